@@ -1,0 +1,322 @@
+//! The one error type: what was tried, where, for how long, and why it failed.
+
+mod kind;
+mod operation;
+mod truncated;
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub use kind::ErrorKind;
+pub use operation::Operation;
+pub use truncated::Truncated;
+
+/// A result whose error is [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of this library: the operation, the place as it was given, both addresses, the time it took, the kind and
+/// the cause, as far as each applies.
+///
+/// It reads as one line, in lower case and without a full stop:
+///
+/// ```text
+/// bind 127.0.0.1:7788: address in use
+/// receive at 127.0.0.1:7788: timed out after 200ms
+/// receive at 0.0.0.0:7788 from 192.0.2.7:5000: datagram of 100 bytes does not fit the limit of 10
+/// send to 192.0.2.7:7788: '镕' (U+9555) at byte 6 does not exist in gb2312
+/// parse address "host:99999": port is larger than 65535 at byte 5
+/// resolve no-such-name.invalid:80: no such name
+/// ```
+///
+/// What to decide on is the [`kind`](Self::kind), or a predicate such as [`is_timeout`](Self::is_timeout): they are the
+/// same on every system. [`source`](StdError::source) is the system's own error where there is one; its words are not
+/// repeated in the line above. The facts of a refusal that this library made itself (which byte, which character, which
+/// part of an address) are had by [`detail`](Self::detail).
+///
+/// `Debug` prints the same line and then the causes, so that `fn main() -> Result<(), socketry::Error>` ends readably.
+/// The type is as large as a pointer.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    operation: Operation,
+    kind: ErrorKind,
+    place: Option<Box<str>>,
+    local: Option<SocketAddr>,
+    remote: Option<SocketAddr>,
+    elapsed: Option<Duration>,
+    cause: Cause,
+}
+
+enum Cause {
+    None,
+    /// The system's error: the source.
+    System(io::Error),
+    /// A refusal of our own with its facts: printed as part of the line.
+    Detail(Box<dyn StdError + Send + Sync>),
+}
+
+impl Error {
+    /// An error with nothing but its operation and kind.
+    #[cold]
+    pub(crate) fn new(operation: Operation, kind: ErrorKind) -> Error {
+        Error(Box::new(Inner {
+            operation,
+            kind,
+            place: None,
+            local: None,
+            remote: None,
+            elapsed: None,
+            cause: Cause::None,
+        }))
+    }
+
+    /// An error of the system; the kind follows from it.
+    #[cold]
+    pub(crate) fn system(operation: Operation, cause: io::Error) -> Error {
+        let mut error = Error::new(operation, ErrorKind::of(&cause));
+        error.0.cause = Cause::System(cause);
+        error
+    }
+
+    /// A refusal of our own, with a typed cause that is printed as part of the line.
+    #[cold]
+    pub(crate) fn detailed(
+        operation: Operation,
+        kind: ErrorKind,
+        detail: impl StdError + Send + Sync + 'static,
+    ) -> Error {
+        let mut error = Error::new(operation, kind);
+        error.0.cause = Cause::Detail(Box::new(detail));
+        error
+    }
+
+    #[must_use]
+    pub(crate) fn with_operation(mut self, operation: Operation) -> Error {
+        self.0.operation = operation;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Error {
+        self.0.kind = kind;
+        self
+    }
+
+    /// Adds the place as the user gave it, unless an earlier one is there.
+    #[must_use]
+    pub(crate) fn at(mut self, place: impl fmt::Display) -> Error {
+        if self.0.place.is_none() {
+            self.0.place = Some(place.to_string().into());
+        }
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_local(mut self, local: Option<SocketAddr>) -> Error {
+        self.0.local = self.0.local.or(local);
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_remote(mut self, remote: Option<SocketAddr>) -> Error {
+        self.0.remote = self.0.remote.or(remote);
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_elapsed(mut self, elapsed: Option<Duration>) -> Error {
+        self.0.elapsed = elapsed.or(self.0.elapsed);
+        self
+    }
+
+    /// What was being done.
+    pub fn operation(&self) -> Operation {
+        self.0.operation
+    }
+
+    /// What went wrong, the same on every operating system.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The host, address or value as the caller gave it.
+    pub fn place(&self) -> Option<&str> {
+        self.0.place.as_deref()
+    }
+
+    /// The local address of the socket.
+    pub fn local(&self) -> Option<SocketAddr> {
+        self.0.local
+    }
+
+    /// The remote address: the peer asked for, or the sender of what arrived.
+    pub fn remote(&self) -> Option<SocketAddr> {
+        self.0.remote
+    }
+
+    /// How long the operation had taken when it failed, where time was part of it.
+    pub fn elapsed(&self) -> Option<Duration> {
+        self.0.elapsed
+    }
+
+    /// Whether the time allowed was over.
+    pub fn is_timeout(&self) -> bool {
+        self.kind() == ErrorKind::TimedOut
+    }
+
+    /// Whether a [`Stopper`] ended the wait.
+    pub fn is_stopped(&self) -> bool {
+        self.kind() == ErrorKind::Stopped
+    }
+
+    /// Whether a datagram was longer than the room for it.
+    pub fn is_truncated(&self) -> bool {
+        self.kind() == ErrorKind::Truncated
+    }
+
+    /// Whether the remote system said that nobody listens there.
+    pub fn is_refused(&self) -> bool {
+        self.kind() == ErrorKind::ConnectionRefused
+    }
+
+    /// Whether another socket holds the address.
+    pub fn is_address_in_use(&self) -> bool {
+        self.kind() == ErrorKind::AddressInUse
+    }
+
+    /// Whether the same call may succeed later with nothing changed by the caller: the peer was slow, absent or
+    /// unreachable for now, or a resource was used up.
+    ///
+    /// False for what will fail again (a bad address, an unencodable text, a name that does not exist) and for
+    /// [`Stopped`](ErrorKind::Stopped), which somebody wanted.
+    pub fn is_temporary(&self) -> bool {
+        matches!(
+            self.kind(),
+            ErrorKind::TimedOut
+                | ErrorKind::ConnectionRefused
+                | ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::NetworkUnreachable
+                | ErrorKind::HostUnreachable
+                | ErrorKind::NameUnavailable
+                | ErrorKind::ResourceExhausted
+        )
+    }
+
+    /// The typed facts of a refusal that this library made itself: a [`Truncated`], a
+    /// [`DecodeError`], an [`EncodeError`],
+    /// an [`UnknownEncoding`] or an [`AddressError`].
+    pub fn detail<T: StdError + 'static>(&self) -> Option<&T> {
+        match &self.0.cause {
+            Cause::Detail(detail) => detail.downcast_ref(),
+            _ => None,
+        }
+    }
+
+    /// What is known of a datagram that did not fit: its beginning, its sender, its true size.
+    pub fn truncated(&self) -> Option<&Truncated> {
+        self.detail()
+    }
+
+    /// The system's error code (`errno`, or Winsock's), where the system was asked and refused.
+    pub fn raw_os_error(&self) -> Option<i32> {
+        match &self.0.cause {
+            Cause::System(error) => error.raw_os_error(),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &*self.0;
+        write!(f, "{}", inner.operation)?;
+        match inner.operation {
+            Operation::Receive | Operation::Peek => {
+                if let Some(local) = inner.local {
+                    write!(f, " at {local}")?;
+                }
+                if let Some(remote) = inner.remote {
+                    write!(f, " from {remote}")?;
+                }
+            }
+            operation => {
+                let joint = match operation {
+                    Operation::Send | Operation::Request | Operation::Connect => "to ",
+                    Operation::Configure(_) => "to ",
+                    _ => "",
+                };
+                match (&inner.place, inner.remote) {
+                    (Some(place), Some(remote)) if **place != *remote.to_string() => {
+                        write!(f, " {joint}{place} ({remote})")?
+                    }
+                    (Some(place), _) => write!(f, " {joint}{place}")?,
+                    (None, Some(remote)) => write!(f, " {joint}{remote}")?,
+                    (None, None) => {}
+                }
+            }
+        }
+        match &inner.cause {
+            Cause::Detail(detail) => write!(f, ": {detail}")?,
+            Cause::System(cause) if inner.kind == ErrorKind::Other => match cause.raw_os_error() {
+                Some(code) => write!(f, ": system error {code}")?,
+                None => write!(f, ": {}", inner.kind)?,
+            },
+            _ => write!(f, ": {}", inner.kind)?,
+        }
+        match inner.elapsed {
+            Some(elapsed) => write!(f, " after {:?}", rounded(elapsed)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Three digits are what a reader wants of a duration: `200.1ms`, not `200.104729ms`.
+fn rounded(elapsed: Duration) -> Duration {
+    let nanos = elapsed.as_nanos();
+    let digits = nanos.checked_ilog10().unwrap_or(0);
+    let unit = 10_u128.pow(digits.saturating_sub(3));
+    u64::try_from(nanos / unit * unit).map_or(elapsed, Duration::from_nanos)
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, "; caused by: {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.0.cause {
+            Cause::None => None,
+            Cause::System(error) => Some(error),
+            Cause::Detail(detail) => detail.source(),
+        }
+    }
+}
+
+/// Keeps the kind; the whole [`Error`] is inside, to be had by [`io::Error::get_ref`] and a downcast.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> io::Error {
+        io::Error::new(error.kind().io_kind(), error)
+    }
+}
+
+/// What cannot fail needs no words. It is what lets an address that is already parsed stand where one is expected.
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Error {
+        match never {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

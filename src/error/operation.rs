@@ -1,0 +1,62 @@
+use std::fmt;
+
+/// What the library was doing when an [`Error`](crate::Error) occurred; its `Display` opens the error's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Reading an address from text.
+    ParseAddress,
+    /// Looking a name up.
+    Resolve,
+    /// Creating a socket.
+    Open,
+    /// Setting or reading the socket option of that name.
+    Configure(&'static str),
+    /// Taking a local address.
+    Bind,
+    /// Connecting to a remote address.
+    Connect,
+    /// Sending a message.
+    Send,
+    /// Receiving a message.
+    Receive,
+    /// Looking at a message without taking it.
+    Peek,
+    /// Sending a message and waiting for its answer.
+    Request,
+    /// Becoming a member of a multicast group.
+    JoinMulticast,
+    /// Ending the membership of a multicast group.
+    LeaveMulticast,
+    /// Listing the network interfaces.
+    ListInterfaces,
+    /// Turning bytes into text.
+    Decode,
+    /// Turning text into bytes.
+    Encode,
+    /// Making a [`Stopper`](crate::Stopper).
+    CreateStopper,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Operation::ParseAddress => "parse address",
+            Operation::Resolve => "resolve",
+            Operation::Open => "open socket",
+            Operation::Configure(option) => return write!(f, "configure {option}"),
+            Operation::Bind => "bind",
+            Operation::Connect => "connect",
+            Operation::Send => "send",
+            Operation::Receive => "receive",
+            Operation::Peek => "peek",
+            Operation::Request => "request",
+            Operation::JoinMulticast => "join multicast group",
+            Operation::LeaveMulticast => "leave multicast group",
+            Operation::ListInterfaces => "list interfaces",
+            Operation::Decode => "decode text",
+            Operation::Encode => "encode text",
+            Operation::CreateStopper => "create stopper",
+        })
+    }
+}

@@ -1,0 +1,7 @@
+//! Blocking network programming with types.
+#![forbid(unsafe_code)]
+
+mod error;
+mod proto;
+
+pub use error::{Error, ErrorKind, Operation, Result};
