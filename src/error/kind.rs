@@ -92,7 +92,9 @@ impl ErrorKind {
             ErrorKind::NetworkUnreachable => Io::NetworkUnreachable,
             ErrorKind::HostUnreachable => Io::HostUnreachable,
             ErrorKind::PermissionDenied => Io::PermissionDenied,
-            ErrorKind::InvalidAddress | ErrorKind::InvalidInput | ErrorKind::MessageTooLong => Io::InvalidInput,
+            ErrorKind::InvalidAddress | ErrorKind::InvalidInput | ErrorKind::MessageTooLong => {
+                Io::InvalidInput
+            }
             ErrorKind::UnknownEncoding => Io::InvalidInput,
             ErrorKind::NameNotFound => Io::NotFound,
             ErrorKind::Truncated | ErrorKind::InvalidText | ErrorKind::UnencodableText => Io::InvalidData,

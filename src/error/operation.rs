@@ -30,6 +30,8 @@ pub enum Operation {
     LeaveMulticast,
     /// Listing the network interfaces.
     ListInterfaces,
+    /// Reading an encoding from its name.
+    ParseEncoding,
     /// Turning bytes into text.
     Decode,
     /// Turning text into bytes.
@@ -54,6 +56,7 @@ impl fmt::Display for Operation {
             Operation::JoinMulticast => "join multicast group",
             Operation::LeaveMulticast => "leave multicast group",
             Operation::ListInterfaces => "list interfaces",
+            Operation::ParseEncoding => "parse encoding name",
             Operation::Decode => "decode text",
             Operation::Encode => "encode text",
             Operation::CreateStopper => "create stopper",

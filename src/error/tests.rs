@@ -84,7 +84,8 @@ fn a_conversion_into_an_io_error_keeps_kind_and_contents() {
     for kind in [io::ErrorKind::TimedOut, io::ErrorKind::AddrInUse, io::ErrorKind::ConnectionRefused] {
         let error: io::Error = Error::system(Operation::Bind, kind.into()).at("there").into();
         assert_eq!(error.kind(), kind);
-        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()).expect("our error inside");
+        let inner =
+            error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()).expect("our error inside");
         assert_eq!(inner.place(), Some("there"));
     }
     let stopped: io::Error = Error::new(Operation::Receive, ErrorKind::Stopped).into();

@@ -1,0 +1,176 @@
+//! The two-byte tables of GB 2312, GBK and GB 18030: a pair of bytes to a character of the BMP, and back.
+//!
+//! `encoding_rs` is the one source of what a pair means; here is only which of its pairs belong to which standard, and a
+//! form that one load can read. Each table is made at its first use and stays.
+
+use std::sync::OnceLock;
+
+/// A pair's UTF-16 unit by [`unit_index`], 0 where the pair is not assigned. No pair means U+0000.
+pub(super) type Units = [u16; 0x8000];
+/// A unit's pair, the lead byte in the upper half; 0 where the character has none.
+pub(super) type Pairs = [u16; 0x1_0000];
+
+/// Which pairs there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Charset {
+    Gb2312,
+    Gbk,
+    Gb18030,
+}
+
+static UNITS: [OnceLock<Box<Units>>; 3] = [const { OnceLock::new() }; 3];
+static PAIRS: [OnceLock<Box<Pairs>>; 3] = [const { OnceLock::new() }; 3];
+
+impl Charset {
+    pub(super) fn units(self) -> &'static Units {
+        UNITS[self as usize].get_or_init(|| match self {
+            Charset::Gb18030 => units_of_encoding_rs(),
+            narrower => {
+                let mut units = Box::new(*Charset::Gb18030.units());
+                for pair in 0x8000..=0xFFFF_u16 {
+                    let unit = &mut units[unit_index(pair)];
+                    if !narrower.has(pair, *unit) {
+                        *unit = 0;
+                    }
+                }
+                units
+            }
+        })
+    }
+
+    pub(super) fn pairs(self) -> &'static Pairs {
+        PAIRS[self as usize].get_or_init(|| {
+            let units = self.units();
+            let mut pairs: Box<Pairs> = boxed();
+            // From the last to the first, so that of two pairs for one character the first stays.
+            for pair in (0x8000..=0xFFFF_u16).rev() {
+                pairs[usize::from(units[unit_index(pair)])] = pair;
+            }
+            pairs[0] = 0;
+            match self {
+                Charset::Gb2312 => {
+                    // The second spellings of the two cells on which the tables in use disagree.
+                    pairs[0x30FB] = 0xA1A4;
+                    pairs[0x2015] = 0xA1AA;
+                }
+                Charset::Gbk => {}
+                Charset::Gb18030 => add_one_way_pairs(&mut pairs),
+            }
+            pairs
+        })
+    }
+
+    /// Whether this standard, one of the narrower two, has the pair, which means `unit` in GB 18030.
+    fn has(self, pair: u16, unit: u16) -> bool {
+        let [lead, trail] = pair.to_be_bytes();
+        match self {
+            Charset::Gb2312 => match (lead.checked_sub(0xA0), trail.checked_sub(0xA0)) {
+                (Some(row), Some(cell)) => gb2312_has(row, cell),
+                _ => false,
+            },
+            Charset::Gbk => unit != 0 && gbk_has(pair, unit),
+            Charset::Gb18030 => true,
+        }
+    }
+}
+
+/// Where a pair stands in [`Units`]. The top bit, which every lead byte has, is not stored.
+#[inline(always)]
+pub(super) fn unit_index(pair: u16) -> usize {
+    usize::from(pair & 0x7FFF)
+}
+
+/// The 7,445 cells of GB 2312-80 by row (区) and cell (位).
+fn gb2312_has(row: u8, cell: u8) -> bool {
+    match row {
+        1 | 3 | 16..=54 | 56..=87 => matches!(cell, 1..=94),
+        2 => matches!(cell, 17..=66 | 69..=78 | 81..=92),
+        4 => matches!(cell, 1..=83),
+        5 => matches!(cell, 1..=86),
+        6 => matches!(cell, 1..=24 | 33..=56),
+        7 => matches!(cell, 1..=33 | 49..=81),
+        8 => matches!(cell, 1..=26 | 37..=73),
+        9 => matches!(cell, 4..=79),
+        55 => matches!(cell, 1..=89),
+        _ => false,
+    }
+}
+
+/// The 21,791 pairs of GBK as Windows' code page 936, Python and iconv have them: those of GB 18030 that are neither for
+/// private use nor younger than the code page.
+fn gbk_has(pair: u16, unit: u16) -> bool {
+    let private_use = matches!(unit, 0xE000..=0xF8FF);
+    let younger = matches!(
+        pair,
+        0xA2E3                                          // the euro sign
+        | 0xA6D9..=0xA6DF | 0xA6EC..=0xA6ED | 0xA6F3    // vertical punctuation
+        | 0xA8BC | 0xA8BF                               // ḿ ǹ
+        | 0xA989..=0xA995                               // 〾 and the signs that describe characters
+        | 0xFE50..=0xFEA0                               // radicals and ideographs of later extensions
+    );
+    // The Web reads the private-use pair A3A0 as a second ideographic space.
+    !private_use && !younger && pair != 0xA3A0
+}
+
+fn units_of_encoding_rs() -> Box<Units> {
+    let pairs: Vec<u16> = (0x8140..=0xFEFE_u16)
+        .filter(|pair| matches!(pair.to_be_bytes()[1], 0x40..=0x7E | 0x80..=0xFE))
+        .collect();
+    let mut units: Box<Units> = boxed();
+    for (pair, character) in pairs.iter().zip(decoded_one_by_one(pairs.iter().map(|pair| pair.to_be_bytes())))
+    {
+        units[unit_index(*pair)] = character;
+    }
+    units
+}
+
+/// What `encoding_rs` reads each sequence as: one unit of the BMP, or 0.
+pub(super) fn decoded_one_by_one<const N: usize>(sequences: impl Iterator<Item = [u8; N]>) -> Vec<u16> {
+    // All in one call, a line each: a call per sequence would take ten times as long.
+    let mut lines = Vec::new();
+    for sequence in sequences {
+        lines.extend_from_slice(&sequence);
+        lines.push(b'\n');
+    }
+    let (text, _) = encoding_rs::GB18030.decode_without_bom_handling(&lines);
+    let one_unit = |line: &str, sequence: &[u8]| {
+        let mut characters = line.chars();
+        let (character, None) = (characters.next()?, characters.next()) else { return None };
+        if character == char::REPLACEMENT_CHARACTER {
+            // Malformed, or this very character.
+            encoding_rs::GB18030.decode_without_bom_handling_and_without_replacement(sequence)?;
+        }
+        u16::try_from(u32::from(character)).ok()
+    };
+    let sequences = lines.chunks_exact(N + 1).map(|line| &line[..N]);
+    text.split_terminator('\n')
+        .zip(sequences)
+        .map(|(line, sequence)| one_unit(line, sequence).unwrap_or(0))
+        .collect()
+}
+
+/// GB 18030-2022 moved 18 characters out of private use and still writes their old code points to the same pairs.
+fn add_one_way_pairs(pairs: &mut Pairs) {
+    let quads = super::quads::quads();
+    for unit in 0xE000..=0xF8FF_u16 {
+        if pairs[usize::from(unit)] == 0 && quads.pointer(unit).is_none() {
+            let mut text = [0; 3];
+            let character = char::from_u32(u32::from(unit)).unwrap_or_default();
+            let mut bytes = [0; 4];
+            let (result, _, written) = encoding_rs::GB18030
+                .new_encoder()
+                .encode_from_utf8_without_replacement(character.encode_utf8(&mut text), &mut bytes, true);
+            if let (encoding_rs::EncoderResult::InputEmpty, [lead, trail]) = (result, &bytes[..written]) {
+                pairs[usize::from(unit)] = u16::from_be_bytes([*lead, *trail]);
+            }
+        }
+    }
+}
+
+/// An array made on the heap: as a value it would first stand on the stack.
+pub(super) fn boxed<const N: usize>() -> Box<[u16; N]> {
+    match vec![0; N].into_boxed_slice().try_into() {
+        Ok(array) => array,
+        Err(_) => unreachable!("the length is N"),
+    }
+}

@@ -1,0 +1,128 @@
+use std::fmt;
+
+use super::{Encoding, Malformed};
+use crate::error::{Error, ErrorKind, Operation};
+
+/// Bytes that are not text of the encoding asked for: which, and where in the stream.
+///
+/// It reads as one line:
+///
+/// ```text
+/// byte FF at byte 3 is not gbk
+/// bytes E9 46 at byte 12 are not gb2312
+/// incomplete gb2312 character C4 at byte 30, the end of the text
+/// ```
+///
+/// Where an ASCII byte made the byte before it wrong (`E9 46` above), the line shows both, so that a reader can see that
+/// a GBK character was sent; only the first is [`bytes`](Self::bytes), because the ASCII byte is text and is decoded.
+///
+/// # Examples
+///
+/// ```
+/// use socketry::Encoding;
+///
+/// let error = Encoding::Gb2312.decode(b"abc\xE9Fdef").unwrap_err();
+/// assert_eq!(error.to_string(), "bytes E9 46 at byte 3 are not gb2312");
+/// assert_eq!((error.offset(), error.bytes()), (3, &b"\xE9"[..]));
+/// assert!(!error.is_incomplete());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", Line(self))]
+pub struct DecodeError {
+    encoding: Encoding,
+    offset: u64,
+    consumed: usize,
+    seen: [u8; 4],
+    malformed: Malformed,
+    incomplete: bool,
+}
+
+impl DecodeError {
+    /// `seen` begins with the malformed bytes; `consumed` counts bytes of the present input.
+    pub(super) fn malformed(
+        encoding: Encoding,
+        offset: u64,
+        consumed: usize,
+        seen: &[u8],
+        malformed: Malformed,
+    ) -> DecodeError {
+        let mut error =
+            DecodeError { encoding, offset, consumed, seen: [0; 4], malformed, incomplete: false };
+        let seen = &seen[..usize::from(malformed.seen)];
+        error.seen[..seen.len()].copy_from_slice(seen);
+        error
+    }
+
+    /// `bytes` are the beginning of a character that the end of the stream cut off: 1 to 4.
+    pub(super) fn incomplete(encoding: Encoding, offset: u64, bytes: &[u8]) -> DecodeError {
+        let malformed = Malformed::of(bytes.len() as u8);
+        let error = DecodeError::malformed(encoding, offset, 0, bytes, malformed);
+        DecodeError { incomplete: true, ..error }
+    }
+
+    /// For a one-shot call, in which the stream is the one input.
+    pub(super) fn with_consumed(self, consumed: usize) -> DecodeError {
+        DecodeError { consumed, ..self }
+    }
+
+    /// The encoding that was asked for.
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// Where the first of the [`bytes`](Self::bytes) stands, counted in bytes from the beginning of the stream.
+    ///
+    /// For the one-shot calls the stream is the slice given; for a [`Decoder`](crate::Decoder) it is everything it was given since it was made or
+    /// finished, also where the character was cut between two inputs.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// How many bytes of the input of *this* call are done with, the malformed bytes included: the text before them is in
+    /// the output, and decoding goes on behind them.
+    ///
+    /// Zero where everything malformed was held back from earlier inputs.
+    pub fn consumed(&self) -> usize {
+        self.consumed
+    }
+
+    /// The malformed or incomplete sequence: 1 to 4 bytes, the ones that are passed over.
+    pub fn bytes(&self) -> &[u8] {
+        &self.seen[..usize::from(self.malformed.length)]
+    }
+
+    /// Whether the bytes are the beginning of a character whose rest did not come before the end of the text, rather
+    /// than wrong in themselves.
+    pub fn is_incomplete(&self) -> bool {
+        self.incomplete
+    }
+}
+
+/// The error's text, which has a singular and a plural.
+struct Line<'a>(&'a DecodeError);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let DecodeError { encoding, offset, seen, malformed, incomplete, .. } = self.0;
+        let seen = &seen[..usize::from(malformed.seen)];
+        match (incomplete, seen) {
+            (true, _) => write!(f, "incomplete {encoding} character")?,
+            (false, [_]) => f.write_str("byte")?,
+            (false, _) => f.write_str("bytes")?,
+        }
+        for byte in seen {
+            write!(f, " {byte:02X}")?;
+        }
+        match (incomplete, seen) {
+            (true, _) => write!(f, " at byte {offset}, the end of the text"),
+            (false, [_]) => write!(f, " at byte {offset} is not {encoding}"),
+            (false, _) => write!(f, " at byte {offset} are not {encoding}"),
+        }
+    }
+}
+
+impl From<DecodeError> for Error {
+    fn from(error: DecodeError) -> Error {
+        Error::detailed(Operation::Decode, ErrorKind::InvalidText, error)
+    }
+}

@@ -1,0 +1,305 @@
+use std::fmt;
+
+use super::cells::Charset;
+use super::web_decode::{WebDecoder, WebStop};
+use super::{DecodeError, Encoding, Malformed, Pass, Policy, Stop, gb_decode, utf8};
+
+/// Turns a stream of bytes, which may come cut anywhere, into text.
+///
+/// A character whose end has not come yet is held back, so that the text is the same wherever the stream was cut: what a
+/// TCP connection's reads need. [`finish`](Self::finish) says that the stream is over. It is made by
+/// [`Encoding::decoder`].
+///
+/// # Examples
+///
+/// ```
+/// use socketry::Encoding;
+///
+/// let mut decoder = Encoding::Gb2312.decoder();
+/// let mut text = String::new();
+/// decoder.decode(b"\xCA\xD5\xB5", &mut text)?;         // the second character is cut
+/// assert_eq!((text.as_str(), decoder.pending()), ("收", 1));
+/// decoder.decode(b"\xBD", &mut text)?;
+/// decoder.finish(&mut text)?;
+/// assert_eq!(text, "收到");
+/// # Ok::<(), socketry::Error>(())
+/// ```
+///
+/// An error says where in the stream the bytes are and how much of the input is done with, so that the caller can go on
+/// behind them:
+///
+/// ```
+/// use socketry::Encoding;
+///
+/// let mut decoder = Encoding::Gb2312.decoder();
+/// let mut text = String::new();
+/// decoder.decode(b"ok ", &mut text)?;
+/// let input = b"\xCA\xD5\xFF\xB5\xBD";
+/// let error = decoder.decode(input, &mut text).unwrap_err();
+/// assert_eq!(error.to_string(), "byte FF at byte 5 is not gb2312");
+/// decoder.decode(&input[error.consumed()..], &mut text)?;
+/// assert_eq!(text, "ok 收到");
+/// # Ok::<(), socketry::Error>(())
+/// ```
+pub struct Decoder {
+    encoding: Encoding,
+    policy: Policy,
+    /// How many bytes of the stream are done with: the place of the first byte held back.
+    position: u64,
+    method: Method,
+}
+
+enum Method {
+    /// A pass that remembers nothing, and the bytes that it left over.
+    Pass {
+        decode: fn(&[u8], &mut String) -> Pass,
+        carry: Carry,
+    },
+    Web(Box<WebDecoder>),
+}
+
+/// The beginning of a character, held back until the rest comes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Carry {
+    bytes: [u8; 3],
+    length: usize,
+}
+
+impl Carry {
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    fn set(&mut self, bytes: &[u8]) {
+        self.bytes[..bytes.len()].copy_from_slice(bytes);
+        self.length = bytes.len();
+    }
+}
+
+impl Decoder {
+    pub(super) fn new(encoding: Encoding) -> Decoder {
+        Decoder { encoding, policy: Policy::Strict, position: 0, method: Method::new(encoding) }
+    }
+
+    /// Sets what to do with malformed and incomplete sequences.
+    ///
+    /// Defaults to [`Policy::Strict`].
+    #[must_use]
+    pub fn with_policy(self, policy: Policy) -> Decoder {
+        Decoder { policy, ..self }
+    }
+
+    /// The encoding it reads.
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// What it does with malformed and incomplete sequences.
+    pub fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// How many bytes of the stream were taken since the decoder was made or finished, those held back included.
+    pub fn offset(&self) -> u64 {
+        self.position + self.pending() as u64
+    }
+
+    /// How many bytes are held back because their character is not complete: 0 to 3.
+    pub fn pending(&self) -> usize {
+        match &self.method {
+            Method::Pass { carry, .. } => carry.length,
+            Method::Web(web) => web.pending(),
+        }
+    }
+
+    /// Appends the text of `input` to `output`.
+    ///
+    /// The whole input is taken; an incomplete character at its end is held back for the next call.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the policy is [`Policy::Strict`] and a sequence is not text of the encoding. Then
+    /// everything before it is in `output`, [`consumed`](DecodeError::consumed) bytes of `input` are done with, and the
+    /// decoder can go on with the rest of it.
+    pub fn decode(&mut self, input: &[u8], output: &mut String) -> Result<(), DecodeError> {
+        let mut read = 0;
+        loop {
+            let bad = match &mut self.method {
+                Method::Pass { .. } => self.pass(input, &mut read, output),
+                Method::Web(_) => self.web(input, &mut read, output, false),
+            };
+            match bad {
+                Some(error) => self.apply(error, output)?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Ends the stream, after which the decoder is as new.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the policy is [`Policy::Strict`] and the stream ended within a character; it
+    /// [`is_incomplete`](DecodeError::is_incomplete).
+    pub fn finish(&mut self, output: &mut String) -> Result<(), DecodeError> {
+        let result = self.flush(output);
+        self.position = 0;
+        self.method = Method::new(self.encoding);
+        result
+    }
+
+    fn flush(&mut self, output: &mut String) -> Result<(), DecodeError> {
+        // A byte that an earlier error left to be read again may stand before the incomplete character.
+        self.decode(&[], output)?;
+        match &mut self.method {
+            Method::Pass { carry, .. } => {
+                let carry = *carry;
+                if carry.length > 0 {
+                    let error = DecodeError::incomplete(self.encoding, self.position, carry.bytes());
+                    self.apply(error, output)?;
+                }
+            }
+            Method::Web(_) => {
+                let mut read = 0;
+                while let Some(error) = self.web(&[], &mut read, output, true) {
+                    self.apply(error, output)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&self, error: DecodeError, output: &mut String) -> Result<(), DecodeError> {
+        match self.policy {
+            Policy::Strict => return Err(error),
+            Policy::Replace => output.push(char::REPLACEMENT_CHARACTER),
+            Policy::Ignore => {}
+        }
+        Ok(())
+    }
+
+    /// Decodes `input` from `read` on, up to its end or the first malformed sequence, which is then passed over.
+    fn pass(&mut self, input: &[u8], read: &mut usize, output: &mut String) -> Option<DecodeError> {
+        let Method::Pass { decode, carry } = &mut self.method else { return None };
+        // The character that was cut gets byte after byte until it is one.
+        let mut given = 0;
+        while carry.length > 0 {
+            let mut joint = [0; 8];
+            let fresh = &input[*read..(*read + given).min(input.len())];
+            joint[..carry.length].copy_from_slice(carry.bytes());
+            joint[carry.length..][..fresh.len()].copy_from_slice(fresh);
+            let joint = &joint[..carry.length + fresh.len()];
+            let pass = decode(joint, output);
+            let (done, malformed) = match pass.stop {
+                Stop::End => (pass.read, None),
+                Stop::Malformed(malformed) => (pass.read + usize::from(malformed.length), Some(malformed)),
+                Stop::Incomplete
+                    if fresh.len() < given || (pass.read == 0 && *read + given == input.len()) =>
+                {
+                    // The input is used up.
+                    *read += fresh.len();
+                    carry.set(joint);
+                    return None;
+                }
+                Stop::Incomplete if pass.read == 0 => {
+                    given += 1;
+                    continue;
+                }
+                Stop::Incomplete => (pass.read, None),
+            };
+            let start = self.position + pass.read as u64;
+            self.position += done as u64;
+            // What was looked at and not used goes back, the last first.
+            let left = joint.len() - done;
+            let fresh_left = left.min(fresh.len());
+            *read += fresh.len() - fresh_left;
+            carry.set(&joint[done..joint.len() - fresh_left]);
+            given = 0;
+            if let Some(malformed) = malformed {
+                return Some(DecodeError::malformed(
+                    self.encoding,
+                    start,
+                    *read,
+                    &joint[pass.read..],
+                    malformed,
+                ));
+            }
+        }
+        let pass = decode(&input[*read..], output);
+        let start = self.position + pass.read as u64;
+        *read += pass.read;
+        self.position = start;
+        let rest = &input[*read..];
+        match pass.stop {
+            Stop::End => None,
+            Stop::Incomplete => {
+                carry.set(rest);
+                *read = input.len();
+                None
+            }
+            Stop::Malformed(malformed) => {
+                let length = usize::from(malformed.length);
+                *read += length;
+                self.position += length as u64;
+                Some(DecodeError::malformed(self.encoding, start, *read, rest, malformed))
+            }
+        }
+    }
+
+    /// The same by `encoding_rs`.
+    fn web(
+        &mut self,
+        input: &[u8],
+        read: &mut usize,
+        output: &mut String,
+        last: bool,
+    ) -> Option<DecodeError> {
+        let Method::Web(web) = &mut self.method else { return None };
+        let offset = self.position + web.pending() as u64;
+        let (taken, stop) = web.decode(&input[*read..], output, last);
+        *read += taken;
+        let seen = offset + taken as u64;
+        self.position = seen - web.pending() as u64;
+        match stop {
+            WebStop::End => None,
+            WebStop::Malformed { bytes, length, behind } => {
+                let start = seen - behind as u64 - length as u64;
+                let bytes = &bytes[..length];
+                Some(if last {
+                    DecodeError::incomplete(self.encoding, start, bytes)
+                } else {
+                    let malformed = Malformed::of(length as u8);
+                    DecodeError::malformed(self.encoding, start, *read, bytes, malformed)
+                })
+            }
+        }
+    }
+}
+
+impl Method {
+    fn new(encoding: Encoding) -> Method {
+        let decode: fn(&[u8], &mut String) -> Pass = match encoding {
+            Encoding::Utf8 => utf8::decode,
+            Encoding::Gb2312 => |input, output| gb_decode::decode(Charset::Gb2312, input, output),
+            Encoding::Gbk => |input, output| gb_decode::decode(Charset::Gbk, input, output),
+            Encoding::Gb18030 => |input, output| gb_decode::decode(Charset::Gb18030, input, output),
+            // The Web reads its GBK as it reads GB 18030.
+            Encoding::Web(web) if web.get() == encoding_rs::GBK => {
+                |input, output| gb_decode::decode(Charset::Gb18030, input, output)
+            }
+            Encoding::Web(web) => return Method::Web(Box::new(WebDecoder::new(web.get()))),
+        };
+        Method::Pass { decode, carry: Carry::default() }
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("encoding", &self.encoding)
+            .field("policy", &self.policy)
+            .field("offset", &self.offset())
+            .field("pending", &self.pending())
+            .finish()
+    }
+}

@@ -1,0 +1,26 @@
+/// What to do with bytes that are not text, or with characters that an encoding does not have: Python's `errors=`.
+///
+/// # Examples
+///
+/// ```
+/// use socketry::{Encoding, Policy};
+///
+/// assert!(Encoding::Gb2312.encode_with("a😀b", Policy::Strict).is_err());
+/// assert_eq!(*Encoding::Gb2312.encode_with("a😀b", Policy::Replace)?, *b"a?b");
+/// assert_eq!(*Encoding::Gb2312.encode_with("a😀b", Policy::Ignore)?, *b"ab");
+///
+/// assert_eq!(Encoding::Utf8.decode_with(b"a\xFFb", Policy::Replace)?, "a\u{FFFD}b");
+/// # Ok::<(), socketry::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Policy {
+    /// It is an error, which says what and where. The default.
+    #[default]
+    Strict,
+    /// A malformed sequence becomes one U+FFFD `�`; a character that the encoding does not have becomes one `?`. Never an
+    /// HTML character reference such as `&#128512;`, which would be text of another kind in the peer's hands.
+    Replace,
+    /// It is left out.
+    Ignore,
+}
