@@ -1,5 +1,5 @@
-//! The text codecs against Python's, exhaustively where that is possible. Every difference is listed with its reason, and
-//! a listed difference that no longer exists fails the test, too.
+//! The text codecs against Python's, exhaustively where that is possible. Every difference is listed with its reason,
+//! and a listed difference that no longer exists fails the test, too.
 //!
 //! One run of Python prints everything, a line per fact; what it does not print is an error there.
 
@@ -231,8 +231,8 @@ fn gb18030_differs_from_python_by_its_edition() {
     assert_eq!(encoding.difference(&found).collect::<Vec<_>>(), Vec::<&_>::new(), "listed and stale");
 }
 
-/// An unassigned pair whose second byte is not ASCII is one malformed sequence, so that what follows stays in step; Python
-/// passes over one byte and reads the second again.
+/// An unassigned pair whose second byte is not ASCII is one malformed sequence, so that what follows stays in step;
+/// Python passes over one byte and reads the second again.
 #[test]
 fn replacing_differs_from_python_for_unassigned_pairs_alone() {
     let Some(oracle) = oracle() else { return };

@@ -7,8 +7,8 @@ use text_kit::{Fault, OURS, decoded, encoded, encodings};
 
 const POLICIES: [Policy; 3] = [Policy::Strict, Policy::Replace, Policy::Ignore];
 
-/// Each kind of character: ASCII, two and three bytes of UTF-8, both planes, the signs of GB 2312's first rows, what only
-/// GBK has, what only GB 18030 has.
+/// Each kind of character: ASCII, two and three bytes of UTF-8, both planes, the signs of GB 2312's first rows, what
+/// only GBK has, what only GB 18030 has.
 const TEXTS: [&str; 8] = [
     "",
     "hello, world\r\n",

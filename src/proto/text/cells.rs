@@ -1,14 +1,18 @@
 //! The two-byte tables of GB 2312, GBK and GB 18030: a pair of bytes to a character of the BMP, and back.
 //!
-//! `encoding_rs` is the one source of what a pair means; here is only which of its pairs belong to which standard, and a
-//! form that one load can read. Each table is made at its first use and stays.
+//! `encoding_rs` is the one source of what a pair means; here is only which of its pairs belong to which standard,
+//! and a form that one load can read. Each table is made at its first use and stays.
 
 use std::sync::OnceLock;
 
-/// A pair's UTF-16 unit by [`unit_index`], 0 where the pair is not assigned. No pair means U+0000.
-pub(super) type Units = [u16; 0x8000];
-/// A unit's pair, the lead byte in the upper half; 0 where the character has none.
+/// A pair's character in UTF-8 by [`form_index`]: the first byte lowest, and [`LONG`] where there are three; 0 where
+/// the pair is not assigned. No pair means U+0000.
+pub(super) type Forms = [u32; 0x8000];
+/// A UTF-16 unit's pair, the lead byte in the upper half; 0 where the character has none.
 pub(super) type Pairs = [u16; 0x1_0000];
+
+/// Set in the form of a character that takes three bytes of UTF-8, as nearly all do, and not in those that take two.
+pub(super) const LONG: u32 = 1 << 31;
 
 /// Which pairs there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,33 +22,34 @@ pub(super) enum Charset {
     Gb18030,
 }
 
-static UNITS: [OnceLock<Box<Units>>; 3] = [const { OnceLock::new() }; 3];
+static FORMS: [OnceLock<Box<Forms>>; 3] = [const { OnceLock::new() }; 3];
 static PAIRS: [OnceLock<Box<Pairs>>; 3] = [const { OnceLock::new() }; 3];
 
 impl Charset {
-    pub(super) fn units(self) -> &'static Units {
-        UNITS[self as usize].get_or_init(|| match self {
-            Charset::Gb18030 => units_of_encoding_rs(),
+    pub(super) fn forms(self) -> &'static Forms {
+        FORMS[self as usize].get_or_init(|| match self {
+            Charset::Gb18030 => forms_of_encoding_rs(),
             narrower => {
-                let mut units = Box::new(*Charset::Gb18030.units());
+                let mut forms = boxed();
+                let wider = Charset::Gb18030.forms();
                 for pair in 0x8000..=0xFFFF_u16 {
-                    let unit = &mut units[unit_index(pair)];
-                    if !narrower.has(pair, *unit) {
-                        *unit = 0;
+                    let form = wider[form_index(pair)];
+                    if narrower.has(pair, unit_of(form)) {
+                        forms[form_index(pair)] = form;
                     }
                 }
-                units
+                forms
             }
         })
     }
 
     pub(super) fn pairs(self) -> &'static Pairs {
         PAIRS[self as usize].get_or_init(|| {
-            let units = self.units();
+            let forms = self.forms();
             let mut pairs: Box<Pairs> = boxed();
             // From the last to the first, so that of two pairs for one character the first stays.
             for pair in (0x8000..=0xFFFF_u16).rev() {
-                pairs[usize::from(units[unit_index(pair)])] = pair;
+                pairs[usize::from(unit_of(forms[form_index(pair)]))] = pair;
             }
             pairs[0] = 0;
             match self {
@@ -74,10 +79,29 @@ impl Charset {
     }
 }
 
-/// Where a pair stands in [`Units`]. The top bit, which every lead byte has, is not stored.
+/// Where a pair stands in [`Forms`]. The top bit, which every lead byte has, is not stored.
 #[inline(always)]
-pub(super) fn unit_index(pair: u16) -> usize {
+pub(super) fn form_index(pair: u16) -> usize {
     usize::from(pair & 0x7FFF)
+}
+
+fn form_of(unit: u16) -> u32 {
+    let mut form = [0; 4];
+    match char::from_u32(u32::from(unit)).map(|character| character.encode_utf8(&mut form).len()) {
+        Some(3) => u32::from_le_bytes(form) | LONG,
+        _ => u32::from_le_bytes(form),
+    }
+}
+
+/// The character of a form as a UTF-16 unit.
+fn unit_of(form: u32) -> u16 {
+    let bits = |byte: u8| u16::from(byte & 0x3F);
+    match form.to_le_bytes() {
+        [first, second, third, _] if form & LONG != 0 => {
+            (u16::from(first) << 12) | (bits(second) << 6) | bits(third)
+        }
+        [first, second, ..] => (u16::from(first & 0x1F) << 6) | bits(second),
+    }
 }
 
 /// The 7,445 cells of GB 2312-80 by row (区) and cell (位).
@@ -96,8 +120,8 @@ fn gb2312_has(row: u8, cell: u8) -> bool {
     }
 }
 
-/// The 21,791 pairs of GBK as Windows' code page 936, Python and iconv have them: those of GB 18030 that are neither for
-/// private use nor younger than the code page.
+/// The 21,791 pairs of GBK as Windows' code page 936, Python and iconv have them: those of GB 18030 that are neither
+/// for private use nor younger than the code page.
 fn gbk_has(pair: u16, unit: u16) -> bool {
     let private_use = matches!(unit, 0xE000..=0xF8FF);
     let younger = matches!(
@@ -112,16 +136,15 @@ fn gbk_has(pair: u16, unit: u16) -> bool {
     !private_use && !younger && pair != 0xA3A0
 }
 
-fn units_of_encoding_rs() -> Box<Units> {
+fn forms_of_encoding_rs() -> Box<Forms> {
     let pairs: Vec<u16> = (0x8140..=0xFEFE_u16)
         .filter(|pair| matches!(pair.to_be_bytes()[1], 0x40..=0x7E | 0x80..=0xFE))
         .collect();
-    let mut units: Box<Units> = boxed();
-    for (pair, character) in pairs.iter().zip(decoded_one_by_one(pairs.iter().map(|pair| pair.to_be_bytes())))
-    {
-        units[unit_index(*pair)] = character;
+    let mut forms: Box<Forms> = boxed();
+    for (pair, unit) in pairs.iter().zip(decoded_one_by_one(pairs.iter().map(|pair| pair.to_be_bytes()))) {
+        forms[form_index(*pair)] = form_of(unit);
     }
-    units
+    forms
 }
 
 /// What `encoding_rs` reads each sequence as: one unit of the BMP, or 0.
@@ -168,8 +191,8 @@ fn add_one_way_pairs(pairs: &mut Pairs) {
 }
 
 /// An array made on the heap: as a value it would first stand on the stack.
-pub(super) fn boxed<const N: usize>() -> Box<[u16; N]> {
-    match vec![0; N].into_boxed_slice().try_into() {
+pub(super) fn boxed<T: Copy + Default, const N: usize>() -> Box<[T; N]> {
+    match vec![T::default(); N].into_boxed_slice().try_into() {
         Ok(array) => array,
         Err(_) => unreachable!("the length is N"),
     }

@@ -13,8 +13,9 @@ use crate::error::{Error, ErrorKind, Operation};
 /// incomplete gb2312 character C4 at byte 30, the end of the text
 /// ```
 ///
-/// Where an ASCII byte made the byte before it wrong (`E9 46` above), the line shows both, so that a reader can see that
-/// a GBK character was sent; only the first is [`bytes`](Self::bytes), because the ASCII byte is text and is decoded.
+/// Where an ASCII byte made the byte before it wrong (`E9 46` above), the line shows both, so that a reader can see
+/// that a GBK character was sent; only the first is [`bytes`](Self::bytes), because the ASCII byte is text and is
+/// decoded.
 ///
 /// # Examples
 ///
@@ -72,14 +73,14 @@ impl DecodeError {
 
     /// Where the first of the [`bytes`](Self::bytes) stands, counted in bytes from the beginning of the stream.
     ///
-    /// For the one-shot calls the stream is the slice given; for a [`Decoder`](crate::Decoder) it is everything it was given since it was made or
-    /// finished, also where the character was cut between two inputs.
+    /// For the one-shot calls the stream is the slice given; for a [`Decoder`](crate::Decoder) it is everything it
+    /// was given since it was made or finished, also where the character was cut between two inputs.
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// How many bytes of the input of *this* call are done with, the malformed bytes included: the text before them is in
-    /// the output, and decoding goes on behind them.
+    /// How many bytes of the input of *this* call are done with, the malformed bytes included: the text before them
+    /// is in the output, and decoding goes on behind them.
     ///
     /// Zero where everything malformed was held back from earlier inputs.
     pub fn consumed(&self) -> usize {

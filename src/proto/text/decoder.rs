@@ -6,8 +6,8 @@ use super::{DecodeError, Encoding, Malformed, Pass, Policy, Stop, gb_decode, utf
 
 /// Turns a stream of bytes, which may come cut anywhere, into text.
 ///
-/// A character whose end has not come yet is held back, so that the text is the same wherever the stream was cut: what a
-/// TCP connection's reads need. [`finish`](Self::finish) says that the stream is over. It is made by
+/// A character whose end has not come yet is held back, so that the text is the same wherever the stream was cut:
+/// what a TCP connection's reads need. [`finish`](Self::finish) says that the stream is over. It is made by
 /// [`Encoding::decoder`].
 ///
 /// # Examples
@@ -144,13 +144,18 @@ impl Decoder {
     pub fn finish(&mut self, output: &mut String) -> Result<(), DecodeError> {
         let result = self.flush(output);
         self.position = 0;
-        self.method = Method::new(self.encoding);
+        match &mut self.method {
+            Method::Pass { carry, .. } => *carry = Carry::default(),
+            Method::Web(_) => self.method = Method::new(self.encoding),
+        }
         result
     }
 
     fn flush(&mut self, output: &mut String) -> Result<(), DecodeError> {
-        // A byte that an earlier error left to be read again may stand before the incomplete character.
-        self.decode(&[], output)?;
+        if self.pending() > 0 {
+            // A byte that an earlier error left to be read again may stand before the incomplete character.
+            self.decode(&[], output)?;
+        }
         match &mut self.method {
             Method::Pass { carry, .. } => {
                 let carry = *carry;

@@ -7,8 +7,8 @@ use super::{EncodeError, Encoding, Policy, gb_encode};
 
 /// Turns text, which may come in pieces, into a stream of bytes.
 ///
-/// For most encodings each piece stands for itself; an encoder adds the place of an error in the whole text, and the state
-/// of a stateful encoding (ISO-2022-JP), for which [`finish`](Self::finish) writes the way back. It is made by
+/// For most encodings each piece stands for itself; an encoder adds the place of an error in the whole text, and the
+/// state of a stateful encoding (ISO-2022-JP), for which [`finish`](Self::finish) writes the way back. It is made by
 /// [`Encoding::encoder`].
 ///
 /// # Examples
@@ -103,9 +103,9 @@ impl Encoder {
     pub fn finish(&mut self, output: &mut Vec<u8>) {
         if let Method::Web(web) = &mut self.method {
             web.finish(output);
+            self.method = Method::new(self.encoding);
         }
         self.position = 0;
-        self.method = Method::new(self.encoding);
     }
 }
 

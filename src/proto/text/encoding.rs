@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{DecodeError, Decoder, EncodeError, Encoder, Policy, WebEncoding};
+use super::{DecodeError, Decoder, EncodeError, Encoder, Policy, WebEncoding, utf8};
 
 /// How text becomes bytes on the wire, and bytes text: UTF-8, the three Chinese encodings, and those of the Web.
 ///
@@ -39,13 +39,13 @@ use super::{DecodeError, Decoder, EncodeError, Encoder, Policy, WebEncoding};
 /// - **`Gb2312`** has two cells on which the tables in use disagree: A1A4 is U+00B7 `·` for the Web and U+30FB `・` for
 ///   Python and iconv; A1AA is U+2014 `—` and U+2015 `―`. Both spellings are written to the cell; it is read as the Web
 ///   reads it, as GBK and GB 18030 have it, too.
-/// - **`Gbk`** is code page 936 with two bytes for a character, exactly as Python's `gbk` has it, one to one: whatever is
-///   read is written back as it was. Not in it are what came with GB 18030 (the euro sign as A2E3, vertical punctuation
-///   A6D9–A6F3, ḿ ǹ as A8BC A8BF, A989–A995, the ideographs of FE50–FEA0), the pairs for private use, and all four-byte
-///   forms; nor the single byte 0x80 that Windows, iconv and the Web take for the euro sign and Python refuses.
-///   [`for_web_label("gbk")`](Self::for_web_label) reads all that.
-/// - **`Gb18030`** is the edition of 2022 as the Web has it, down to 0x80 for the euro sign (written as A2E3), A3A0 as a
-///   second ideographic space, and no bytes for the private-use character U+E5E5.
+/// - **`Gbk`** is code page 936 with two bytes for a character, exactly as Python's `gbk` has it, one to one:
+///   whatever is read is written back as it was. Not in it are what came with GB 18030 (the euro sign as A2E3,
+///   vertical punctuation A6D9–A6F3, ḿ ǹ as A8BC A8BF, A989–A995, the ideographs of FE50–FEA0), the pairs for private
+///   use, and all four-byte forms; nor the single byte 0x80 that Windows, iconv and the Web take for the euro sign
+///   and Python refuses. [`for_web_label("gbk")`](Self::for_web_label) reads all that.
+/// - **`Gb18030`** is the edition of 2022 as the Web has it, down to 0x80 for the euro sign (written as A2E3), A3A0
+///   as a second ideographic space, and no bytes for the private-use character U+E5E5.
 ///
 /// # What is malformed
 ///
@@ -64,10 +64,10 @@ use super::{DecodeError, Decoder, EncodeError, Encoder, Policy, WebEncoding};
 ///
 /// # Whole texts and streams
 ///
-/// [`decode`](Self::decode) and [`encode`](Self::encode) take a whole text and borrow where they can; the `_with` forms
-/// take a [`Policy`], the `_into` forms append to a buffer that can be used again. A stream that comes in pieces, cut
-/// anywhere, is for [`decoder`](Self::decoder) and [`encoder`](Self::encoder). All of them count places in the *stream*,
-/// in bytes from 0: a whole text is a stream of one piece.
+/// [`decode`](Self::decode) and [`encode`](Self::encode) take a whole text and borrow where they can; the `_with`
+/// forms take a [`Policy`], the `_into` forms append to a buffer that can be used again. A stream that comes in
+/// pieces, cut anywhere, is for [`decoder`](Self::decoder) and [`encoder`](Self::encoder). All of them count places
+/// in the *stream*, in bytes from 0: a whole text is a stream of one piece.
 ///
 /// # Compared with Python
 ///
@@ -79,6 +79,18 @@ use super::{DecodeError, Decoder, EncodeError, Encoder, Policy, WebEncoding};
 /// | `"gb18030"` | `Encoding::Gb18030`: the edition of 2022 instead of 2000, which differs in 19 pairs |
 /// | `errors="replace"`, `"ignore"` | [`Policy::Replace`], [`Policy::Ignore`]; an unassigned pair is one `�` instead of two |
 /// | `codecs.getincrementaldecoder(…)` | [`decoder`](Self::decoder); its errors count from the beginning of the stream |
+///
+/// # What it costs
+///
+/// Chinese text of 64 KiB is decoded from GB 2312, GBK or GB 18030 at some 800 MB/s (of UTF-8), 2.3 times as fast as
+/// by `encoding_rs`, and encoded at some 900 MB/s, 1.5 times as fast as by Python's `gb2312`, 2.3 times as fast as by
+/// its `gbk` and 100 times as fast as by `encoding_rs`; ASCII is only checked and borrowed. `cargo bench --bench
+/// text` measures it again.
+///
+/// The tables for that are made from those of `encoding_rs` at the first use and kept: 2 ms, and 128 KiB for each
+/// direction of each encoding, with another 128 KiB for decoding GB 18030, from which the two narrower ones are made.
+/// Characters of four bytes take 3 ms and 205 KiB more at their first use. UTF-8 has no tables, and neither have the
+/// Web's encodings here: they run at the speed of `encoding_rs`, which is 11 MB/s when it encodes Chinese.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Encoding {
@@ -242,7 +254,12 @@ impl Encoding {
 
     /// The bytes as they are, where they are the text.
     fn borrowed(self, bytes: &[u8]) -> Option<&str> {
-        if self == Encoding::Utf8 || self.is_ascii(bytes) { std::str::from_utf8(bytes).ok() } else { None }
+        match self {
+            Encoding::Utf8 => utf8::checked(bytes),
+            // On ASCII the standard library's check is the faster one.
+            _ if self.is_ascii(bytes) => std::str::from_utf8(bytes).ok(),
+            _ => None,
+        }
     }
 
     /// Whether all bytes are ASCII and mean ASCII.

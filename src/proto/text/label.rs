@@ -144,8 +144,8 @@ impl Encoding {
             .map_err(|reason| UnknownEncoding::new(label, reason))
     }
 
-    /// The encoding that the Web's standard means by a label, for what comes from the Web: the charset of a page or of an
-    /// HTTP header.
+    /// The encoding that the Web's standard means by a label, for what comes from the Web: the charset of a page or
+    /// of an HTTP header.
     ///
     /// There `gb2312` and `gbk` are both the Web's GBK: it reads everything of GB 18030, and a euro sign from 0x80, and
     /// writes what has two bytes. It is decoded as fast as [`Gb18030`](Self::Gb18030); its encoder is slow (11 MB/s).

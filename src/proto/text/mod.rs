@@ -1,8 +1,8 @@
 //! Text on the wire: bytes to text and back, whole or piece by piece, with errors that say where.
 //!
-//! [`Encoding`] is the way in; [`Decoder`] and [`Encoder`] carry what a stream needs between two pieces. Below them is one
-//! pass per family, which goes on until the first sequence that its encoding does not know and knows nothing of
-//! policies, offsets in the stream or characters cut in two:
+//! [`Encoding`] is the way in; [`Decoder`] and [`Encoder`] carry what a stream needs between two pieces. Below them
+//! is one pass per family, which goes on until the first sequence that its encoding does not know and knows nothing
+//! of policies, offsets in the stream or characters cut in two:
 //!
 //! ```text
 //!  encoding ── label            names, and the one-shot calls

@@ -18,8 +18,9 @@ pub enum Policy {
     /// It is an error, which says what and where. The default.
     #[default]
     Strict,
-    /// A malformed sequence becomes one U+FFFD `�`; a character that the encoding does not have becomes one `?`. Never an
-    /// HTML character reference such as `&#128512;`, which would be text of another kind in the peer's hands.
+    /// A malformed sequence becomes one U+FFFD `�`; a character that the encoding does not have becomes one `?`.
+    /// Never an HTML character reference such as `&#128512;`, which would be text of another kind in the peer's
+    /// hands.
     Replace,
     /// It is left out.
     Ignore,

@@ -9,13 +9,14 @@ const LONGEST: usize = 3;
 #[derive(Debug)]
 pub(super) struct WebDecoder {
     decoder: Inner,
-    /// The last bytes of the stream, the newest at the end: `encoding_rs` says of a malformed sequence only where it was.
+    /// The last bytes of the stream, the newest at the end: `encoding_rs` says of a malformed sequence only where it
+    /// was.
     tail: [u8; 8],
     /// The bytes that went in and of which nothing has come out.
     pending: usize,
-    /// Whether what stood behind the last malformed sequence went in and has not come out. Only these decoders leave such
-    /// text for the next call; and only they may be called without input: `encoding_rs` 0.8.35 then forgets the first
-    /// byte of a pair in Big5, EUC-KR and Shift_JIS.
+    /// Whether what stood behind the last malformed sequence went in and has not come out. Only these decoders leave
+    /// such text for the next call; and only they may be called without input: `encoding_rs` 0.8.35 then forgets the
+    /// first byte of a pair in Big5, EUC-KR and Shift_JIS.
     has_text_left: bool,
     is_iso_2022_jp: bool,
     is_utf_16: bool,
