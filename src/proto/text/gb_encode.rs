@@ -4,7 +4,7 @@ use super::cells::{Charset, Pairs};
 use super::quads::{self, quads};
 
 /// The bytes that are made at a time.
-const BLOCK: usize = 512;
+const BLOCK: usize = 1024;
 /// The most that one step writes, not all of which it keeps.
 const STEP: usize = 16;
 /// So much ASCII in a row leaves the block for a way of its own.
@@ -50,11 +50,45 @@ fn fill(charset: Charset, pairs: &Pairs, text: &str, block: &mut [u8; BLOCK + ST
     let input = text.as_bytes();
     let (mut read, mut written, mut ascii) = (0, 0, 0);
     let end = loop {
-        if written >= BLOCK || read >= input.len() {
+        if written >= BLOCK {
             break FillEnd::BlockIsFull;
         }
         if let Some(chunk) = input[read..].first_chunk::<16>() {
-            if chunk[0] < 0x80 {
+            if chunk[0] >= 0xE0 {
+                ascii = 0;
+                // As if there were four characters of three bytes; as many are kept as there are, with a pair each.
+                let one = three_bytes(chunk, 0);
+                let two = three_bytes(chunk, 3);
+                let three = three_bytes(chunk, 6);
+                let four = three_bytes(chunk, 9);
+                let first = pairs[unit_of(one)];
+                let second = pairs[unit_of(two)];
+                let third = pairs[unit_of(three)];
+                let fourth = pairs[unit_of(four)];
+                let joint = (u64::from(first) << 48)
+                    | (u64::from(second) << 32)
+                    | (u64::from(third) << 16)
+                    | u64::from(fourth);
+                block[written..written + 8].copy_from_slice(&joint.to_be_bytes());
+                let odd = (one ^ 0xE0) | (two ^ 0xE0) | (three ^ 0xE0) | (four ^ 0xE0);
+                if odd & 0xF0 == 0 && joint & ASSIGNED == ASSIGNED {
+                    read += 12;
+                    written += 8;
+                    continue;
+                }
+                // Without a branch for each, because in mixed text their number cannot be foreseen.
+                let is_kept = |bytes: u32, pair: u16| u32::from(bytes & 0xF0 == 0xE0 && pair != 0);
+                let kept = (is_kept(one, first) << 3)
+                    | (is_kept(two, second) << 2)
+                    | (is_kept(three, third) << 1)
+                    | is_kept(four, fourth);
+                let count = (kept << 28).leading_ones() as usize;
+                if count > 0 {
+                    read += 3 * count;
+                    written += 2 * count;
+                    continue;
+                }
+            } else if chunk[0] < 0x80 {
                 // All sixteen are written and as many kept as are ASCII.
                 let count = ((u128::from_be_bytes(*chunk) & EACH).leading_zeros() / 8) as usize;
                 block[written..written + 16].copy_from_slice(chunk);
@@ -65,35 +99,6 @@ fn fill(charset: Charset, pairs: &Pairs, text: &str, block: &mut [u8; BLOCK + ST
                     break FillEnd::LongRun;
                 }
                 continue;
-            }
-            ascii = 0;
-            if chunk[0] & 0xF0 == 0xE0 {
-                // As if there were four characters of three bytes; as many are kept as there are, with a pair each.
-                let three = [
-                    three_bytes(chunk, 0),
-                    three_bytes(chunk, 3),
-                    three_bytes(chunk, 6),
-                    three_bytes(chunk, 9),
-                ];
-                let made = three.map(|bytes| pairs[unit_of(bytes)]);
-                let joint = made.iter().fold(0, |joint, &pair| (joint << 16) | u64::from(pair));
-                block[written..written + 8].copy_from_slice(&joint.to_be_bytes());
-                if three.iter().fold(0, |odd, bytes| odd | (bytes ^ 0xE0)) & 0xF0 == 0
-                    && joint & ASSIGNED == ASSIGNED
-                {
-                    read += 12;
-                    written += 8;
-                    continue;
-                }
-                // Without a branch for each, because in mixed text their number cannot be foreseen.
-                let is_kept = |index: usize| u32::from(three[index] & 0xF0 == 0xE0 && made[index] != 0);
-                let kept = (is_kept(0) << 3) | (is_kept(1) << 2) | (is_kept(2) << 1) | is_kept(3);
-                let count = (kept << 28).leading_ones() as usize;
-                if count > 0 {
-                    read += 3 * count;
-                    written += 2 * count;
-                    continue;
-                }
             }
         }
         let Some(character) = text[read..].chars().next() else { break FillEnd::BlockIsFull };
