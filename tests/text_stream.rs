@@ -200,3 +200,18 @@ fn pending_is_what_no_text_has_come_of() {
         }
     }
 }
+
+/// Of `81 30 81 20` only the first byte is malformed. The two behind it had come before and wait to be read again, which
+/// the end of the stream must not forget.
+#[test]
+fn what_waits_behind_an_error_is_read_when_the_stream_ends() {
+    let mut decoder = Encoding::Gb18030.decoder();
+    let mut text = String::new();
+    decoder.decode(b"\x81\x30\x81", &mut text).unwrap();
+    let error = decoder.decode(b" ", &mut text).unwrap_err();
+    assert_eq!((error.offset(), error.bytes(), error.consumed()), (0, &b"\x81"[..], 0));
+    assert_eq!((decoder.offset(), decoder.pending()), (3, 2));
+    let error = decoder.finish(&mut text).unwrap_err();
+    assert_eq!((error.offset(), error.bytes(), error.is_incomplete()), (2, &b"\x81"[..], true));
+    assert_eq!(text, "0");
+}

@@ -90,7 +90,7 @@ impl Encoder {
             match self.policy {
                 Policy::Strict => return Err(EncodeError::new(self.encoding, character, offset, read)),
                 Policy::Replace => {
-                    // Every encoding has it; in a stateful one its bytes depend on the state.
+                    // Every encoding has it. By the encoder, because one with states has to be in the right one.
                     self.method.encode("?", output);
                 }
                 Policy::Ignore => {}
