@@ -156,6 +156,21 @@ fn gb18030_is_that_of_encoding_rs() {
             }
         }
     }
+    // Around the ends of what four bytes can mean: what means nothing is passed over as a whole.
+    for (bytes, length) in [
+        (b"\x84\x31\xA4\x39", 0),
+        (b"\x84\x31\xA5\x30", 4),
+        (b"\x8F\x39\xFE\x39", 4),
+        (b"\x90\x30\x81\x30", 0),
+        (b"\xE3\x32\x9A\x35", 0),
+        (b"\xE3\x32\x9A\x36", 4),
+        (b"\xFE\x39\xFE\x39", 4),
+    ] {
+        let ours = Encoding::Gb18030.decode(bytes);
+        assert_eq!(ours.map_or_else(|error| error.bytes().len(), |_| 0), length, "{bytes:02X?}");
+        let (theirs, _) = encoding_rs::GB18030.decode_without_bom_handling(bytes);
+        assert_eq!(Encoding::Gb18030.decode_with(bytes, Policy::Replace).unwrap(), theirs, "{bytes:02X?}");
+    }
     for pair in 0..=0xFFFF_u16 {
         let bytes = pair.to_be_bytes();
         let (theirs, _) = encoding_rs::GB18030.decode_without_bom_handling(&bytes);
