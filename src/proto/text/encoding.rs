@@ -86,15 +86,16 @@ const SHORT: usize = 1024;
 /// # What it costs
 ///
 /// Chinese text is decoded from GB 2312, GBK or GB 18030 at 0.8 to 1.5 GB/s (of UTF-8) on one core, more than twice as
-/// fast as by `encoding_rs`, and encoded at 0.9 to 1.7 GB/s, 1.5 times as fast as by Python's `gb2312`, twice as fast as
-/// by its `gbk` and 70 to 100 times as fast as by `encoding_rs`. Text mixed of Chinese and English is decoded at half of that
-/// speed, as fast as by `encoding_rs` or up to a quarter slower. ASCII is checked and borrowed. `cargo bench --bench text`
-/// measures it again.
+/// fast as by `encoding_rs`, and encoded at 0.8 to 1.7 GB/s, 1.5 times as fast as by Python's `gb2312`, twice as fast
+/// as by its `gbk` and 70 to 100 times as fast as by `encoding_rs`. Chinese mixed with English is decoded at half of
+/// that speed: as fast as by `encoding_rs`, or up to a quarter slower. ASCII is checked and borrowed.
+/// `cargo bench --bench text` measures it again.
 ///
 /// The tables for that are made from those of `encoding_rs` at the first use and kept: 2 ms, and 128 KiB for each
 /// direction of each encoding, with another 128 KiB for decoding GB 18030, from which the two narrower ones are made.
-/// Characters of four bytes take 3 ms and 205 KiB more at their first use. UTF-8 has no tables, and neither have the
-/// Web's encodings here: they run at the speed of `encoding_rs`, which is 11 MB/s when it encodes Chinese.
+/// GB 18030's four bytes take 2 to 3 ms and 205 KiB more, when it first encodes or first meets them. UTF-8 has no
+/// tables. The Web's encodings have none here, but for its GBK, which is decoded as GB 18030; they run at the speed of
+/// `encoding_rs`, which is 10 to 20 MB/s when it encodes Chinese.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Encoding {

@@ -148,7 +148,7 @@ impl Encoding {
     /// of an HTTP header.
     ///
     /// There `gb2312` and `gbk` are both the Web's GBK: it reads everything of GB 18030, and a euro sign from 0x80, and
-    /// writes what has two bytes. It is decoded as fast as [`Gb18030`](Self::Gb18030); its encoder is slow (11 MB/s).
+    /// writes what has two bytes. It is decoded as fast as [`Gb18030`](Self::Gb18030); its encoder is slow (10 to 20 MB/s).
     ///
     /// # Errors
     ///
