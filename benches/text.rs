@@ -32,7 +32,7 @@ fn main() {
         "{:<10}{:>8}  {:<9}{:<15}{:>9}{:>13}{:>7}{:>11}{:>7}",
         "text", "bytes", "encoding", "direction", "socketry", "encoding_rs", "ratio", "python", "ratio"
     );
-    for kind in [Kind::Chinese, Kind::Mixed, Kind::Ascii, Kind::FourBytes] {
+    for kind in [Kind::Chinese, Kind::Uniform, Kind::Mixed, Kind::Ascii, Kind::FourBytes] {
         for &size in sizes {
             let text = kind.text(size);
             if let Some(python) = &mut python {
@@ -50,7 +50,11 @@ fn main() {
 
 #[derive(Clone, Copy, Debug)]
 enum Kind {
+    /// Ideographs as unequally common as in prose, or a little less.
     Chinese,
+    /// All ideographs of GB 2312's first level with equal chances: harder on the caches than any prose.
+    Uniform,
+    /// Words of ASCII between short runs of ideographs.
     Mixed,
     Ascii,
     /// Characters that have four bytes in GB 18030: of the BMP, and emoji.
@@ -72,12 +76,12 @@ impl Kind {
                 (Encoding::Gb2312, &[Decode, DecodeInto, Encode, EncodeInto]),
                 (Encoding::Utf8, &[Decode, DecodeInto]),
             ],
+            Kind::Uniform => &[(Encoding::Gb2312, &[Decode, Encode]), (Encoding::Gbk, &[Decode, Encode])],
             Kind::FourBytes => &[(Encoding::Gb18030, &[Decode, Encode])],
         }
     }
 
-    /// Text of about that many bytes. The ideographs are all of GB 2312's first level with equal chances, which is
-    /// harder on the caches than any prose.
+    /// Text of about that many bytes.
     fn text(self, size: usize) -> String {
         let mut state = 1_u32;
         let mut random = |below: u32| {
@@ -86,11 +90,12 @@ impl Kind {
         };
         let mut text = String::new();
         while text.len() < size {
-            if let Kind::Chinese | Kind::Mixed = self {
+            if let Kind::Chinese | Kind::Uniform | Kind::Mixed = self {
                 for _ in 0..3 + random(12) {
-                    // The cube of an equal chance: the commonest 300 make up 43 in 100, as in prose or a little less.
+                    // The cube of an equal chance: the commonest 300 make up 43 in 100.
                     let chance = f64::from(random(1 << 20)) / f64::from(1 << 20);
-                    let rank = (3_755.0 * chance.powi(3)) as u32;
+                    let power = if let Kind::Uniform = self { 1 } else { 3 };
+                    let rank = (3_755.0 * chance.powi(power)) as u32;
                     let cell = rank * 1_237 % 3_755;
                     let pair = [0xB0 + (cell / 94) as u8, 0xA1 + (cell % 94) as u8];
                     text.push_str(&Encoding::Gb2312.decode(&pair).expect("an ideograph of the first level"));

@@ -27,8 +27,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// receive at 127.0.0.1:7788: timed out after 200ms
 /// receive at 0.0.0.0:7788 from 192.0.2.7:5000: datagram of 100 bytes does not fit the limit of 10
 /// send to 192.0.2.7:7788: '镕' (U+9555) at byte 6 does not exist in gb2312
-/// parse address "host:99999": port is larger than 65535 at byte 5
-/// resolve no-such-name.invalid:80: no such name
+/// parse address: "host:99999": the port is larger than 65535, at byte 5
+/// resolve no-such-name.invalid: no such name
 /// ```
 ///
 /// What to decide on is the [`kind`](Self::kind), or a predicate such as [`is_timeout`](Self::is_timeout): they are the
@@ -235,7 +235,7 @@ impl fmt::Display for Error {
         let inner = &*self.0;
         write!(f, "{}", inner.operation)?;
         match inner.operation {
-            Operation::Receive | Operation::Peek => {
+            Operation::Receive | Operation::Peek | Operation::Decode => {
                 if let Some(local) = inner.local {
                     write!(f, " at {local}")?;
                 }
@@ -243,6 +243,8 @@ impl fmt::Display for Error {
                     write!(f, " from {remote}")?;
                 }
             }
+            // The detail begins with the text.
+            Operation::ParseAddress => {}
             operation => {
                 let joint = match operation {
                     Operation::Send | Operation::Request | Operation::Connect => "to ",

@@ -1,4 +1,7 @@
-//! The pure floor: bytes and `now` in, values and actions out. No clock, socket, thread or randomness.
+//! The pure floor: bytes and `now` in, values and actions out. No clock, socket, thread or randomness; `clippy.toml`
+//! lists what is meant.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub(crate) mod message;
+pub(crate) mod retry;
 pub(crate) mod text;

@@ -1,0 +1,107 @@
+//! 64 bytes there and back between two threads on one processor: every receive has to wait.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use socketry::{Stopper, UdpBuilder, UdpEndpoint};
+
+use super::kit::{compare, is_smoke_run, print, timed, variant};
+use super::raw::{Raw, sockaddr};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn rounds() -> usize {
+    if is_smoke_run() { 3 } else { 3_000 }
+}
+
+/// Two threads, each with one end: `ping` sends and waits, `pong` waits and sends.
+fn exchange(mut ping: impl FnMut(), mut pong: impl FnMut() + Send) -> Duration {
+    std::thread::scope(|scope| {
+        let echo = scope.spawn(move || (0..rounds()).for_each(|_| pong()));
+        let time = timed(|| (0..rounds()).for_each(|_| ping()));
+        echo.join().unwrap();
+        time
+    })
+}
+
+fn raw() -> Duration {
+    let ends = [(); 2].map(|()| Raw::new(UdpSocket::bind("127.0.0.1:0").unwrap()));
+    let [a, b] = ends.each_ref().map(|end| sockaddr(end.socket.local_addr().unwrap()));
+    let (mut there, mut back) = ([0; 64], [0; 64]);
+    exchange(
+        || {
+            ends[0].send_to(&there, &b);
+            ends[0].recv_from(&mut there);
+        },
+        || {
+            ends[1].recv_from(&mut back);
+            ends[1].send_to(&back, &a);
+        },
+    )
+}
+
+fn std(timeout: Option<Duration>) -> Duration {
+    let ends = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+    ends.iter().for_each(|end| end.set_read_timeout(timeout).unwrap());
+    let [a, b] = ends.each_ref().map(|end| end.local_addr().unwrap());
+    let (mut there, mut back) = ([0; 64], [0; 64]);
+    exchange(
+        || {
+            ends[0].send_to(&there, b).unwrap();
+            ends[0].recv_from(&mut there).unwrap();
+        },
+        || {
+            ends[1].recv_from(&mut back).unwrap();
+            ends[1].send_to(&back, a).unwrap();
+        },
+    )
+}
+
+fn endpoints(builder: &UdpBuilder) -> [(UdpEndpoint, SocketAddr); 2] {
+    [(); 2].map(|()| {
+        let endpoint = builder.clone().bind("127.0.0.1:0").unwrap();
+        let address = endpoint.local_addr().unwrap();
+        (endpoint, address)
+    })
+}
+
+fn ours(builder: UdpBuilder, before: impl Fn(&UdpEndpoint) + Sync) -> Duration {
+    let [(one, a), (two, b)] = &endpoints(&builder);
+    let (mut there, mut back) = ([0; 64], [0; 64]);
+    exchange(
+        || {
+            one.send_to(there, b).unwrap();
+            before(one);
+            let _ = one.recv_into(&mut there).unwrap();
+        },
+        || {
+            before(two);
+            let _ = two.recv_into(&mut back).unwrap();
+            two.send_to(back, a).unwrap();
+        },
+    )
+}
+
+pub(crate) fn run() {
+    let builder = UdpEndpoint::builder;
+    let stopper = Stopper::new().unwrap();
+    let rows = compare(
+        25,
+        vec![
+            variant("sendto, recvfrom", raw),
+            variant("std", || std(None)),
+            variant("std, timeout set once", || std(Some(SECOND))),
+            variant("socketry", || ours(builder(), |_| {})),
+            variant("socketry, timeout", || ours(builder().read_timeout(SECOND), |_| {})),
+            variant("socketry, one deadline for all", || {
+                let end = Instant::now() + 60 * SECOND;
+                ours(builder(), |endpoint| endpoint.set_deadline(end))
+            }),
+            variant("socketry, a new deadline for each", || {
+                ours(builder(), |endpoint| endpoint.set_deadline(Instant::now() + SECOND))
+            }),
+            variant("socketry, stopper", || ours(builder().stopper(&stopper), |_| {})),
+        ],
+    );
+    print("ping-pong of 64 bytes on one processor", rounds(), &rows);
+}

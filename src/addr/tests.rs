@@ -1,0 +1,142 @@
+use super::*;
+use proptest::prelude::*;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+
+fn parse(text: &str) -> Result<Address, AddressError> {
+    text.parse()
+}
+
+#[test]
+fn every_form_of_a_target() {
+    let v4 = SocketAddr::from(([127, 0, 0, 1], 80));
+    let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, 80));
+    assert_eq!(parse("127.0.0.1:80").unwrap().socket_addr(), Some(v4));
+    assert_eq!(parse("[::1]:80").unwrap().socket_addr(), Some(v6));
+    assert_eq!(Address::try_from(("127.0.0.1", 80)).unwrap(), v4.into());
+    assert_eq!(Address::try_from(("::1", 80)).unwrap(), v6.into());
+    assert_eq!(Address::try_from(("[::1]", 80)).unwrap(), v6.into());
+    assert_eq!(Address::from((Ipv4Addr::LOCALHOST, 80)), v4.into());
+    assert_eq!(Address::try_from(String::from("127.0.0.1:80")).unwrap(), Address::from(&v4));
+    assert_eq!(Address::try_from((String::from("127.0.0.1"), 80)).unwrap(), v4.into());
+    assert_eq!(
+        parse("<broadcast>:7788").unwrap().socket_addr(),
+        Some(SocketAddr::from(([255, 255, 255, 255], 7788)))
+    );
+    for name in
+        ["localhost", "db.example", "db.example.", "例子.中国", "a_b", "xn--fsqu6v.xn--fiqs8s", "1a", "3com"]
+    {
+        let address = parse(&format!("{name}:80")).unwrap();
+        assert_eq!((address.name(), address.port(), address.ip()), (Some(name), 80, None));
+    }
+}
+
+#[test]
+fn a_zone_is_a_name_or_a_number() {
+    let named = parse("[fe80::1%eth0]:80").unwrap();
+    assert_eq!((named.zone(), named.socket_addr()), (Some("eth0"), None));
+    assert_eq!(named.to_string(), "[fe80::1%eth0]:80");
+    assert_eq!(Address::try_from(("fe80::1%eth0", 80)).unwrap(), named);
+    let numbered = parse("[fe80::1%3]:80").unwrap();
+    assert_eq!(numbered.socket_addr(), Some(SocketAddrV6::new("fe80::1".parse().unwrap(), 80, 0, 3).into()));
+    assert_eq!(numbered.to_string().parse::<Address>().unwrap(), numbered);
+}
+
+#[test]
+fn every_form_of_an_address_to_bind() {
+    let every = BindAddress::from(SocketAddr::from(([0, 0, 0, 0], 7788)));
+    assert_eq!(":7788".parse::<BindAddress>().unwrap(), every);
+    assert_eq!("7788".parse::<BindAddress>().unwrap(), every);
+    assert_eq!(BindAddress::try_from(("", 7788)).unwrap(), every);
+    assert_eq!(BindAddress::from(7788), every);
+    assert!(every.is_every_address() && every.port() == 7788);
+    assert!(BindAddress::try_from("[::]:0").unwrap().is_every_address());
+    assert_eq!(BindAddress::try_from("localhost:0").unwrap().port(), 0);
+    assert!("".parse::<BindAddress>().is_err() && "70000".parse::<BindAddress>().is_err());
+    assert!("127.0.0.1".parse::<BindAddress>().is_err(), "a host alone is not a port");
+}
+
+#[test]
+fn a_bad_address_says_what_and_where() {
+    for (text, offset, words) in [
+        ("", 0, "empty"),
+        ("localhost", 9, "port is missing"),
+        ("localhost:", 10, "port is missing"),
+        ("[::1]", 5, "port is missing"),
+        ("localhost:http", 10, "not a decimal number"),
+        ("localhost:8o", 11, "not a decimal number"),
+        ("localhost:+80", 10, "not a decimal number"),
+        ("localhost: 80", 10, "not a decimal number"),
+        ("localhost:65536", 10, "larger than 65535"),
+        ("localhost:99999999999999999999", 10, "larger than 65535"),
+        ("localhost:0", 10, "port 0"),
+        (":80", 0, "host is missing"),
+        ("::1:80", 0, "in brackets"),
+        ("fe80::1%eth0:80", 4, "in brackets"),
+        ("[::1:80", 0, "not closed"),
+        ("[::1]80", 5, "colon and the port"),
+        ("[127.0.0.1]:80", 1, "not an IPv6"),
+        ("[fe80::1%]:80", 9, "zone after % is missing"),
+        ("[fe80::1%a b]:80", 10, "' ' cannot be part of a zone"),
+        ("http://example.com:80", 4, "URL"),
+        ("http://example.com", 4, "URL"),
+        ("256.1.1.1:80", 0, "ends in a number"),
+        ("127.1:80", 0, "ends in a number"),
+        ("2130706433:80", 0, "ends in a number"),
+        ("0x7f.0x1:80", 0, "ends in a number"),
+        ("１２７.０.０.1:80", 0, "ends in a number"),
+        ("a..b:80", 2, "part of the host name is empty"),
+        (".a:80", 0, "part of the host name is empty"),
+        ("a b:80", 1, "' ' cannot be part"),
+        ("a\0b:80", 1, "cannot be part"),
+        ("例子 .中国:80", 6, "' ' cannot be part"),
+    ] {
+        let error = parse(text).expect_err(text);
+        assert!(error.to_string().contains(words), "{text:?}: {error}");
+        assert_eq!(error.offset(), offset, "{text:?}: {error}");
+        assert_eq!(error.text(), text);
+    }
+    let long = format!("{}:80", "a".repeat(300));
+    let error = parse(&long).unwrap_err();
+    assert!(error.to_string().contains("longer than 253"), "{error}");
+    assert!(error.to_string().len() < 160, "a message shows the beginning of a long text: {error}");
+}
+
+#[test]
+fn a_bad_address_becomes_an_error_with_the_text_as_its_place() {
+    let error = crate::Error::from(parse("host:99999").unwrap_err());
+    assert_eq!(error.to_string(), r#"parse address: "host:99999": the port is larger than 65535, at byte 5"#);
+    assert_eq!(error.kind(), crate::ErrorKind::InvalidAddress);
+    assert_eq!(error.place(), Some("host:99999"));
+    assert_eq!(error.detail::<AddressError>().unwrap().offset(), 5);
+}
+
+proptest! {
+    /// Whatever is parsed prints as a text that parses to the same address.
+    #[test]
+    fn printed_and_parsed_again_it_is_the_same(text in "[a-zA-Z0-9.:%\\[\\]<> 中-国]{0,24}") {
+        if let Ok(address) = parse(&text) {
+            prop_assert_eq!(parse(&address.to_string()).unwrap(), address);
+        }
+        if let Ok(address) = text.parse::<BindAddress>() {
+            prop_assert_eq!(address.to_string().parse::<BindAddress>().unwrap(), address);
+        }
+    }
+
+    /// No text makes the parser panic, and a fault lies inside the text, between two characters.
+    #[test]
+    fn any_text_is_an_address_or_a_fault_inside_it(text in any::<String>(), port in any::<u16>()) {
+        if let Err(error) = parse(&text) {
+            prop_assert!(text.is_char_boundary(error.offset()), "{} in {:?}", error.offset(), text);
+        }
+        let _ = text.parse::<BindAddress>();
+        let _ = Address::try_from((text.as_str(), port));
+    }
+
+    /// Every socket address survives its own text.
+    #[test]
+    fn every_socket_address_is_an_address(ip in any::<std::net::IpAddr>(), port in 1_u16..) {
+        let address = SocketAddr::new(ip, port);
+        prop_assert_eq!(parse(&address.to_string()).unwrap().socket_addr(), Some(address));
+        prop_assert_eq!(Address::try_from((ip.to_string().as_str(), port)).unwrap().socket_addr(), Some(address));
+    }
+}

@@ -1,0 +1,63 @@
+//! What can be sent: text, which is encoded, and bytes, which are not.
+
+use std::borrow::Cow;
+
+use super::text::{EncodeError, Encoding};
+
+/// What can be sent: text, which is turned into the endpoint's encoding, or bytes, which go as they are.
+///
+/// | type | is sent as |
+/// |---|---|
+/// | `&str`, `String`, `Cow<str>` | text in the endpoint's [`Encoding`]; a character it does not have is an error, and nothing is sent |
+/// | `&[u8]`, `[u8; N]`, `Vec<u8>`, `Cow<[u8]>` | these bytes |
+///
+/// The trait is sealed: it is named here so that it can be read, not implemented.
+pub trait Message: sealed::Sealed {
+    /// The bytes on the wire.
+    #[doc(hidden)]
+    fn on_the_wire(&self, encoding: Encoding) -> Result<Cow<'_, [u8]>, EncodeError>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// Implements both traits, for text or bytes.
+macro_rules! message {
+    (text: $($text:ty),*; bytes: $($bytes:ty),*) => {
+        $(impl sealed::Sealed for $text {}
+        impl Message for $text {
+            #[inline]
+            fn on_the_wire(&self, encoding: Encoding) -> Result<Cow<'_, [u8]>, EncodeError> {
+                encoding.encode(self)
+            }
+        })*
+        $(impl sealed::Sealed for $bytes {}
+        impl Message for $bytes {
+            #[inline]
+            fn on_the_wire(&self, _: Encoding) -> Result<Cow<'_, [u8]>, EncodeError> {
+                Ok(Cow::Borrowed(self))
+            }
+        })*
+    };
+}
+
+message!(text: str, String, Cow<'_, str>; bytes: [u8], Vec<u8>, Cow<'_, [u8]>);
+
+impl<const N: usize> sealed::Sealed for [u8; N] {}
+
+impl<const N: usize> Message for [u8; N] {
+    #[inline]
+    fn on_the_wire(&self, _: Encoding) -> Result<Cow<'_, [u8]>, EncodeError> {
+        Ok(Cow::Borrowed(self))
+    }
+}
+
+impl<M: Message + ?Sized> sealed::Sealed for &M {}
+
+impl<M: Message + ?Sized> Message for &M {
+    #[inline]
+    fn on_the_wire(&self, encoding: Encoding) -> Result<Cow<'_, [u8]>, EncodeError> {
+        (**self).on_the_wire(encoding)
+    }
+}

@@ -1,0 +1,167 @@
+//! When to try again: a growing wait with jitter, bounded in number. Pure arithmetic; the random number is an argument.
+
+use std::time::Duration;
+
+/// How often something is tried and how long each try waits for its answer.
+///
+/// The waits grow: each is [`multiplier`](Self::multiplier) times the one before, up to [`longest`](Self::longest).
+/// Each is then made longer or shorter at random by up to the [`jitter`](Self::jitter), so that many clients that
+/// started together do not stay together.
+///
+/// The default is 4 attempts that wait 250 ms, 500 ms, 1 s and 2 s, each ±25 %: an answer is given up for lost
+/// after about 3.75 s.
+///
+/// # Examples
+///
+/// ```
+/// use socketry::Retry;
+/// use std::time::Duration;
+///
+/// let retry = Retry::new().attempts(3).first(Duration::from_millis(100)).jitter(0.0);
+/// assert_eq!(retry.total(), Duration::from_millis(100 + 200 + 400));
+/// assert_eq!(Retry::default().total(), Duration::from_millis(3_750));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use]
+pub struct Retry {
+    attempts: u32,
+    first: Duration,
+    multiplier: f64,
+    longest: Duration,
+    jitter: f64,
+}
+
+impl Default for Retry {
+    fn default() -> Retry {
+        Retry {
+            attempts: 4,
+            first: Duration::from_millis(250),
+            multiplier: 2.0,
+            longest: Duration::from_secs(4),
+            jitter: 0.25,
+        }
+    }
+}
+
+impl Retry {
+    /// The default: see the type.
+    pub fn new() -> Retry {
+        Retry::default()
+    }
+
+    /// One attempt that waits this long.
+    pub fn once(wait: Duration) -> Retry {
+        Retry::new().attempts(1).first(wait).longest(wait).jitter(0.0)
+    }
+
+    /// Sets how often it is tried in all, the first time included. 0 counts as 1. Defaults to 4.
+    pub fn attempts(mut self, attempts: u32) -> Retry {
+        self.attempts = attempts.max(1);
+        self
+    }
+
+    /// Sets how long the first attempt waits. Defaults to 250 ms.
+    pub fn first(mut self, wait: Duration) -> Retry {
+        self.first = wait;
+        self
+    }
+
+    /// Sets by how much each wait is longer than the one before; less than 1 counts as 1. Defaults to 2.
+    pub fn multiplier(mut self, multiplier: f64) -> Retry {
+        self.multiplier = if multiplier >= 1.0 { multiplier } else { 1.0 };
+        self
+    }
+
+    /// Sets the wait that no attempt exceeds, jitter aside. Defaults to 4 s.
+    pub fn longest(mut self, wait: Duration) -> Retry {
+        self.longest = wait;
+        self
+    }
+
+    /// Sets the part of each wait, 0 to 1, by which it may be longer or shorter. Defaults to 0.25.
+    pub fn jitter(mut self, part: f64) -> Retry {
+        self.jitter = if part >= 0.0 { part.min(1.0) } else { 0.0 };
+        self
+    }
+
+    /// How long all attempts wait together, jitter aside.
+    pub fn total(&self) -> Duration {
+        let waits = (0..self.attempts.min(MOST_SUMMED)).map(|attempt| self.base(attempt));
+        let summed = waits.fold(Duration::ZERO, Duration::saturating_add);
+        let rest = self.attempts.saturating_sub(MOST_SUMMED);
+        summed.saturating_add(self.base(MOST_SUMMED).saturating_mul(rest))
+    }
+
+    /// How long attempt number `attempt`, counted from 0, waits; `None` when there is no such attempt.
+    pub(crate) fn wait(&self, attempt: u32, random: u64) -> Option<Duration> {
+        if attempt >= self.attempts {
+            return None;
+        }
+        // 53 bits make every value of the unit interval that a float has there.
+        let unit = (random >> 11) as f64 / (1_u64 << 53) as f64;
+        let factor = 1.0 + self.jitter * (2.0 * unit - 1.0);
+        Some(saturating_mul(self.base(attempt), factor))
+    }
+
+    fn base(&self, attempt: u32) -> Duration {
+        let exponent = i32::try_from(attempt).unwrap_or(i32::MAX);
+        saturating_mul(self.first, self.multiplier.powi(exponent)).min(self.longest)
+    }
+}
+
+/// After so many doublings every wait has reached [`Retry::longest`].
+const MOST_SUMMED: u32 = 128;
+
+fn saturating_mul(duration: Duration, factor: f64) -> Duration {
+    Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(Duration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MIDDLE: u64 = 1 << 63;
+
+    #[test]
+    fn waits_double_up_to_the_longest_and_end() {
+        let retry = Retry::new().attempts(6).longest(Duration::from_secs(1));
+        let waits: Vec<_> = (0..).map_while(|attempt| retry.wait(attempt, MIDDLE)).collect();
+        assert_eq!(waits, [250, 500, 1000, 1000, 1000, 1000].map(Duration::from_millis));
+        assert_eq!(retry.total(), waits.iter().sum());
+    }
+
+    #[test]
+    fn jitter_spreads_over_its_part_and_no_further() {
+        let retry = Retry::new().first(Duration::from_secs(1)).jitter(0.25);
+        assert_eq!(retry.wait(0, 0), Some(Duration::from_millis(750)));
+        let longest = retry.wait(0, u64::MAX).expect("a first attempt");
+        assert!(
+            longest > Duration::from_millis(1249) && longest < Duration::from_millis(1251),
+            "{longest:?}"
+        );
+    }
+
+    #[test]
+    fn values_without_sense_are_mended() {
+        let retry = Retry::new().attempts(0).multiplier(f64::NAN).jitter(f64::NAN);
+        assert_eq!(retry.wait(0, 0), Some(Duration::from_millis(250)));
+        assert_eq!(retry.wait(1, 0), None);
+        assert_eq!(Retry::once(Duration::from_secs(9)).total(), Duration::from_secs(9));
+    }
+
+    proptest! {
+        /// No value overflows, and every schedule ends.
+        #[test]
+        fn any_schedule_is_finite(
+            attempts in any::<u32>(), first in any::<Duration>(), multiplier in any::<f64>(),
+            longest in any::<Duration>(), jitter in any::<f64>(), attempt in any::<u32>(), random in any::<u64>(),
+        ) {
+            let retry = Retry::new().attempts(attempts).first(first).multiplier(multiplier).longest(longest).jitter(jitter);
+            let wait = retry.wait(attempt, random);
+            prop_assert_eq!(wait.is_some(), attempt < attempts.max(1));
+            prop_assert!(wait.unwrap_or_default().as_secs_f64() <= 2.01 * longest.as_secs_f64());
+            let _ = retry.total();
+        }
+    }
+}

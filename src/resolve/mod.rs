@@ -1,0 +1,39 @@
+//! Names to addresses. For now by the system alone, in the calling thread; this function is the seam at which the
+//! crate's own resolver takes over.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use crate::addr::Address;
+use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::sys::{self, Family};
+
+/// The first address that a socket of the family can use; `None` takes either family.
+pub(crate) fn lookup(address: &Address, family: Option<Family>) -> Result<SocketAddr> {
+    let Some(name) = address.name() else {
+        return literal(address);
+    };
+    let failed = |error: io::Error| {
+        // The system's words ("Name or service not known") are the source; there is no code that tells the two cases
+        // apart through `std`, so a text that every C library prints for the passing one is looked for.
+        let passing = error.to_string().contains("emporary failure");
+        let kind = if passing { ErrorKind::NameUnavailable } else { ErrorKind::NameNotFound };
+        Error::system(Operation::Resolve, error).with_kind(kind).at(name)
+    };
+    let mut found = (name, address.port()).to_socket_addrs().map_err(failed)?;
+    let fits = |found: &SocketAddr| family.is_none_or(|family| Family::of(found) == family);
+    found.find(fits).ok_or_else(|| Error::new(Operation::Resolve, ErrorKind::NameNotFound).at(name))
+}
+
+/// An IP address, whose zone may still be a name.
+fn literal(address: &Address) -> Result<SocketAddr> {
+    match (address.socket_addr(), address.ip(), address.zone()) {
+        (Some(address), _, _) => Ok(address),
+        (None, Some(std::net::IpAddr::V6(ip)), Some(zone)) => {
+            let scope =
+                sys::index_of(zone).map_err(|error| Error::system(Operation::Resolve, error).at(address))?;
+            Ok(std::net::SocketAddrV6::new(ip, address.port(), 0, scope).into())
+        }
+        _ => Err(Error::new(Operation::Resolve, ErrorKind::InvalidAddress).at(address)),
+    }
+}

@@ -1,0 +1,250 @@
+//! Linux and Android: `MSG_TRUNC` tells a datagram's true length, `MSG_DONTWAIT` makes one call non-blocking.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::os::fd::AsRawFd;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::socket::{
+    self as nix_socket, ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, setsockopt, sockopt,
+};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags};
+use socket2::SockRef;
+
+pub(super) use super::unix::Signal;
+pub(crate) use super::unix::error_kind;
+use super::unix::{Control, from_in_addr, sockaddr, to_in_addr};
+use super::{Family, Mode, PacketInfo, QueuedError, Received, Sender, canonical, canonical_v6};
+
+pub(super) const BLOCKS: bool = true;
+pub(crate) const REPORTS_TO_UNCONNECTED: bool = false;
+pub(super) const BLOCKS_WITH_TIMEOUT: bool = true;
+
+#[inline(always)]
+pub(crate) fn receive_plain(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, Sender)> {
+    match rustix::net::recvfrom(socket, buffer, RecvFlags::TRUNC) {
+        Ok((_, length, Some(from))) if from.address_family() == AddressFamily::INET => {
+            Ok((length, SocketAddrV4::try_from(from).map_or(Sender::Other(None), Sender::V4)))
+        }
+        Ok((_, length, from)) => Ok((length, Sender::Other(from.and_then(|from| from.try_into().ok())))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[inline(always)]
+pub(crate) fn receive_connected(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {
+    let (_, length) = rustix::net::recv(socket, buffer, RecvFlags::TRUNC)?;
+    Ok(length)
+}
+
+#[inline]
+pub(crate) fn receive(
+    socket: &UdpSocket,
+    buffer: &mut [u8],
+    mode: Mode,
+    peek: bool,
+    info: bool,
+    received: &mut Received,
+) -> io::Result<()> {
+    if info {
+        return receive_with_info(socket, buffer, mode, peek, received);
+    }
+    let mut flags = RecvFlags::TRUNC;
+    if mode == Mode::Try {
+        flags |= RecvFlags::DONTWAIT;
+    }
+    if peek {
+        flags |= RecvFlags::PEEK;
+    }
+    let (_, length, from) = rustix::net::recvfrom(socket, buffer, flags)?;
+    received.length = length;
+    received.from = match from.map(SocketAddr::try_from) {
+        Some(Ok(from)) => Some(canonical(from)),
+        _ => None,
+    };
+    Ok(())
+}
+
+fn receive_with_info(
+    socket: &UdpSocket,
+    buffer: &mut [u8],
+    mode: Mode,
+    peek: bool,
+    received: &mut Received,
+) -> io::Result<()> {
+    let mut flags = MsgFlags::MSG_TRUNC;
+    flags.set(MsgFlags::MSG_DONTWAIT, mode == Mode::Try);
+    flags.set(MsgFlags::MSG_PEEK, peek);
+    let mut control = Control::new();
+    let mut parts = [IoSliceMut::new(buffer)];
+    let message =
+        nix_socket::recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(&mut control.0), flags)?;
+    let info = &mut received.info;
+    *info = PacketInfo::default();
+    for part in message.cmsgs()? {
+        match part {
+            ControlMessageOwned::Ipv4PacketInfo(packet) => {
+                info.to = Some(from_in_addr(packet.ipi_addr).into());
+                info.local = Some(from_in_addr(packet.ipi_spec_dst).into());
+                info.interface = u32::try_from(packet.ipi_ifindex).ok();
+            }
+            ControlMessageOwned::Ipv6PacketInfo(packet) => {
+                let to = canonical_v6(packet.ipi6_addr.s6_addr.into());
+                info.to = Some(to);
+                info.local = Some(to).filter(|to| !to.is_multicast());
+                info.interface = Some(packet.ipi6_ifindex);
+            }
+            _ => {}
+        }
+    }
+    received.length = message.bytes;
+    received.from = message.address.and_then(|from| sockaddr(&from));
+    Ok(())
+}
+
+fn send_flags(mode: Mode) -> SendFlags {
+    match mode {
+        Mode::Block => SendFlags::empty(),
+        Mode::Try => SendFlags::DONTWAIT,
+    }
+}
+
+#[inline]
+pub(crate) fn send(socket: &UdpSocket, bytes: &[u8], mode: Mode) -> io::Result<()> {
+    rustix::net::send(socket, bytes, send_flags(mode))?;
+    Ok(())
+}
+
+#[inline]
+pub(crate) fn send_to(socket: &UdpSocket, bytes: &[u8], to: &SocketAddr, mode: Mode) -> io::Result<()> {
+    rustix::net::sendto(socket, bytes, send_flags(mode), to)?;
+    Ok(())
+}
+
+/// `source` must be of the same family as the socket, in its mapped form if need be.
+pub(crate) fn send_from(
+    socket: &UdpSocket,
+    bytes: &[u8],
+    to: &SocketAddr,
+    source: IpAddr,
+    mode: Mode,
+) -> io::Result<()> {
+    let flags = if mode == Mode::Try { MsgFlags::MSG_DONTWAIT } else { MsgFlags::empty() };
+    let parts = [IoSlice::new(bytes)];
+    let to = SockaddrStorage::from(*to);
+    let send = |control: ControlMessage<'_>| {
+        nix_socket::sendmsg(socket.as_raw_fd(), &parts, &[control], flags, Some(&to))
+    };
+    let sent = match source {
+        IpAddr::V4(source) => send(ControlMessage::Ipv4PacketInfo(&libc::in_pktinfo {
+            ipi_ifindex: 0,
+            ipi_spec_dst: to_in_addr(source),
+            ipi_addr: to_in_addr(Ipv4Addr::UNSPECIFIED),
+        })),
+        IpAddr::V6(source) => send(ControlMessage::Ipv6PacketInfo(&libc::in6_pktinfo {
+            ipi6_addr: libc::in6_addr { s6_addr: source.octets() },
+            ipi6_ifindex: 0,
+        })),
+    };
+    sent?;
+    Ok(())
+}
+
+pub(crate) fn enable_packet_info(socket: &UdpSocket, family: Family) -> io::Result<bool> {
+    match family {
+        Family::V4 => setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?,
+        Family::V6 => setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?,
+    }
+    Ok(true)
+}
+
+pub(crate) fn enable_error_queue(socket: &UdpSocket, family: Family) -> io::Result<bool> {
+    match family {
+        Family::V4 => setsockopt(socket, sockopt::Ipv4RecvErr, &true)?,
+        Family::V6 => {
+            setsockopt(socket, sockopt::Ipv6RecvErr, &true)?;
+            // For the IPv4 peers of a dual-stack socket; a socket for IPv6 alone has no use for it and may refuse.
+            let _ = setsockopt(socket, sockopt::Ipv4RecvErr, &true);
+        }
+    }
+    Ok(true)
+}
+
+/// ip(7), `IP_RECVERR`: the message's name is the address that the failed datagram was for.
+pub(crate) fn next_queued_error(socket: &UdpSocket) -> io::Result<Option<QueuedError>> {
+    let mut control = Control::new();
+    let mut nothing = [0; 0];
+    let mut parts = [IoSliceMut::new(&mut nothing)];
+    let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
+    let received =
+        nix_socket::recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(&mut control.0), flags);
+    let message = match received {
+        Ok(message) => message,
+        Err(Errno::EAGAIN) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let mut code = None;
+    for part in message.cmsgs()? {
+        match part {
+            ControlMessageOwned::Ipv4RecvErr(error, _) => code = Some(error.ee_errno),
+            ControlMessageOwned::Ipv6RecvErr(error, _) => code = Some(error.ee_errno),
+            _ => {}
+        }
+    }
+    let code = code.and_then(|code| i32::try_from(code).ok()).unwrap_or(libc::EIO);
+    let to = message.address.and_then(|to| sockaddr(&to));
+    Ok(Some(QueuedError { to, error: io::Error::from_raw_os_error(code) }))
+}
+
+/// icmp(7) and udp(7): what an ICMP message for an earlier datagram is turned into.
+pub(crate) fn is_async_error(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(
+            libc::ECONNREFUSED
+                | libc::EHOSTUNREACH
+                | libc::ENETUNREACH
+                | libc::EHOSTDOWN
+                | libc::ENOPROTOOPT
+                | libc::EPROTO
+                | libc::ENONET
+                | libc::EOPNOTSUPP
+                | libc::EACCES
+                | libc::EMSGSIZE
+        )
+    )
+}
+
+pub(super) fn set_reuse_port(socket: &socket2::Socket) -> io::Result<()> {
+    socket.set_reuse_port(true)
+}
+
+pub(super) fn bind_device(socket: &socket2::Socket, _: Family, device: &str) -> io::Result<()> {
+    socket.bind_device(Some(device.as_bytes()))
+}
+
+/// ip(7), `IP_MULTICAST_ALL`: by default a wildcard socket gets the datagrams of every group that any socket of the
+/// machine has joined.
+#[cfg(target_os = "linux")]
+pub(super) fn hear_joined_groups_only(socket: &SockRef<'_>, family: Family) -> io::Result<()> {
+    match family {
+        Family::V4 => socket.set_multicast_all_v4(false),
+        Family::V6 => {
+            socket.set_multicast_all_v6(false)?;
+            // For the IPv4 side of a dual-stack socket; one for IPv6 alone has no use for it and may refuse.
+            let _ = socket.set_multicast_all_v4(false);
+            Ok(())
+        }
+    }
+}
+
+/// Android has the option, and no safe crate sets it there.
+#[cfg(target_os = "android")]
+pub(super) fn hear_joined_groups_only(_: &SockRef<'_>, _: Family) -> io::Result<()> {
+    Ok(())
+}
+
+pub(super) fn set_traffic_class(socket: &SockRef<'_>, class: u8) -> io::Result<()> {
+    socket.set_tclass_v6(class.into())
+}

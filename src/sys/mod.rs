@@ -1,0 +1,162 @@
+//! The platform floor: the only place with `cfg(unix)`, `cfg(windows)` and the names of operating systems, and the only
+//! one that calls the system. It decides nothing.
+//!
+//! # What each platform supplies
+//!
+//! `platform` is one of `linux`, `bsd` (macOS and the BSDs) and `windows`. Each defines:
+//!
+//! | item | is |
+//! |---|---|
+//! | `BLOCKS` | whether `Mode::Block` may be asked for; where not, sockets are non-blocking and every wait is a poll |
+//! | `BLOCKS_WITH_TIMEOUT` | whether `SO_RCVTIMEO` ends a blocking receive no earlier than asked, losing nothing |
+//! | `receive(socket, buffer, mode, peek, info, received)` | one datagram into the buffer; what is known of it, true length and sender, and packet information when `info`, into `received`: results that are handed up by value cost a tenth of the call |
+//! | `receive_plain(socket, buffer)` | the shortest way to receive, for a call that may block: true length and `Sender`, from which the caller takes the address in the form it returns |
+//! | `receive_connected(socket, buffer)` | the same for a socket that hears one peer: true length |
+//! | `send(socket, bytes, mode)` | one datagram to the connected peer |
+//! | `send_to(socket, bytes, to, mode)` | one datagram to an address |
+//! | `send_from(socket, bytes, to, source, mode)` | the same, leaving from a local address |
+//! | `enable_packet_info(socket, family)` | asks for the destination and interface of each datagram; false where the system cannot |
+//! | `enable_error_queue(socket, family)` | asks for ICMP errors on an unconnected socket; false where the system cannot |
+//! | `next_queued_error(socket)` | the next of them |
+//! | `set_reuse_port`, `bind_device`, `set_traffic_class` | socket options that not all systems have |
+//! | `hear_joined_groups_only(socket, family)` | keeps the multicast groups of other sockets away |
+//! | `is_async_error(error)` | whether an error belongs to a datagram sent earlier, not to this call |
+//! | `REPORTS_TO_UNCONNECTED` | whether such errors end calls on unconnected sockets without having been asked for |
+//! | `error_kind(error)` | the kind of an error, codes that `std` has no kind for included |
+//! | `Signal` | a descriptor that becomes readable, once and for good |
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[path = "linux.rs"]
+mod platform;
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+#[path = "bsd.rs"]
+mod platform;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod platform;
+
+#[cfg(unix)]
+mod unix;
+
+mod handles;
+mod interfaces;
+mod moment;
+mod open;
+mod stopper;
+mod wait;
+
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+
+pub(crate) use handles::handle_conversions;
+pub(crate) use interfaces::{Link, index_of, select};
+pub(crate) use moment::Moment;
+pub(crate) use open::{adopt, open, release};
+pub(crate) use platform::{
+    REPORTS_TO_UNCONNECTED, enable_error_queue, enable_packet_info, error_kind, is_async_error,
+    next_queued_error, receive, receive_connected, receive_plain, send, send_from, send_to,
+};
+pub use stopper::Stopper;
+pub(crate) use wait::{Ended, ReceiveTimeout, is_again, receiving, sending};
+
+/// Whether a system call may put the thread to sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Block,
+    Try,
+}
+
+/// The IP version of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    pub(crate) fn of(address: &SocketAddr) -> Family {
+        if address.is_ipv4() { Family::V4 } else { Family::V6 }
+    }
+}
+
+/// A datagram as the system reports it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Received {
+    /// The length of the whole datagram, which may be more than the buffer's.
+    pub(crate) length: usize,
+    /// Unknown only when the system hides the sender, as Linux does after `shutdown`.
+    pub(crate) from: Option<SocketAddr>,
+    pub(crate) info: PacketInfo,
+}
+
+/// Who sent a datagram; IPv4 by itself, because an address that may be of either family is built by way of memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sender {
+    V4(SocketAddrV4),
+    Other(Option<SocketAddr>),
+}
+
+impl From<Sender> for Option<SocketAddr> {
+    fn from(sender: Sender) -> Option<SocketAddr> {
+        match sender {
+            Sender::V4(address) => Some(address.into()),
+            Sender::Other(address) => address.map(canonical),
+        }
+    }
+}
+
+/// Where a datagram came in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PacketInfo {
+    /// The destination in the datagram's header: one of our addresses, or a broadcast or multicast address.
+    pub(crate) to: Option<IpAddr>,
+    /// The address of ours that an answer leaves from.
+    pub(crate) local: Option<IpAddr>,
+    /// The index of the interface it came in by.
+    pub(crate) interface: Option<u32>,
+}
+
+/// An error that a router or host sent back for a datagram sent earlier.
+#[derive(Debug)]
+pub(crate) struct QueuedError {
+    /// Whom the datagram was for.
+    pub(crate) to: Option<SocketAddr>,
+    pub(crate) error: io::Error,
+}
+
+/// What bounds a wait.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Limit<'a> {
+    /// When the wait began, if anybody looked.
+    pub(crate) started: Option<Moment>,
+    pub(crate) deadline: Option<Moment>,
+    pub(crate) stopper: Option<&'a Stopper>,
+}
+
+/// An IPv4 address in the form that IPv6 sockets use, `::ffff:a.b.c.d`, becomes IPv4 again.
+#[inline]
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V6(v6) => canonical_socket_v6(v6),
+        SocketAddr::V4(_) => address,
+    }
+}
+
+fn canonical_socket_v6(address: SocketAddrV6) -> SocketAddr {
+    match address.ip().to_ipv4_mapped() {
+        Some(v4) => SocketAddr::new(v4.into(), address.port()),
+        None => address.into(),
+    }
+}
+
+/// The address in the form that a socket of the family takes.
+pub(crate) fn mapped(address: SocketAddr, family: Family) -> SocketAddr {
+    match (address, family) {
+        (SocketAddr::V4(v4), Family::V6) => SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port()),
+        _ => address,
+    }
+}
+
+fn canonical_v6(ip: Ipv6Addr) -> IpAddr {
+    ip.to_canonical()
+}

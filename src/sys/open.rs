@@ -1,0 +1,140 @@
+//! Making a UDP socket, with its options.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+use super::platform::{self, BLOCKS};
+use super::{Family, select};
+use crate::config::{Interfaces, UdpConfig};
+use crate::error::{Error, Operation, Result};
+
+/// Opens a socket, sets its options and binds it.
+pub(crate) fn open(address: SocketAddr, config: &UdpConfig) -> Result<UdpSocket> {
+    let family = Family::of(&address);
+    let domain = match family {
+        Family::V4 => Domain::IPV4,
+        Family::V6 => Domain::IPV6,
+    };
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))
+        .map_err(|error| Error::system(Operation::Open, error))?;
+    let configure = |option, result: io::Result<()>| {
+        result.map_err(|error| Error::system(Operation::Configure(option), error))
+    };
+    if family == Family::V6 {
+        // Said either way: the default differs between systems, and between machines of one system.
+        configure("dual_stack", socket.set_only_v6(!config.dual_stack))?;
+    }
+    configure("multicast_all", platform::hear_joined_groups_only(&SockRef::from(&socket), family))?;
+    if config.reuse_address {
+        configure("reuse_address", socket.set_reuse_address(true))?;
+    }
+    if config.reuse_port {
+        configure("reuse_port", platform::set_reuse_port(&socket))?;
+    }
+    if let Some(device) = &config.device {
+        let result = platform::bind_device(&socket, family, device);
+        result.map_err(|error| Error::system(Operation::Configure("device"), error).at(device))?;
+    }
+    let socket = UdpSocket::from(socket);
+    configure_socket(&socket, family, config)?;
+    SockRef::from(&socket)
+        .bind(&address.into())
+        .map_err(|error| Error::system(Operation::Bind, error).at(address))?;
+    if !BLOCKS {
+        socket.set_nonblocking(true).map_err(|error| Error::system(Operation::Open, error))?;
+    }
+    Ok(socket)
+}
+
+/// Takes over a socket that somebody else opened, and sets the options asked for.
+pub(crate) fn adopt(socket: UdpSocket, config: &UdpConfig) -> Result<UdpSocket> {
+    let address = socket.local_addr().map_err(|error| Error::system(Operation::Open, error))?;
+    socket.set_nonblocking(!BLOCKS).map_err(|error| Error::system(Operation::Open, error))?;
+    SockRef::from(&socket).set_read_timeout(None).map_err(|error| Error::system(Operation::Open, error))?;
+    SockRef::from(&socket).set_write_timeout(None).map_err(|error| Error::system(Operation::Open, error))?;
+    configure_socket(&socket, Family::of(&address), config)?;
+    Ok(socket)
+}
+
+/// Makes the socket such as `std` would have it: blocking, with these timeouts.
+pub(crate) fn release(socket: UdpSocket, read: Option<Duration>, write: Option<Duration>) -> UdpSocket {
+    // What is lost if one of these fails is a timeout; the socket is the user's to have all the same.
+    let _ = socket.set_nonblocking(false);
+    let _ = socket.set_read_timeout(read.filter(|timeout| !timeout.is_zero()));
+    let _ = socket.set_write_timeout(write.filter(|timeout| !timeout.is_zero()));
+    socket
+}
+
+/// The options that may be set on a socket of any origin.
+fn configure_socket(socket: &UdpSocket, family: Family, config: &UdpConfig) -> Result<()> {
+    let socket = SockRef::from(socket);
+    let set = |option, result: io::Result<()>| {
+        result.map_err(|error| Error::system(Operation::Configure(option), error))
+    };
+    if config.broadcast {
+        set("broadcast", socket.set_broadcast(true))?;
+    }
+    if let Some(ttl) = config.ttl {
+        set(
+            "ttl",
+            match family {
+                Family::V4 => socket.set_ttl_v4(ttl.into()),
+                Family::V6 => socket.set_unicast_hops_v6(ttl.into()),
+            },
+        )?;
+    }
+    if let Some(tos) = config.tos {
+        set(
+            "tos",
+            match family {
+                Family::V4 => socket.set_tos_v4(tos.into()),
+                Family::V6 => platform::set_traffic_class(&socket, tos),
+            },
+        )?;
+    }
+    if let Some(bytes) = config.receive_buffer_size {
+        set("receive_buffer_size", socket.set_recv_buffer_size(bytes))?;
+    }
+    if let Some(bytes) = config.send_buffer_size {
+        set("send_buffer_size", socket.set_send_buffer_size(bytes))?;
+    }
+    if let Some(ttl) = config.multicast_ttl {
+        set(
+            "multicast_ttl",
+            match family {
+                Family::V4 => socket.set_multicast_ttl_v4(ttl.into()),
+                Family::V6 => socket.set_multicast_hops_v6(ttl.into()),
+            },
+        )?;
+    }
+    if let Some(on) = config.multicast_loopback {
+        set(
+            "multicast_loopback",
+            match family {
+                Family::V4 => socket.set_multicast_loop_v4(on),
+                Family::V6 => socket.set_multicast_loop_v6(on),
+            },
+        )?;
+    }
+    if let Some(chosen) = &config.multicast_interface {
+        let result = set_multicast_interface(&socket, family, chosen);
+        result
+            .map_err(|error| Error::system(Operation::Configure("multicast_interface"), error).at(chosen))?;
+    }
+    Ok(())
+}
+
+fn set_multicast_interface(socket: &SockRef<'_>, family: Family, chosen: &Interfaces) -> io::Result<()> {
+    let link = select(chosen)?.swap_remove(0);
+    let mut addresses = link.addresses.iter();
+    match family {
+        Family::V6 => socket.set_multicast_if_v6(link.index),
+        Family::V4 => match addresses.find_map(|ip| if let IpAddr::V4(ip) = ip { Some(ip) } else { None }) {
+            Some(ip) => socket.set_multicast_if_v4(ip),
+            None => Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "the interface has no IPv4 address")),
+        },
+    }
+}

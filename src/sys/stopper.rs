@@ -1,0 +1,74 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fd::{AsFd, BorrowedFd};
+
+use super::platform::Signal;
+use crate::error::{Error, Operation, Result};
+
+/// One switch that ends waits: give it to an endpoint's builder, keep a clone, and [`stop`](Self::stop) from any thread.
+///
+/// Every wait of every socket that has the stopper ends at once with an error whose
+/// [`is_stopped`](crate::Error::is_stopped) is true, and every later one before it begins. A stopper is thrown once and
+/// stays thrown; what comes after needs a new one. Clones are the same switch.
+///
+/// A socket with a stopper waits by polling itself and the stopper together: a call that finds its data ready costs
+/// nothing more, one that has to wait costs two system calls more than a blocking call (a ping-pong on one core is
+/// about 7 % slower). A socket without one pays nothing.
+///
+/// # Platform-specific behavior
+///
+/// A stopper holds two descriptors on Unix (a pair of connected sockets), one on Windows (a loopback UDP socket).
+///
+/// # Examples
+///
+/// ```
+/// use socketry::{Stopper, UdpEndpoint};
+///
+/// let stopper = Stopper::new()?;
+/// let endpoint = UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0")?;
+/// std::thread::scope(|scope| {
+///     let receiver = scope.spawn(|| endpoint.recv());
+///     stopper.stop();
+///     assert!(receiver.join().unwrap().unwrap_err().is_stopped());
+/// });
+/// # Ok::<(), socketry::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Stopper(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    stopped: AtomicBool,
+    signal: Signal,
+}
+
+impl Stopper {
+    /// Makes a stopper that is not thrown.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the process or the system has no descriptors left.
+    pub fn new() -> Result<Stopper> {
+        let signal = Signal::new().map_err(|error| Error::system(Operation::CreateStopper, error))?;
+        Ok(Stopper(Arc::new(Inner { stopped: AtomicBool::new(false), signal })))
+    }
+
+    /// Ends every wait of every socket that has this stopper. Further calls do nothing.
+    pub fn stop(&self) {
+        // The flag comes first: whoever is woken by the signal sees it.
+        if !self.0.stopped.swap(true, Ordering::SeqCst) {
+            self.0.signal.raise();
+        }
+    }
+
+    /// Whether [`stop`](Self::stop) was called.
+    pub fn is_stopped(&self) -> bool {
+        self.0.stopped.load(Ordering::SeqCst)
+    }
+
+    /// What becomes readable when the stopper is thrown.
+    pub(super) fn signal(&self) -> BorrowedFd<'_> {
+        self.0.signal.as_fd()
+    }
+}

@@ -1,0 +1,255 @@
+//! Waiting: until a socket is ready, a deadline, or a stopper, whichever is first.
+//!
+//! A call that finds its datagram makes the one system call that a raw call would make, however it is bounded:
+//!
+//! * without a limit it blocks in the call;
+//! * with a deadline further away than the clock's tick it blocks under `SO_RCVTIMEO`, which is set only when the
+//!   remaining time has become another class, and polls for the last stretch only, because the kernel rounds
+//!   `SO_RCVTIMEO` up to its tick (a wait of 50 ms takes 55 ms);
+//! * with a near deadline or a stopper it tries first, and polls only when there was nothing.
+//!
+//! A poll is exact to 0.1 %, so one that is long ends a little early and is followed by a short one.
+
+use std::io;
+use std::net::UdpSocket;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::AsFd;
+use socket2::SockRef;
+
+use super::platform::{BLOCKS, BLOCKS_WITH_TIMEOUT};
+use super::{Limit, Mode, Moment, Stopper};
+
+/// Why a wait ended without its result.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    TimedOut,
+    Stopped,
+    /// Nothing has come, and reports about datagrams sent earlier are waiting; until somebody takes them, no poll sleeps.
+    Reports,
+    Failed(io::Error),
+}
+
+impl From<io::Error> for Ended {
+    fn from(error: io::Error) -> Ended {
+        Ended::Failed(error)
+    }
+}
+
+/// Linux ends a wait under `SO_RCVTIMEO` up to two of its ticks late (5.6 ms are seen at 250 Hz, 100 Hz is the coarsest in
+/// use), and an eighth of the wait on top, because its timer wheel is the coarser the further away the end is. In
+/// nanoseconds.
+const TICK: u64 = 20_000_000;
+const LATENESS: u64 = 8;
+
+/// Below this, a wait is a poll from the beginning.
+const SHORTEST_BLOCKING: u64 = 2 * TICK;
+
+/// select(2) and its kin are given a slack of 0.1 % of their timeout; twice that is left for a second poll, of waits so
+/// long, in nanoseconds, that it can be seen.
+const POLL_SLACK: u64 = 500;
+const LONG_POLL: u64 = 100_000_000;
+
+/// The `SO_RCVTIMEO` that a socket has in the kernel now, in nanoseconds, and whether a thread relies on it.
+///
+/// The option belongs to the socket, not to the call, so only one thread at a time may rely on it: the one that holds
+/// it, for the length of its call. Another that has a deadline at the same time polls. A thread without a deadline
+/// needs no hold: if somebody's timeout ends its call, it calls again.
+#[derive(Debug, Default)]
+pub(crate) struct ReceiveTimeout(AtomicU64);
+
+const HELD: u64 = 1 << 63;
+
+/// The hold on a socket's timeout, which ends with it.
+struct Hold<'a> {
+    timeout: &'a ReceiveTimeout,
+    kernel: u64,
+}
+
+/// See [`ReceiveTimeout::permit`].
+pub(crate) struct Permit<'a> {
+    _hold: Option<Hold<'a>>,
+}
+
+impl Drop for Hold<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.timeout.0.store(self.kernel, Ordering::Release);
+    }
+}
+
+impl ReceiveTimeout {
+    #[inline]
+    fn hold(&self) -> Option<Hold<'_>> {
+        let kernel = self.0.load(Ordering::Relaxed);
+        let is_free = kernel & HELD == 0;
+        let held = self.0.compare_exchange(kernel, kernel | HELD, Ordering::Acquire, Ordering::Relaxed);
+        (is_free && held.is_ok()).then_some(Hold { timeout: self, kernel })
+    }
+
+    /// Leave to make one blocking call under the limit, as long as it is held; the call ends in time, with nothing if
+    /// need be. `None` where the wait must be a poll, or the system refuses the option.
+    #[inline]
+    pub(crate) fn permit(&self, socket: &UdpSocket, limit: Limit<'_>) -> Option<Permit<'_>> {
+        if !BLOCKS || limit.stopper.is_some() {
+            return None;
+        }
+        let Some(deadline) = limit.deadline else {
+            let is_endless = self.0.load(Ordering::Relaxed) == 0;
+            return is_endless.then_some(Permit { _hold: None });
+        };
+        let remaining = limit.started?.until(deadline);
+        if !BLOCKS_WITH_TIMEOUT || remaining < SHORTEST_BLOCKING {
+            return None;
+        }
+        let mut hold = self.hold()?;
+        hold.fit(socket, remaining).ok()?;
+        Some(Permit { _hold: Some(hold) })
+    }
+
+    /// Takes the timeout away, unless somebody relies on it at the moment.
+    #[cold]
+    fn disarm(&self, socket: &UdpSocket) -> io::Result<()> {
+        if let Some(mut hold) = self.hold() {
+            SockRef::from(socket).set_read_timeout(None)?;
+            hold.kernel = 0;
+        }
+        Ok(())
+    }
+}
+
+impl Hold<'_> {
+    /// Makes the kernel's timeout fit a wait of `remaining`, which it does already when the one before was similar.
+    #[inline]
+    fn fit(&mut self, socket: &UdpSocket, remaining: u64) -> io::Result<()> {
+        let most = (remaining - TICK) / (LATENESS + 1) * LATENESS;
+        if self.kernel <= most && self.kernel >= most / 2 { Ok(()) } else { self.set(socket, most) }
+    }
+
+    #[cold]
+    fn set(&mut self, socket: &UdpSocket, most: u64) -> io::Result<()> {
+        // An eighth less than allowed, so that the next call with almost the same deadline finds it still fits.
+        let wanted = (most - most / 8) & !HELD;
+        SockRef::from(socket).set_read_timeout(Some(Duration::from_nanos(wanted)))?;
+        self.kernel = wanted;
+        Ok(())
+    }
+}
+
+/// Runs `attempt` until it gets something or the limit ends the wait for the socket to become readable.
+#[inline]
+pub(crate) fn receiving(
+    socket: &UdpSocket,
+    timeout: &ReceiveTimeout,
+    limit: Limit<'_>,
+    mut attempt: impl FnMut(Mode) -> io::Result<()>,
+) -> Result<(), Ended> {
+    if BLOCKS && limit.stopper.is_none() {
+        match limit.deadline {
+            None => {
+                if timeout.0.load(Ordering::Relaxed) != 0 {
+                    timeout.disarm(socket)?;
+                }
+                return blocking(attempt);
+            }
+            Some(deadline) if BLOCKS_WITH_TIMEOUT => {
+                let mut remaining = limit.started.unwrap_or_else(Moment::now).until(deadline);
+                while remaining >= SHORTEST_BLOCKING {
+                    let Some(mut hold) = timeout.hold() else { break };
+                    hold.fit(socket, remaining)?;
+                    match attempt(Mode::Block) {
+                        Ok(()) => return Ok(()),
+                        Err(error) if is_again(&error) => remaining = Moment::now().until(deadline),
+                        Err(error) => return Err(Ended::Failed(error)),
+                    }
+                }
+            }
+            Some(_) => {}
+        }
+    }
+    polling(socket, PollFlags::IN, limit, attempt)
+}
+
+/// Runs `attempt` until it has sent or the limit ends the wait for room.
+#[inline]
+pub(crate) fn sending(
+    socket: &UdpSocket,
+    limit: Limit<'_>,
+    attempt: impl FnMut(Mode) -> io::Result<()>,
+) -> Result<(), Ended> {
+    if BLOCKS && limit.stopper.is_none() && limit.deadline.is_none() {
+        return blocking(attempt);
+    }
+    polling(socket, PollFlags::OUT, limit, attempt)
+}
+
+#[inline]
+fn blocking(mut attempt: impl FnMut(Mode) -> io::Result<()>) -> Result<(), Ended> {
+    loop {
+        match attempt(Mode::Block) {
+            Ok(()) => return Ok(()),
+            Err(error) if is_again(&error) => {}
+            Err(error) => return Err(Ended::Failed(error)),
+        }
+    }
+}
+
+/// Tries, and polls when there was nothing.
+fn polling(
+    socket: &UdpSocket,
+    interest: PollFlags,
+    limit: Limit<'_>,
+    mut attempt: impl FnMut(Mode) -> io::Result<()>,
+) -> Result<(), Ended> {
+    let mut has_reports = false;
+    loop {
+        if limit.stopper.is_some_and(Stopper::is_stopped) {
+            return Err(Ended::Stopped);
+        }
+        match attempt(Mode::Try) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if has_reports {
+                    return Err(Ended::Reports);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Ended::Failed(error)),
+        }
+        let remaining = match limit.deadline {
+            None => None,
+            Some(deadline) => match Moment::now().until(deadline) {
+                0 => return Err(Ended::TimedOut),
+                nanos if nanos > LONG_POLL => Some(Duration::from_nanos(nanos - nanos / POLL_SLACK)),
+                nanos => Some(Duration::from_nanos(nanos)),
+            },
+        };
+        let socket = PollFd::from_borrowed_fd(socket.as_fd(), interest);
+        has_reports = match limit.stopper {
+            None => poll_for(&mut [socket], remaining)?,
+            Some(stopper) => {
+                let signal = PollFd::from_borrowed_fd(stopper.signal(), PollFlags::IN);
+                poll_for(&mut [socket, signal], remaining)?
+            }
+        };
+    }
+}
+
+/// One poll. Whoever calls looks for itself at what has happened, except for this: whether the first descriptor has
+/// an error waiting.
+fn poll_for(descriptors: &mut [PollFd<'_>], timeout: Option<Duration>) -> io::Result<bool> {
+    // A wait too long for the system's clock is no wait that anybody sees the end of.
+    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+    match poll(descriptors, timeout.as_ref()) {
+        Ok(_) => Ok(descriptors[0].revents().contains(PollFlags::ERR)),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a blocking call ended with nothing: a signal came, or the time that the kernel was told.
+pub(crate) fn is_again(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock)
+}

@@ -1,0 +1,146 @@
+//! Windows: sockets are non-blocking and every wait is a poll, because `SO_RCVTIMEO` leaves a socket in an undefined
+//! state there and no call can be made non-blocking alone. A datagram is received into a buffer that holds any, because
+//! Windows gives neither beginning nor sender of one that does not fit.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::windows::io::{AsSocket, BorrowedSocket};
+
+use socket2::SockRef;
+
+use super::{Family, Mode, PacketInfo, QueuedError, Received, Sender, canonical};
+use crate::config::LARGEST_DATAGRAM;
+use crate::error::ErrorKind;
+
+pub(super) const BLOCKS: bool = false;
+pub(crate) const REPORTS_TO_UNCONNECTED: bool = true;
+pub(super) const BLOCKS_WITH_TIMEOUT: bool = false;
+
+// Winsock error codes, as Microsoft documents them under "Windows Sockets Error Codes".
+const WSAEMFILE: i32 = 10024;
+const WSAEMSGSIZE: i32 = 10040;
+const WSAENETRESET: i32 = 10052;
+const WSAECONNRESET: i32 = 10054;
+const WSAENOBUFS: i32 = 10055;
+
+thread_local! {
+    static ANY: RefCell<Vec<u8>> = RefCell::new(vec![0; LARGEST_DATAGRAM]);
+}
+
+pub(crate) fn receive_plain(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, Sender)> {
+    let mut received = Received::default();
+    receive(socket, buffer, Mode::Block, false, false, &mut received)?;
+    Ok((received.length, Sender::Other(received.from)))
+}
+
+pub(crate) fn receive_connected(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut received = Received::default();
+    receive(socket, buffer, Mode::Block, false, false, &mut received)?;
+    Ok(received.length)
+}
+
+pub(crate) fn receive(
+    socket: &UdpSocket,
+    buffer: &mut [u8],
+    _: Mode,
+    peek: bool,
+    _info: bool,
+    received: &mut Received,
+) -> io::Result<()> {
+    ANY.with_borrow_mut(|any| {
+        let (length, from) = if peek { socket.peek_from(any) } else { socket.recv_from(any) }?;
+        let kept = length.min(buffer.len());
+        buffer[..kept].copy_from_slice(&any[..kept]);
+        *received = Received { length, from: Some(canonical(from)), info: PacketInfo::default() };
+        Ok(())
+    })
+}
+
+pub(crate) fn send(socket: &UdpSocket, bytes: &[u8], _: Mode) -> io::Result<()> {
+    socket.send(bytes).map(drop)
+}
+
+pub(crate) fn send_to(socket: &UdpSocket, bytes: &[u8], to: &SocketAddr, _: Mode) -> io::Result<()> {
+    socket.send_to(bytes, to).map(drop)
+}
+
+/// Without packet information nobody knows the address to leave from.
+pub(crate) fn send_from(
+    socket: &UdpSocket,
+    bytes: &[u8],
+    to: &SocketAddr,
+    _source: IpAddr,
+    mode: Mode,
+) -> io::Result<()> {
+    send_to(socket, bytes, to, mode)
+}
+
+/// `WSARecvMsg` has no safe wrapper that also tells of truncation.
+pub(crate) fn enable_packet_info(_: &UdpSocket, _: Family) -> io::Result<bool> {
+    Ok(false)
+}
+
+pub(crate) fn enable_error_queue(_: &UdpSocket, _: Family) -> io::Result<bool> {
+    Ok(false)
+}
+
+pub(crate) fn next_queued_error(_: &UdpSocket) -> io::Result<Option<QueuedError>> {
+    Ok(None)
+}
+
+/// An ICMP message for an earlier datagram of an unconnected socket ends a receive call that has nothing to do with it.
+pub(crate) fn is_async_error(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(WSAECONNRESET | WSAENETRESET))
+}
+
+pub(crate) fn error_kind(error: &io::Error) -> ErrorKind {
+    match error.raw_os_error() {
+        Some(WSAEMSGSIZE) => ErrorKind::MessageTooLong,
+        Some(WSAEMFILE | WSAENOBUFS) => ErrorKind::ResourceExhausted,
+        // What Windows calls a reset of a datagram socket is an ICMP "port unreachable".
+        Some(WSAECONNRESET) => ErrorKind::ConnectionRefused,
+        Some(WSAENETRESET) => ErrorKind::HostUnreachable,
+        _ => ErrorKind::of(error),
+    }
+}
+
+pub(super) fn set_reuse_port(_: &socket2::Socket) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(super) fn bind_device(_: &socket2::Socket, _: Family, _: &str) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// It is the rule on this system.
+pub(super) fn hear_joined_groups_only(_: &SockRef<'_>, _: Family) -> io::Result<()> {
+    Ok(())
+}
+
+pub(super) fn set_traffic_class(_: &SockRef<'_>, _: u8) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Becomes readable, for good, when it is raised: a datagram to itself that nobody takes away.
+#[derive(Debug)]
+pub(super) struct Signal(UdpSocket);
+
+impl Signal {
+    pub(super) fn new() -> io::Result<Signal> {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        socket.connect(socket.local_addr()?)?;
+        Ok(Signal(socket))
+    }
+
+    pub(super) fn raise(&self) {
+        // A second try for the one failure that passes: no buffer for a moment.
+        let _ = self.0.send(&[0]).or_else(|_| self.0.send(&[0]));
+    }
+}
+
+impl AsSocket for Signal {
+    fn as_socket(&self) -> BorrowedSocket<'_> {
+        self.0.as_socket()
+    }
+}

@@ -1,0 +1,16 @@
+//! UDP: [`UdpEndpoint`] and what it hands out.
+
+mod builder;
+mod conversions;
+mod datagram;
+mod endpoint;
+mod multicast;
+mod receive;
+mod request;
+mod send;
+mod timing;
+
+pub use builder::UdpBuilder;
+pub use datagram::{Arrival, Datagram};
+pub use endpoint::UdpEndpoint;
+pub use multicast::{Membership, Memberships};

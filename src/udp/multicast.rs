@@ -1,0 +1,122 @@
+//! Membership in multicast groups, interface by interface.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use socket2::{InterfaceIndexOrAddress, SockRef};
+
+use super::endpoint::UdpEndpoint;
+use crate::config::Interfaces;
+use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::sys::{self, Family, Link};
+
+/// What became of a membership on one interface.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Membership {
+    /// The interface's name.
+    pub interface: Box<str>,
+    /// The interface's index.
+    pub index: u32,
+    /// Whether the system granted it, and if not, why.
+    pub result: Result<()>,
+}
+
+/// What became of a membership on each of the interfaces asked for; at least one was granted.
+pub type Memberships = Vec<Membership>;
+
+impl UdpEndpoint {
+    /// Becomes a member of a multicast group on interfaces: datagrams to the group that arrive there are received.
+    ///
+    /// [`Interfaces::All`] is every interface that is up; what the system would choose by itself is one of them only.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the address is not a multicast address of the socket's family, no such interface is
+    /// up, or no interface grants it. If some do, the others' refusals are in the result.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::{Interfaces, UdpEndpoint};
+    /// use std::net::Ipv4Addr;
+    ///
+    /// let group = Ipv4Addr::new(239, 255, 77, 88);
+    /// let endpoint = UdpEndpoint::bind(":0")?;
+    /// let memberships = endpoint.join_multicast(group, Ipv4Addr::LOCALHOST)?;
+    /// assert!(memberships[0].result.is_ok());
+    /// endpoint.leave_multicast(group, Interfaces::Index(memberships[0].index))?;
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    pub fn join_multicast(&self, group: impl Into<IpAddr>, on: impl Into<Interfaces>) -> Result<Memberships> {
+        let socket = SockRef::from(&self.socket);
+        self.on_each(Operation::JoinMulticast, group.into(), on.into(), |group, link| match group {
+            IpAddr::V4(group) => join_v4(&socket, &group, link),
+            IpAddr::V6(group) => socket.join_multicast_v6(&group, link.index),
+        })
+    }
+
+    /// Ends the membership of a multicast group on interfaces.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the endpoint was a member on none of them, or no such interface is up.
+    pub fn leave_multicast(
+        &self,
+        group: impl Into<IpAddr>,
+        on: impl Into<Interfaces>,
+    ) -> Result<Memberships> {
+        let socket = SockRef::from(&self.socket);
+        self.on_each(Operation::LeaveMulticast, group.into(), on.into(), |group, link| match group {
+            IpAddr::V4(group) => leave_v4(&socket, &group, link),
+            IpAddr::V6(group) => socket.leave_multicast_v6(&group, link.index),
+        })
+    }
+
+    fn on_each(
+        &self,
+        operation: Operation,
+        group: IpAddr,
+        on: Interfaces,
+        act: impl Fn(IpAddr, &Link) -> std::io::Result<()>,
+    ) -> Result<Memberships> {
+        let suits = match self.family {
+            Family::V4 => group.is_ipv4(),
+            Family::V6 => group.is_ipv6(),
+        };
+        if !suits || !group.is_multicast() {
+            let error = Error::new(operation, ErrorKind::InvalidInput);
+            return Err(
+                error.at(format_args!("{group}, which is not a multicast address of the socket's family"))
+            );
+        }
+        let place = || format!("{group} on {on}");
+        let links = sys::select(&on).map_err(|error| Error::system(operation, error).at(place()))?;
+        let mut memberships: Memberships = links
+            .iter()
+            .map(|link| Membership {
+                interface: link.name.clone(),
+                index: link.index,
+                result: act(group, link).map_err(|error| {
+                    self.failure(operation, error).at(format_args!("{group} on interface {}", link.name))
+                }),
+            })
+            .collect();
+        if memberships.iter().any(|membership| membership.result.is_ok()) {
+            return Ok(memberships);
+        }
+        Err(memberships
+            .swap_remove(0)
+            .result
+            .err()
+            .unwrap_or_else(|| Error::new(operation, ErrorKind::Other)))
+    }
+}
+
+/// By index, since an interface may have several IPv4 addresses or none.
+fn join_v4(socket: &SockRef<'_>, group: &Ipv4Addr, link: &Link) -> std::io::Result<()> {
+    socket.join_multicast_v4_n(group, &InterfaceIndexOrAddress::Index(link.index))
+}
+
+fn leave_v4(socket: &SockRef<'_>, group: &Ipv4Addr, link: &Link) -> std::io::Result<()> {
+    socket.leave_multicast_v4_n(group, &InterfaceIndexOrAddress::Index(link.index))
+}

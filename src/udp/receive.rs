@@ -1,0 +1,370 @@
+//! Receiving: owned, into a buffer, without taking, without waiting.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::datagram::{Arrival, Datagram};
+use super::endpoint::{ErrorQueue, UdpEndpoint};
+use super::timing::{Span, Window};
+use crate::config::{LARGEST_DATAGRAM, Truncation};
+use crate::error::{Error, ErrorKind, Operation, Result, Truncated};
+use crate::sys::{self, Ended, Limit, Moment, QueuedError, Received, Sender};
+
+thread_local! {
+    /// Where a datagram is received before its size is known. One for each thread that receives.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; LARGEST_DATAGRAM]);
+}
+
+impl UdpEndpoint {
+    /// Receives one datagram.
+    ///
+    /// It waits as the endpoint is set: for ever, or to its timeout, its deadline or its stopper.
+    /// A datagram of no bytes is a datagram.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if
+    ///
+    /// * the time is over ([`is_timeout`](Error::is_timeout)) or the stopper was thrown
+    ///   ([`is_stopped`](Error::is_stopped));
+    /// * the datagram is longer than [`max_datagram`](crate::UdpBuilder::max_datagram)
+    ///   ([`truncated`](Error::truncated) has its beginning, its sender and its size);
+    /// * the endpoint is connected and the peer's system said that nobody listens there
+    ///   ([`is_refused`](Error::is_refused)).
+    ///
+    /// After each of them the endpoint goes on.
+    pub fn recv(&self) -> Result<Datagram> {
+        self.owned(Operation::Receive, Window::Endpoint)
+    }
+
+    /// Receives one datagram, waiting no longer than `timeout`, whatever the endpoint's own limits.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv`](Self::recv) would.
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Datagram> {
+        self.owned(Operation::Receive, Window::Timeout(timeout))
+    }
+
+    /// Receives one datagram, waiting no longer than to `deadline`, whatever the endpoint's own limits.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv`](Self::recv) would.
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<Datagram> {
+        self.owned(Operation::Receive, Window::Deadline(deadline))
+    }
+
+    /// Receives one datagram if there is one: `None` if not. It never waits.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv`](Self::recv) would, except for the time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::UdpEndpoint;
+    ///
+    /// let endpoint = UdpEndpoint::bind("127.0.0.1:0")?;
+    /// assert!(endpoint.try_recv()?.is_none());
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    pub fn try_recv(&self) -> Result<Option<Datagram>> {
+        match self.owned(Operation::Receive, Window::Timeout(Duration::ZERO)) {
+            Ok(datagram) => Ok(Some(datagram)),
+            Err(error) if error.is_timeout() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Receives one datagram into a buffer of the caller's, without allocating.
+    ///
+    /// The buffer's first [`len`](Arrival::len) bytes are the datagram.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv`](Self::recv) would; the room is the buffer's length.
+    /// When the datagram is too long, the buffer is filled with its beginning, and so is the error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::UdpEndpoint;
+    ///
+    /// let receiver = UdpEndpoint::bind("127.0.0.1:0")?;
+    /// let sender = UdpEndpoint::connect(receiver.local_addr()?)?;
+    ///
+    /// let mut buffer = [0; 10];
+    /// sender.send([7; 100])?;
+    /// let error = receiver.recv_into(&mut buffer).unwrap_err();
+    /// let truncated = error.truncated().unwrap();
+    /// assert_eq!((truncated.length, truncated.limit, truncated.from), (100, 10, sender.local_addr()?));
+    /// assert_eq!(truncated.prefix, [7; 10]);
+    ///
+    /// sender.send("next")?;
+    /// let arrival = receiver.recv_into(&mut buffer)?;
+    /// assert_eq!(&buffer[..arrival.len()], b"next");
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    #[inline]
+    pub fn recv_into(&self, buffer: &mut [u8]) -> Result<Arrival> {
+        self.receive(Operation::Receive, buffer, self.timing.reading(Window::Endpoint))
+    }
+
+    /// Looks at the next datagram without taking it: the next call gets it again.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv`](Self::recv) would. A datagram that is too long stays.
+    pub fn peek(&self) -> Result<Datagram> {
+        self.owned(Operation::Peek, Window::Endpoint)
+    }
+
+    /// Looks at the next datagram, in a buffer of the caller's, without taking it.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv_into`](Self::recv_into) would. A datagram that is too long stays.
+    pub fn peek_into(&self, buffer: &mut [u8]) -> Result<Arrival> {
+        self.receive(Operation::Peek, buffer, self.timing.reading(Window::Endpoint))
+    }
+
+    fn owned(&self, operation: Operation, window: Window) -> Result<Datagram> {
+        let span = self.timing.reading(window);
+        self.datagram(|buffer| self.receive(operation, buffer, span))
+    }
+
+    /// Receives one datagram to the end of the span, or to a report about a datagram sent earlier that matters.
+    pub(super) fn answer_within(
+        &self,
+        span: Span,
+        unreachable: impl FnMut(&QueuedError) -> Option<ErrorKind>,
+    ) -> Result<Datagram> {
+        self.datagram(|buffer| {
+            let mut received = Received { length: 0, from: None, info: self.known };
+            self.receive_watching(Operation::Receive, buffer, span, unreachable, &mut received)?;
+            self.arrived(Operation::Receive, buffer, &received)
+        })
+    }
+
+    #[inline]
+    fn datagram(&self, receive: impl FnOnce(&mut [u8]) -> Result<Arrival>) -> Result<Datagram> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let buffer = &mut scratch[..self.config.max_datagram];
+            let arrival = receive(buffer)?;
+            Ok(Datagram { bytes: buffer[..arrival.len].to_vec(), arrival, encoding: self.encoding })
+        })
+    }
+
+    /// Receives one datagram.
+    ///
+    /// What most calls do stands here by itself: permission to block, one system call, one result. The other ways write
+    /// into a value of their own: were they to write the result, the compiler would have to keep it in memory, and
+    /// copying it from there costs the processor a twentieth of the system call.
+    #[inline]
+    fn receive(&self, operation: Operation, buffer: &mut [u8], span: Span) -> Result<Arrival> {
+        let is_plain = !self.packet_info
+            && operation == Operation::Receive
+            && self.error_queue.load(Ordering::Relaxed) == ErrorQueue::OFF;
+        let mut error = None;
+        if is_plain {
+            if let Some(_permit) = self.receive_timeout.permit(&self.socket, self.limit(span)) {
+                let outcome = match self.peer {
+                    None => match sys::receive_plain(&self.socket, buffer) {
+                        Ok((length, Sender::V4(from))) if length <= buffer.len() => {
+                            return Ok(Arrival { from: from.into(), info: self.known, length, len: length });
+                        }
+                        Ok((length, sender)) => Ok((length, sender.into())),
+                        Err(refused) => Err(refused),
+                    },
+                    // The kernel has seen to it that this is the sender, and need not be asked for it.
+                    Some(peer) => match sys::receive_connected(&self.socket, buffer) {
+                        Ok(length) if length <= buffer.len() => {
+                            return Ok(Arrival { from: peer, info: self.known, length, len: length });
+                        }
+                        Ok(length) => Ok((length, Some(peer))),
+                        Err(refused) => Err(refused),
+                    },
+                };
+                match outcome {
+                    Ok((length, from)) => {
+                        return self.arrived(operation, buffer, &Received { length, from, info: self.known });
+                    }
+                    Err(refused) => error = Some(refused),
+                }
+            }
+        }
+        let mut received = Received { length: 0, from: None, info: self.known };
+        self.receive_slowly(operation, buffer, span, error, &mut received)?;
+        self.arrived(operation, buffer, &received)
+    }
+
+    /// Receives one datagram after the plain way was not open, or ended with an error.
+    #[cold]
+    fn receive_slowly(
+        &self,
+        operation: Operation,
+        buffer: &mut [u8],
+        span: Span,
+        error: Option<io::Error>,
+        received: &mut Received,
+    ) -> Result<()> {
+        match error {
+            Some(error) if !sys::is_again(&error) => {
+                self.receive_again(operation, buffer, span, Ended::Failed(error), |_| None, received)
+            }
+            // The time since the beginning is spent.
+            Some(_) => {
+                match self.wait(operation, buffer, Limit { started: None, ..self.limit(span) }, received) {
+                    Ok(()) => Ok(()),
+                    Err(ended) => self.receive_again(operation, buffer, span, ended, |_| None, received),
+                }
+            }
+            None => self.receive_watching(operation, buffer, span, |_| None, received),
+        }
+    }
+
+    /// Receives one datagram. `unreachable` may turn a report about an earlier datagram into the end of the wait.
+    fn receive_watching(
+        &self,
+        operation: Operation,
+        buffer: &mut [u8],
+        span: Span,
+        unreachable: impl FnMut(&QueuedError) -> Option<ErrorKind>,
+        received: &mut Received,
+    ) -> Result<()> {
+        if self.error_queue.load(Ordering::Relaxed) == ErrorQueue::PENDING {
+            return self.receive_again(operation, buffer, span, Ended::Reports, unreachable, received);
+        }
+        match self.wait(operation, buffer, self.limit(span), received) {
+            Ok(()) => Ok(()),
+            Err(ended) => self.receive_again(operation, buffer, span, ended, unreachable, received),
+        }
+    }
+
+    fn wait(
+        &self,
+        operation: Operation,
+        buffer: &mut [u8],
+        limit: Limit<'_>,
+        received: &mut Received,
+    ) -> std::result::Result<(), Ended> {
+        let peek = operation == Operation::Peek;
+        sys::receiving(&self.socket, &self.receive_timeout, limit, |mode| {
+            sys::receive(&self.socket, buffer, mode, peek, self.packet_info, received)
+        })
+    }
+
+    #[inline]
+    fn limit(&self, span: Span) -> Limit<'_> {
+        Limit { started: span.started, deadline: span.deadline, stopper: self.stopper.as_ref() }
+    }
+
+    /// Finds out whether what ended a call ends the wait.
+    #[cold]
+    fn receive_again(
+        &self,
+        operation: Operation,
+        buffer: &mut [u8],
+        span: Span,
+        mut ended: Ended,
+        mut unreachable: impl FnMut(&QueuedError) -> Option<ErrorKind>,
+        received: &mut Received,
+    ) -> Result<()> {
+        loop {
+            match ended {
+                Ended::TimedOut => return Err(self.ended(operation, ErrorKind::TimedOut, span)),
+                Ended::Stopped => return Err(self.ended(operation, ErrorKind::Stopped, span)),
+                Ended::Failed(error) if !self.concerns_earlier_datagram(&error) => {
+                    return Err(self.failure(operation, error).with_remote(self.peer));
+                }
+                Ended::Failed(_) | Ended::Reports => {}
+            }
+            if let Some(report) =
+                self.take_reports(&mut unreachable).map_err(|e| self.failure(operation, e))?
+            {
+                return Err(self.failure(operation, report.error).with_remote(report.to));
+            }
+            if span.deadline.is_some_and(|deadline| Moment::now() >= deadline) {
+                return Err(self.ended(operation, ErrorKind::TimedOut, span));
+            }
+            match self.wait(operation, buffer, Limit { started: None, ..self.limit(span) }, received) {
+                Ok(()) => return Ok(()),
+                Err(next) => ended = next,
+            }
+        }
+    }
+
+    #[inline]
+    fn arrived(&self, operation: Operation, buffer: &[u8], received: &Received) -> Result<Arrival> {
+        let Some(from) = received.from else { return Err(self.shut_down(operation)) };
+        let len = received.length.min(buffer.len());
+        if received.length > len && self.config.truncation == Truncation::Error {
+            return Err(self.truncated(operation, received, from, buffer));
+        }
+        Ok(Arrival { from, info: received.info, length: received.length, len })
+    }
+
+    /// There is no sender because there is no datagram: somebody has shut the socket down from outside.
+    #[cold]
+    fn shut_down(&self, operation: Operation) -> Error {
+        self.failure(operation, io::ErrorKind::NotConnected.into())
+    }
+
+    #[cold]
+    fn truncated(&self, operation: Operation, received: &Received, from: SocketAddr, buffer: &[u8]) -> Error {
+        let truncated = Truncated {
+            length: received.length,
+            limit: buffer.len(),
+            prefix: buffer.to_vec(),
+            from,
+            to: received.info.to,
+            interface: received.info.interface,
+        };
+        Error::detailed(operation, ErrorKind::Truncated, truncated)
+            .with_local(self.socket.local_addr().ok())
+            .with_remote(Some(from))
+    }
+
+    #[cold]
+    pub(super) fn ended(&self, operation: Operation, kind: ErrorKind, span: Span) -> Error {
+        Error::new(operation, kind)
+            .with_local(self.socket.local_addr().ok())
+            .with_remote(self.peer)
+            .with_elapsed(span.started.map(|started| started.elapsed()))
+    }
+
+    /// Whether an error is the report of another datagram's fate and not this call's own.
+    pub(super) fn concerns_earlier_datagram(&self, error: &io::Error) -> bool {
+        let reports =
+            sys::REPORTS_TO_UNCONNECTED || self.error_queue.load(Ordering::Relaxed) != ErrorQueue::OFF;
+        reports && self.peer.is_none() && sys::is_async_error(error)
+    }
+
+    /// Takes the reports that are waiting, at most so many that the queue of a socket holds, up to one that matters.
+    fn take_reports(
+        &self,
+        unreachable: &mut impl FnMut(&QueuedError) -> Option<ErrorKind>,
+    ) -> io::Result<Option<QueuedError>> {
+        const MOST: usize = 1_024;
+        // Whoever reports one leaves the rest in the queue, for the calls that follow.
+        let _ = self.error_queue.compare_exchange(
+            ErrorQueue::PENDING,
+            ErrorQueue::ON,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+        for _ in 0..MOST {
+            let Some(report) = sys::next_queued_error(&self.socket)? else { break };
+            if self.config.report_unreachable || unreachable(&report).is_some() {
+                self.error_queue.store(ErrorQueue::PENDING, Ordering::Relaxed);
+                return Ok(Some(report));
+            }
+        }
+        Ok(None)
+    }
+}

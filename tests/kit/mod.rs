@@ -1,0 +1,107 @@
+//! What the tests are written in: endpoints on free ports, children that cannot be left behind, tools that may be absent.
+#![allow(dead_code, unreachable_pub, reason = "each test file is a crate that uses a part of the kit")]
+
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use socketry::{Encoding, Error, UdpEndpoint};
+
+/// No test waits longer than this for something that must happen.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A free port of the loopback interface. What should arrive there is waited for, but not for ever.
+pub fn local() -> UdpEndpoint {
+    local_in(Encoding::Utf8)
+}
+
+pub fn local_in(encoding: Encoding) -> UdpEndpoint {
+    UdpEndpoint::builder().encoding(encoding).read_timeout(PATIENCE).bind("127.0.0.1:0").unwrap()
+}
+
+/// An endpoint connected to `peer`.
+pub fn connected_to(peer: &UdpEndpoint) -> UdpEndpoint {
+    UdpEndpoint::builder().read_timeout(PATIENCE).connect(peer.local_addr().unwrap()).unwrap()
+}
+
+/// A port of the loopback interface at which nobody listens: it was free a moment ago, and stays bound by nobody.
+pub fn deserted() -> std::net::SocketAddr {
+    UdpEndpoint::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+#[track_caller]
+pub fn assert_timed_out<T: std::fmt::Debug>(result: Result<T, Error>) -> Error {
+    let error = result.expect_err("nothing should have arrived");
+    assert!(error.is_timeout(), "{error}");
+    error
+}
+
+/// Says on the terminal, past the capture of the test runner, that a test did not run, and why.
+pub fn skip(test: &str, why: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
+}
+
+/// Whether a program can be run.
+pub fn has(program: &str) -> bool {
+    let found = Command::new(program)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    found.is_ok()
+}
+
+/// A child process that is ended, by its own id, when the test ends, however it ends.
+pub struct Running(Option<Child>);
+
+impl Running {
+    pub fn start(command: &mut Command) -> Running {
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Running(Some(child.unwrap_or_else(|error| panic!("{command:?}: {error}"))))
+    }
+
+    pub fn stdin(&mut self) -> std::process::ChildStdin {
+        self.child().stdin.take().expect("stdin is taken once")
+    }
+
+    pub fn stdout(&mut self) -> std::process::ChildStdout {
+        self.child().stdout.take().expect("stdout is taken once")
+    }
+
+    fn child(&mut self) -> &mut Child {
+        self.0.as_mut().expect("a running child")
+    }
+
+    /// Waits for the end, no longer than the patience of a test, and gives what was printed.
+    pub fn finish(mut self) -> Output {
+        let end = Instant::now() + PATIENCE;
+        while self.child().try_wait().unwrap().is_none() {
+            assert!(Instant::now() < end, "the child does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.0.take().expect("a running child").wait_with_output().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A built example of this project.
+pub fn example(name: &str) -> Command {
+    let mut path = std::env::current_exe().unwrap();
+    path.pop();
+    if path.ends_with("deps") {
+        path.pop();
+    }
+    path.extend(["examples", name]);
+    path.set_extension(std::env::consts::EXE_EXTENSION);
+    assert!(path.exists(), "{} is not built; `cargo test` builds it", path.display());
+    Command::new(path)
+}

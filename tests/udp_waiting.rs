@@ -1,0 +1,207 @@
+//! Timeouts, deadlines and stoppers: every wait ends, at its time and not before.
+
+mod kit;
+
+use kit::*;
+use socketry::{ErrorKind, Stopper, UdpEndpoint};
+use std::time::{Duration, Instant};
+
+/// Below the wait of an idle machine and above it: a wait that is a poll, and one that blocks first.
+const WAITS: [Duration; 3] = [Duration::from_millis(3), Duration::from_millis(30), Duration::from_millis(90)];
+
+#[test]
+fn a_timeout_ends_the_wait_at_its_time_and_tells_it() {
+    let endpoint = local();
+    for wait in WAITS {
+        for receive in [
+            (|endpoint, wait| endpoint.recv_timeout(wait))
+                as fn(&UdpEndpoint, Duration) -> socketry::Result<_>,
+            |endpoint, wait| endpoint.recv_deadline(Instant::now() + wait),
+            |endpoint, wait| {
+                endpoint.set_read_timeout(wait);
+                endpoint.recv()
+            },
+            |endpoint, wait| {
+                endpoint.set_read_timeout(wait);
+                endpoint.peek()
+            },
+            |endpoint, wait| {
+                endpoint.set_read_timeout(None);
+                endpoint.set_deadline(Instant::now() + wait);
+                let result = endpoint.recv();
+                endpoint.set_deadline(None);
+                result
+            },
+        ] {
+            let start = Instant::now();
+            let error = assert_timed_out(receive(&endpoint, wait));
+            assert!(start.elapsed() >= wait, "{:?} is less than {wait:?}", start.elapsed());
+            assert!(start.elapsed() < wait + PATIENCE);
+            assert!(error.elapsed().unwrap() >= wait.saturating_sub(Duration::from_millis(1)), "{error}");
+            assert_eq!(error.local(), Some(endpoint.local_addr().unwrap()));
+        }
+    }
+}
+
+/// The best of several tries, so that a busy machine does not matter: a rule that rounds would make every try late.
+#[test]
+fn a_wait_is_not_rounded() {
+    let stopper = Stopper::new().unwrap();
+    let stoppable = UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0").unwrap();
+    for endpoint in [&local(), &stoppable] {
+        for wait in [1, 10, 50, 150, 600].map(Duration::from_millis) {
+            let late = (0..4).map(|_| {
+                let start = Instant::now();
+                assert_timed_out(endpoint.recv_timeout(wait));
+                start.elapsed() - wait
+            });
+            let best = late.min().unwrap();
+            assert!(best < Duration::from_millis(3), "{wait:?} is at best {best:?} late");
+        }
+    }
+}
+
+#[test]
+fn no_time_at_all_still_takes_what_is_there() {
+    let endpoint = local();
+    local().send_to("x", endpoint.local_addr().unwrap()).unwrap();
+    assert_eq!(endpoint.peek().unwrap().bytes(), b"x", "it has arrived");
+    assert_eq!(endpoint.recv_timeout(Duration::ZERO).unwrap().bytes(), b"x");
+    assert_timed_out(endpoint.recv_timeout(Duration::ZERO));
+    let past = Instant::now();
+    assert_timed_out(endpoint.recv_deadline(past));
+    assert!(endpoint.try_recv().unwrap().is_none());
+}
+
+#[test]
+fn a_deadline_holds_over_many_calls() {
+    let (endpoint, sender) = (local(), local());
+    let address = endpoint.local_addr().unwrap();
+    let start = Instant::now();
+    endpoint.set_deadline(start + Duration::from_millis(200));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // Drips for longer than the deadline, with no pause as long as it.
+            while start.elapsed() < Duration::from_millis(400) {
+                sender.send_to("drip", address).unwrap();
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        });
+        let error = loop {
+            match endpoint.recv() {
+                Ok(_) => assert!(start.elapsed() < PATIENCE, "the drip outlasts the deadline"),
+                Err(error) => break error,
+            }
+        };
+        assert!(error.is_timeout(), "{error}");
+        assert!(start.elapsed() >= Duration::from_millis(200));
+    });
+}
+
+#[test]
+fn a_wait_that_was_long_becomes_short_and_endless_again() {
+    let (endpoint, sender) = (local(), local());
+    let address = endpoint.local_addr().unwrap();
+    // A datagram ends each wait, so that the socket keeps the kernel's timeout of the wait before.
+    for timeout in [Duration::from_secs(3600), Duration::from_secs(5), Duration::from_millis(300)] {
+        sender.send_to("x", address).unwrap();
+        endpoint.recv_timeout(timeout).unwrap();
+    }
+    let start = Instant::now();
+    assert_timed_out(endpoint.recv_timeout(Duration::from_millis(60)));
+    assert!(start.elapsed() >= Duration::from_millis(60));
+    assert!(start.elapsed() < Duration::from_secs(5), "the wait before this one does not count");
+
+    endpoint.set_read_timeout(None);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| endpoint.recv());
+        // Longer than every timeout that the kernel could still have.
+        std::thread::sleep(Duration::from_millis(150));
+        assert!(!waiting.is_finished(), "a wait without a limit ended by itself");
+        sender.send_to("end", address).unwrap();
+        assert_eq!(waiting.join().unwrap().unwrap().bytes(), b"end");
+    });
+}
+
+#[test]
+fn threads_that_wait_at_once_each_keep_their_own_time() {
+    let endpoint = local();
+    std::thread::scope(|scope| {
+        for wait in [500, 50, 250, 100, 400, 60] {
+            let endpoint = &endpoint;
+            scope.spawn(move || {
+                let wait = Duration::from_millis(wait);
+                let start = Instant::now();
+                assert_timed_out(endpoint.recv_timeout(wait));
+                assert!(start.elapsed() >= wait);
+                assert!(
+                    start.elapsed() < wait + Duration::from_secs(5),
+                    "{:?} for {wait:?}",
+                    start.elapsed()
+                );
+            });
+        }
+    });
+}
+
+#[test]
+fn a_timeout_longer_than_any_clock_is_none() {
+    let endpoint = local();
+    local().send_to("x", endpoint.local_addr().unwrap()).unwrap();
+    assert_eq!(endpoint.recv_timeout(Duration::MAX).unwrap().bytes(), b"x");
+    endpoint.set_read_timeout(Duration::MAX);
+    local().send_to("x", endpoint.local_addr().unwrap()).unwrap();
+    assert_eq!(endpoint.recv().unwrap().bytes(), b"x");
+}
+
+#[test]
+fn a_stopper_wakes_every_blocked_call_of_every_endpoint() {
+    let stopper = Stopper::new().unwrap();
+    let bind = || UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0").unwrap();
+    let endpoints = [bind(), bind()];
+    std::thread::scope(|scope| {
+        let mut waiting = Vec::new();
+        for endpoint in &endpoints {
+            waiting.push(scope.spawn(|| endpoint.recv().map(drop)));
+            waiting.push(scope.spawn(|| endpoint.recv_timeout(Duration::from_secs(3600)).map(drop)));
+            waiting.push(scope.spawn(|| endpoint.peek_into(&mut [0; 8]).map(drop)));
+        }
+        stopper.stop();
+        for waiting in waiting {
+            let error = waiting.join().unwrap().unwrap_err();
+            assert!(error.is_stopped(), "{error}");
+            assert_eq!(error.kind(), ErrorKind::Stopped);
+        }
+    });
+}
+
+#[test]
+fn a_thrown_stopper_stays_thrown() {
+    let stopper = Stopper::new().unwrap();
+    let endpoint = UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0").unwrap();
+    let peer = local();
+    peer.send_to("waiting", endpoint.local_addr().unwrap()).unwrap();
+    assert!(!stopper.is_stopped());
+    stopper.clone().stop();
+    stopper.stop();
+    assert!(stopper.is_stopped());
+    assert!(endpoint.recv().unwrap_err().is_stopped(), "even with a datagram there");
+    assert!(endpoint.send_to("x", peer.local_addr().unwrap()).unwrap_err().is_stopped());
+    assert!(endpoint.request(peer.local_addr().unwrap(), "x").unwrap_err().is_stopped());
+}
+
+#[test]
+fn an_endpoint_with_a_stopper_receives_and_times_out_as_any_other() {
+    let stopper = Stopper::new().unwrap();
+    let endpoint = UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0").unwrap();
+    for wait in WAITS {
+        let start = Instant::now();
+        assert_timed_out(endpoint.recv_timeout(wait));
+        assert!(start.elapsed() >= wait);
+    }
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| endpoint.recv());
+        local().send_to("x", endpoint.local_addr().unwrap()).unwrap();
+        assert_eq!(waiting.join().unwrap().unwrap().bytes(), b"x");
+    });
+}
