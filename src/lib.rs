@@ -1,6 +1,208 @@
-//! Blocking network programming with types.
+//! Blocking network programming with types: UDP endpoints, Chinese text on the wire, addresses as people write them, and
+//! waits that always end.
+//!
+//! It is for programs that wait in plain calls: tools for devices and local networks, small servers, line protocols,
+//! teaching; and for people who come from Python's `socket` module. It is not for programs that keep tens of thousands
+//! of connections busy at once, which `tokio` does better, nor for protocols below UDP and TCP.
+//!
+//! ```
+//! use socketry::{Encoding, UdpEndpoint};
+//!
+//! let server = UdpEndpoint::builder().encoding(Encoding::Gb2312).bind("127.0.0.1:0")?;
+//! let client = UdpEndpoint::builder().encoding(Encoding::Gb2312).connect(server.local_addr()?)?;
+//! client.send("在吗？")?;
+//! let datagram = server.recv()?;
+//! assert_eq!(datagram.text()?, "在吗？");
+//! server.reply(&datagram, "收到")?; // leaves from the address that was asked
+//! assert_eq!(client.recv()?.text()?, "收到");
+//! # Ok::<(), socketry::Error>(())
+//! ```
+//!
+//! # The model
+//!
+//! * An **endpoint** ([`UdpEndpoint`]) is an open socket. It is made by a builder, and every option has its default there.
+//! * A **message** ([`Message`]) is what is sent: text, which is encoded, or bytes, which go as they are.
+//!   A [`Datagram`] is what is received: its bytes, its text, and how it came in ([`Arrival`]).
+//! * An **encoding** ([`Encoding`]) turns text into bytes and back, strictly, so that what does not fit is an error that
+//!   says which character or byte, and where.
+//! * An **address** ([`Address`], [`BindAddress`]) is parsed once, from every form in which people write one.
+//! * Every wait ends: by a **timeout**, by a **deadline** over many calls, or by a **stopper** ([`Stopper`]) in another
+//!   thread's hand.
+//! * An **[`Error`]** says what was tried, where, for how long and why it failed; [`ErrorKind`] is the same on every system.
+//!
+//! Two promises hold for all of it. *Everything is bounded*: waits, buffers, resends. *Nothing is silent*: a truncated
+//! datagram, an unencodable character, a peer that nobody listens for are typed values or typed errors.
+//!
+//! # Cookbook
+//!
+//! 1. [Send a line of text](#send-a-line-of-text)
+//! 2. [Receive without allocating](#receive-without-allocating)
+//! 3. [Give a whole exchange one deadline](#give-a-whole-exchange-one-deadline)
+//! 4. [Ask, and ask again](#ask-and-ask-again)
+//! 5. [Stop a thread that receives](#stop-a-thread-that-receives)
+//! 6. [Put a character together that was cut](#put-a-character-together-that-was-cut)
+//! 7. [Hear a multicast group on every interface](#hear-a-multicast-group-on-every-interface)
+//! 8. [Tell errors apart](#tell-errors-apart)
+//!
+//! ### Send a line of text
+//!
+//! `UdpEndpoint::bind(0)` takes any free port, for an endpoint that only sends:
+//!
+//! ```
+//! use socketry::UdpEndpoint;
+//!
+//! # let receiver = UdpEndpoint::bind("127.0.0.1:0")?;
+//! # let address = receiver.local_addr()?;
+//! UdpEndpoint::bind(0)?.send_to("你好", address)?;
+//! # assert_eq!(receiver.recv()?.text()?, "你好");
+//! # Ok::<(), socketry::Error>(())
+//! ```
+//!
+//! ### Receive without allocating
+//!
+//! ```
+//! use socketry::UdpEndpoint;
+//!
+//! let endpoint = UdpEndpoint::bind("127.0.0.1:0")?;
+//! # UdpEndpoint::bind(0)?.send_to("ping", endpoint.local_addr()?)?;
+//! let mut buffer = [0; 2048];
+//! let arrival = endpoint.recv_into(&mut buffer)?;
+//! let bytes = &buffer[..arrival.len()];
+//! endpoint.reply(&arrival, bytes)?;
+//! # Ok::<(), socketry::Error>(())
+//! ```
+//!
+//! ### Give a whole exchange one deadline
+//!
+//! A timeout begins anew with each call, so a peer that drips can make an exchange last for ever. A deadline cannot be
+//! outlasted:
+//!
+//! ```
+//! use socketry::UdpEndpoint;
+//! use std::time::{Duration, Instant};
+//!
+//! let endpoint = UdpEndpoint::bind("127.0.0.1:0")?;
+//! endpoint.set_deadline(Instant::now() + Duration::from_millis(30));
+//! let error = loop {
+//!     match endpoint.recv() {
+//!         Ok(datagram) => println!("{datagram:?}"),
+//!         Err(error) => break error,
+//!     }
+//! };
+//! assert!(error.is_timeout());
+//! # Ok::<(), socketry::Error>(())
+//! ```
+//!
+//! ### Ask, and ask again
+//!
+//! [`request`](UdpEndpoint::request) sends again when no answer comes, takes an answer from the peer alone, and ends early
+//! when the peer's system says that nobody listens:
+//!
+//! ```
+//! use socketry::{Retry, UdpEndpoint};
+//! use std::time::Duration;
+//!
+//! let retry = Retry::new().attempts(3).first(Duration::from_millis(20));
+//! let client = UdpEndpoint::builder().retry(retry).bind("127.0.0.1:0")?;
+//! let silent = UdpEndpoint::bind("127.0.0.1:0")?;
+//! let error = client.request(silent.local_addr()?, "anybody?").unwrap_err();
+//! assert!(error.is_timeout() && error.is_temporary());
+//! # Ok::<(), socketry::Error>(())
+//! ```
+//!
+//! ### Stop a thread that receives
+//!
+//! ```
+//! use socketry::{Stopper, UdpEndpoint};
+//!
+//! let stopper = Stopper::new()?;
+//! let endpoint = UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0")?;
+//! let receiver = std::thread::spawn(move || {
+//!     loop {
+//!         match endpoint.recv() {
+//!             Ok(datagram) => println!("{:?}", datagram.text()),
+//!             Err(error) if error.is_stopped() => break,
+//!             Err(error) => eprintln!("{error}"),
+//!         }
+//!     }
+//! });
+//! stopper.stop();
+//! receiver.join().unwrap();
+//! # Ok::<(), socketry::Error>(())
+//! ```
+//!
+//! ### Put a character together that was cut
+//!
+//! A [`Decoder`] keeps what is incomplete for the next piece, and counts offsets from the beginning of the stream:
+//!
+//! ```
+//! use socketry::Encoding;
+//!
+//! let mut decoder = Encoding::Gb2312.decoder();
+//! let mut text = String::new();
+//! for piece in [&b"\xC4"[..], b"\xE3\xBA", b"\xC3"] {
+//!     decoder.decode(piece, &mut text)?;
+//! }
+//! decoder.finish(&mut text)?;
+//! assert_eq!(text, "你好");
+//! # Ok::<(), socketry::Error>(())
+//! ```
+//!
+//! ### Hear a multicast group on every interface
+//!
+//! ```
+//! use socketry::{Interfaces, UdpEndpoint};
+//! use std::net::Ipv4Addr;
+//!
+//! let endpoint = UdpEndpoint::builder().reuse_address(true).bind(":0")?;
+//! for membership in endpoint.join_multicast(Ipv4Addr::new(239, 255, 77, 88), Interfaces::All)? {
+//!     println!("{}: {:?}", membership.interface, membership.result);
+//! }
+//! # Ok::<(), socketry::Error>(())
+//! ```
+//!
+//! ### Tell errors apart
+//!
+//! ```
+//! use socketry::{EncodeError, Encoding, ErrorKind, UdpEndpoint};
+//!
+//! let endpoint = UdpEndpoint::builder().encoding(Encoding::Gb2312).bind("127.0.0.1:0")?;
+//! let error = endpoint.send_to("溶·镕", "127.0.0.1:7788").unwrap_err();
+//! assert_eq!(error.kind(), ErrorKind::UnencodableText);
+//! assert_eq!(error.detail::<EncodeError>().map(EncodeError::character), Some('镕'));
+//! assert_eq!(
+//!     error.to_string(),
+//!     "send to 127.0.0.1:7788: '镕' (U+9555) at byte 5 does not exist in gb2312"
+//! );
+//! assert_eq!(std::io::Error::from(error).kind(), std::io::ErrorKind::InvalidData);
+//! # Ok::<(), socketry::Error>(())
+//! ```
+//!
+//! # Threads
+//!
+//! Every type is `Send`, and endpoints and stoppers are `Sync`: threads share them by reference. Nothing here starts a
+//! thread. Of several threads that receive from one endpoint each datagram reaches one.
+//!
+//! # Platforms
+//!
+//! Linux is where it is developed and measured. macOS, FreeBSD and Windows have the same API, and what a system cannot do
+//! is said at the item, under "Platform-specific behavior". The minimum supported Rust version is 1.85.
+//!
+//! # What it does not do
+//!
+//! * A name is looked up by the system's resolver, in the calling thread, for as long as that takes; no timeout covers it
+//!   yet.
+//! * No TLS or DTLS, no raw sockets, no Unix-domain sockets.
 #![forbid(unsafe_code)]
-#![warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, clippy::todo, clippy::dbg_macro)]
+#![warn(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::dbg_macro
+)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod addr;
 mod config;
@@ -20,3 +222,13 @@ pub use proto::text::{
 };
 pub use sys::Stopper;
 pub use udp::{Arrival, Datagram, Membership, Memberships, UdpBuilder, UdpEndpoint};
+
+/// The READMEs' examples are tests.
+#[cfg(doctest)]
+mod readme {
+    #[doc = include_str!("../README.md")]
+    struct English;
+
+    #[doc = include_str!("../README.zh-CN.md")]
+    struct Chinese;
+}

@@ -44,7 +44,9 @@ fn joining_everywhere_tells_what_became_of_each_interface() {
     let left = member.leave_multicast(GROUP, Interfaces::All).unwrap();
     assert_eq!(left.len(), memberships.len());
     let error = member.leave_multicast(GROUP, Interfaces::All).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::AddressNotAvailable, "it is a member no more: {error}");
+    // Wine has another word for it.
+    let kinds = [ErrorKind::AddressNotAvailable, ErrorKind::InvalidInput];
+    assert!(kinds.contains(&error.kind()), "it is a member no more: {error}");
 }
 
 #[test]

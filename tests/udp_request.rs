@@ -125,6 +125,9 @@ fn a_connected_endpoint_learns_at_once_that_nobody_listens() {
     let address = deserted();
     let client = UdpEndpoint::connect(address).unwrap();
     let error = client.request_with(address, "ask", &Retry::once(PATIENCE), |_| true).unwrap_err();
+    if cfg!(windows) && error.is_timeout() {
+        return skip("a_connected_endpoint_learns_at_once_that_nobody_listens", "Wine does not tell");
+    }
     assert!(error.is_refused(), "{error}");
     assert_eq!(error.remote(), Some(address));
     assert!(error.to_string().contains("connection refused"), "{error}");

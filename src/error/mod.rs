@@ -38,6 +38,21 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// `Debug` prints the same line and then the causes, so that `fn main() -> Result<(), socketry::Error>` ends readably.
 /// The type is as large as a pointer.
+///
+/// # Examples
+///
+/// ```
+/// use socketry::{ErrorKind, UdpEndpoint};
+/// use std::time::Duration;
+///
+/// let endpoint = UdpEndpoint::builder().read_timeout(Duration::from_millis(20)).bind("127.0.0.1:0")?;
+/// let error = endpoint.recv().unwrap_err();
+/// assert!(error.is_timeout());
+/// assert_eq!(error.kind(), ErrorKind::TimedOut);
+/// assert_eq!(error.local(), Some(endpoint.local_addr()?));
+/// assert!(error.elapsed() >= Some(Duration::from_millis(20)));
+/// # Ok::<(), socketry::Error>(())
+/// ```
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -167,7 +182,7 @@ impl Error {
         self.kind() == ErrorKind::TimedOut
     }
 
-    /// Whether a [`Stopper`] ended the wait.
+    /// Whether a [`Stopper`](crate::Stopper) ended the wait.
     pub fn is_stopped(&self) -> bool {
         self.kind() == ErrorKind::Stopped
     }
@@ -207,8 +222,20 @@ impl Error {
     }
 
     /// The typed facts of a refusal that this library made itself: a [`Truncated`], a
-    /// [`DecodeError`], an [`EncodeError`],
-    /// an [`UnknownEncoding`] or an [`AddressError`].
+    /// [`DecodeError`](crate::DecodeError), an [`EncodeError`](crate::EncodeError), an
+    /// [`UnknownEncoding`](crate::UnknownEncoding) or an [`AddressError`](crate::AddressError).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::{EncodeError, Encoding, UdpEndpoint};
+    ///
+    /// let endpoint = UdpEndpoint::builder().encoding(Encoding::Gb2312).bind("127.0.0.1:0")?;
+    /// let error = endpoint.send_to("朱镕基", "127.0.0.1:9").unwrap_err();
+    /// let detail = error.detail::<EncodeError>().unwrap();
+    /// assert_eq!((detail.character(), detail.offset()), ('镕', 3));
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
     pub fn detail<T: StdError + 'static>(&self) -> Option<&T> {
         match &self.0.cause {
             Cause::Detail(detail) => detail.downcast_ref(),

@@ -13,9 +13,9 @@ use rustix::net::SendFlags;
 use socket2::SockRef;
 
 pub(super) use super::unix::Signal;
-pub(crate) use super::unix::error_kind;
 use super::unix::{Control, from_in_addr, sockaddr, to_in_addr};
-use super::{Family, Mode, PacketInfo, QueuedError, Received, Sender, canonical_v6};
+pub(crate) use super::unix::{error_kind, join_multicast_v4, leave_multicast_v4};
+use super::{Family, Mode, QueuedError, Received, Sender, canonical_v6};
 use crate::config::LARGEST_DATAGRAM;
 
 pub(super) const BLOCKS: bool = true;
@@ -31,7 +31,7 @@ thread_local! {
 pub(crate) fn receive_plain(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, Sender)> {
     let mut received = Received::default();
     receive(socket, buffer, Mode::Block, false, false, &mut received)?;
-    Ok((received.length, Sender::Other(received.from)))
+    Ok((received.length, received.from.into()))
 }
 
 pub(crate) fn receive_connected(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {
@@ -60,7 +60,7 @@ pub(crate) fn receive(
             Some(&mut control.0),
             flags,
         )?;
-        let mut info = PacketInfo::default();
+        let info = &mut received.info;
         for part in message.cmsgs()? {
             match part {
                 #[cfg(any(target_vendor = "apple", target_os = "netbsd"))]
@@ -78,8 +78,8 @@ pub(crate) fn receive(
             }
         }
         info.local = info.to.filter(|to| !to.is_multicast() && *to != IpAddr::V4(Ipv4Addr::BROADCAST));
-        let from = message.address.and_then(|from| sockaddr(&from));
-        *received = Received { length: message.bytes, from, info };
+        received.length = message.bytes;
+        received.from = message.address.and_then(|from| sockaddr(&from));
         Ok(())
     })
 }

@@ -1,7 +1,7 @@
 //! The network interfaces of this machine.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use getifaddrs::InterfaceFlags;
 
@@ -14,6 +14,16 @@ pub(crate) struct Link {
     pub(crate) name: Box<str>,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) is_multicast: bool,
+}
+
+impl Link {
+    /// Its first IPv4 address.
+    pub(crate) fn ipv4(&self) -> Option<Ipv4Addr> {
+        self.addresses.iter().find_map(|address| match address {
+            IpAddr::V4(address) => Some(*address),
+            IpAddr::V6(_) => None,
+        })
+    }
 }
 
 /// Every interface that is up.

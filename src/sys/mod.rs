@@ -19,6 +19,7 @@
 //! | `enable_error_queue(socket, family)` | asks for ICMP errors on an unconnected socket; false where the system cannot |
 //! | `next_queued_error(socket)` | the next of them |
 //! | `set_reuse_port`, `bind_device`, `set_traffic_class` | socket options that not all systems have |
+//! | `join_multicast_v4`, `leave_multicast_v4` | membership on one interface |
 //! | `hear_joined_groups_only(socket, family)` | keeps the multicast groups of other sockets away |
 //! | `is_async_error(error)` | whether an error belongs to a datagram sent earlier, not to this call |
 //! | `REPORTS_TO_UNCONNECTED` | whether such errors end calls on unconnected sockets without having been asked for |
@@ -54,7 +55,8 @@ pub(crate) use moment::Moment;
 pub(crate) use open::{adopt, open, release};
 pub(crate) use platform::{
     REPORTS_TO_UNCONNECTED, enable_error_queue, enable_packet_info, error_kind, is_async_error,
-    next_queued_error, receive, receive_connected, receive_plain, send, send_from, send_to,
+    join_multicast_v4, leave_multicast_v4, next_queued_error, receive, receive_connected, receive_plain,
+    send, send_from, send_to,
 };
 pub use stopper::Stopper;
 pub(crate) use wait::{Ended, ReceiveTimeout, is_again, receiving, sending};
@@ -94,6 +96,16 @@ pub(crate) struct Received {
 pub(crate) enum Sender {
     V4(SocketAddrV4),
     Other(Option<SocketAddr>),
+}
+
+impl From<Option<SocketAddr>> for Sender {
+    #[inline]
+    fn from(address: Option<SocketAddr>) -> Sender {
+        match address {
+            Some(SocketAddr::V4(address)) => Sender::V4(address),
+            other => Sender::Other(other),
+        }
+    }
 }
 
 impl From<Sender> for Option<SocketAddr> {

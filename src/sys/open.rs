@@ -1,7 +1,7 @@
 //! Making a UDP socket, with its options.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -129,11 +129,10 @@ fn configure_socket(socket: &UdpSocket, family: Family, config: &UdpConfig) -> R
 
 fn set_multicast_interface(socket: &SockRef<'_>, family: Family, chosen: &Interfaces) -> io::Result<()> {
     let link = select(chosen)?.swap_remove(0);
-    let mut addresses = link.addresses.iter();
     match family {
         Family::V6 => socket.set_multicast_if_v6(link.index),
-        Family::V4 => match addresses.find_map(|ip| if let IpAddr::V4(ip) = ip { Some(ip) } else { None }) {
-            Some(ip) => socket.set_multicast_if_v4(ip),
+        Family::V4 => match link.ipv4() {
+            Some(address) => socket.set_multicast_if_v4(&address),
             None => Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "the interface has no IPv4 address")),
         },
     }

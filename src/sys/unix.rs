@@ -7,8 +7,9 @@ use std::os::unix::net::UnixStream;
 
 use nix::libc;
 use nix::sys::socket::{SockaddrLike, SockaddrStorage};
+use socket2::{InterfaceIndexOrAddress, SockRef};
 
-use super::canonical;
+use super::{Link, canonical};
 use crate::error::ErrorKind;
 
 /// Room for the control messages of one datagram, aligned as their headers must be.
@@ -70,4 +71,13 @@ pub(crate) fn error_kind(error: &io::Error) -> ErrorKind {
         Some(libc::EDESTADDRREQ) => ErrorKind::NotConnected,
         _ => ErrorKind::of(error),
     }
+}
+
+/// By index, since an interface may have several IPv4 addresses or none.
+pub(crate) fn join_multicast_v4(socket: &SockRef<'_>, group: &Ipv4Addr, link: &Link) -> io::Result<()> {
+    socket.join_multicast_v4_n(group, &InterfaceIndexOrAddress::Index(link.index))
+}
+
+pub(crate) fn leave_multicast_v4(socket: &SockRef<'_>, group: &Ipv4Addr, link: &Link) -> io::Result<()> {
+    socket.leave_multicast_v4_n(group, &InterfaceIndexOrAddress::Index(link.index))
 }

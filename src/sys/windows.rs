@@ -7,9 +7,9 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::windows::io::{AsSocket, BorrowedSocket};
 
-use socket2::SockRef;
+use socket2::{InterfaceIndexOrAddress, SockRef};
 
-use super::{Family, Mode, PacketInfo, QueuedError, Received, Sender, canonical};
+use super::{Family, Link, Mode, QueuedError, Received, Sender, canonical};
 use crate::config::LARGEST_DATAGRAM;
 use crate::error::ErrorKind;
 
@@ -31,7 +31,7 @@ thread_local! {
 pub(crate) fn receive_plain(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, Sender)> {
     let mut received = Received::default();
     receive(socket, buffer, Mode::Block, false, false, &mut received)?;
-    Ok((received.length, Sender::Other(received.from)))
+    Ok((received.length, received.from.into()))
 }
 
 pub(crate) fn receive_connected(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {
@@ -52,7 +52,8 @@ pub(crate) fn receive(
         let (length, from) = if peek { socket.peek_from(any) } else { socket.recv_from(any) }?;
         let kept = length.min(buffer.len());
         buffer[..kept].copy_from_slice(&any[..kept]);
-        *received = Received { length, from: Some(canonical(from)), info: PacketInfo::default() };
+        received.length = length;
+        received.from = Some(canonical(from));
         Ok(())
     })
 }
@@ -102,6 +103,22 @@ pub(crate) fn error_kind(error: &io::Error) -> ErrorKind {
         Some(WSAECONNRESET) => ErrorKind::ConnectionRefused,
         Some(WSAENETRESET) => ErrorKind::HostUnreachable,
         _ => ErrorKind::of(error),
+    }
+}
+
+/// By an address, where the interface has one: an index, which Windows takes in the form of an address, is not understood
+/// by all that calls itself Windows.
+pub(crate) fn join_multicast_v4(socket: &SockRef<'_>, group: &Ipv4Addr, link: &Link) -> io::Result<()> {
+    match link.ipv4() {
+        Some(address) => socket.join_multicast_v4(group, &address),
+        None => socket.join_multicast_v4_n(group, &InterfaceIndexOrAddress::Index(link.index)),
+    }
+}
+
+pub(crate) fn leave_multicast_v4(socket: &SockRef<'_>, group: &Ipv4Addr, link: &Link) -> io::Result<()> {
+    match link.ipv4() {
+        Some(address) => socket.leave_multicast_v4(group, &address),
+        None => socket.leave_multicast_v4_n(group, &InterfaceIndexOrAddress::Index(link.index)),
     }
 }
 

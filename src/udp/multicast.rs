@@ -1,8 +1,8 @@
 //! Membership in multicast groups, interface by interface.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use socket2::{InterfaceIndexOrAddress, SockRef};
+use socket2::SockRef;
 
 use super::endpoint::UdpEndpoint;
 use crate::config::Interfaces;
@@ -50,7 +50,7 @@ impl UdpEndpoint {
     pub fn join_multicast(&self, group: impl Into<IpAddr>, on: impl Into<Interfaces>) -> Result<Memberships> {
         let socket = SockRef::from(&self.socket);
         self.on_each(Operation::JoinMulticast, group.into(), on.into(), |group, link| match group {
-            IpAddr::V4(group) => join_v4(&socket, &group, link),
+            IpAddr::V4(group) => sys::join_multicast_v4(&socket, &group, link),
             IpAddr::V6(group) => socket.join_multicast_v6(&group, link.index),
         })
     }
@@ -67,7 +67,7 @@ impl UdpEndpoint {
     ) -> Result<Memberships> {
         let socket = SockRef::from(&self.socket);
         self.on_each(Operation::LeaveMulticast, group.into(), on.into(), |group, link| match group {
-            IpAddr::V4(group) => leave_v4(&socket, &group, link),
+            IpAddr::V4(group) => sys::leave_multicast_v4(&socket, &group, link),
             IpAddr::V6(group) => socket.leave_multicast_v6(&group, link.index),
         })
     }
@@ -110,13 +110,4 @@ impl UdpEndpoint {
             .err()
             .unwrap_or_else(|| Error::new(operation, ErrorKind::Other)))
     }
-}
-
-/// By index, since an interface may have several IPv4 addresses or none.
-fn join_v4(socket: &SockRef<'_>, group: &Ipv4Addr, link: &Link) -> std::io::Result<()> {
-    socket.join_multicast_v4_n(group, &InterfaceIndexOrAddress::Index(link.index))
-}
-
-fn leave_v4(socket: &SockRef<'_>, group: &Ipv4Addr, link: &Link) -> std::io::Result<()> {
-    socket.leave_multicast_v4_n(group, &InterfaceIndexOrAddress::Index(link.index))
 }
