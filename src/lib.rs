@@ -8,8 +8,9 @@
 //! ```
 //! use socketry::{Encoding, UdpEndpoint};
 //!
-//! let server = UdpEndpoint::builder().encoding(Encoding::Gb2312).bind("127.0.0.1:0")?;
-//! let client = UdpEndpoint::builder().encoding(Encoding::Gb2312).connect(server.local_addr()?)?;
+//! let gb2312 = UdpEndpoint::builder().encoding(Encoding::Gb2312);
+//! let server = gb2312.clone().bind("127.0.0.1:0")?;
+//! let client = gb2312.connect(server.local_addr()?)?;
 //! client.send("在吗？")?;
 //! let datagram = server.recv()?;
 //! assert_eq!(datagram.text()?, "在吗？");
@@ -31,7 +32,7 @@
 //! * An **[`Error`]** says what was tried, where, for how long and why it failed; [`ErrorKind`] is the same on every system.
 //!
 //! Two promises hold for all of it. *Everything is bounded*: waits, buffers, resends. *Nothing is silent*: a truncated
-//! datagram, an unencodable character, a peer that nobody listens for are typed values or typed errors.
+//! datagram, an unencodable character, an address at which nobody listens are typed values or typed errors.
 //!
 //! # Cookbook
 //!

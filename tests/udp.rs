@@ -217,6 +217,8 @@ fn a_port_in_use_is_named() {
     assert!(error.is_address_in_use());
     assert_eq!(error.to_string(), format!("bind {address}: address in use"));
     assert!(std::error::Error::source(&error).unwrap().downcast_ref::<std::io::Error>().is_some());
+    let error = UdpEndpoint::bind(("localhost", address.port())).unwrap_err();
+    assert_eq!(error.to_string(), format!("bind localhost:{} ({address}): address in use", address.port()));
 }
 
 #[test]
@@ -298,6 +300,14 @@ fn a_device_that_does_not_exist_is_named() {
     assert!(text.contains("configure device"), "{text}");
     #[cfg(target_os = "linux")]
     assert!(text.contains("no-such-dev0"), "{text}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_device_is_the_only_way_in_and_out() {
+    let endpoint = UdpEndpoint::builder().device("lo").read_timeout(PATIENCE).bind(":0").unwrap();
+    local().send_to("x", ("127.0.0.1", endpoint.local_addr().unwrap().port())).unwrap();
+    assert_eq!(endpoint.recv().unwrap().bytes(), b"x");
 }
 
 #[test]

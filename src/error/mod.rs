@@ -278,12 +278,14 @@ impl fmt::Display for Error {
                     Operation::Configure(_) => "to ",
                     _ => "",
                 };
-                match (&inner.place, inner.remote) {
-                    (Some(place), Some(remote)) if **place != *remote.to_string() => {
-                        write!(f, " {joint}{place} ({remote})")?
+                // What a name, or a host left out, stood for.
+                let address = if operation == Operation::Bind { inner.local } else { inner.remote };
+                match (&inner.place, address) {
+                    (Some(place), Some(address)) if **place != *address.to_string() => {
+                        write!(f, " {joint}{place} ({address})")?;
                     }
                     (Some(place), _) => write!(f, " {joint}{place}")?,
-                    (None, Some(remote)) => write!(f, " {joint}{remote}")?,
+                    (None, Some(address)) => write!(f, " {joint}{address}")?,
                     (None, None) => {}
                 }
             }

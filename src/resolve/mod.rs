@@ -14,10 +14,7 @@ pub(crate) fn lookup(address: &Address, family: Option<Family>) -> Result<Socket
         return literal(address);
     };
     let failed = |error: io::Error| {
-        // The system's words ("Name or service not known") are the source; there is no code that tells the two cases
-        // apart through `std`, so a text that every C library prints for the passing one is looked for.
-        let passing = error.to_string().contains("emporary failure");
-        let kind = if passing { ErrorKind::NameUnavailable } else { ErrorKind::NameNotFound };
+        let kind = sys::lookup_error_kind(&error);
         Error::system(Operation::Resolve, error).with_kind(kind).at(name)
     };
     let mut found = (name, address.port()).to_socket_addrs().map_err(failed)?;

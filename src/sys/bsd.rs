@@ -14,7 +14,7 @@ use socket2::SockRef;
 
 pub(super) use super::unix::Signal;
 use super::unix::{Control, from_in_addr, sockaddr, to_in_addr};
-pub(crate) use super::unix::{error_kind, join_multicast_v4, leave_multicast_v4};
+pub(crate) use super::unix::{error_kind, join_multicast_v4, leave_multicast_v4, lookup_error_kind};
 use super::{Family, Mode, QueuedError, Received, Sender, canonical_v6};
 use crate::config::LARGEST_DATAGRAM;
 

@@ -24,6 +24,7 @@
 //! | `is_async_error(error)` | whether an error belongs to a datagram sent earlier, not to this call |
 //! | `REPORTS_TO_UNCONNECTED` | whether such errors end calls on unconnected sockets without having been asked for |
 //! | `error_kind(error)` | the kind of an error, codes that `std` has no kind for included |
+//! | `lookup_error_kind(error)` | the same for a failed look-up of a name |
 //! | `Signal` | a descriptor that becomes readable, once and for good |
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -55,8 +56,8 @@ pub(crate) use moment::Moment;
 pub(crate) use open::{adopt, open, release};
 pub(crate) use platform::{
     REPORTS_TO_UNCONNECTED, enable_error_queue, enable_packet_info, error_kind, is_async_error,
-    join_multicast_v4, leave_multicast_v4, next_queued_error, receive, receive_connected, receive_plain,
-    send, send_from, send_to,
+    join_multicast_v4, leave_multicast_v4, lookup_error_kind, next_queued_error, receive, receive_connected,
+    receive_plain, send, send_from, send_to,
 };
 pub use stopper::Stopper;
 pub(crate) use wait::{Ended, ReceiveTimeout, is_again, receiving, sending};

@@ -19,10 +19,9 @@ pub(crate) fn open(address: SocketAddr, config: &UdpConfig) -> Result<UdpSocket>
         Family::V6 => Domain::IPV6,
     };
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))
-        .map_err(|error| Error::system(Operation::Open, error))?;
-    let configure = |option, result: io::Result<()>| {
-        result.map_err(|error| Error::system(Operation::Configure(option), error))
-    };
+        .map_err(|error| failure(Operation::Open, error))?;
+    let configure =
+        |option, result: io::Result<()>| result.map_err(|error| failure(Operation::Configure(option), error));
     if family == Family::V6 {
         // Said either way: the default differs between systems, and between machines of one system.
         configure("dual_stack", socket.set_only_v6(!config.dual_stack))?;
@@ -36,25 +35,25 @@ pub(crate) fn open(address: SocketAddr, config: &UdpConfig) -> Result<UdpSocket>
     }
     if let Some(device) = &config.device {
         let result = platform::bind_device(&socket, family, device);
-        result.map_err(|error| Error::system(Operation::Configure("device"), error).at(device))?;
+        result.map_err(|error| failure(Operation::Configure("device"), error).at(device))?;
     }
     let socket = UdpSocket::from(socket);
     configure_socket(&socket, family, config)?;
     SockRef::from(&socket)
         .bind(&address.into())
-        .map_err(|error| Error::system(Operation::Bind, error).at(address))?;
+        .map_err(|error| failure(Operation::Bind, error).with_local(Some(address)))?;
     if !BLOCKS {
-        socket.set_nonblocking(true).map_err(|error| Error::system(Operation::Open, error))?;
+        socket.set_nonblocking(true).map_err(|error| failure(Operation::Open, error))?;
     }
     Ok(socket)
 }
 
 /// Takes over a socket that somebody else opened, and sets the options asked for.
 pub(crate) fn adopt(socket: UdpSocket, config: &UdpConfig) -> Result<UdpSocket> {
-    let address = socket.local_addr().map_err(|error| Error::system(Operation::Open, error))?;
-    socket.set_nonblocking(!BLOCKS).map_err(|error| Error::system(Operation::Open, error))?;
-    SockRef::from(&socket).set_read_timeout(None).map_err(|error| Error::system(Operation::Open, error))?;
-    SockRef::from(&socket).set_write_timeout(None).map_err(|error| Error::system(Operation::Open, error))?;
+    let address = socket.local_addr().map_err(|error| failure(Operation::Open, error))?;
+    socket.set_nonblocking(!BLOCKS).map_err(|error| failure(Operation::Open, error))?;
+    SockRef::from(&socket).set_read_timeout(None).map_err(|error| failure(Operation::Open, error))?;
+    SockRef::from(&socket).set_write_timeout(None).map_err(|error| failure(Operation::Open, error))?;
     configure_socket(&socket, Family::of(&address), config)?;
     Ok(socket)
 }
@@ -68,12 +67,16 @@ pub(crate) fn release(socket: UdpSocket, read: Option<Duration>, write: Option<D
     socket
 }
 
+fn failure(operation: Operation, error: io::Error) -> Error {
+    let kind = platform::error_kind(&error);
+    Error::system(operation, error).with_kind(kind)
+}
+
 /// The options that may be set on a socket of any origin.
 fn configure_socket(socket: &UdpSocket, family: Family, config: &UdpConfig) -> Result<()> {
     let socket = SockRef::from(socket);
-    let set = |option, result: io::Result<()>| {
-        result.map_err(|error| Error::system(Operation::Configure(option), error))
-    };
+    let set =
+        |option, result: io::Result<()>| result.map_err(|error| failure(Operation::Configure(option), error));
     if config.broadcast {
         set("broadcast", socket.set_broadcast(true))?;
     }
@@ -121,8 +124,7 @@ fn configure_socket(socket: &UdpSocket, family: Family, config: &UdpConfig) -> R
     }
     if let Some(chosen) = &config.multicast_interface {
         let result = set_multicast_interface(&socket, family, chosen);
-        result
-            .map_err(|error| Error::system(Operation::Configure("multicast_interface"), error).at(chosen))?;
+        result.map_err(|error| failure(Operation::Configure("multicast_interface"), error).at(chosen))?;
     }
     Ok(())
 }

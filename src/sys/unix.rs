@@ -73,6 +73,14 @@ pub(crate) fn error_kind(error: &io::Error) -> ErrorKind {
     }
 }
 
+/// `std` gives no code for a failed look-up, so the text is looked at that glibc, musl, macOS and the BSDs have for the
+/// passing kind: "Temporary failure in name resolution", "Try again".
+pub(crate) fn lookup_error_kind(error: &io::Error) -> ErrorKind {
+    let text = error.to_string();
+    let passes = text.contains("emporary failure") || text.contains("ry again");
+    if passes { ErrorKind::NameUnavailable } else { ErrorKind::NameNotFound }
+}
+
 /// By index, since an interface may have several IPv4 addresses or none.
 pub(crate) fn join_multicast_v4(socket: &SockRef<'_>, group: &Ipv4Addr, link: &Link) -> io::Result<()> {
     socket.join_multicast_v4_n(group, &InterfaceIndexOrAddress::Index(link.index))

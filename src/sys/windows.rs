@@ -23,6 +23,7 @@ const WSAEMSGSIZE: i32 = 10040;
 const WSAENETRESET: i32 = 10052;
 const WSAECONNRESET: i32 = 10054;
 const WSAENOBUFS: i32 = 10055;
+const WSATRY_AGAIN: i32 = 11002;
 
 thread_local! {
     static ANY: RefCell<Vec<u8>> = RefCell::new(vec![0; LARGEST_DATAGRAM]);
@@ -103,6 +104,13 @@ pub(crate) fn error_kind(error: &io::Error) -> ErrorKind {
         Some(WSAECONNRESET) => ErrorKind::ConnectionRefused,
         Some(WSAENETRESET) => ErrorKind::HostUnreachable,
         _ => ErrorKind::of(error),
+    }
+}
+
+pub(crate) fn lookup_error_kind(error: &io::Error) -> ErrorKind {
+    match error.raw_os_error() {
+        Some(WSATRY_AGAIN) => ErrorKind::NameUnavailable,
+        _ => ErrorKind::NameNotFound,
     }
 }
 

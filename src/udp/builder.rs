@@ -224,7 +224,7 @@ impl UdpBuilder {
     {
         let address: BindAddress = address.try_into()?;
         let local = self.local(&address)?;
-        let socket = sys::open(local, &self.config).map_err(|error| error.at(&address))?;
+        let socket = sys::open(local, &self.config).map_err(|error| bound_at(error, &address))?;
         UdpEndpoint::assemble(socket, None, self)
     }
 
@@ -263,7 +263,7 @@ impl UdpBuilder {
         let (address, peer): (BindAddress, Address) = (address.try_into()?, peer.try_into()?);
         let local = self.local(&address)?;
         let resolved = resolve::lookup(&peer, Some(Family::of(&local)))?;
-        let socket = sys::open(local, &self.config).map_err(|error| error.at(&address))?;
+        let socket = sys::open(local, &self.config).map_err(|error| bound_at(error, &address))?;
         self.connect_socket(socket, sys::mapped(resolved, Family::of(&local))).map_err(|error| error.at(peer))
     }
 
@@ -299,4 +299,9 @@ impl UdpBuilder {
         }
         Ok((Ipv6Addr::UNSPECIFIED, address.port()).into())
     }
+}
+
+/// The address as it was given belongs to the error only if the error is about the address.
+fn bound_at(error: Error, address: &BindAddress) -> Error {
+    if error.operation() == Operation::Bind { error.at(address) } else { error }
 }

@@ -35,8 +35,9 @@ use crate::sys::{self, Family, Moment, PacketInfo, ReceiveTimeout, Stopper};
 /// ```
 /// use socketry::{Encoding, UdpEndpoint};
 ///
-/// let server = UdpEndpoint::builder().encoding(Encoding::Gb2312).bind("127.0.0.1:0")?;
-/// let client = UdpEndpoint::builder().encoding(Encoding::Gb2312).connect(server.local_addr()?)?;
+/// let gb2312 = UdpEndpoint::builder().encoding(Encoding::Gb2312);
+/// let server = gb2312.clone().bind("127.0.0.1:0")?;
+/// let client = gb2312.connect(server.local_addr()?)?;
 ///
 /// client.send("在吗？")?;
 /// let datagram = server.recv()?;

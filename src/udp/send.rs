@@ -105,7 +105,9 @@ impl UdpEndpoint {
     pub fn reply(&self, request: impl AsRef<Arrival>, message: impl Message) -> Result<()> {
         let request = request.as_ref();
         let bytes = self.encoded(&message, Some(request.from))?;
-        self.send_bytes_to(&bytes, request.from, request.info.local)
+        // Where there is only one address, some systems refuse to be told it.
+        let source = if self.known.to.is_none() { request.info.local } else { None };
+        self.send_bytes_to(&bytes, request.from, source)
     }
 
     /// Looks a name up, for an address this socket can send to.
