@@ -2,19 +2,19 @@
 //!
 //! Every figure is a ratio to raw calls in the same run; 1.00 is as fast as they are, more is faster.
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[path = "../kit/mod.rs"]
 mod kit;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod one_way;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod ping_pong;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod precision;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod raw;
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn main() {
     raw::pin_to_one_processor();
     one_way::run();
@@ -22,7 +22,7 @@ fn main() {
     precision::run();
 }
 
-#[cfg(not(unix))]
+#[cfg(not(target_os = "linux"))]
 fn main() {
-    println!("the raw calls to compare with are those of Unix");
+    println!("the raw calls to compare with are those of Linux");
 }

@@ -94,6 +94,8 @@ fn receiving(size: usize) {
     let deadline = bind().bind("127.0.0.1:0").unwrap();
     let stoppable = bind().stopper(&Stopper::new().unwrap()).bind("127.0.0.1:0").unwrap();
     let wildcard = bind().bind(":0").unwrap();
+    let raw_wildcard = Raw::new(UdpSocket::bind("0.0.0.0:0").unwrap());
+    raw_wildcard.enable_packet_info();
     let wildcard_off = bind().packet_info(false).bind(":0").unwrap();
 
     raw_connected.socket.connect(source.local_addr().unwrap()).unwrap();
@@ -135,9 +137,6 @@ fn receiving(size: usize) {
                 drained(fill(local(&deadline)), || into!(deadline))
             }),
             variant("socketry recv_into, stopper", || drained(fill(local(&stoppable)), || into!(stoppable))),
-            variant("socketry recv_into, wildcard", || {
-                drained(fill(at_loopback(&wildcard)), || into!(wildcard))
-            }),
             variant("socketry recv_into, wildcard, no packet info", || {
                 drained(fill(at_loopback(&wildcard_off)), || into!(wildcard_off))
             }),
@@ -147,6 +146,19 @@ fn receiving(size: usize) {
         ],
     );
     print(&format!("receive {size} bytes"), count, &rows);
+    let rows = compare(
+        31,
+        vec![
+            variant("recvmsg, packet info", || {
+                let port = raw_wildcard.socket.local_addr().unwrap().port();
+                drained(fill(([127, 0, 0, 1], port).into()), || {
+                    black_box(raw_wildcard.recv_msg(&mut cell.borrow_mut()));
+                })
+            }),
+            variant("socketry recv_into", || drained(fill(at_loopback(&wildcard)), || into!(wildcard))),
+        ],
+    );
+    print(&format!("receive {size} bytes on a wildcard address, with its destination"), count, &rows);
     let rows = compare(
         31,
         vec![

@@ -41,6 +41,46 @@ impl Raw {
         (received as usize, from)
     }
 
+    /// As `recv_from`, with the control message that tells the destination, which must have been asked for.
+    pub(crate) fn recv_msg(&self, buffer: &mut [u8]) -> (usize, libc::sockaddr_in, libc::in_pktinfo) {
+        // SAFETY: all zeros is valid for each of these, and all that they point to lives during the call; the control
+        // buffer is aligned as its headers must be, and they are followed by the macros made for it.
+        unsafe {
+            let mut from: libc::sockaddr_in = std::mem::zeroed();
+            let mut control = [0_u64; 8];
+            let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+            let mut message: libc::msghdr = std::mem::zeroed();
+            message.msg_name = std::ptr::from_mut(&mut from).cast();
+            message.msg_namelen = size_of::<libc::sockaddr_in>() as libc::socklen_t;
+            message.msg_iov = &mut part;
+            message.msg_iovlen = 1;
+            message.msg_control = control.as_mut_ptr().cast();
+            message.msg_controllen = size_of_val(&control) as _;
+            let received = libc::recvmsg(self.descriptor, &mut message, 0);
+            assert!(received > 0);
+            let mut info: libc::in_pktinfo = std::mem::zeroed();
+            let mut header = libc::CMSG_FIRSTHDR(&message);
+            while !header.is_null() {
+                if (*header).cmsg_level == libc::IPPROTO_IP && (*header).cmsg_type == libc::IP_PKTINFO {
+                    info = libc::CMSG_DATA(header).cast::<libc::in_pktinfo>().read_unaligned();
+                }
+                header = libc::CMSG_NXTHDR(&message, header);
+            }
+            (received as usize, from, info)
+        }
+    }
+
+    /// Asks for what `recv_msg` tells.
+    pub(crate) fn enable_packet_info(&self) {
+        let on: libc::c_int = 1;
+        let length = size_of_val(&on) as libc::socklen_t;
+        let value = std::ptr::from_ref(&on).cast();
+        // SAFETY: the pointer and length are of a live integer.
+        let set =
+            unsafe { libc::setsockopt(self.descriptor, libc::IPPROTO_IP, libc::IP_PKTINFO, value, length) };
+        assert_eq!(set, 0);
+    }
+
     pub(crate) fn recv(&self, buffer: &mut [u8]) -> usize {
         // SAFETY: the pointer and length are of a live slice.
         let received = unsafe { libc::recv(self.descriptor, buffer.as_mut_ptr().cast(), buffer.len(), 0) };
@@ -61,7 +101,6 @@ pub(crate) fn sockaddr(address: SocketAddr) -> libc::sockaddr_in {
 }
 
 /// Keeps the calling thread, and those it starts, on one processor.
-#[cfg(target_os = "linux")]
 pub(crate) fn pin_to_one_processor() {
     // SAFETY: all zeros is a valid set, and the set is live during the call.
     unsafe {
@@ -70,6 +109,3 @@ pub(crate) fn pin_to_one_processor() {
         libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set);
     }
 }
-
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn pin_to_one_processor() {}
