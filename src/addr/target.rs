@@ -106,8 +106,14 @@ impl Address {
 
     /// The socket address, unless a name or a zone has to be looked up first.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
+        self.as_socket_addr().copied()
+    }
+
+    /// The same without a copy.
+    #[inline]
+    pub(crate) fn as_socket_addr(&self) -> Option<&SocketAddr> {
         match &self.0 {
-            Repr::Socket(address) => Some(*address),
+            Repr::Socket(address) => Some(address),
             _ => None,
         }
     }

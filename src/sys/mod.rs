@@ -77,6 +77,7 @@ pub(crate) enum Family {
 }
 
 impl Family {
+    #[inline]
     pub(crate) fn of(address: &SocketAddr) -> Family {
         if address.is_ipv4() { Family::V4 } else { Family::V6 }
     }

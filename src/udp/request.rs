@@ -92,7 +92,7 @@ impl UdpEndpoint {
                 Error::new(Operation::Request, ErrorKind::InvalidInput).with_local(self.local_addr().ok());
             return Err(error.at(format_args!("{to} by an endpoint that is connected to another peer")));
         }
-        let bytes = self.encoded(&message, Some(peer))?;
+        let bytes = self.encoded(&message, &peer)?;
         self.enable_error_queue()?;
         let started = Moment::now();
         let outcome = self.exchange(&bytes, peer, retry, started, &mut accept);
@@ -121,7 +121,7 @@ impl UdpEndpoint {
             if limit.is_some_and(|limit| Moment::now() >= limit) {
                 break;
             }
-            self.send_bytes_to(bytes, peer, None)?;
+            self.send_bytes_to(bytes, &peer, None)?;
             let until = u64::try_from(wait.as_nanos()).ok().and_then(|wait| Moment::now().after(wait));
             let deadline = match (until, limit) {
                 (Some(until), Some(limit)) => Some(until.min(limit)),

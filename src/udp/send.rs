@@ -46,7 +46,7 @@ impl UdpEndpoint {
     #[inline]
     pub fn send(&self, message: impl Message) -> Result<()> {
         let Some(peer) = self.peer else { return Err(self.failure(Operation::Send, not_connected())) };
-        let bytes = self.encoded(&message, Some(peer))?;
+        let bytes = self.encoded(&message, &peer)?;
         let sent = self.sending(|mode| sys::send(&self.socket, &bytes, mode));
         sent.map_err(|ended| self.unsent(ended, bytes.len(), peer))
     }
@@ -78,12 +78,16 @@ impl UdpEndpoint {
         Error: From<A::Error>,
     {
         let to: Address = to.try_into()?;
-        let resolved = match to.socket_addr() {
+        let resolved;
+        let address = match to.as_socket_addr() {
             Some(address) => address,
-            None => self.resolve(&to)?,
+            None => {
+                resolved = self.resolve(&to)?;
+                &resolved
+            }
         };
-        let bytes = self.encoded(&message, Some(resolved))?;
-        self.send_bytes_to(&bytes, resolved, None).map_err(|error| error.at(to))
+        let bytes = self.encoded(&message, address)?;
+        self.send_bytes_to(&bytes, address, None).map_err(|error| error.at(&to))
     }
 
     /// Sends a message back to whoever sent a datagram, from the address that the datagram was sent to.
@@ -104,10 +108,10 @@ impl UdpEndpoint {
     #[inline]
     pub fn reply(&self, request: impl AsRef<Arrival>, message: impl Message) -> Result<()> {
         let request = request.as_ref();
-        let bytes = self.encoded(&message, Some(request.from))?;
+        let bytes = self.encoded(&message, &request.from)?;
         // Where there is only one address, some systems refuse to be told it.
         let source = if self.known.to.is_none() { request.info.local } else { None };
-        self.send_bytes_to(&bytes, request.from, source)
+        self.send_bytes_to(&bytes, &request.from, source)
     }
 
     /// Looks a name up, for an address this socket can send to.
@@ -122,20 +126,26 @@ impl UdpEndpoint {
     pub(super) fn encoded<'m>(
         &self,
         message: &'m impl Message,
-        to: Option<SocketAddr>,
+        to: &SocketAddr,
     ) -> Result<std::borrow::Cow<'m, [u8]>> {
         message
             .on_the_wire(self.encoding)
-            .map_err(|error| Error::from(error).with_operation(Operation::Send).with_remote(to))
+            .map_err(|error| Error::from(error).with_operation(Operation::Send).with_remote(Some(*to)))
     }
 
+    /// Sends to an address, and leaves from another if one is given.
     #[inline]
-    pub(super) fn send_bytes_to(&self, bytes: &[u8], to: SocketAddr, from: Option<IpAddr>) -> Result<()> {
-        let address = match (self.family, to) {
-            (Family::V4, SocketAddr::V4(_)) => to,
-            (Family::V6, SocketAddr::V6(_)) => to,
-            _ => self.translated(to)?,
-        };
+    pub(super) fn send_bytes_to(&self, bytes: &[u8], to: &SocketAddr, from: Option<IpAddr>) -> Result<()> {
+        if from.is_none() && self.peer.is_none() && Family::of(to) == self.family {
+            let sent = self.sending(|mode| sys::send_to(&self.socket, bytes, to, mode));
+            return sent.map_err(|ended| self.unsent(ended, bytes.len(), *to));
+        }
+        self.send_specially(bytes, *to, from)
+    }
+
+    #[inline(never)]
+    fn send_specially(&self, bytes: &[u8], to: SocketAddr, from: Option<IpAddr>) -> Result<()> {
+        let address = if Family::of(&to) == self.family { to } else { self.translated(to)? };
         let sent = match from {
             // A connected socket has one source and one peer; some systems refuse to be told the address again.
             _ if self.peer == Some(to) => self.sending(|mode| sys::send(&self.socket, bytes, mode)),
