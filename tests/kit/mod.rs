@@ -1,7 +1,9 @@
 //! What the tests are written in: endpoints on free ports, children that cannot be left behind, tools that may be absent.
 #![allow(dead_code, unreachable_pub, reason = "each test file is a crate that uses a part of the kit")]
 
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use socketry::{Encoding, Error, UdpEndpoint};
@@ -69,6 +71,10 @@ impl Running {
         self.child().stdout.take().expect("stdout is taken once")
     }
 
+    pub fn stderr(&mut self) -> std::process::ChildStderr {
+        self.child().stderr.take().expect("stderr is taken once")
+    }
+
     fn child(&mut self) -> &mut Child {
         self.0.as_mut().expect("a running child")
     }
@@ -90,6 +96,32 @@ impl Drop for Running {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+}
+
+/// The lines that a child prints, each as soon as it is there.
+pub struct Lines(Receiver<String>);
+
+impl Lines {
+    pub fn of(output: impl Read + Send + 'static) -> Lines {
+        let (sender, receiver) = mpsc::channel();
+        // It ends with the output, which ends with the child.
+        std::thread::spawn(move || {
+            let lines = BufReader::new(output).lines();
+            lines.map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        Lines(receiver)
+    }
+
+    /// The next line, waited for no longer than the patience of a test.
+    #[track_caller]
+    pub fn next(&self) -> String {
+        self.0.recv_timeout(PATIENCE).expect("a line of the child's output")
+    }
+
+    /// All lines up to the end of the output.
+    pub fn rest(self) -> Vec<String> {
+        self.0.iter().collect()
     }
 }
 

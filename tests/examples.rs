@@ -1,0 +1,276 @@
+//! The examples as their users meet them: help, mistakes, output and exit codes.
+//!
+//! `cargo test` builds them first; `cargo test --test examples` does not and runs what `cargo build --examples` left.
+
+mod kit;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use kit::*;
+
+/// Every example, and what its help must mention.
+const EXAMPLES: [(&str, &[&str]); 6] = [
+    ("bind_addresses", &[]),
+    ("socket_kinds", &[]),
+    ("tour", &[]),
+    ("udp_connected", &["--message <M>", "--encoding <E>", "utf-8"]),
+    ("udp_recv", &["[ADDR]", "--encoding <E>", "--count <N>", ":7788", "gb2312"]),
+    ("udp_send", &["[ADDR]", "--encoding <E>", "127.0.0.1:8080", "utf-8"]),
+];
+
+/// Runs an example to its end, with `input` typed in.
+fn run(name: &str, arguments: &[&str], input: &str) -> Output {
+    let mut running = Running::start(example(name).args(arguments));
+    // An example that does not ask for anything may be over already.
+    let _ = running.stdin().write_all(input.as_bytes());
+    running.finish()
+}
+
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+/// What an example that needs no arguments prints.
+#[track_caller]
+fn printed_by(name: &str) -> String {
+    let output = run(name, &[], "");
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+    stdout(&output).to_owned()
+}
+
+/// The only line on standard error of an example that ended with that code.
+#[track_caller]
+fn complaint(output: &Output, code: i32) -> String {
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    assert_eq!((text.lines().count(), text.ends_with('\n')), (1, true), "exactly one line: {text:?}");
+    text.trim_end().to_owned()
+}
+
+/// Each example's name and source.
+fn sources() -> Vec<(String, PathBuf)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if path.join("main.rs").exists() {
+            found.push((name, path.join("main.rs")));
+        } else if path.is_file() {
+            found.push((name, path));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn every_example_is_tested_and_says_at_its_top_how_it_is_run() {
+    let names: Vec<_> = sources().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, EXAMPLES.map(|(name, _)| name));
+    for (name, path) in sources() {
+        let text = fs::read_to_string(&path).unwrap();
+        let header: Vec<_> = text.lines().take_while(|line| line.starts_with("//!")).collect();
+        let header = header.join("\n");
+        assert!(header.contains(&format!("\n//! cargo run --example {name}")), "{name}: how is it run?");
+        assert!(header.contains("From the notes"), "{name}: where in the notes does it come from?");
+    }
+}
+
+#[test]
+fn help_tells_what_an_example_does_and_takes() {
+    for (name, arguments) in EXAMPLES {
+        let output = run(name, &["--help"], "");
+        assert!(output.status.success() && output.stderr.is_empty(), "{name}: {output:?}");
+        let help = stdout(&output);
+        let about = help.lines().next().unwrap();
+        assert!(about.split(' ').count() > 3, "{name}: {about:?} does not tell much");
+        assert!(help.contains(&format!("Usage: {name}")), "{help}");
+        for argument in arguments {
+            assert!(help.contains(argument), "{name} does not mention {argument}: {help}");
+        }
+    }
+}
+
+#[test]
+fn the_header_names_every_argument() {
+    for ((name, path), (_, arguments)) in sources().into_iter().zip(EXAMPLES) {
+        let text = fs::read_to_string(&path).unwrap();
+        let usage = text.lines().find(|line| line.starts_with("//! cargo run --example")).unwrap();
+        for argument in arguments.iter().filter(|argument| argument.starts_with(['-', '['])) {
+            let written = argument.replace(['<', '>'], "");
+            assert!(usage.contains(&written), "{name}: {usage:?} does not mention {written}");
+        }
+    }
+}
+
+#[test]
+fn a_mistake_in_the_arguments_is_one_clear_line() {
+    for (name, _) in EXAMPLES {
+        let line = complaint(&run(name, &["--bogus"], ""), 2);
+        assert!(line.starts_with("error: unexpected argument '--bogus' found"), "{name}: {line}");
+    }
+    for (name, arguments, words) in [
+        ("udp_send", &["nonsense"][..], "\"nonsense\": the port is missing"),
+        ("udp_send", &["127.0.0.1:99999"], "larger than 65535"),
+        ("udp_send", &["127.0.0.1:0"], "port 0"),
+        ("udp_send", &["::1:80"], "in brackets, as in [::1]:80"),
+        ("udp_send", &[""], "empty"),
+        ("udp_send", &["localhost:80", "more"], "unexpected argument 'more'"),
+        ("udp_send", &["--encoding", "x"], "unknown encoding \"x\""),
+        ("udp_send", &["--encoding"], "a value is required for '--encoding <E>'"),
+        ("udp_recv", &["[::1"], "bracket"),
+        ("udp_recv", &[":99999"], "larger than 65535"),
+        ("udp_recv", &["--encoding", "gb2313"], "unknown encoding \"gb2313\""),
+        ("udp_recv", &["--count", "0"], "'0' for '--count <N>': not a whole number of 1 or more"),
+        ("udp_recv", &["--count", "many"], "'many' for '--count <N>': not a whole number"),
+        ("udp_recv", &["--count=-1"], "'-1' for '--count <N>': not a whole number"),
+        ("udp_connected", &["--encoding", "hz-gb-2312"], "refused encoding \"hz-gb-2312\""),
+        ("tour", &["now"], "unexpected argument 'now'"),
+    ] {
+        let output = run(name, arguments, "text\n");
+        let line = complaint(&output, 2);
+        assert!(line.starts_with("error: ") && line.contains(words), "{name} {arguments:?}: {line}");
+        assert!(output.stdout.is_empty(), "it does not begin: {output:?}");
+    }
+}
+
+#[test]
+fn a_failure_is_one_line_that_begins_with_the_name() {
+    let taken = local();
+    let taken = taken.local_addr().unwrap().to_string();
+    for (name, arguments, input, words) in [
+        ("udp_recv", &[&*taken][..], "", "address in use"),
+        ("udp_recv", &["203.0.113.1:0"], "", "bind 203.0.113.1:0: address not available on this machine"),
+        ("udp_recv", &["no-such-name.invalid:0"], "", "resolve no-such-name.invalid"),
+        ("udp_send", &["no-such-name.invalid:9"], "text\n", "resolve no-such-name.invalid"),
+        (
+            "udp_send",
+            &[&taken, "--encoding", "gb2312"],
+            "朱镕基\n",
+            "'镕' (U+9555) at byte 3 does not exist in gb2312",
+        ),
+        ("udp_send", &[&taken], "", "ended before there was a line"),
+        ("udp_connected", &["--encoding", "gbk", "--message", "😀"], "", "'😀' (U+1F600) at byte 0"),
+    ] {
+        let line = complaint(&run(name, arguments, input), 1);
+        let begins = line.starts_with(&format!("{name}: "));
+        assert!(begins && line.contains(words), "{name} {arguments:?}: {line}");
+        assert!(!line.contains("panicked") && !line.contains("Error {"), "{line}");
+    }
+}
+
+#[test]
+fn input_that_is_not_text_is_a_failure_as_well() {
+    let mut running = Running::start(&mut example("udp_send"));
+    running.stdin().write_all(b"\xFF\n").unwrap();
+    assert!(complaint(&running.finish(), 1).starts_with("udp_send: standard input: "));
+}
+
+#[test]
+fn a_reader_that_has_read_enough_makes_no_example_panic() {
+    for name in ["bind_addresses", "socket_kinds", "tour", "udp_connected"] {
+        let mut running = Running::start(&mut example(name));
+        drop(running.stdout());
+        let output = running.finish();
+        assert!(output.stderr.is_empty(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn the_tour_shows_every_step_with_real_data() {
+    let text = printed_by("tour");
+    let headings = text.lines().filter(|line| line.trim_start().starts_with(|c: char| c.is_ascii_digit()));
+    let numbered = headings.filter(|line| line.get(2..4) == Some(". ")).count();
+    assert_eq!(numbered, 10, "{text}");
+    for promised in [
+        "C4 E3 BA C3 A3 AC CA C0 BD E7",
+        "\"你好，世界\" from 127.0.0.1:",
+        "the answer   \"收到\"",
+        "'镕' (U+9555) at byte 3 does not exist in gb2312",
+        "'😀' (U+1F600) at byte 3 does not exist in gb2312",
+        "arrived meanwhile: nothing",
+        "incomplete gb2312 character BA at byte 2, the end of the text",
+        "decoder: \"你\" so far, 1 byte of a character held back",
+        "decoder: \"你好\" in the end",
+        "datagram of 100 bytes does not fit the limit of 10",
+        "the endpoint goes on: \"next one\"",
+        ": timed out after 20",
+        "was answered \"12:30\"",
+        ": stopped, ",
+        "That was all.",
+    ] {
+        assert!(text.contains(promised), "{promised:?} is not in\n{text}");
+    }
+    let asked = if cfg!(target_os = "linux") { "127.0.0.2" } else { "127.0.0.1" };
+    assert!(text.contains(&format!("the answer \"me\" came from {asked}:")), "{text}");
+    let multicast = ["the second got \"大家好\"", "this machine has no multicast"];
+    assert!(multicast.iter().any(|line| text.contains(line)), "{text}");
+}
+
+#[test]
+fn udp_connected_shows_each_step() {
+    let text = printed_by("udp_connected");
+    for promised in ["connect: ", "received \"你好\"", "recv: ", "heard \"from the peer\" and nothing else"]
+    {
+        assert!(text.contains(promised), "{promised:?} is not in\n{text}");
+    }
+    #[cfg(target_os = "linux")]
+    assert!(
+        text.contains("the peer is closed: receive at") && text.contains(": connection refused"),
+        "{text}"
+    );
+
+    let output = run("udp_connected", &["--encoding", "gb2312", "--message", "间隔·破折—号"], "");
+    assert!(output.status.success(), "{output:?}");
+    assert!(stdout(&output).contains("\"间隔·破折—号\""), "{output:?}");
+}
+
+#[test]
+fn socket_kinds_opens_four_kinds() {
+    let text = printed_by("socket_kinds");
+    for (kind, python) in [
+        ("IPv4 TCP", "socket(AF_INET, SOCK_STREAM)"),
+        ("IPv4 UDP", "socket(AF_INET, SOCK_DGRAM)"),
+        ("IPv6 TCP", "socket(AF_INET6, SOCK_STREAM)"),
+        ("IPv6 UDP", "socket(AF_INET6, SOCK_DGRAM)"),
+    ] {
+        let line =
+            text.lines().find(|line| line.starts_with(kind)).unwrap_or_else(|| panic!("{kind}: {text}"));
+        assert!(line.contains(python), "{line}");
+        let open = if kind.starts_with("IPv4") { "open at 127.0.0.1:" } else { "open at [::1]:" };
+        let is_lacking = kind.starts_with("IPv6") && line.contains("not on this machine: ");
+        assert!(line.contains(open) || is_lacking, "{line}");
+    }
+}
+
+#[test]
+fn bind_addresses_shows_what_came_of_each() {
+    let text = printed_by("bind_addresses");
+    for (asked, came) in [
+        ("(\"\", 0)", "→ 0.0.0.0:"),
+        ("\":0\" ", "→ 0.0.0.0:"),
+        ("0 ", "→ 0.0.0.0:"),
+        ("\"127.0.0.1:0\"", "→ 127.0.0.1:"),
+        ("\"localhost:0\"", "1:"),
+        ("\"[::1]:0\"", "→ "),
+        ("\"[::]:0\"", "→ "),
+        ("\":0\" with dual_stack(true)", "→ "),
+        (
+            "\"127.0.0.1:77888\"",
+            "→ parse address: \"127.0.0.1:77888\": the port is larger than 65535, at byte 10",
+        ),
+        ("\"nobody.invalid:0\"", "→ resolve nobody.invalid: "),
+        ("\"203.0.113.1:0\"", "→ bind 203.0.113.1:0: address not available on this machine"),
+    ] {
+        let line = text.lines().find(|line| line.starts_with(asked));
+        let line = line.unwrap_or_else(|| panic!("{asked} is not in\n{text}"));
+        assert!(line.contains(came), "{line}");
+    }
+    let again = text.lines().find(|line| line.contains("\" again ")).unwrap();
+    assert!(again.ends_with(": address in use"), "{again}");
+}
