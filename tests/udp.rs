@@ -139,6 +139,27 @@ fn a_datagram_beyond_the_limit_is_an_error_that_has_everything_that_is_known() {
 }
 
 #[test]
+fn every_kind_of_endpoint_tells_the_true_size() {
+    let (source, stopper) = (local(), socketry::Stopper::new().unwrap());
+    let builder = || UdpEndpoint::builder().read_timeout(PATIENCE);
+    for receiver in [
+        builder().bind("127.0.0.1:0").unwrap(),
+        builder().bind(":0").unwrap(),
+        builder().stopper(&stopper).bind("127.0.0.1:0").unwrap(),
+        builder().connect(source.local_addr().unwrap()).unwrap(),
+        UdpEndpoint::connect(source.local_addr().unwrap()).unwrap(),
+    ] {
+        let to = SocketAddr::from(([127, 0, 0, 1], receiver.local_addr().unwrap().port()));
+        source.send_to([7; 3000], to).unwrap();
+        let error = receiver.recv_into(&mut [0; 16]).unwrap_err();
+        let truncated = error.truncated().unwrap();
+        assert_eq!((truncated.length, truncated.limit), (3000, 16), "{receiver:?}");
+        assert_eq!(truncated.prefix, [7; 16]);
+        assert_eq!(truncated.from, source.local_addr().unwrap());
+    }
+}
+
+#[test]
 fn a_datagram_of_exactly_the_limit_is_whole() {
     let server = UdpEndpoint::builder().max_datagram(10).read_timeout(PATIENCE).bind("127.0.0.1:0").unwrap();
     connected_to(&server).send([7; 10]).unwrap();
@@ -257,6 +278,14 @@ fn a_name_is_looked_up_and_one_that_does_not_exist_is_said_so() {
     let error = local().send_to("x", "no-such-name.invalid:80").unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::NameNotFound | ErrorKind::NameUnavailable), "{error}");
     assert!(error.to_string().contains("no-such-name.invalid"), "{error}");
+}
+
+#[test]
+fn a_zone_without_an_interface_is_said_so() {
+    let Some(v6) = local_v6() else { return };
+    let error = v6.send_to("x", "[fe80::1%no-such-dev0]:9").unwrap_err();
+    assert!(error.to_string().contains("no such interface"), "{error}");
+    assert_eq!(error.place(), Some("[fe80::1%no-such-dev0]:9"));
 }
 
 #[test]
@@ -395,8 +424,14 @@ fn ipv6_is_asked_for_and_alone() {
 
     let every_v4 = UdpEndpoint::bind(port);
     assert!(every_v4.is_ok(), "[::] alone leaves the port free for IPv4: {every_v4:?}");
-    let error = v6.send_to("x", "127.0.0.1:9").unwrap_err();
-    assert!(error.to_string().contains("dual_stack"), "{error}");
+    for ipv4 in ["127.0.0.1:9", "[::ffff:127.0.0.1]:9"] {
+        let error = v6.send_to("x", ipv4).unwrap_err();
+        assert!(error.to_string().contains("dual_stack"), "{error}");
+    }
+    let v4 = UdpEndpoint::bind("127.0.0.1:0").unwrap();
+    let server = local();
+    v4.send_to("mapped", ("::ffff:127.0.0.1", server.local_addr().unwrap().port())).unwrap();
+    assert_eq!(server.recv().unwrap().bytes(), b"mapped", "IPv4 in the form of IPv6 is IPv4");
     let error = local().send_to("x", "[::1]:9").unwrap_err();
     assert!(error.to_string().contains("IPv4 socket"), "{error}");
 }

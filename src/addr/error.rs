@@ -73,7 +73,7 @@ impl fmt::Display for Fault {
             Fault::EmptyZone => "the zone after % is missing",
             Fault::ZoneCharacter(c) => return write!(f, "{c:?} cannot be part of a zone"),
             Fault::NumericHost => {
-                "the host ends in a number and is not an IPv4 address of four decimal parts"
+                "the host ends in a number and is not an IPv4 address: four decimal parts, each at most 255"
             }
             Fault::EmptyLabel => "a part of the host name is empty",
             Fault::NameTooLong => "the host name is longer than 253 bytes",

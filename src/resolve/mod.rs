@@ -22,13 +22,21 @@ pub(crate) fn lookup(address: &Address, family: Option<Family>) -> Result<Socket
     found.find(fits).ok_or_else(|| Error::new(Operation::Resolve, ErrorKind::NameNotFound).at(name))
 }
 
+#[derive(Debug, thiserror::Error)]
+#[error("no such interface on this machine")]
+struct NoSuchInterface {
+    source: io::Error,
+}
+
 /// An IP address, whose zone may still be a name.
 fn literal(address: &Address) -> Result<SocketAddr> {
     match (address.socket_addr(), address.ip(), address.zone()) {
         (Some(address), _, _) => Ok(address),
         (None, Some(std::net::IpAddr::V6(ip)), Some(zone)) => {
-            let scope =
-                sys::index_of(zone).map_err(|error| Error::system(Operation::Resolve, error).at(address))?;
+            let scope = sys::index_of(zone).map_err(|source| {
+                let kind = ErrorKind::AddressNotAvailable;
+                Error::detailed(Operation::Resolve, kind, NoSuchInterface { source }).at(address)
+            })?;
             Ok(std::net::SocketAddrV6::new(ip, address.port(), 0, scope).into())
         }
         _ => Err(Error::new(Operation::Resolve, ErrorKind::InvalidAddress).at(address)),

@@ -14,7 +14,7 @@ use crate::error::{Error, Operation, Result};
 ///
 /// A socket with a stopper waits by polling itself and the stopper together: a call that finds its data ready costs
 /// nothing more, one that has to wait costs two system calls more than a blocking call (a ping-pong on one core is
-/// about 7 % slower). A socket without one pays nothing.
+/// about 15 % slower). A socket without one pays nothing.
 ///
 /// # Platform-specific behavior
 ///

@@ -93,7 +93,8 @@ impl UdpBuilder {
     /// Makes a wildcard address mean IPv6 and IPv4 together. Defaults to false: `":7788"` is IPv4 and `"[::]:7788"` is
     /// IPv6 alone, whatever the system's own default.
     ///
-    /// IPv4 addresses stay IPv4 addresses in everything that is received and sent.
+    /// `":7788"`, `7788` and `"[::]:7788"` then mean the same. IPv4 addresses stay IPv4 addresses in everything that is
+    /// received and sent. It is also the way to an endpoint that can send to either family: `dual_stack(true).bind(0)`.
     pub fn dual_stack(mut self, on: bool) -> UdpBuilder {
         self.config.dual_stack = on;
         self
@@ -186,7 +187,7 @@ impl UdpBuilder {
     /// Defaults to true for a wildcard address, so that [`reply`](UdpEndpoint::reply) can leave from the address that
     /// was asked, and to false for any other, where the address is known.
     ///
-    /// It costs a tenth of a microsecond for each datagram received.
+    /// It costs about 0.2 µs for each datagram received.
     ///
     /// # Platform-specific behavior
     ///
@@ -240,7 +241,7 @@ impl UdpBuilder {
         Error: From<A::Error>,
     {
         let peer: Address = peer.try_into()?;
-        let resolved = resolve::lookup(&peer, None)?;
+        let resolved = sys::canonical(resolve::lookup(&peer, None)?);
         let any = match Family::of(&resolved) {
             Family::V4 => SocketAddr::from(([0, 0, 0, 0], 0)),
             Family::V6 => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),

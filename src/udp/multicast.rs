@@ -28,6 +28,13 @@ impl UdpEndpoint {
     /// Becomes a member of a multicast group on interfaces: datagrams to the group that arrive there are received.
     ///
     /// [`Interfaces::All`] is every interface that is up; what the system would choose by itself is one of them only.
+    /// The endpoint is bound to the group's port at a wildcard address. Where several programs of one machine are
+    /// members, each needs [`reuse_address`](crate::UdpBuilder::reuse_address). To *send* to a group no membership is
+    /// needed, but the interface to leave by: see
+    /// [`multicast_interface`](crate::UdpBuilder::multicast_interface).
+    ///
+    /// Only groups that this endpoint has joined are heard, also on Linux, where another program's membership would
+    /// otherwise be enough.
     ///
     /// # Errors
     ///

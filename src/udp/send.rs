@@ -136,15 +136,26 @@ impl UdpEndpoint {
     /// Sends to an address, and leaves from another if one is given.
     #[inline]
     pub(super) fn send_bytes_to(&self, bytes: &[u8], to: &SocketAddr, from: Option<IpAddr>) -> Result<()> {
-        if from.is_none() && self.peer.is_none() && Family::of(to) == self.family {
+        if from.is_none() && self.peer.is_none() && self.reaches(to) {
             let sent = self.sending(|mode| sys::send_to(&self.socket, bytes, to, mode));
             return sent.map_err(|ended| self.unsent(ended, bytes.len(), *to));
         }
         self.send_specially(bytes, *to, from)
     }
 
+    /// Whether the socket takes the address as it is. IPv4 in the form of IPv6 is IPv4.
+    #[inline]
+    fn reaches(&self, to: &SocketAddr) -> bool {
+        match (self.family, to) {
+            (Family::V4, SocketAddr::V4(_)) => true,
+            (Family::V6, SocketAddr::V6(to)) => to.ip().to_ipv4_mapped().is_none(),
+            _ => false,
+        }
+    }
+
     #[inline(never)]
     fn send_specially(&self, bytes: &[u8], to: SocketAddr, from: Option<IpAddr>) -> Result<()> {
+        let to = sys::canonical(to);
         let address = if Family::of(&to) == self.family { to } else { self.translated(to)? };
         let sent = match from {
             // A connected socket has one source and one peer; some systems refuse to be told the address again.

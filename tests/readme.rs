@@ -1,0 +1,104 @@
+//! The facts in the READMEs are those of the tree.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const READMES: [&str; 2] = ["README.md", "README.zh-CN.md"];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// The value of `key = "value"` in the manifest's first section.
+fn manifest(key: &str) -> String {
+    let manifest = text("Cargo.toml");
+    let line = manifest.lines().find_map(|line| line.strip_prefix(&format!("{key} = \""))).unwrap();
+    line.trim_end_matches('"').to_owned()
+}
+
+/// The first cell of each row of the table below the heading, without its backticks.
+fn first_cells(text: &str, heading: &str) -> BTreeSet<String> {
+    let section = text.split(heading).nth(1).unwrap_or_else(|| panic!("no {heading}"));
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| row.split('`').nth(1).unwrap().to_owned()).collect()
+}
+
+fn examples() -> BTreeSet<String> {
+    let entries = fs::read_dir(root().join("examples")).unwrap().map(|entry| entry.unwrap().path());
+    let programs =
+        entries.filter(|path| path.join("main.rs").exists() || path.extension().is_some_and(|e| e == "rs"));
+    programs.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_index_of_examples_is_complete_in_both_languages() {
+    for (readme, heading) in READMES.into_iter().zip(["## Examples", "## 示例"]) {
+        assert_eq!(first_cells(&text(readme), heading), examples(), "{readme}");
+    }
+}
+
+#[test]
+fn version_and_oldest_rust_are_those_of_the_manifest() {
+    let (version, rust) = (manifest("version"), manifest("rust-version"));
+    for readme in READMES {
+        let text = text(readme);
+        assert!(text.contains(&version), "{readme} does not say {version}");
+        assert!(text.contains(&rust), "{readme} does not say {rust}");
+    }
+    assert!(text("src/lib.rs").contains(&format!("Rust version is {rust}")));
+    assert!(text(".github/workflows/ci.yml").contains(&format!("cargo +{rust} check")));
+}
+
+#[test]
+fn every_dependency_is_justified_and_named() {
+    let manifest = text("Cargo.toml");
+    let mut section = "";
+    let mut seen = 0;
+    for line in manifest.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name;
+        } else if let (true, Some((name, _))) = (section.contains("dependencies]"), line.split_once(" = ")) {
+            let row = format!("| `{name}`");
+            assert!(text("ARCHITECTURE.md").contains(&row), "ARCHITECTURE.md has no row for {name}");
+            let is_for_users = !section.contains("dev-");
+            for readme in READMES.into_iter().filter(|_| is_for_users) {
+                assert!(text(readme).contains(&format!("`{name}`")), "{readme} does not name {name}");
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen >= 9, "{seen} dependencies found");
+}
+
+#[test]
+fn there_are_no_features_as_the_readme_says() {
+    let has_features = text("Cargo.toml").contains("[features]");
+    assert_eq!(text("README.md").contains("There are no features"), !has_features);
+}
+
+#[test]
+fn the_check_runs_the_commands_of_the_readme() {
+    let check = text(".ci/run");
+    for command in ["cargo test", "cargo run"] {
+        for readme in READMES {
+            assert!(text(readme).contains(&format!("$ {command}")), "{readme}");
+        }
+        assert!(check.contains(command), "{command}");
+    }
+}
+
+#[test]
+fn the_public_types_of_the_readme_exist() {
+    let root = text("src/lib.rs");
+    for (readme, heading) in READMES.into_iter().zip(["## What is in it", "## 里面有什么"]) {
+        for name in first_cells(&text(readme), heading) {
+            assert!(root.contains(&name), "{readme} praises {name}");
+        }
+    }
+}
