@@ -61,6 +61,26 @@ fn a_wait_is_not_rounded() {
     }
 }
 
+/// The kernel's timeout of the call before, which found its datagram, is a little less than this call's whole wait, and
+/// would end it late.
+#[test]
+fn a_wait_is_not_late_because_of_the_one_before() {
+    let (endpoint, sender) = (local(), local());
+    let address = endpoint.local_addr().unwrap();
+    for (before, wait) in [(400, 352), (400, 310), (700, 620)] {
+        let late = (0..3).map(|_| {
+            sender.send_to("x", address).unwrap();
+            endpoint.recv_timeout(Duration::from_millis(before)).unwrap();
+            let wait = Duration::from_millis(wait);
+            let start = Instant::now();
+            assert_timed_out(endpoint.recv_timeout(wait));
+            start.elapsed() - wait
+        });
+        let best = late.min().unwrap();
+        assert!(best < Duration::from_millis(3), "{wait} ms after {before} ms is at best {best:?} late");
+    }
+}
+
 #[test]
 fn no_time_at_all_still_takes_what_is_there() {
     let endpoint = local();
