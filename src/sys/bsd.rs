@@ -1,21 +1,26 @@
 //! macOS and the BSDs: a second buffer behind the caller's takes what does not fit, so that its length is known.
 
 use std::cell::RefCell;
-use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::os::fd::AsRawFd;
 
-use nix::libc;
+#[cfg(not(target_vendor = "apple"))]
+use nix::sys::socket::ControlMessage;
 use nix::sys::socket::{
-    self as nix_socket, ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, setsockopt, sockopt,
+    self as nix_socket, ControlMessageOwned, MsgFlags, SockaddrStorage, setsockopt, sockopt,
 };
-use rustix::net::SendFlags;
 use socket2::SockRef;
 
+pub(crate) use super::plain::{receive_connected, receive_plain};
 pub(super) use super::unix::Signal;
-use super::unix::{Control, from_in_addr, sockaddr, to_in_addr};
-pub(crate) use super::unix::{error_kind, join_multicast_v4, leave_multicast_v4, lookup_error_kind};
-use super::{Family, Mode, QueuedError, Received, Sender, canonical_v6};
+#[cfg(target_vendor = "apple")]
+pub(super) use super::unix::with_packet_info_v4 as with_source_v4;
+use super::unix::{Control, from_in_addr, sockaddr};
+pub(crate) use super::unix::{
+    error_kind, join_multicast_v4, leave_multicast_v4, lookup_error_kind, send, send_from, send_to,
+};
+use super::{Family, Mode, QueuedError, Received, canonical_v6};
 use crate::config::LARGEST_DATAGRAM;
 
 pub(super) const BLOCKS: bool = true;
@@ -26,18 +31,6 @@ pub(super) const BLOCKS_WITH_TIMEOUT: bool = false;
 thread_local! {
     /// What is written here is never read, only its length matters.
     static OVERFLOW: RefCell<Vec<u8>> = RefCell::new(vec![0; LARGEST_DATAGRAM]);
-}
-
-pub(crate) fn receive_plain(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, Sender)> {
-    let mut received = Received::default();
-    receive(socket, buffer, Mode::Block, false, false, &mut received)?;
-    Ok((received.length, received.from.into()))
-}
-
-pub(crate) fn receive_connected(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut received = Received::default();
-    receive(socket, buffer, Mode::Block, false, false, &mut received)?;
-    Ok(received.length)
 }
 
 pub(crate) fn receive(
@@ -63,7 +56,7 @@ pub(crate) fn receive(
         let info = &mut received.info;
         for part in message.cmsgs()? {
             match part {
-                #[cfg(any(target_vendor = "apple", target_os = "netbsd"))]
+                #[cfg(target_vendor = "apple")]
                 ControlMessageOwned::Ipv4PacketInfo(packet) => {
                     info.to = Some(from_in_addr(packet.ipi_addr).into());
                     info.interface = u32::try_from(packet.ipi_ifindex).ok();
@@ -84,60 +77,17 @@ pub(crate) fn receive(
     })
 }
 
-fn send_flags(mode: Mode) -> SendFlags {
-    match mode {
-        Mode::Block => SendFlags::empty(),
-        Mode::Try => SendFlags::DONTWAIT,
-    }
-}
-
-pub(crate) fn send(socket: &UdpSocket, bytes: &[u8], mode: Mode) -> io::Result<()> {
-    rustix::net::send(socket, bytes, send_flags(mode))?;
-    Ok(())
-}
-
-pub(crate) fn send_to(socket: &UdpSocket, bytes: &[u8], to: &SocketAddr, mode: Mode) -> io::Result<()> {
-    rustix::net::sendto(socket, bytes, send_flags(mode), to)?;
-    Ok(())
-}
-
-/// `source` must be of the same family as the socket, in its mapped form if need be.
-pub(crate) fn send_from(
-    socket: &UdpSocket,
-    bytes: &[u8],
-    to: &SocketAddr,
-    source: IpAddr,
-    mode: Mode,
-) -> io::Result<()> {
-    let flags = if mode == Mode::Try { MsgFlags::MSG_DONTWAIT } else { MsgFlags::empty() };
-    let parts = [IoSlice::new(bytes)];
-    let to = SockaddrStorage::from(*to);
-    let send = |control: ControlMessage<'_>| {
-        nix_socket::sendmsg(socket.as_raw_fd(), &parts, &[control], flags, Some(&to))
-    };
-    let sent = match source {
-        #[cfg(any(target_vendor = "apple", target_os = "netbsd"))]
-        IpAddr::V4(source) => send(ControlMessage::Ipv4PacketInfo(&libc::in_pktinfo {
-            ipi_ifindex: 0,
-            ipi_spec_dst: to_in_addr(source),
-            ipi_addr: to_in_addr(Ipv4Addr::UNSPECIFIED),
-        })),
-        #[cfg(not(any(target_vendor = "apple", target_os = "netbsd")))]
-        IpAddr::V4(source) => send(ControlMessage::Ipv4SendSrcAddr(&to_in_addr(source))),
-        IpAddr::V6(source) => send(ControlMessage::Ipv6PacketInfo(&libc::in6_pktinfo {
-            ipi6_addr: libc::in6_addr { s6_addr: source.octets() },
-            ipi6_ifindex: 0,
-        })),
-    };
-    sent?;
-    Ok(())
+/// The BSDs' own control message for the address to leave from.
+#[cfg(not(target_vendor = "apple"))]
+pub(super) fn with_source_v4<R>(source: Ipv4Addr, send: impl FnOnce(ControlMessage<'_>) -> R) -> R {
+    send(ControlMessage::Ipv4SendSrcAddr(&super::unix::to_in_addr(source)))
 }
 
 pub(crate) fn enable_packet_info(socket: &UdpSocket, family: Family) -> io::Result<bool> {
     match family {
-        #[cfg(any(target_vendor = "apple", target_os = "netbsd"))]
+        #[cfg(target_vendor = "apple")]
         Family::V4 => setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?,
-        #[cfg(not(any(target_vendor = "apple", target_os = "netbsd")))]
+        #[cfg(not(target_vendor = "apple"))]
         Family::V4 => {
             setsockopt(socket, sockopt::Ipv4RecvDstAddr, &true)?;
             setsockopt(socket, sockopt::Ipv4RecvIf, &true)?;

@@ -1,20 +1,22 @@
 //! Linux and Android: `MSG_TRUNC` tells a datagram's true length, `MSG_DONTWAIT` makes one call non-blocking.
 
-use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::io::{self, IoSliceMut};
+use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{
-    self as nix_socket, ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, setsockopt, sockopt,
+    self as nix_socket, ControlMessageOwned, MsgFlags, SockaddrStorage, setsockopt, sockopt,
 };
-use rustix::net::{AddressFamily, RecvFlags, SendFlags};
+use rustix::net::{AddressFamily, RecvFlags};
 use socket2::SockRef;
 
-pub(super) use super::unix::Signal;
-use super::unix::{Control, from_in_addr, sockaddr, to_in_addr};
-pub(crate) use super::unix::{error_kind, join_multicast_v4, leave_multicast_v4, lookup_error_kind};
+use super::unix::{Control, from_in_addr, sockaddr};
+pub(super) use super::unix::{Signal, with_packet_info_v4 as with_source_v4};
+pub(crate) use super::unix::{
+    error_kind, join_multicast_v4, leave_multicast_v4, lookup_error_kind, send, send_from, send_to,
+};
 use super::{Family, Mode, PacketInfo, QueuedError, Received, Sender, canonical, canonical_v6};
 
 pub(super) const BLOCKS: bool = true;
@@ -100,54 +102,6 @@ fn receive_with_info(
     }
     received.length = message.bytes;
     received.from = message.address.and_then(|from| sockaddr(&from));
-    Ok(())
-}
-
-fn send_flags(mode: Mode) -> SendFlags {
-    match mode {
-        Mode::Block => SendFlags::empty(),
-        Mode::Try => SendFlags::DONTWAIT,
-    }
-}
-
-#[inline]
-pub(crate) fn send(socket: &UdpSocket, bytes: &[u8], mode: Mode) -> io::Result<()> {
-    rustix::net::send(socket, bytes, send_flags(mode))?;
-    Ok(())
-}
-
-#[inline]
-pub(crate) fn send_to(socket: &UdpSocket, bytes: &[u8], to: &SocketAddr, mode: Mode) -> io::Result<()> {
-    rustix::net::sendto(socket, bytes, send_flags(mode), to)?;
-    Ok(())
-}
-
-/// `source` must be of the same family as the socket, in its mapped form if need be.
-pub(crate) fn send_from(
-    socket: &UdpSocket,
-    bytes: &[u8],
-    to: &SocketAddr,
-    source: IpAddr,
-    mode: Mode,
-) -> io::Result<()> {
-    let flags = if mode == Mode::Try { MsgFlags::MSG_DONTWAIT } else { MsgFlags::empty() };
-    let parts = [IoSlice::new(bytes)];
-    let to = SockaddrStorage::from(*to);
-    let send = |control: ControlMessage<'_>| {
-        nix_socket::sendmsg(socket.as_raw_fd(), &parts, &[control], flags, Some(&to))
-    };
-    let sent = match source {
-        IpAddr::V4(source) => send(ControlMessage::Ipv4PacketInfo(&libc::in_pktinfo {
-            ipi_ifindex: 0,
-            ipi_spec_dst: to_in_addr(source),
-            ipi_addr: to_in_addr(Ipv4Addr::UNSPECIFIED),
-        })),
-        IpAddr::V6(source) => send(ControlMessage::Ipv6PacketInfo(&libc::in6_pktinfo {
-            ipi6_addr: libc::in6_addr { s6_addr: source.octets() },
-            ipi6_ifindex: 0,
-        })),
-    };
-    sent?;
     Ok(())
 }
 

@@ -15,6 +15,7 @@
 //! | `send(socket, bytes, mode)` | one datagram to the connected peer |
 //! | `send_to(socket, bytes, to, mode)` | one datagram to an address |
 //! | `send_from(socket, bytes, to, source, mode)` | the same, leaving from a local address |
+//! | `with_source_v4(source, send)` (Unix) | the control message that makes an IPv4 datagram leave from an address |
 //! | `enable_packet_info(socket, family)` | asks for the destination and interface of each datagram; false where the system cannot |
 //! | `enable_error_queue(socket, family)` | asks for ICMP errors on an unconnected socket; false where the system cannot |
 //! | `next_queued_error(socket)` | the next of them |
@@ -39,6 +40,9 @@ mod platform;
 
 #[cfg(unix)]
 mod unix;
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod plain;
 
 mod handles;
 mod interfaces;

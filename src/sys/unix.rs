@@ -1,15 +1,17 @@
 //! What all Unix systems do alike.
 
-use std::io;
-use std::net::{Ipv4Addr, Shutdown, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io::{self, IoSlice};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
 use nix::libc;
-use nix::sys::socket::{SockaddrLike, SockaddrStorage};
+use nix::sys::socket::{self as nix_socket, ControlMessage, MsgFlags, SockaddrLike, SockaddrStorage};
+use rustix::net::SendFlags;
 use socket2::{InterfaceIndexOrAddress, SockRef};
 
-use super::{Link, canonical};
+use super::platform::with_source_v4;
+use super::{Link, Mode, canonical};
 use crate::error::ErrorKind;
 
 /// Room for the control messages of one datagram, aligned as their headers must be.
@@ -20,6 +22,60 @@ impl Control {
     pub(super) fn new() -> Control {
         Control([0; 256])
     }
+}
+
+fn send_flags(mode: Mode) -> SendFlags {
+    match mode {
+        Mode::Block => SendFlags::empty(),
+        Mode::Try => SendFlags::DONTWAIT,
+    }
+}
+
+#[inline]
+pub(crate) fn send(socket: &UdpSocket, bytes: &[u8], mode: Mode) -> io::Result<()> {
+    rustix::net::send(socket, bytes, send_flags(mode))?;
+    Ok(())
+}
+
+#[inline]
+pub(crate) fn send_to(socket: &UdpSocket, bytes: &[u8], to: &SocketAddr, mode: Mode) -> io::Result<()> {
+    rustix::net::sendto(socket, bytes, send_flags(mode), to)?;
+    Ok(())
+}
+
+/// `source` must be of the same family as the socket, in its mapped form if need be.
+pub(crate) fn send_from(
+    socket: &UdpSocket,
+    bytes: &[u8],
+    to: &SocketAddr,
+    source: IpAddr,
+    mode: Mode,
+) -> io::Result<()> {
+    let flags = if mode == Mode::Try { MsgFlags::MSG_DONTWAIT } else { MsgFlags::empty() };
+    let parts = [IoSlice::new(bytes)];
+    let to = SockaddrStorage::from(*to);
+    let send = |control: ControlMessage<'_>| {
+        nix_socket::sendmsg(socket.as_raw_fd(), &parts, &[control], flags, Some(&to))
+    };
+    let sent = match source {
+        IpAddr::V4(source) => with_source_v4(source, send),
+        IpAddr::V6(source) => send(ControlMessage::Ipv6PacketInfo(&libc::in6_pktinfo {
+            ipi6_addr: libc::in6_addr { s6_addr: source.octets() },
+            ipi6_ifindex: 0,
+        })),
+    };
+    sent?;
+    Ok(())
+}
+
+/// Sends with the control message that most systems take for the address to leave from.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+pub(super) fn with_packet_info_v4<R>(source: Ipv4Addr, send: impl FnOnce(ControlMessage<'_>) -> R) -> R {
+    send(ControlMessage::Ipv4PacketInfo(&libc::in_pktinfo {
+        ipi_ifindex: 0,
+        ipi_spec_dst: to_in_addr(source),
+        ipi_addr: to_in_addr(Ipv4Addr::UNSPECIFIED),
+    }))
 }
 
 /// Becomes readable, for good, when it is raised.

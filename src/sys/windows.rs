@@ -9,7 +9,8 @@ use std::os::windows::io::{AsSocket, BorrowedSocket};
 
 use socket2::{InterfaceIndexOrAddress, SockRef};
 
-use super::{Family, Link, Mode, QueuedError, Received, Sender, canonical};
+pub(crate) use super::plain::{receive_connected, receive_plain};
+use super::{Family, Link, Mode, QueuedError, Received, canonical};
 use crate::config::LARGEST_DATAGRAM;
 use crate::error::ErrorKind;
 
@@ -27,18 +28,6 @@ const WSATRY_AGAIN: i32 = 11002;
 
 thread_local! {
     static ANY: RefCell<Vec<u8>> = RefCell::new(vec![0; LARGEST_DATAGRAM]);
-}
-
-pub(crate) fn receive_plain(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, Sender)> {
-    let mut received = Received::default();
-    receive(socket, buffer, Mode::Block, false, false, &mut received)?;
-    Ok((received.length, received.from.into()))
-}
-
-pub(crate) fn receive_connected(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut received = Received::default();
-    receive(socket, buffer, Mode::Block, false, false, &mut received)?;
-    Ok(received.length)
 }
 
 pub(crate) fn receive(
