@@ -174,25 +174,35 @@ fn a_timeout_longer_than_any_clock_is_none() {
     assert_eq!(endpoint.recv().unwrap().bytes(), b"x");
 }
 
+/// Stopped at forty moments, from before a thread waits to long after it has begun to; a wait that the stopper does not
+/// reach lasts as long as its timeout.
 #[test]
-fn a_stopper_wakes_every_blocked_call_of_every_endpoint() {
-    let stopper = Stopper::new().unwrap();
-    let bind = || UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0").unwrap();
-    let endpoints = [bind(), bind()];
-    std::thread::scope(|scope| {
-        let mut waiting = Vec::new();
-        for endpoint in &endpoints {
-            waiting.push(scope.spawn(|| endpoint.recv().map(drop)));
-            waiting.push(scope.spawn(|| endpoint.recv_timeout(Duration::from_secs(3600)).map(drop)));
-            waiting.push(scope.spawn(|| endpoint.peek_into(&mut [0; 8]).map(drop)));
-        }
-        stopper.stop();
-        for waiting in waiting {
-            let error = waiting.join().unwrap().unwrap_err();
-            assert!(error.is_stopped(), "{error}");
-            assert_eq!(error.kind(), ErrorKind::Stopped);
-        }
-    });
+fn a_stopper_ends_a_wait_whenever_it_is_thrown() {
+    for step in 0..40 {
+        let stopper = Stopper::new().unwrap();
+        let builder = UdpEndpoint::builder().read_timeout(PATIENCE).stopper(&stopper);
+        let endpoints = [builder.clone().bind("127.0.0.1:0").unwrap(), builder.bind(":0").unwrap()];
+        std::thread::scope(|scope| {
+            let waiting = endpoints.each_ref().map(|endpoint| {
+                [
+                    scope.spawn(|| endpoint.recv().map(drop)),
+                    scope.spawn(|| endpoint.recv_deadline(Instant::now() + PATIENCE).map(drop)),
+                    scope.spawn(|| endpoint.peek_into(&mut [0; 8]).map(drop)),
+                ]
+            });
+            let moment = Instant::now() + Duration::from_micros(step * 50);
+            while Instant::now() < moment {
+                std::thread::yield_now();
+            }
+            stopper.stop();
+            for waiting in waiting.into_iter().flatten() {
+                let error = waiting.join().unwrap().unwrap_err();
+                assert!(error.is_stopped(), "{error}");
+                assert_eq!(error.kind(), ErrorKind::Stopped);
+                assert!(moment.elapsed() < PATIENCE / 2, "nobody woke it: {error}");
+            }
+        });
+    }
 }
 
 #[test]
