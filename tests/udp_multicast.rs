@@ -37,6 +37,19 @@ fn a_member_hears_the_group_and_one_that_has_left_does_not() {
 }
 
 #[test]
+fn another_sockets_membership_is_not_ones_own() {
+    let shared = UdpEndpoint::builder().reuse_address(true).read_timeout(PATIENCE);
+    let member = shared.clone().bind(":0").unwrap();
+    let port = member.local_addr().unwrap().port();
+    let other = shared.bind(port).unwrap();
+    let loopback = member.join_multicast(GROUP, Ipv4Addr::LOCALHOST).unwrap()[0].index;
+    let sender = UdpEndpoint::builder().multicast_interface(loopback).bind("127.0.0.1:0").unwrap();
+    sender.send_to("to members", SocketAddr::from((GROUP, port))).unwrap();
+    assert_eq!(member.recv().unwrap().bytes(), b"to members");
+    assert!(other.try_recv().unwrap().is_none());
+}
+
+#[test]
 fn joining_everywhere_tells_what_became_of_each_interface() {
     let member = UdpEndpoint::bind(":0").unwrap();
     let memberships = member.join_multicast(GROUP, Interfaces::All).unwrap();
