@@ -157,6 +157,10 @@ fn a_failure_is_one_line_that_begins_with_the_name() {
         ("udp_send", &[&taken], "", "ended before there was a line"),
         ("udp_connected", &["--encoding", "gbk", "--message", "😀"], "", "'😀' (U+1F600) at byte 0"),
     ] {
+        if arguments.contains(&"203.0.113.1:0") && is_wine() {
+            skip("the failure of a foreign address", "Wine binds any address");
+            continue;
+        }
         let line = complaint(&run(name, arguments, input), 1);
         let begins = line.starts_with(&format!("{name}: "));
         assert!(begins && line.contains(words), "{name} {arguments:?}: {line}");
@@ -267,6 +271,10 @@ fn bind_addresses_shows_what_came_of_each() {
         ("\"nobody.invalid:0\"", "→ resolve nobody.invalid: "),
         ("\"203.0.113.1:0\"", "→ bind 203.0.113.1:0: address not available on this machine"),
     ] {
+        if asked.contains("203.0.113.1") && is_wine() {
+            skip("a line about a foreign address", "Wine binds any address");
+            continue;
+        }
         let line = text.lines().find(|line| line.starts_with(asked));
         let line = line.unwrap_or_else(|| panic!("{asked} is not in\n{text}"));
         assert!(line.contains(came), "{line}");

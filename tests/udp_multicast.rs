@@ -31,6 +31,9 @@ fn a_member_hears_the_group_and_one_that_has_left_does_not() {
     }
 
     member.leave_multicast(GROUP, loopback).unwrap();
+    if is_wine() {
+        return skip("that one that has left hears no more", "Wine hears the groups of other sockets");
+    }
     sender.send_to("to none", to).unwrap();
     sender.send_to("to one", ("127.0.0.1", to.port())).unwrap();
     assert_eq!(member.recv().unwrap().bytes(), b"to one");
@@ -46,6 +49,9 @@ fn another_sockets_membership_is_not_ones_own() {
     let sender = UdpEndpoint::builder().multicast_interface(loopback).bind("127.0.0.1:0").unwrap();
     sender.send_to("to members", SocketAddr::from((GROUP, port))).unwrap();
     assert_eq!(member.recv().unwrap().bytes(), b"to members");
+    if is_wine() {
+        return skip("another_sockets_membership_is_not_ones_own", "Wine hears the groups of other sockets");
+    }
     assert!(other.try_recv().unwrap().is_none());
 }
 

@@ -30,6 +30,13 @@ pub fn deserted() -> std::net::SocketAddr {
     UdpEndpoint::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
+/// Whether this is Wine, which looks like Windows and is not: it binds addresses that it does not have, and hears the
+/// multicast groups of other sockets as Linux does by itself.
+pub fn is_wine() -> bool {
+    // An address for documentation (RFC 5737), which belongs to no machine.
+    cfg!(windows) && UdpEndpoint::bind("203.0.113.1:0").is_ok()
+}
+
 #[track_caller]
 pub fn assert_timed_out<T: std::fmt::Debug>(result: Result<T, Error>) -> Error {
     let error = result.expect_err("nothing should have arrived");
