@@ -353,13 +353,45 @@ fn sockets_of_std_become_endpoints_and_back() {
     assert_eq!(endpoint.local_addr().unwrap(), address);
     endpoint.send_to("hello", server.local_addr().unwrap()).unwrap();
     server.reply(server.recv().unwrap(), "back").unwrap();
-    assert_eq!(endpoint.recv().unwrap().bytes(), b"back", "it waits, although the socket was non-blocking");
+    assert_eq!(endpoint.recv().unwrap().bytes(), b"back");
+    #[cfg(unix)]
+    assert!(!socket2::SockRef::from(&endpoint).nonblocking().unwrap());
 
     endpoint.set_read_timeout(std::time::Duration::from_millis(40));
     let socket = UdpSocket::from(endpoint);
     assert_eq!(socket.local_addr().unwrap(), address);
     assert_eq!(socket.read_timeout().unwrap(), Some(std::time::Duration::from_millis(40)));
     assert!(socket.recv_from(&mut [0; 8]).is_err());
+}
+
+/// Somebody may do so by the socket's handle. Then every wait is a poll; that none of them spins shows in the processor's
+/// time.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_socket_made_non_blocking_from_outside_still_waits() {
+    let cpu = || {
+        std::fs::read_to_string("/proc/thread-self/schedstat")
+            .unwrap()
+            .split(' ')
+            .next()
+            .unwrap()
+            .parse::<u64>()
+    };
+    let endpoint = local();
+    socket2::SockRef::from(&endpoint).set_nonblocking(true).unwrap();
+    let wait = std::time::Duration::from_millis(200);
+    let before = cpu().unwrap();
+    assert_timed_out(endpoint.recv_timeout(wait));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(wait);
+            connected_to(&endpoint).send("late").unwrap();
+        });
+        endpoint.set_read_timeout(None);
+        assert_eq!(endpoint.recv().unwrap().bytes(), b"late");
+    });
+    let spent = std::time::Duration::from_nanos(cpu().unwrap() - before);
+    assert!(spent < wait / 2, "{spent:?} of processor time for waiting");
 }
 
 #[cfg(unix)]

@@ -139,61 +139,32 @@ impl Hold<'_> {
 }
 
 /// Runs `attempt` until it gets something or the limit ends the wait for the socket to become readable.
-#[inline]
 pub(crate) fn receiving(
     socket: &UdpSocket,
     timeout: &ReceiveTimeout,
     limit: Limit<'_>,
     mut attempt: impl FnMut(Mode) -> io::Result<()>,
 ) -> Result<(), Ended> {
-    if BLOCKS && limit.stopper.is_none() {
-        match limit.deadline {
-            None => {
-                if timeout.0.load(Ordering::Relaxed) != 0 {
-                    timeout.disarm(socket)?;
-                }
-                return blocking(attempt);
-            }
-            Some(deadline) if BLOCKS_WITH_TIMEOUT => {
-                let mut remaining = limit.started.unwrap_or_else(Moment::now).until(deadline);
-                while remaining >= SHORTEST_BLOCKING {
-                    let Some(mut hold) = timeout.hold() else { break };
-                    hold.fit(socket, remaining)?;
-                    match attempt(Mode::Block) {
-                        Ok(()) => return Ok(()),
-                        Err(error) if is_again(&error) => remaining = Moment::now().until(deadline),
-                        Err(error) => return Err(Ended::Failed(error)),
-                    }
-                }
-            }
-            Some(_) => {}
-        }
+    if limit.deadline.is_none() && timeout.0.load(Ordering::Relaxed) != 0 {
+        timeout.disarm(socket)?;
     }
-    polling(socket, PollFlags::IN, limit, attempt)
-}
-
-/// Runs `attempt` until it has sent or the limit ends the wait for room.
-#[inline]
-pub(crate) fn sending(
-    socket: &UdpSocket,
-    limit: Limit<'_>,
-    attempt: impl FnMut(Mode) -> io::Result<()>,
-) -> Result<(), Ended> {
-    if BLOCKS && limit.stopper.is_none() && limit.deadline.is_none() {
-        return blocking(attempt);
-    }
-    polling(socket, PollFlags::OUT, limit, attempt)
-}
-
-#[inline]
-fn blocking(mut attempt: impl FnMut(Mode) -> io::Result<()>) -> Result<(), Ended> {
-    loop {
+    if let Some(_permit) = timeout.permit(socket, limit) {
         match attempt(Mode::Block) {
             Ok(()) => return Ok(()),
             Err(error) if is_again(&error) => {}
             Err(error) => return Err(Ended::Failed(error)),
         }
     }
+    polling(socket, PollFlags::IN, limit, attempt)
+}
+
+/// Runs `attempt` until it has sent or the limit ends the wait for room.
+pub(crate) fn sending(
+    socket: &UdpSocket,
+    limit: Limit<'_>,
+    attempt: impl FnMut(Mode) -> io::Result<()>,
+) -> Result<(), Ended> {
+    polling(socket, PollFlags::OUT, limit, attempt)
 }
 
 /// Tries, and polls when there was nothing.
@@ -249,7 +220,8 @@ fn poll_for(descriptors: &mut [PollFd<'_>], timeout: Option<Duration>) -> io::Re
     }
 }
 
-/// Whether a blocking call ended with nothing: a signal came, or the time that the kernel was told.
+/// Whether a blocking call ended with nothing: a signal came, or the time that the kernel was told, or the socket does
+/// not block because somebody made it so from outside. The rest of the wait is a poll, so that nothing ever spins.
 pub(crate) fn is_again(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock)
 }
