@@ -1,0 +1,94 @@
+//! Datagrams that do not fit: what is known of them, and that nothing else is lost.
+
+mod kit;
+
+use kit::*;
+use socketry::{ErrorKind, Truncation, UdpEndpoint};
+use std::net::SocketAddr;
+
+#[test]
+fn the_largest_datagram_arrives_and_one_byte_more_is_refused() {
+    let server = local();
+    let client = connected_to(&server);
+    let largest = vec![b'x'; 65_507];
+    client.send(&largest).unwrap();
+    assert_eq!(server.recv().unwrap().bytes(), largest);
+    let error = client.send(vec![b'x'; 65_508]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MessageTooLong);
+    assert!(error.to_string().contains("65508") && error.to_string().contains("65507"), "{error}");
+    assert_eq!(error.remote(), Some(server.local_addr().unwrap()));
+    client.send("still there").unwrap();
+    assert_eq!(server.recv().unwrap().bytes(), b"still there");
+}
+
+#[test]
+fn a_datagram_beyond_the_limit_is_an_error_that_has_everything_that_is_known() {
+    let server = UdpEndpoint::builder().max_datagram(10).read_timeout(PATIENCE).bind("127.0.0.1:0").unwrap();
+    let client = connected_to(&server);
+    client.send([b'x'; 100]).unwrap();
+    client.send("next").unwrap();
+    for peek in [true, false] {
+        let error = if peek { server.peek() } else { server.recv() }.unwrap_err();
+        assert!(error.is_truncated());
+        let truncated = error.truncated().unwrap();
+        assert_eq!((truncated.length, truncated.limit), (100, 10));
+        assert_eq!(truncated.prefix, [b'x'; 10]);
+        assert_eq!(truncated.from, client.local_addr().unwrap());
+        let text = error.to_string();
+        assert!(
+            text.contains("100") && text.contains("10") && text.contains(&truncated.from.to_string()),
+            "{text}"
+        );
+    }
+    assert_eq!(server.recv().unwrap().bytes(), b"next");
+}
+
+#[test]
+fn every_kind_of_endpoint_tells_the_true_size() {
+    let (source, stopper) = (local(), socketry::Stopper::new().unwrap());
+    let builder = || UdpEndpoint::builder().read_timeout(PATIENCE);
+    for receiver in [
+        builder().bind("127.0.0.1:0").unwrap(),
+        builder().bind(":0").unwrap(),
+        builder().stopper(&stopper).bind("127.0.0.1:0").unwrap(),
+        builder().connect(source.local_addr().unwrap()).unwrap(),
+        UdpEndpoint::connect(source.local_addr().unwrap()).unwrap(),
+    ] {
+        let to = SocketAddr::from(([127, 0, 0, 1], receiver.local_addr().unwrap().port()));
+        source.send_to([7; 3000], to).unwrap();
+        let error = receiver.recv_into(&mut [0; 16]).unwrap_err();
+        let truncated = error.truncated().unwrap();
+        assert_eq!((truncated.length, truncated.limit), (3000, 16), "{receiver:?}");
+        assert_eq!(truncated.prefix, [7; 16]);
+        assert_eq!(truncated.from, source.local_addr().unwrap());
+    }
+}
+
+#[test]
+fn a_datagram_of_exactly_the_limit_is_whole() {
+    let server = UdpEndpoint::builder().max_datagram(10).read_timeout(PATIENCE).bind("127.0.0.1:0").unwrap();
+    connected_to(&server).send([7; 10]).unwrap();
+    assert_eq!(server.recv().unwrap().bytes(), [7; 10]);
+}
+
+#[test]
+fn a_cut_datagram_is_delivered_to_whoever_asks_for_it() {
+    let builder = UdpEndpoint::builder().max_datagram(10).truncation(Truncation::Deliver);
+    let server = builder.read_timeout(PATIENCE).bind("127.0.0.1:0").unwrap();
+    let client = connected_to(&server);
+    client.send([b'x'; 100]).unwrap();
+    let datagram = server.recv().unwrap();
+    assert_eq!((datagram.bytes(), datagram.truncated()), (&[b'x'; 10][..], Some(100)));
+    client.send([b'x'; 100]).unwrap();
+    let mut buffer = [0; 4];
+    let arrival = server.recv_into(&mut buffer).unwrap();
+    assert_eq!((arrival.len(), arrival.truncated(), buffer), (4, Some(100), [b'x'; 4]));
+}
+
+#[test]
+fn a_buffer_of_no_bytes_tells_the_size() {
+    let server = local();
+    connected_to(&server).send([7; 33]).unwrap();
+    let error = server.recv_into(&mut []).unwrap_err();
+    assert_eq!(error.truncated().unwrap().length, 33);
+}
