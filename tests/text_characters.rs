@@ -177,3 +177,35 @@ fn gb18030_is_that_of_encoding_rs() {
         assert_eq!(Encoding::Gb18030.decode_with(&bytes, Policy::Replace).unwrap(), theirs, "{pair:04X}");
     }
 }
+
+/// Every character that an encoding has comes back, but for those that are written as another, each of which is named.
+#[test]
+fn every_character_comes_back_or_is_known_to_become_another() {
+    let renamed: Vec<(u32, u32)> = [(0xE78D, 0xFE10), (0xE78E, 0xFE12), (0xE78F, 0xFE11)]
+        .into_iter()
+        .chain((0xE790..=0xE796).zip(0xFE13..=0xFE19))
+        .chain(
+            [0xE81E, 0xE826, 0xE82B, 0xE82C, 0xE832, 0xE843, 0xE854, 0xE864].into_iter().zip(0x9FB4..=0x9FBB),
+        )
+        .collect();
+    assert_eq!(renamed.len(), 18);
+    for (encoding, expected) in [
+        (Encoding::Gb2312, vec![(0x2015, 0x2014), (0x30FB, 0xB7)]),
+        (Encoding::Gbk, vec![]),
+        (Encoding::Gb18030, renamed),
+        (Encoding::Utf8, vec![]),
+    ] {
+        let mut others = Vec::new();
+        // The planes beyond the first two have arithmetic of their own that does not differ from one to the next.
+        for character in (0..0x2_0000).filter_map(char::from_u32) {
+            let mut text = [0; 4];
+            let text = character.encode_utf8(&mut text);
+            let Ok(bytes) = encoding.encode(text) else { continue };
+            let back = encoding.decode(&bytes).expect("what was encoded");
+            if back != *text {
+                others.push((u32::from(character), back.chars().map(u32::from).sum()));
+            }
+        }
+        assert_eq!(others, expected, "{encoding}");
+    }
+}

@@ -42,8 +42,13 @@ fn cut_at(length: usize, cuts: &[prop::sample::Index]) -> Vec<std::ops::Range<us
     places.windows(2).map(|ends| ends[0]..ends[1]).collect()
 }
 
+/// More by the variable that `proptest` has for it, for a search that nobody waits for.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(1_500)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_500) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases()) })]
 
     #[test]
     fn a_stream_of_bytes_is_the_same_however_it_is_cut(
@@ -104,8 +109,13 @@ proptest! {
         prop_assert_eq!(&encoded(encoding, policy, &pieces), &whole);
         if let Ok(bytes) = encoding.encode(&text) {
             prop_assert_eq!(&*bytes, &whole.0[..]);
-            // The Japanese encodings write the yen sign as a backslash and half a width as a whole one.
-            let one_way = ["shift_jis", "euc-jp", "iso-2022-jp"].contains(&encoding.name());
+            // The Japanese encodings write the yen sign as a backslash and half a width as a whole one; GB 18030 writes
+            // private-use characters of its earlier editions as what they have become, see `text_characters.rs`.
+            let one_way = match encoding.name() {
+                "shift_jis" | "euc-jp" | "iso-2022-jp" => true,
+                "gb18030" | "gbk" => text.contains(|c| ('\u{E78D}'..='\u{E864}').contains(&c)),
+                _ => false,
+            };
             let expected = match encoding {
                 Encoding::Gb2312 => text.replace('・', "·").replace('―', "—"),
                 _ => text.clone(),

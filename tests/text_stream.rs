@@ -215,3 +215,13 @@ fn what_waits_behind_an_error_is_read_when_the_stream_ends() {
     assert_eq!((error.offset(), error.bytes(), error.is_incomplete()), (2, &b"\x81"[..], true));
     assert_eq!(text, "0");
 }
+
+/// Found by chance: three bytes that begin as an escape sequence of ISO-2022-JP does and are none.
+#[test]
+fn what_is_no_escape_sequence_does_not_pass_for_one() {
+    let encoding = Encoding::for_web_label("iso-2022-jp").unwrap();
+    let (text, faults) = decoded(encoding, Policy::Strict, &[b"a\x1B\x81\x1B"]);
+    assert_eq!(text, "a");
+    let offsets: Vec<(u64, bool)> = faults.iter().map(|fault| (fault.offset, fault.incomplete)).collect();
+    assert_eq!(offsets, [(1, false), (2, false), (3, true)]);
+}

@@ -48,7 +48,9 @@ const SHORT: usize = 1024;
 ///   use, and all four-byte forms; nor the single byte 0x80 that Windows, iconv and the Web take for the euro sign
 ///   and Python refuses. [`for_web_label("gbk")`](Self::for_web_label) reads all that.
 /// - **`Gb18030`** is the edition of 2022 as the Web has it, down to 0x80 for the euro sign (written as A2E3), A3A0
-///   as a second ideographic space, and no bytes for the private-use character U+E5E5.
+///   as a second ideographic space, and no bytes for the private-use character U+E5E5. The 18 private-use characters by
+///   which earlier editions meant what is a character of its own today (U+E78D for `︐` U+FE10, and so on to U+E864) are
+///   written as that character.
 ///
 /// # What is malformed
 ///

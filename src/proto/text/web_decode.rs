@@ -113,8 +113,10 @@ impl WebDecoder {
     }
 
     fn count_pending(&mut self, taken: usize, something_came_out: bool) {
-        let [.., third_last, _, _] = self.tail;
-        if something_came_out || (self.is_iso_2022_jp && taken > 0 && third_last == 0x1B) {
+        // An escape sequence of ISO-2022-JP is complete without any text coming out.
+        let is_escape =
+            matches!(self.tail, [.., 0x1B, b'(', b'B' | b'I' | b'J'] | [.., 0x1B, b'$', b'@' | b'B']);
+        if something_came_out || (self.is_iso_2022_jp && taken > 0 && is_escape) {
             self.pending = 0;
         } else {
             self.pending = (self.pending + taken).min(LONGEST);
