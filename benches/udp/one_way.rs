@@ -1,7 +1,7 @@
 //! A burst is sent and then received, by one thread, over the loopback interface: no wake-up, only calls.
 
 use std::hint::black_box;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use socketry::{Stopper, UdpEndpoint};
@@ -79,101 +79,87 @@ fn sending(size: usize) {
 fn receiving(size: usize) {
     let message = vec![b'x'; size];
     let source = std_socket();
-    // Each way to receive has a buffer of its own, so that none finds the bytes of another in the cache.
-    let fill = |to: std::net::SocketAddr| {
+    let fill = |to: SocketAddr| {
         let (source, message) = (&source, &message);
         move || assert_eq!(source.send_to(message, to).unwrap(), size)
     };
-
     let raw = Raw::new(std_socket());
-    let raw_connected = Raw::new(std_socket());
     let std = std_socket();
     let bind = || UdpEndpoint::builder();
     let plain = bind().bind("127.0.0.1:0").unwrap();
     let timed_out = bind().read_timeout(Duration::from_secs(1)).bind("127.0.0.1:0").unwrap();
     let deadline = bind().bind("127.0.0.1:0").unwrap();
+    deadline.set_deadline(Instant::now() + Duration::from_secs(3_600));
     let stoppable = bind().stopper(&Stopper::new().unwrap()).bind("127.0.0.1:0").unwrap();
-    let wildcard = bind().bind(":0").unwrap();
-    let raw_wildcard = Raw::new(UdpSocket::bind("0.0.0.0:0").unwrap());
-    raw_wildcard.enable_packet_info();
     let wildcard_off = bind().packet_info(false).bind(":0").unwrap();
 
-    raw_connected.socket.connect(source.local_addr().unwrap()).unwrap();
-    let connected = bind().connect(source.local_addr().unwrap()).unwrap();
-    let local = |endpoint: &UdpEndpoint| endpoint.local_addr().unwrap();
-    let at_loopback = |endpoint: &UdpEndpoint| ([127, 0, 0, 1], local(endpoint).port()).into();
-
-    let mut buffer = vec![0_u8; 65_536];
-    let cell = std::cell::RefCell::new(&mut buffer[32..32 + 9000]);
-    // A macro, so that each call is compiled where it stands, as the raw ones are.
-    macro_rules! into {
-        ($endpoint:expr) => {{
-            let arrival = $endpoint.recv_into(&mut cell.borrow_mut()).unwrap();
-            black_box((arrival.len(), arrival.from()));
+    // A variant with a buffer of its own. Macros, so that each call is compiled where it stands, the raw ones as well.
+    macro_rules! way {
+        ($name:expr, $to:expr, |$buffer:ident| $receive:expr) => {{
+            let (to, mut room): (SocketAddr, _) = ($to, vec![0_u8; 9_000]);
+            variant($name, move || {
+                let $buffer = &mut room[..];
+                drained(fill(to), || {
+                    black_box($receive);
+                })
+            })
+        }};
+    }
+    macro_rules! recv_into {
+        ($name:expr, $endpoint:expr) => {{
+            let endpoint = &$endpoint;
+            way!(format!("socketry recv_into{}", $name), at_loopback(endpoint), |buffer| {
+                let arrival = endpoint.recv_into(buffer).unwrap();
+                (arrival.len(), arrival.from())
+            })
         }};
     }
     let count = bursts() * BURST;
+    let (raw, std, plain) = (&raw, &std, &plain);
     let rows = compare(
         31,
         vec![
-            variant("recvfrom", || {
-                let fill = fill(raw.socket.local_addr().unwrap());
-                drained(fill, || {
-                    black_box(raw.recv_from(&mut cell.borrow_mut()));
-                })
-            }),
-            variant("std recv_from", || {
-                let fill = fill(std.local_addr().unwrap());
-                drained(fill, || {
-                    black_box(std.recv_from(&mut cell.borrow_mut()).unwrap());
-                })
-            }),
-            variant("socketry recv_into", || drained(fill(local(&plain)), || into!(plain))),
-            variant("socketry recv_into, read timeout", || {
-                drained(fill(local(&timed_out)), || into!(timed_out))
-            }),
-            variant("socketry recv_into, deadline", || {
-                deadline.set_deadline(Instant::now() + Duration::from_secs(60));
-                drained(fill(local(&deadline)), || into!(deadline))
-            }),
-            variant("socketry recv_into, stopper", || drained(fill(local(&stoppable)), || into!(stoppable))),
-            variant("socketry recv_into, wildcard, no packet info", || {
-                drained(fill(at_loopback(&wildcard_off)), || into!(wildcard_off))
-            }),
-            variant("socketry recv (owned)", || {
-                drained(fill(local(&plain)), || drop(black_box(plain.recv().unwrap())))
-            }),
+            way!("recvfrom", raw.socket.local_addr().unwrap(), |buffer| raw.recv_from(buffer)),
+            way!("std recv_from", std.local_addr().unwrap(), |buffer| std.recv_from(buffer).unwrap()),
+            recv_into!("", *plain),
+            recv_into!(", read timeout", timed_out),
+            recv_into!(", deadline", deadline),
+            recv_into!(", stopper", stoppable),
+            recv_into!(", wildcard, no packet info", wildcard_off),
+            way!("socketry recv (owned)", at_loopback(plain), |_buffer| plain.recv().unwrap()),
         ],
     );
     print(&format!("receive {size} bytes"), count, &rows);
+
+    let raw_wildcard = &Raw::new(UdpSocket::bind("0.0.0.0:0").unwrap());
+    raw_wildcard.enable_packet_info();
+    let raw_to = ([127, 0, 0, 1], raw_wildcard.socket.local_addr().unwrap().port()).into();
+    let wildcard = bind().bind(":0").unwrap();
     let rows = compare(
         31,
         vec![
-            variant("recvmsg, packet info", || {
-                let port = raw_wildcard.socket.local_addr().unwrap().port();
-                drained(fill(([127, 0, 0, 1], port).into()), || {
-                    black_box(raw_wildcard.recv_msg(&mut cell.borrow_mut()));
-                })
-            }),
-            variant("socketry recv_into", || drained(fill(at_loopback(&wildcard)), || into!(wildcard))),
+            way!("recvmsg, packet info", raw_to, |buffer| raw_wildcard.recv_msg(buffer)),
+            recv_into!("", wildcard),
         ],
     );
     print(&format!("receive {size} bytes on a wildcard address, with its destination"), count, &rows);
+
+    let raw_connected = &Raw::new(std_socket());
+    raw_connected.socket.connect(source.local_addr().unwrap()).unwrap();
+    let raw_to = raw_connected.socket.local_addr().unwrap();
+    let connected = bind().connect(source.local_addr().unwrap()).unwrap();
     let rows = compare(
         31,
         vec![
-            variant("recv, connected", || {
-                let fill = fill(raw_connected.socket.local_addr().unwrap());
-                drained(fill, || {
-                    black_box(raw_connected.recv(&mut cell.borrow_mut()));
-                })
-            }),
-            variant("socketry recv_into, connected", || {
-                drained(fill(local(&connected)), || into!(connected))
-            }),
+            way!("recv, connected", raw_to, |buffer| raw_connected.recv(buffer)),
+            recv_into!(", connected", connected),
         ],
     );
     print(&format!("receive {size} bytes, connected"), count, &rows);
+}
+
+fn at_loopback(endpoint: &UdpEndpoint) -> SocketAddr {
+    ([127, 0, 0, 1], endpoint.local_addr().unwrap().port()).into()
 }
 
 /// Times `receive` only; `fill` puts a burst into the socket before.
