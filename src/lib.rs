@@ -203,7 +203,6 @@
     clippy::unimplemented,
     clippy::dbg_macro
 )]
-#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod addr;
 mod config;

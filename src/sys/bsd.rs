@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::os::fd::AsRawFd;
 
 #[cfg(not(target_vendor = "apple"))]
@@ -20,7 +20,7 @@ use super::unix::{Control, from_in_addr, sockaddr};
 pub(crate) use super::unix::{
     error_kind, join_multicast_v4, leave_multicast_v4, lookup_error_kind, send, send_from, send_to,
 };
-use super::{Family, Mode, QueuedError, Received, canonical_v6};
+use super::{Family, Mode, QueuedError, Received};
 use crate::config::LARGEST_DATAGRAM;
 
 pub(super) const BLOCKS: bool = true;
@@ -64,7 +64,7 @@ pub(crate) fn receive(
                 ControlMessageOwned::Ipv4RecvDstAddr(address) => info.to = Some(from_in_addr(address).into()),
                 ControlMessageOwned::Ipv4RecvIf(link) => info.interface = Some(link.sdl_index.into()),
                 ControlMessageOwned::Ipv6PacketInfo(packet) => {
-                    info.to = Some(canonical_v6(packet.ipi6_addr.s6_addr.into()));
+                    info.to = Some(Ipv6Addr::from(packet.ipi6_addr.s6_addr).to_canonical());
                     info.interface = Some(packet.ipi6_ifindex);
                 }
                 _ => {}

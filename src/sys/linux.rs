@@ -1,7 +1,7 @@
 //! Linux and Android: `MSG_TRUNC` tells a datagram's true length, `MSG_DONTWAIT` makes one call non-blocking.
 
 use std::io::{self, IoSliceMut};
-use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv6Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
@@ -17,7 +17,7 @@ pub(super) use super::unix::{Signal, with_packet_info_v4 as with_source_v4};
 pub(crate) use super::unix::{
     error_kind, join_multicast_v4, leave_multicast_v4, lookup_error_kind, send, send_from, send_to,
 };
-use super::{Family, Mode, PacketInfo, QueuedError, Received, Sender, canonical, canonical_v6};
+use super::{Family, Mode, PacketInfo, QueuedError, Received, Sender, canonical};
 
 pub(super) const BLOCKS: bool = true;
 pub(crate) const REPORTS_TO_UNCONNECTED: bool = false;
@@ -92,7 +92,7 @@ fn receive_with_info(
                 info.interface = u32::try_from(packet.ipi_ifindex).ok();
             }
             ControlMessageOwned::Ipv6PacketInfo(packet) => {
-                let to = canonical_v6(packet.ipi6_addr.s6_addr.into());
+                let to = Ipv6Addr::from(packet.ipi6_addr.s6_addr).to_canonical();
                 info.to = Some(to);
                 info.local = Some(to).filter(|to| !to.is_multicast());
                 info.interface = Some(packet.ipi6_ifindex);

@@ -52,7 +52,7 @@ mod stopper;
 mod wait;
 
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 pub(crate) use handles::handle_conversions;
 pub(crate) use interfaces::{Link, index_of, select};
@@ -173,8 +173,4 @@ pub(crate) fn mapped(address: SocketAddr, family: Family) -> SocketAddr {
         (SocketAddr::V4(v4), Family::V6) => SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port()),
         _ => address,
     }
-}
-
-fn canonical_v6(ip: Ipv6Addr) -> IpAddr {
-    ip.to_canonical()
 }
