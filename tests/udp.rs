@@ -117,6 +117,25 @@ fn receiving_into_a_buffer_leaves_the_rest_of_it_alone() {
 }
 
 #[test]
+fn trying_takes_what_is_there_and_says_what_is_wrong() {
+    let server = local();
+    assert!(server.try_recv().unwrap().is_none());
+    connected_to(&server).send("there").unwrap();
+    assert_eq!(server.peek().unwrap().bytes(), b"there", "it has arrived");
+    assert_eq!(server.try_recv().unwrap().unwrap().bytes(), b"there");
+    let small =
+        socketry::UdpEndpoint::builder().max_datagram(2).read_timeout(PATIENCE).bind("127.0.0.1:0").unwrap();
+    connected_to(&small).send("too long").unwrap();
+    assert!(small.peek().unwrap_err().is_truncated(), "it has arrived");
+    assert_eq!(small.try_recv().unwrap_err().truncated().unwrap().length, 8);
+    if cfg!(target_os = "linux") {
+        let refused = socketry::UdpEndpoint::connect(deserted()).unwrap();
+        refused.send("nobody").unwrap();
+        assert!(refused.try_recv().unwrap_err().is_refused());
+    }
+}
+
+#[test]
 fn peeking_takes_nothing() {
     let server = local();
     connected_to(&server).send("once").unwrap();

@@ -62,6 +62,13 @@ fn sending_and_receiving_into_a_buffer_allocate_nothing() {
     }
 }
 
+#[test]
+fn finding_nothing_allocates_nothing() {
+    let endpoint = local();
+    assert!(endpoint.try_recv().unwrap().is_none(), "and the thread has its buffer");
+    assert_eq!(allocations(|| assert!(endpoint.try_recv().unwrap().is_none())), 0);
+}
+
 const EXCHANGES: usize = 100;
 
 /// Run by the tests below in a process of its own, under strace: `EXCHANGES` datagrams back and forth on one thread, so

@@ -11,7 +11,7 @@ use super::endpoint::{ErrorQueue, UdpEndpoint};
 use super::timing::{Span, Window};
 use crate::config::{LARGEST_DATAGRAM, Truncation};
 use crate::error::{Error, ErrorKind, Operation, Result, Truncated};
-use crate::sys::{self, Ended, Limit, Moment, QueuedError, Received, Sender};
+use crate::sys::{self, Ended, Limit, Mode, Moment, QueuedError, Received, Sender};
 
 thread_local! {
     /// Where a datagram is received before its size is known. One for each thread that receives.
@@ -74,6 +74,26 @@ impl UdpEndpoint {
     /// # Ok::<(), socketry::Error>(())
     /// ```
     pub fn try_recv(&self) -> Result<Option<Datagram>> {
+        let is_plain = self.error_queue.load(Ordering::Relaxed) == ErrorQueue::OFF && self.stopper.is_none();
+        if is_plain {
+            // Nothing there is no error, and need not cost what one does.
+            let mut received = Received { length: 0, from: None, info: self.known };
+            let tried = SCRATCH.with_borrow_mut(|scratch| {
+                let buffer = &mut scratch[..self.config.max_datagram];
+                match sys::receive(&self.socket, buffer, Mode::Try, false, self.packet_info, &mut received) {
+                    Ok(()) => {
+                        let arrival = self.arrived(Operation::Receive, buffer, &received);
+                        Some(arrival.map(|arrival| Some(self.copied(buffer, arrival))))
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(Ok(None)),
+                    Err(error) if sys::is_again(&error) || self.concerns_earlier_datagram(&error) => None,
+                    Err(error) => Some(Err(self.failure(Operation::Receive, error).with_remote(self.peer))),
+                }
+            });
+            if let Some(outcome) = tried {
+                return outcome;
+            }
+        }
         match self.owned(Operation::Receive, Window::Timeout(Duration::ZERO)) {
             Ok(datagram) => Ok(Some(datagram)),
             Err(error) if error.is_timeout() => Ok(None),
@@ -156,8 +176,12 @@ impl UdpEndpoint {
         SCRATCH.with_borrow_mut(|scratch| {
             let buffer = &mut scratch[..self.config.max_datagram];
             let arrival = receive(buffer)?;
-            Ok(Datagram { bytes: buffer[..arrival.len].to_vec(), arrival, encoding: self.encoding })
+            Ok(self.copied(buffer, arrival))
         })
+    }
+
+    fn copied(&self, buffer: &[u8], arrival: Arrival) -> Datagram {
+        Datagram { bytes: buffer[..arrival.len].to_vec(), arrival, encoding: self.encoding }
     }
 
     /// Receives one datagram.
