@@ -29,6 +29,29 @@ fn options_reach_the_socket() {
     assert_eq!(socket.tos_v4().unwrap(), 0x10);
 }
 
+#[cfg(unix)]
+#[test]
+fn options_reach_an_ipv6_socket_as_well() {
+    let builder = UdpEndpoint::builder().ttl(7).tos(0x10).multicast_ttl(3).multicast_loopback(false);
+    let Ok(endpoint) = builder.bind("[::1]:0") else {
+        return skip("options_reach_an_ipv6_socket_as_well", "no IPv6 on this machine");
+    };
+    let socket = socket2::SockRef::from(&endpoint);
+    assert_eq!(socket.unicast_hops_v6().unwrap(), 7);
+    assert_eq!(socket.tclass_v6().unwrap(), 0x10);
+    assert_eq!(socket.multicast_hops_v6().unwrap(), 3);
+    assert!(!socket.multicast_loop_v6().unwrap());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_port_is_shared_when_all_who_share_it_say_so() {
+    let first = UdpEndpoint::builder().reuse_port(true).bind("127.0.0.1:0").unwrap();
+    let address = first.local_addr().unwrap();
+    UdpEndpoint::builder().reuse_port(true).bind(address).unwrap();
+    assert!(UdpEndpoint::bind(address).unwrap_err().is_address_in_use());
+}
+
 #[test]
 fn a_device_that_does_not_exist_is_named() {
     let error = UdpEndpoint::builder().device("no-such-dev0").bind("127.0.0.1:0").unwrap_err();

@@ -9,6 +9,7 @@ use socketry::{ErrorKind, Interfaces, Retry, UdpEndpoint};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// From the block for organizations' own use (RFC 2365).
 const GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 77, 89);
@@ -126,4 +127,13 @@ fn peer() {
     let error = endpoint.request_with("10.77.1.99:9", "x", &Retry::once(PATIENCE), |_| true).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::HostUnreachable, "{error}");
     assert_eq!(error.remote(), Some(SocketAddr::from(([10, 77, 1, 99], 9))));
+
+    // What waits for the address of such a host fills the sender's buffer.
+    let builder = UdpEndpoint::builder().send_buffer_size(4_608).write_timeout(Duration::from_millis(100));
+    let endpoint = builder.bind(0).unwrap();
+    let start = Instant::now();
+    let error =
+        (0..100).find_map(|_| endpoint.send_to([0; 1_400], "10.77.2.98:9").err()).expect("a full buffer");
+    assert!(error.is_timeout(), "{error}");
+    assert!(start.elapsed() >= Duration::from_millis(100), "{:?}", start.elapsed());
 }

@@ -70,7 +70,7 @@ impl Address {
         })
     }
 
-    /// The port, 1 to 65535.
+    /// The port. It is not 0 in an address that was parsed from text.
     pub fn port(&self) -> u16 {
         match &self.0 {
             Repr::Socket(address) => address.port(),

@@ -4,8 +4,8 @@
 //!
 //! * without a limit it blocks in the call;
 //! * with a deadline further away than the clock's tick it blocks under `SO_RCVTIMEO`, which is set only when the
-//!   remaining time has become another class, and polls for the last stretch only, because the kernel rounds
-//!   `SO_RCVTIMEO` up to its tick (a wait of 50 ms takes 55 ms);
+//!   remaining time has become another class, and polls for the last stretch only, because the kernel ends such a wait
+//!   late (see `TICK`);
 //! * with a near deadline or a stopper it tries first, and polls only when there was nothing.
 //!
 //! A poll is exact to 0.1 %, so one that is long ends a little early and is followed by a short one.
@@ -56,7 +56,7 @@ const LONG_POLL: u64 = 100_000_000;
 ///
 /// The option belongs to the socket, not to the call, so only one thread at a time may rely on it: the one that holds
 /// it, for the length of its call. Another that has a deadline at the same time polls. A thread without a deadline
-/// needs no hold: if somebody's timeout ends its call, it calls again.
+/// needs no hold: if somebody's timeout ends its call, it polls for the rest.
 #[derive(Debug, Default)]
 pub(crate) struct ReceiveTimeout(AtomicU64);
 
