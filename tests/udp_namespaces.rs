@@ -136,4 +136,5 @@ fn peer() {
         (0..100).find_map(|_| endpoint.send_to([0; 1_400], "10.77.2.98:9").err()).expect("a full buffer");
     assert!(error.is_timeout(), "{error}");
     assert!(start.elapsed() >= Duration::from_millis(100), "{:?}", start.elapsed());
+    assert!(error.elapsed().unwrap() >= Duration::from_millis(99), "{error}");
 }

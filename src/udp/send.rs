@@ -10,7 +10,7 @@ use crate::addr::Address;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::message::Message;
 use crate::resolve;
-use crate::sys::{self, Ended, Family, Limit, Mode, Stopper};
+use crate::sys::{self, Ended, Family, Limit, Mode, Moment, Stopper};
 
 /// Why a datagram cannot be sent, where the system's own word needs explaining.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,12 @@ enum Unsendable {
     OnlyIpv4,
     #[error("an IPv6 socket that is not dual_stack cannot send to an IPv4 address")]
     OnlyIpv6,
+}
+
+/// How an attempt to send ended, and when it began if anybody looked.
+struct Unsent {
+    ended: Ended,
+    started: Option<Moment>,
 }
 
 /// 65,535 bytes less the headers of UDP (8) and IPv4 (20); IPv6's header does not count (RFC 768, RFC 791, RFC 8200).
@@ -48,7 +54,7 @@ impl UdpEndpoint {
         let Some(peer) = self.peer else { return Err(self.failure(Operation::Send, not_connected())) };
         let bytes = self.encoded(&message, &peer)?;
         let sent = self.sending(|mode| sys::send(&self.socket, &bytes, mode));
-        sent.map_err(|ended| self.unsent(ended, bytes.len(), peer))
+        sent.map_err(|unsent| self.unsent(unsent, bytes.len(), peer))
     }
 
     /// Sends a message to an address, as one datagram.
@@ -138,7 +144,7 @@ impl UdpEndpoint {
     pub(super) fn send_bytes_to(&self, bytes: &[u8], to: &SocketAddr, from: Option<IpAddr>) -> Result<()> {
         if from.is_none() && self.peer.is_none() && self.reaches(to) {
             let sent = self.sending(|mode| sys::send_to(&self.socket, bytes, to, mode));
-            return sent.map_err(|ended| self.unsent(ended, bytes.len(), *to));
+            return sent.map_err(|unsent| self.unsent(unsent, bytes.len(), *to));
         }
         self.send_specially(bytes, *to, from)
     }
@@ -166,7 +172,7 @@ impl UdpEndpoint {
             }
             None => self.sending(|mode| sys::send_to(&self.socket, bytes, &address, mode)),
         };
-        sent.map_err(|ended| self.unsent(ended, bytes.len(), to))
+        sent.map_err(|unsent| self.unsent(unsent, bytes.len(), to))
     }
 
     /// An address of the other family, if the socket can reach it.
@@ -190,9 +196,9 @@ impl UdpEndpoint {
 
     /// Sends; there is room almost always, and then nobody needs to know the time.
     #[inline]
-    fn sending(&self, mut attempt: impl FnMut(Mode) -> io::Result<()>) -> std::result::Result<(), Ended> {
+    fn sending(&self, mut attempt: impl FnMut(Mode) -> io::Result<()>) -> std::result::Result<(), Unsent> {
         if self.stopper.as_ref().is_some_and(Stopper::is_stopped) {
-            return Err(Ended::Stopped);
+            return Err(Unsent { ended: Ended::Stopped, started: None });
         }
         let is_limited = self.stopper.is_some() || self.timing.limits_writing();
         match attempt(if is_limited { Mode::Try } else { Mode::Block }) {
@@ -206,14 +212,14 @@ impl UdpEndpoint {
         &self,
         error: io::Error,
         mut attempt: impl FnMut(Mode) -> io::Result<()>,
-    ) -> std::result::Result<(), Ended> {
+    ) -> std::result::Result<(), Unsent> {
         let span = self.timing.writing();
         let limit = Limit { started: span.started, deadline: span.deadline, stopper: self.stopper.as_ref() };
         let outcome = match sys::is_again(&error) {
             true => sys::sending(&self.socket, limit, &mut attempt),
             false => Err(Ended::Failed(error)),
         };
-        match outcome {
+        let outcome = match outcome {
             // The report of an earlier datagram ended the call before it began: it is called again, and the report
             // stays in its queue for a call that receives. An error that comes again is this call's own.
             Err(Ended::Failed(error)) if self.concerns_earlier_datagram(&error) => {
@@ -221,7 +227,8 @@ impl UdpEndpoint {
             }
             Err(Ended::Reports) => self.send_again(limit, attempt),
             outcome => outcome,
-        }
+        };
+        outcome.map_err(|ended| Unsent { ended, started: span.started })
     }
 
     fn send_again(
@@ -244,10 +251,11 @@ impl UdpEndpoint {
     }
 
     #[cold]
-    fn unsent(&self, ended: Ended, length: usize, to: SocketAddr) -> Error {
-        let error = match ended {
-            Ended::TimedOut => Error::new(Operation::Send, ErrorKind::TimedOut),
-            Ended::Stopped => Error::new(Operation::Send, ErrorKind::Stopped),
+    fn unsent(&self, unsent: Unsent, length: usize, to: SocketAddr) -> Error {
+        let elapsed = unsent.started.map(Moment::elapsed);
+        let error = match unsent.ended {
+            Ended::TimedOut => Error::new(Operation::Send, ErrorKind::TimedOut).with_elapsed(elapsed),
+            Ended::Stopped => Error::new(Operation::Send, ErrorKind::Stopped).with_elapsed(elapsed),
             Ended::Failed(error) => self.refused_by_system(error, length, to),
             Ended::Reports => Error::new(Operation::Send, ErrorKind::Other),
         };
