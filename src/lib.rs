@@ -210,17 +210,23 @@ mod error;
 mod proto;
 mod resolve;
 mod sys;
+mod tcp;
 mod udp;
 
 pub use addr::{Address, AddressError, BindAddress};
-pub use config::{Interfaces, Truncation};
-pub use error::{Error, ErrorKind, Operation, Result, Truncated};
+pub use config::{AtLimit, Interfaces, Keepalive, Truncation};
+pub use error::{Error, ErrorKind, Operation, PartialTransfer, Result, Truncated};
 pub use proto::message::Message;
 pub use proto::retry::Retry;
 pub use proto::text::{
     DecodeError, Decoder, EncodeError, Encoder, Encoding, Policy, UnknownEncoding, WebEncoding,
 };
 pub use sys::Stopper;
+pub use tcp::{
+    ConnectFailures, FailedAttempt, HandlerResult, Incoming, ServerCounters, ServerEvent, ServerHandle,
+    ShutdownReport, TcpClient, TcpClientBuilder, TcpConnection, TcpReadHalf, TcpServer, TcpServerBuilder,
+    TcpWriteHalf,
+};
 pub use udp::{Arrival, Datagram, Membership, Memberships, UdpBuilder, UdpEndpoint};
 
 /// The READMEs' examples are tests.

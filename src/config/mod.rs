@@ -1,8 +1,11 @@
 //! Plain data with defaults: what a builder collects before there is a socket.
 
 mod interfaces;
+mod tcp;
 mod udp;
 
 pub use interfaces::Interfaces;
+pub use tcp::{AtLimit, Keepalive};
+pub(crate) use tcp::{ServerConfig, TcpConfig};
 pub use udp::Truncation;
 pub(crate) use udp::{LARGEST_DATAGRAM, UdpConfig};

@@ -18,10 +18,12 @@ pub enum ErrorKind {
     MessageTooLong,
     /// Nobody listens at the remote address and its system said so.
     ConnectionRefused,
-    /// The remote end broke the connection off.
+    /// The remote end broke the connection off, or has closed it while something was still sent to it (a broken pipe).
     ConnectionReset,
     /// The connection was given up before it was complete.
     ConnectionAborted,
+    /// The stream ended where more was to come.
+    UnexpectedEnd,
     /// The operation needs a connected socket.
     NotConnected,
     /// Another socket holds the address.
@@ -63,7 +65,8 @@ impl ErrorKind {
         match error.kind() {
             Io::TimedOut | Io::WouldBlock => ErrorKind::TimedOut,
             Io::ConnectionRefused => ErrorKind::ConnectionRefused,
-            Io::ConnectionReset => ErrorKind::ConnectionReset,
+            Io::ConnectionReset | Io::BrokenPipe => ErrorKind::ConnectionReset,
+            Io::UnexpectedEof => ErrorKind::UnexpectedEnd,
             Io::ConnectionAborted => ErrorKind::ConnectionAborted,
             Io::NotConnected => ErrorKind::NotConnected,
             Io::AddrInUse => ErrorKind::AddressInUse,
@@ -86,6 +89,7 @@ impl ErrorKind {
             ErrorKind::ConnectionRefused => Io::ConnectionRefused,
             ErrorKind::ConnectionReset => Io::ConnectionReset,
             ErrorKind::ConnectionAborted => Io::ConnectionAborted,
+            ErrorKind::UnexpectedEnd => Io::UnexpectedEof,
             ErrorKind::NotConnected => Io::NotConnected,
             ErrorKind::AddressInUse => Io::AddrInUse,
             ErrorKind::AddressNotAvailable => Io::AddrNotAvailable,
@@ -116,6 +120,7 @@ impl ErrorKind {
             ErrorKind::ConnectionRefused => "connection refused",
             ErrorKind::ConnectionReset => "connection reset",
             ErrorKind::ConnectionAborted => "connection aborted",
+            ErrorKind::UnexpectedEnd => "ended too early",
             ErrorKind::NotConnected => "not connected",
             ErrorKind::AddressInUse => "address in use",
             ErrorKind::AddressNotAvailable => "address not available on this machine",

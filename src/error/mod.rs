@@ -2,6 +2,7 @@
 
 mod kind;
 mod operation;
+mod partial;
 mod truncated;
 
 use std::error::Error as StdError;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 pub use kind::ErrorKind;
 pub use operation::Operation;
+pub use partial::PartialTransfer;
 pub use truncated::Truncated;
 
 /// A result whose error is [`Error`].
@@ -62,6 +64,8 @@ struct Inner {
     local: Option<SocketAddr>,
     remote: Option<SocketAddr>,
     elapsed: Option<Duration>,
+    /// Whether the detail says how long it took.
+    tells_elapsed: bool,
     cause: Cause,
 }
 
@@ -84,6 +88,7 @@ impl Error {
             local: None,
             remote: None,
             elapsed: None,
+            tells_elapsed: false,
             cause: Cause::None,
         }))
     }
@@ -145,6 +150,21 @@ impl Error {
     pub(crate) fn with_elapsed(mut self, elapsed: Option<Duration>) -> Error {
         self.0.elapsed = elapsed.or(self.0.elapsed);
         self
+    }
+
+    /// For a detail that says how long it took.
+    #[must_use]
+    pub(crate) fn tells_elapsed(mut self) -> Error {
+        self.0.tells_elapsed = true;
+        self
+    }
+
+    /// The system's error alone.
+    pub(crate) fn into_system_cause(self) -> Option<io::Error> {
+        match self.0.cause {
+            Cause::System(error) => Some(error),
+            _ => None,
+        }
     }
 
     /// What was being done.
@@ -223,7 +243,8 @@ impl Error {
 
     /// The typed facts of a refusal that this library made itself: a [`Truncated`], a
     /// [`DecodeError`](crate::DecodeError), an [`EncodeError`](crate::EncodeError), an
-    /// [`UnknownEncoding`](crate::UnknownEncoding) or an [`AddressError`](crate::AddressError).
+    /// [`UnknownEncoding`](crate::UnknownEncoding), an [`AddressError`](crate::AddressError), a [`PartialTransfer`] or the
+    /// [`ConnectFailures`](crate::ConnectFailures) of a name's addresses.
     ///
     /// # Examples
     ///
@@ -262,7 +283,11 @@ impl fmt::Display for Error {
         let inner = &*self.0;
         write!(f, "{}", inner.operation)?;
         match inner.operation {
-            Operation::Receive | Operation::Peek | Operation::Decode => {
+            Operation::Receive
+            | Operation::Peek
+            | Operation::Decode
+            | Operation::Accept
+            | Operation::Close => {
                 if let Some(local) = inner.local {
                     write!(f, " at {local}")?;
                 }
@@ -274,12 +299,13 @@ impl fmt::Display for Error {
             Operation::ParseAddress => {}
             operation => {
                 let joint = match operation {
-                    Operation::Send | Operation::Request | Operation::Connect => "to ",
+                    Operation::Send | Operation::SendFile | Operation::Request | Operation::Connect => "to ",
                     Operation::Configure(_) => "to ",
                     _ => "",
                 };
                 // What a name, or a host left out, stood for.
-                let address = if operation == Operation::Bind { inner.local } else { inner.remote };
+                let is_local = matches!(operation, Operation::Bind | Operation::Listen);
+                let address = if is_local { inner.local } else { inner.remote };
                 match (&inner.place, address) {
                     (Some(place), Some(address)) if **place != *address.to_string() => {
                         write!(f, " {joint}{place} ({address})")?;
@@ -299,14 +325,14 @@ impl fmt::Display for Error {
             _ => write!(f, ": {}", inner.kind)?,
         }
         match inner.elapsed {
-            Some(elapsed) => write!(f, " after {:?}", rounded(elapsed)),
-            None => Ok(()),
+            Some(elapsed) if !inner.tells_elapsed => write!(f, " after {:?}", rounded(elapsed)),
+            _ => Ok(()),
         }
     }
 }
 
 /// Three digits are what a reader wants of a duration: `200.1ms`, not `200.104729ms`.
-fn rounded(elapsed: Duration) -> Duration {
+pub(crate) fn rounded(elapsed: Duration) -> Duration {
     let nanos = elapsed.as_nanos();
     let digits = nanos.checked_ilog10().unwrap_or(0);
     let unit = 10_u128.pow(digits.saturating_sub(3));

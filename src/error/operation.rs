@@ -14,6 +14,10 @@ pub enum Operation {
     Configure(&'static str),
     /// Taking a local address.
     Bind,
+    /// Waiting for connections at a local address.
+    Listen,
+    /// Taking a connection that has come.
+    Accept,
     /// Connecting to a remote address.
     Connect,
     /// Sending a message.
@@ -24,6 +28,12 @@ pub enum Operation {
     Peek,
     /// Sending a message and waiting for its answer.
     Request,
+    /// Starting the threads of a server.
+    Serve,
+    /// Sending a file.
+    SendFile,
+    /// Ending a connection, or one direction of it.
+    Close,
     /// Becoming a member of a multicast group.
     JoinMulticast,
     /// Ending the membership of a multicast group.
@@ -48,11 +58,16 @@ impl fmt::Display for Operation {
             Operation::Open => "open socket",
             Operation::Configure(option) => return write!(f, "configure {option}"),
             Operation::Bind => "bind",
+            Operation::Listen => "listen",
+            Operation::Accept => "accept",
             Operation::Connect => "connect",
             Operation::Send => "send",
             Operation::Receive => "receive",
             Operation::Peek => "peek",
             Operation::Request => "request",
+            Operation::Serve => "serve",
+            Operation::SendFile => "send file",
+            Operation::Close => "close",
             Operation::JoinMulticast => "join multicast group",
             Operation::LeaveMulticast => "leave multicast group",
             Operation::ListInterfaces => "list interfaces",

@@ -2,6 +2,9 @@
 //! lists what is meant.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub(crate) mod accept;
+pub(crate) mod admission;
+pub(crate) mod attempts;
 pub(crate) mod message;
 pub(crate) mod retry;
 pub(crate) mod text;

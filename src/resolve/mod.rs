@@ -13,13 +13,34 @@ pub(crate) fn lookup(address: &Address, family: Option<Family>) -> Result<Socket
     let Some(name) = address.name() else {
         return literal(address);
     };
-    let failed = |error: io::Error| {
-        let kind = sys::lookup_error_kind(&error);
-        Error::system(Operation::Resolve, error).with_kind(kind).at(name)
-    };
-    let mut found = (name, address.port()).to_socket_addrs().map_err(failed)?;
+    let mut found = system(name, address.port())?;
     let fits = |found: &SocketAddr| family.is_none_or(|family| Family::of(found) == family);
     found.find(fits).ok_or_else(|| Error::new(Operation::Resolve, ErrorKind::NameNotFound).at(name))
+}
+
+/// Every address of a host, each once, in the order in which they should be tried.
+pub(crate) fn lookup_all(address: &Address) -> Result<Vec<SocketAddr>> {
+    let Some(name) = address.name() else {
+        return Ok(vec![sys::canonical(literal(address)?)]);
+    };
+    let mut all: Vec<SocketAddr> = Vec::new();
+    for found in system(name, address.port())? {
+        let found = sys::canonical(found);
+        if !all.contains(&found) {
+            all.push(found);
+        }
+    }
+    match all.is_empty() {
+        true => Err(Error::new(Operation::Resolve, ErrorKind::NameNotFound).at(name)),
+        false => Ok(all),
+    }
+}
+
+fn system(name: &str, port: u16) -> Result<std::vec::IntoIter<SocketAddr>> {
+    (name, port).to_socket_addrs().map_err(|error| {
+        let kind = sys::lookup_error_kind(&error);
+        Error::system(Operation::Resolve, error).with_kind(kind).at(name)
+    })
 }
 
 #[derive(Debug, thiserror::Error)]

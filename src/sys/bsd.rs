@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 #[cfg(not(target_vendor = "apple"))]
 use nix::sys::socket::ControlMessage;
@@ -12,13 +13,15 @@ use nix::sys::socket::{
 };
 use socket2::SockRef;
 
+pub(super) use super::plain::send_file;
 pub(crate) use super::plain::{receive_connected, receive_plain};
-pub(super) use super::unix::Signal;
 #[cfg(target_vendor = "apple")]
 pub(super) use super::unix::with_packet_info_v4 as with_source_v4;
 use super::unix::{Control, from_in_addr, sockaddr};
+pub(super) use super::unix::{Signal, is_in_progress, reuse_waiting_address};
 pub(crate) use super::unix::{
-    error_kind, join_multicast_v4, leave_multicast_v4, lookup_error_kind, send, send_from, send_to,
+    accept_fault, error_kind, join_multicast_v4, leave_multicast_v4, lookup_error_kind, read, send,
+    send_from, send_to, write, write_vectored,
 };
 use super::{Family, Mode, QueuedError, Received};
 use crate::config::LARGEST_DATAGRAM;
@@ -27,6 +30,8 @@ pub(super) const BLOCKS: bool = true;
 pub(crate) const REPORTS_TO_UNCONNECTED: bool = false;
 /// The rounding of `SO_RCVTIMEO` on these systems was not measured: a wait with a deadline is a poll.
 pub(super) const BLOCKS_WITH_TIMEOUT: bool = false;
+/// They inherit `O_NONBLOCK` as well, so everything is said again.
+pub(super) const INHERITS: bool = false;
 
 thread_local! {
     /// What is written here is never read, only its length matters.
@@ -135,4 +140,18 @@ pub(super) fn hear_joined_groups_only(_: &SockRef<'_>, _: Family) -> io::Result<
 
 pub(super) fn set_traffic_class(socket: &SockRef<'_>, class: u8) -> io::Result<()> {
     socket.set_tclass_v6(class.into())
+}
+
+pub(crate) fn set_user_timeout(_: &SockRef<'_>, _: Option<Duration>) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(target_os = "freebsd")]
+pub(super) fn set_congestion_control(socket: &SockRef<'_>, name: &str) -> io::Result<()> {
+    socket.set_tcp_congestion(name.as_bytes())
+}
+
+#[cfg(not(target_os = "freebsd"))]
+pub(super) fn set_congestion_control(_: &SockRef<'_>, _: &str) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }

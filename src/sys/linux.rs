@@ -1,8 +1,10 @@
 //! Linux and Android: `MSG_TRUNC` tells a datagram's true length, `MSG_DONTWAIT` makes one call non-blocking.
 
+use std::fs::File;
 use std::io::{self, IoSliceMut};
-use std::net::{Ipv6Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv6Addr, SocketAddr, SocketAddrV4, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -13,15 +15,20 @@ use rustix::net::{AddressFamily, RecvFlags};
 use socket2::SockRef;
 
 use super::unix::{Control, from_in_addr, sockaddr};
-pub(super) use super::unix::{Signal, with_packet_info_v4 as with_source_v4};
+pub(super) use super::unix::{
+    Signal, is_in_progress, reuse_waiting_address, with_packet_info_v4 as with_source_v4,
+};
 pub(crate) use super::unix::{
-    error_kind, join_multicast_v4, leave_multicast_v4, lookup_error_kind, send, send_from, send_to,
+    accept_fault, error_kind, join_multicast_v4, leave_multicast_v4, lookup_error_kind, read, send,
+    send_from, send_to, write, write_vectored,
 };
 use super::{Family, Mode, PacketInfo, QueuedError, Received, Sender, canonical};
 
 pub(super) const BLOCKS: bool = true;
 pub(crate) const REPORTS_TO_UNCONNECTED: bool = false;
 pub(super) const BLOCKS_WITH_TIMEOUT: bool = true;
+/// All that is set on the listener but what is not: `O_NONBLOCK` and `FD_CLOEXEC` (accept(2)).
+pub(super) const INHERITS: bool = true;
 
 #[inline(always)]
 pub(crate) fn receive_plain(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, Sender)> {
@@ -201,4 +208,30 @@ pub(super) fn hear_joined_groups_only(_: &SockRef<'_>, _: Family) -> io::Result<
 
 pub(super) fn set_traffic_class(socket: &SockRef<'_>, class: u8) -> io::Result<()> {
     socket.set_tclass_v6(class.into())
+}
+
+/// sendfile(2) gives up at 2,147,479,552 bytes.
+const LONGEST_SEND_FILE: u64 = 0x7fff_f000;
+
+pub(super) fn send_file(
+    stream: &TcpStream,
+    file: &File,
+    offset: &mut Option<u64>,
+    count: u64,
+) -> io::Result<Option<usize>> {
+    let count = usize::try_from(count.min(LONGEST_SEND_FILE)).unwrap_or(usize::MAX);
+    match rustix::fs::sendfile(stream, file, offset.as_mut(), count) {
+        Ok(sent) => Ok(Some(sent)),
+        // Not every file can be sent so: sendfile(2) asks for one that can be mapped.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(crate) fn set_user_timeout(socket: &SockRef<'_>, timeout: Option<Duration>) -> io::Result<()> {
+    socket.set_tcp_user_timeout(timeout)
+}
+
+pub(super) fn set_congestion_control(socket: &SockRef<'_>, name: &str) -> io::Result<()> {
+    socket.set_tcp_congestion(name.as_bytes())
 }

@@ -22,6 +22,14 @@
 //! | `set_reuse_port`, `bind_device`, `set_traffic_class` | socket options that not all systems have |
 //! | `join_multicast_v4`, `leave_multicast_v4` | membership on one interface |
 //! | `hear_joined_groups_only(socket, family)` | keeps the multicast groups of other sockets away |
+//! | `read(stream, buffer, mode, peek)`, `write`, `write_vectored` | a TCP stream's bytes; a peer that is gone is an error and never a signal |
+//! | `send_file(stream, file, offset, count)` | a part of a file without a copy through this process; `None` where the system cannot |
+//! | `INHERITS` | whether an accepted stream has its listener's options, `SO_RCVTIMEO` among them, and blocks |
+//! | `reuse_waiting_address(socket)` | lets a listener take a port whose last connections are in TIME_WAIT, and nothing else |
+//! | `is_in_progress(error)` | whether a connect goes on |
+//! | `accept_fault(error)` | what an accept error means for the next accept |
+//! | `set_user_timeout`, `set_congestion_control` | more options that not all systems have |
+//! | `Poller` | many sockets waited for at once; by epoll or over a list |
 //! | `is_async_error(error)` | whether an error belongs to a datagram sent earlier, not to this call |
 //! | `REPORTS_TO_UNCONNECTED` | whether such errors end calls on unconnected sockets without having been asked for |
 //! | `error_kind(error)` | the kind of an error, codes that `std` has no kind for included |
@@ -44,27 +52,63 @@ mod unix;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod plain;
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod epoll;
+#[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
+mod poll_list;
+#[cfg(test)]
+mod poller_tests;
+
 mod handles;
 mod interfaces;
 mod moment;
 mod open;
 mod stopper;
+mod stream;
+mod stream_options;
+mod timing;
 mod wait;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
+#[cfg(unix)]
+pub(crate) use std::os::fd::AsFd as AsSocket;
+#[cfg(windows)]
+pub(crate) use std::os::windows::io::AsSocket;
 
-pub(crate) use handles::handle_conversions;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) use epoll::Poller;
+pub(crate) use handles::{handle_conversions, stream_handle_conversions};
 pub(crate) use interfaces::{Link, index_of, select};
 pub(crate) use moment::Moment;
 pub(crate) use open::{adopt, open, release};
 pub(crate) use platform::{
-    REPORTS_TO_UNCONNECTED, enable_error_queue, enable_packet_info, error_kind, is_async_error,
-    join_multicast_v4, leave_multicast_v4, lookup_error_kind, next_queued_error, receive, receive_connected,
-    receive_plain, send, send_from, send_to,
+    REPORTS_TO_UNCONNECTED, accept_fault, enable_error_queue, enable_packet_info, error_kind, is_async_error,
+    join_multicast_v4, leave_multicast_v4, lookup_error_kind, next_queued_error, read, receive,
+    receive_connected, receive_plain, send, send_from, send_to, set_user_timeout, write, write_vectored,
 };
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) use poll_list::Poller;
 pub use stopper::Stopper;
-pub(crate) use wait::{Ended, ReceiveTimeout, is_again, receiving, sending};
+pub(crate) use stopper::Told;
+pub(crate) use stream::{
+    accept_now, accept_within, polling_read, read_within, restore_blocking, send_file_within, write_within,
+};
+pub(crate) use stream_options::{
+    adopt_accepted, adopt_listener, adopt_stream, arm_listener, connect, expect_peer_within, listen,
+    release_stream, set_keepalive,
+};
+pub(crate) use timing::{Span, Timing, Window};
+pub(crate) use wait::{Ended, ReceiveTimeout, is_again, receiving, sending, sleep};
+
+/// Whether a stream that is shut down wakes whoever waits on it: where the wait is the call itself.
+pub(crate) const CUT_WAKES: bool = platform::BLOCKS;
+
+/// Good enough to spread waits; not for secrets.
+pub(crate) fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish()
+}
 
 /// Whether a system call may put the thread to sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +193,8 @@ pub(crate) struct Limit<'a> {
     pub(crate) started: Option<Moment>,
     pub(crate) deadline: Option<Moment>,
     pub(crate) stopper: Option<&'a Stopper>,
+    /// A second one, of somebody else.
+    pub(crate) also: Option<&'a Stopper>,
 }
 
 /// An IPv4 address in the form that IPv6 sockets use, `::ffff:a.b.c.d`, becomes IPv4 again.

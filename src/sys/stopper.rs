@@ -1,5 +1,6 @@
-use std::sync::Arc;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use rustix::fd::{AsFd, BorrowedFd};
 
@@ -37,10 +38,16 @@ use crate::error::{Error, Operation, Result};
 #[derive(Clone, Debug)]
 pub struct Stopper(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     stopped: AtomicBool,
     signal: Signal,
+    /// Those who wait for something else than a descriptor.
+    told: Mutex<Vec<Weak<dyn Told>>>,
+}
+
+/// Somebody who is told when a stopper is thrown, in the thread that throws it.
+pub(crate) trait Told: Send + Sync {
+    fn stopped(&self);
 }
 
 impl Stopper {
@@ -51,7 +58,7 @@ impl Stopper {
     /// This returns an error if the process or the system has no descriptors left.
     pub fn new() -> Result<Stopper> {
         let signal = Signal::new().map_err(|error| Error::system(Operation::CreateStopper, error))?;
-        Ok(Stopper(Arc::new(Inner { stopped: AtomicBool::new(false), signal })))
+        Ok(Stopper(Arc::new(Inner { stopped: AtomicBool::new(false), signal, told: Mutex::default() })))
     }
 
     /// Ends every wait of every socket that has this stopper. Further calls do nothing.
@@ -59,6 +66,8 @@ impl Stopper {
         // The flag comes first: whoever is woken by the signal sees it.
         if !self.0.stopped.swap(true, Ordering::SeqCst) {
             self.0.signal.raise();
+            let told = std::mem::take(&mut *self.told());
+            told.iter().filter_map(Weak::upgrade).for_each(|told| told.stopped());
         }
     }
 
@@ -67,8 +76,32 @@ impl Stopper {
         self.0.stopped.load(Ordering::SeqCst)
     }
 
+    /// Tells somebody when the stopper is thrown, or now if it was.
+    pub(crate) fn tell(&self, told: Weak<dyn Told>) {
+        let mut all = self.told();
+        if !self.is_stopped() {
+            all.retain(|told| told.strong_count() > 0);
+            all.push(told);
+            return;
+        }
+        drop(all);
+        if let Some(told) = told.upgrade() {
+            told.stopped();
+        }
+    }
+
+    fn told(&self) -> std::sync::MutexGuard<'_, Vec<Weak<dyn Told>>> {
+        self.0.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What becomes readable when the stopper is thrown.
     pub(super) fn signal(&self) -> BorrowedFd<'_> {
         self.0.signal.as_fd()
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner").field("stopped", &self.stopped).finish_non_exhaustive()
     }
 }

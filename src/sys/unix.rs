@@ -1,18 +1,71 @@
 //! What all Unix systems do alike.
 
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
 use nix::libc;
 use nix::sys::socket::{self as nix_socket, ControlMessage, MsgFlags, SockaddrLike, SockaddrStorage};
-use rustix::net::SendFlags;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use socket2::{InterfaceIndexOrAddress, SockRef};
 
 use super::platform::with_source_v4;
 use super::{Link, Mode, canonical};
 use crate::error::ErrorKind;
+use crate::proto::accept::AcceptFault;
+
+/// A peer that is gone is `EPIPE` and not `SIGPIPE`, also in a program that is not Rust's. Apple's systems have an
+/// option of the socket for that, which is set where one is made.
+#[cfg(not(target_vendor = "apple"))]
+const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+const NO_SIGNAL: SendFlags = SendFlags::empty();
+
+#[inline]
+pub(crate) fn read(stream: &TcpStream, buffer: &mut [u8], mode: Mode, peek: bool) -> io::Result<usize> {
+    let mut flags = match mode {
+        Mode::Block => RecvFlags::empty(),
+        Mode::Try => RecvFlags::DONTWAIT,
+    };
+    if peek {
+        flags |= RecvFlags::PEEK;
+    }
+    let (_, length) = rustix::net::recv(stream, buffer, flags)?;
+    Ok(length)
+}
+
+#[inline]
+pub(crate) fn write(stream: &TcpStream, bytes: &[u8], mode: Mode) -> io::Result<usize> {
+    Ok(rustix::net::send(stream, bytes, send_flags(mode) | NO_SIGNAL)?)
+}
+
+pub(crate) fn write_vectored(stream: &TcpStream, parts: &[IoSlice<'_>], mode: Mode) -> io::Result<usize> {
+    // More than the system takes at once (IOV_MAX) would be refused; the rest follows with the next call.
+    let parts = &parts[..parts.len().min(1_024)];
+    let flags = send_flags(mode) | NO_SIGNAL;
+    Ok(rustix::net::sendmsg(stream, parts, &mut SendAncillaryBuffer::default(), flags)?)
+}
+
+/// socket(7): on Unix it allows a port in TIME_WAIT, and not one that somebody listens at.
+pub(super) fn reuse_waiting_address(socket: &socket2::Socket) -> io::Result<()> {
+    socket.set_reuse_address(true)
+}
+
+pub(super) fn is_in_progress(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EINPROGRESS) || error.kind() == io::ErrorKind::WouldBlock
+}
+
+/// accept(2): Linux hands errors that wait on the new connection to accept, and says to treat them as EAGAIN.
+pub(crate) fn accept_fault(error: &io::Error) -> AcceptFault {
+    match error.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => AcceptFault::Resources,
+        Some(libc::EBADF | libc::EINVAL | libc::ENOTSOCK | libc::EFAULT | libc::EOPNOTSUPP) => {
+            AcceptFault::Listener
+        }
+        _ => AcceptFault::Connection,
+    }
+}
 
 /// Room for the control messages of one datagram, aligned as their headers must be.
 #[repr(C, align(16))]

@@ -11,16 +11,16 @@
 //! A poll is exact to 0.1 %, so one that is long ends a little early and is followed by a short one.
 
 use std::io;
-use std::net::UdpSocket;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::AsFd;
+#[cfg(windows)]
+use rustix::fd::AsFd as _;
 use socket2::SockRef;
 
 use super::platform::{BLOCKS, BLOCKS_WITH_TIMEOUT};
-use super::{Limit, Mode, Moment, Stopper};
+use super::{AsSocket, Limit, Mode, Moment, Stopper};
 
 /// Why a wait ended without its result.
 #[derive(Debug)]
@@ -81,6 +81,25 @@ impl Drop for Hold<'_> {
 }
 
 impl ReceiveTimeout {
+    /// That of a listener, on which it is set for the connections that inherit it: the one that fits a first wait of so
+    /// long. Without effect where a wait of that length is a poll.
+    pub(super) fn armed(listener: &impl AsSocket, timeout: Duration) -> ReceiveTimeout {
+        let timeout_nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
+        let kernel = ReceiveTimeout::default();
+        if BLOCKS_WITH_TIMEOUT && (SHORTEST_BLOCKING..HELD).contains(&timeout_nanos) {
+            if let Some(mut hold) = kernel.hold() {
+                // A system that refuses is asked again by each connection.
+                let _ = hold.fit(listener, timeout_nanos);
+            }
+        }
+        kernel
+    }
+
+    /// For a connection that has come from such a listener.
+    pub(crate) fn inherited(&self) -> ReceiveTimeout {
+        ReceiveTimeout(AtomicU64::new(self.0.load(Ordering::Relaxed)))
+    }
+
     #[inline]
     fn hold(&self) -> Option<Hold<'_>> {
         let kernel = self.0.load(Ordering::Relaxed);
@@ -92,8 +111,8 @@ impl ReceiveTimeout {
     /// Leave to make one blocking call under the limit, as long as it is held; the call ends in time, with nothing if
     /// need be. `None` where the wait must be a poll, or the system refuses the option.
     #[inline]
-    pub(crate) fn permit(&self, socket: &UdpSocket, limit: Limit<'_>) -> Option<Permit<'_>> {
-        if !BLOCKS || limit.stopper.is_some() {
+    pub(crate) fn permit(&self, socket: &impl AsSocket, limit: Limit<'_>) -> Option<Permit<'_>> {
+        if !BLOCKS || limit.stopper.is_some() || limit.also.is_some() {
             return None;
         }
         let Some(deadline) = limit.deadline else {
@@ -111,7 +130,7 @@ impl ReceiveTimeout {
 
     /// Takes the timeout away, unless somebody relies on it at the moment.
     #[cold]
-    fn disarm(&self, socket: &UdpSocket) -> io::Result<()> {
+    fn disarm(&self, socket: &impl AsSocket) -> io::Result<()> {
         if let Some(mut hold) = self.hold() {
             SockRef::from(socket).set_read_timeout(None)?;
             hold.kernel = 0;
@@ -123,13 +142,13 @@ impl ReceiveTimeout {
 impl Hold<'_> {
     /// Makes the kernel's timeout fit a wait of `remaining`, which it does already when the one before was similar.
     #[inline]
-    fn fit(&mut self, socket: &UdpSocket, remaining: u64) -> io::Result<()> {
+    fn fit(&mut self, socket: &impl AsSocket, remaining: u64) -> io::Result<()> {
         let most = (remaining - TICK) / (LATENESS + 1) * LATENESS;
         if self.kernel <= most && self.kernel >= most / 2 { Ok(()) } else { self.set(socket, most) }
     }
 
     #[cold]
-    fn set(&mut self, socket: &UdpSocket, most: u64) -> io::Result<()> {
+    fn set(&mut self, socket: &impl AsSocket, most: u64) -> io::Result<()> {
         // An eighth less than allowed, so that the next call with almost the same deadline finds it still fits.
         let wanted = (most - most / 8) & !HELD;
         SockRef::from(socket).set_read_timeout(Some(Duration::from_nanos(wanted)))?;
@@ -140,7 +159,7 @@ impl Hold<'_> {
 
 /// Runs `attempt` until it gets something or the limit ends the wait for the socket to become readable.
 pub(crate) fn receiving(
-    socket: &UdpSocket,
+    socket: &impl AsSocket,
     timeout: &ReceiveTimeout,
     limit: Limit<'_>,
     mut attempt: impl FnMut(Mode) -> io::Result<()>,
@@ -160,7 +179,7 @@ pub(crate) fn receiving(
 
 /// Runs `attempt` until it has sent or the limit ends the wait for room.
 pub(crate) fn sending(
-    socket: &UdpSocket,
+    socket: &impl AsSocket,
     limit: Limit<'_>,
     attempt: impl FnMut(Mode) -> io::Result<()>,
 ) -> Result<(), Ended> {
@@ -168,15 +187,15 @@ pub(crate) fn sending(
 }
 
 /// Tries, and polls when there was nothing.
-fn polling(
-    socket: &UdpSocket,
+pub(super) fn polling(
+    socket: &impl AsSocket,
     interest: PollFlags,
     limit: Limit<'_>,
     mut attempt: impl FnMut(Mode) -> io::Result<()>,
 ) -> Result<(), Ended> {
     let mut has_reports = false;
     loop {
-        if limit.stopper.is_some_and(Stopper::is_stopped) {
+        if limit.stopper.is_some_and(Stopper::is_stopped) || limit.also.is_some_and(Stopper::is_stopped) {
             return Err(Ended::Stopped);
         }
         match attempt(Mode::Try) {
@@ -198,14 +217,35 @@ fn polling(
             },
         };
         let socket = PollFd::from_borrowed_fd(socket.as_fd(), interest);
-        has_reports = match limit.stopper {
-            None => poll_for(&mut [socket], remaining)?,
-            Some(stopper) => {
-                let signal = PollFd::from_borrowed_fd(stopper.signal(), PollFlags::IN);
-                poll_for(&mut [socket, signal], remaining)?
-            }
+        has_reports = match (limit.stopper, limit.also) {
+            (None, None) => poll_for(&mut [socket], remaining)?,
+            (Some(one), None) | (None, Some(one)) => poll_for(&mut [socket, signal(one)], remaining)?,
+            (Some(one), Some(two)) => poll_for(&mut [socket, signal(one), signal(two)], remaining)?,
         };
     }
+}
+
+/// Sleeps to the deadline, which there must be: true, or false if a stopper was thrown before.
+pub(crate) fn sleep(limit: Limit<'_>) -> bool {
+    let Some(deadline) = limit.deadline else { return true };
+    loop {
+        if limit.stopper.is_some_and(Stopper::is_stopped) {
+            return false;
+        }
+        let remaining = Duration::from_nanos(Moment::now().until(deadline));
+        if remaining.is_zero() {
+            return true;
+        }
+        match limit.stopper {
+            None => std::thread::sleep(remaining),
+            // A poll that fails is a sleep that was too short, and there is another one.
+            Some(stopper) => drop(poll_for(&mut [signal(stopper)], Some(remaining))),
+        }
+    }
+}
+
+fn signal(stopper: &Stopper) -> PollFd<'_> {
+    PollFd::from_borrowed_fd(stopper.signal(), PollFlags::IN)
 }
 
 /// One poll. Whoever calls looks for itself at what has happened, except for this: whether the first descriptor has

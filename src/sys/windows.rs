@@ -3,23 +3,33 @@
 //! Windows gives neither beginning nor sender of one that does not fit.
 
 use std::cell::RefCell;
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::windows::io::{AsSocket, BorrowedSocket};
+use std::time::Duration;
 
 use socket2::{InterfaceIndexOrAddress, SockRef};
 
+pub(super) use super::plain::send_file;
 pub(crate) use super::plain::{receive_connected, receive_plain};
 use super::{Family, Link, Mode, QueuedError, Received, canonical};
 use crate::config::LARGEST_DATAGRAM;
 use crate::error::ErrorKind;
+use crate::proto::accept::AcceptFault;
 
 pub(super) const BLOCKS: bool = false;
 pub(crate) const REPORTS_TO_UNCONNECTED: bool = true;
 pub(super) const BLOCKS_WITH_TIMEOUT: bool = false;
+/// An accepted socket does not have all options of its listener; everything is said again.
+pub(super) const INHERITS: bool = false;
 
 // Winsock error codes, as Microsoft documents them under "Windows Sockets Error Codes".
+const WSAEINTR: i32 = 10004;
+const WSAEFAULT: i32 = 10014;
+const WSAEINVAL: i32 = 10022;
 const WSAEMFILE: i32 = 10024;
+const WSAEINPROGRESS: i32 = 10036;
+const WSAENOTSOCK: i32 = 10038;
 const WSAEMSGSIZE: i32 = 10040;
 const WSAENETRESET: i32 = 10052;
 const WSAECONNRESET: i32 = 10054;
@@ -157,4 +167,44 @@ impl AsSocket for Signal {
     fn as_socket(&self) -> BorrowedSocket<'_> {
         self.0.as_socket()
     }
+}
+
+#[inline]
+pub(crate) fn read(mut stream: &TcpStream, buffer: &mut [u8], _: Mode, peek: bool) -> io::Result<usize> {
+    if peek { stream.peek(buffer) } else { stream.read(buffer) }
+}
+
+#[inline]
+pub(crate) fn write(mut stream: &TcpStream, bytes: &[u8], _: Mode) -> io::Result<usize> {
+    stream.write(bytes)
+}
+
+pub(crate) fn write_vectored(mut stream: &TcpStream, parts: &[IoSlice<'_>], _: Mode) -> io::Result<usize> {
+    stream.write_vectored(parts)
+}
+
+/// The option of that name lets another process take the port over on Windows, and a port in TIME_WAIT can be taken
+/// without it.
+pub(super) fn reuse_waiting_address(_: &socket2::Socket) -> io::Result<()> {
+    Ok(())
+}
+
+pub(super) fn is_in_progress(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(WSAEINPROGRESS) || error.kind() == io::ErrorKind::WouldBlock
+}
+
+pub(crate) fn accept_fault(error: &io::Error) -> AcceptFault {
+    match error.raw_os_error() {
+        Some(WSAEMFILE | WSAENOBUFS) => AcceptFault::Resources,
+        Some(WSAEINVAL | WSAENOTSOCK | WSAEFAULT | WSAEINTR) => AcceptFault::Listener,
+        _ => AcceptFault::Connection,
+    }
+}
+
+pub(crate) fn set_user_timeout(_: &SockRef<'_>, _: Option<Duration>) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(super) fn set_congestion_control(_: &SockRef<'_>, _: &str) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }

@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 
 use super::builder::UdpBuilder;
-use super::timing::Timing;
 use crate::addr::{Address, BindAddress};
 use crate::config::UdpConfig;
 use crate::error::{Error, Operation, Result};
 use crate::proto::retry::Retry;
 use crate::proto::text::Encoding;
-use crate::sys::{self, Family, Moment, PacketInfo, ReceiveTimeout, Stopper};
+use crate::sys::{self, Family, Moment, PacketInfo, ReceiveTimeout, Stopper, Timing};
 
 /// A UDP socket that sends and receives datagrams, as text or as bytes.
 ///

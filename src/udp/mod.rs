@@ -8,7 +8,6 @@ mod multicast;
 mod receive;
 mod request;
 mod send;
-mod timing;
 
 pub use builder::UdpBuilder;
 pub use datagram::{Arrival, Datagram};

@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::datagram::{Arrival, Datagram};
 use super::endpoint::{ErrorQueue, UdpEndpoint};
-use super::timing::{Span, Window};
 use crate::config::{LARGEST_DATAGRAM, Truncation};
 use crate::error::{Error, ErrorKind, Operation, Result, Truncated};
-use crate::sys::{self, Ended, Limit, Mode, Moment, QueuedError, Received, Sender};
+use crate::sys::{self, Ended, Limit, Mode, Moment, QueuedError, Received, Sender, Span, Window};
 
 thread_local! {
     /// Where a datagram is received before its size is known. One for each thread that receives.
@@ -37,7 +36,7 @@ impl UdpEndpoint {
     ///
     /// After each of them the endpoint goes on.
     pub fn recv(&self) -> Result<Datagram> {
-        self.owned(Operation::Receive, Window::Endpoint)
+        self.owned(Operation::Receive, Window::AsSet)
     }
 
     /// Receives one datagram, waiting no longer than `timeout`, whatever the endpoint's own limits.
@@ -132,7 +131,7 @@ impl UdpEndpoint {
     /// ```
     #[inline]
     pub fn recv_into(&self, buffer: &mut [u8]) -> Result<Arrival> {
-        self.receive(Operation::Receive, buffer, self.timing.reading(Window::Endpoint))
+        self.receive(Operation::Receive, buffer, self.timing.reading(Window::AsSet))
     }
 
     /// Looks at the next datagram without taking it: the next call gets it again.
@@ -141,7 +140,7 @@ impl UdpEndpoint {
     ///
     /// This returns an error if [`recv`](Self::recv) would. A datagram that is too long stays.
     pub fn peek(&self) -> Result<Datagram> {
-        self.owned(Operation::Peek, Window::Endpoint)
+        self.owned(Operation::Peek, Window::AsSet)
     }
 
     /// Looks at the next datagram, in a buffer of the caller's, without taking it.
@@ -150,7 +149,7 @@ impl UdpEndpoint {
     ///
     /// This returns an error if [`recv_into`](Self::recv_into) would. A datagram that is too long stays.
     pub fn peek_into(&self, buffer: &mut [u8]) -> Result<Arrival> {
-        self.receive(Operation::Peek, buffer, self.timing.reading(Window::Endpoint))
+        self.receive(Operation::Peek, buffer, self.timing.reading(Window::AsSet))
     }
 
     fn owned(&self, operation: Operation, window: Window) -> Result<Datagram> {
@@ -285,7 +284,7 @@ impl UdpEndpoint {
 
     #[inline]
     fn limit(&self, span: Span) -> Limit<'_> {
-        Limit { started: span.started, deadline: span.deadline, stopper: self.stopper.as_ref() }
+        Limit { started: span.started, deadline: span.deadline, stopper: self.stopper.as_ref(), also: None }
     }
 
     /// Finds out whether what ended a call ends the wait.

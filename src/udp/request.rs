@@ -1,16 +1,14 @@
 //! A question and its answer over a network that loses datagrams.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 
 use super::datagram::Datagram;
 use super::endpoint::UdpEndpoint;
-use super::timing::Span;
 use crate::addr::Address;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::message::Message;
 use crate::proto::retry::Retry;
-use crate::sys::{self, Moment};
+use crate::sys::{self, Moment, Span};
 
 impl UdpEndpoint {
     /// Sends a message and waits for the answer; sends again when none comes, as the builder's
@@ -117,7 +115,7 @@ impl UdpEndpoint {
     ) -> Result<Datagram> {
         let limit = self.timing.deadline();
         for attempt in 0.. {
-            let Some(wait) = retry.wait(attempt, random()) else { break };
+            let Some(wait) = retry.wait(attempt, sys::random()) else { break };
             if limit.is_some_and(|limit| Moment::now() >= limit) {
                 break;
             }
@@ -163,9 +161,4 @@ impl UdpEndpoint {
             }
         }
     }
-}
-
-/// Good enough to spread waits; not for secrets.
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
 }

@@ -214,7 +214,12 @@ impl UdpEndpoint {
         mut attempt: impl FnMut(Mode) -> io::Result<()>,
     ) -> std::result::Result<(), Unsent> {
         let span = self.timing.writing();
-        let limit = Limit { started: span.started, deadline: span.deadline, stopper: self.stopper.as_ref() };
+        let limit = Limit {
+            started: span.started,
+            deadline: span.deadline,
+            stopper: self.stopper.as_ref(),
+            also: None,
+        };
         let outcome = match sys::is_again(&error) {
             true => sys::sending(&self.socket, limit, &mut attempt),
             false => Err(Ended::Failed(error)),

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use socketry::{Encoding, Error, UdpEndpoint};
+use socketry::{Encoding, Error, TcpClient, TcpConnection, TcpServer, UdpEndpoint};
 
 /// No test waits longer than this for something that must happen.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -28,6 +28,33 @@ pub fn connected_to(peer: &UdpEndpoint) -> UdpEndpoint {
 /// A port of the loopback interface at which nobody listens: it was free a moment ago, and stays bound by nobody.
 pub fn deserted() -> std::net::SocketAddr {
     UdpEndpoint::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// A server at a free port of the loopback interface.
+pub fn server() -> TcpServer {
+    TcpServer::builder().read_timeout(PATIENCE).bind("127.0.0.1:0").unwrap()
+}
+
+/// A client whose waits end.
+pub fn client_of(address: std::net::SocketAddr) -> TcpConnection {
+    TcpClient::builder().timeout(PATIENCE).read_timeout(PATIENCE).connect(address).unwrap()
+}
+
+/// Both ends of a connection: the client's, and the server's.
+pub fn connection() -> (TcpConnection, TcpConnection) {
+    let server = server();
+    let client = client_of(server.local_addr());
+    (client, server.accept_timeout(PATIENCE).unwrap())
+}
+
+/// Waits for something that must happen.
+#[track_caller]
+pub fn eventually(what: &str, mut happens: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !happens() {
+        assert!(Instant::now() < end, "{what} does not happen");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Whether this is Wine, which looks like Windows and is not: it binds addresses that it does not have, and hears the

@@ -1,15 +1,15 @@
-//! The time limits of an endpoint, shared by its threads without a lock.
+//! The time limits of a socket, shared by its threads without a lock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::sys::Moment;
+use super::Moment;
 
 const NONE: u64 = u64::MAX;
 
 /// Two timeouts and a deadline, each as nanoseconds.
 #[derive(Debug)]
-pub(super) struct Timing {
+pub(crate) struct Timing {
     deadline: AtomicU64,
     read: AtomicU64,
     write: AtomicU64,
@@ -17,22 +17,22 @@ pub(super) struct Timing {
 
 /// How long one call may take.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Window {
-    /// As the endpoint is set.
-    Endpoint,
+pub(crate) enum Window {
+    /// As the socket is set.
+    AsSet,
     Timeout(Duration),
     Deadline(Instant),
 }
 
 /// When a call began, if anybody needed to look, and when it must end.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Span {
-    pub(super) started: Option<Moment>,
-    pub(super) deadline: Option<Moment>,
+pub(crate) struct Span {
+    pub(crate) started: Option<Moment>,
+    pub(crate) deadline: Option<Moment>,
 }
 
 impl Timing {
-    pub(super) fn new(read: Option<Duration>, write: Option<Duration>) -> Timing {
+    pub(crate) fn new(read: Option<Duration>, write: Option<Duration>) -> Timing {
         Timing {
             deadline: AtomicU64::new(NONE),
             read: AtomicU64::new(to_nanos(read)),
@@ -40,35 +40,35 @@ impl Timing {
         }
     }
 
-    pub(super) fn read_timeout(&self) -> Option<Duration> {
+    pub(crate) fn read_timeout(&self) -> Option<Duration> {
         from_nanos(self.read.load(Ordering::Relaxed)).map(Duration::from_nanos)
     }
 
-    pub(super) fn write_timeout(&self) -> Option<Duration> {
+    pub(crate) fn write_timeout(&self) -> Option<Duration> {
         from_nanos(self.write.load(Ordering::Relaxed)).map(Duration::from_nanos)
     }
 
-    pub(super) fn deadline(&self) -> Option<Moment> {
+    pub(crate) fn deadline(&self) -> Option<Moment> {
         from_nanos(self.deadline.load(Ordering::Relaxed)).map(Moment::from_nanos)
     }
 
-    pub(super) fn set_read_timeout(&self, timeout: Option<Duration>) {
+    pub(crate) fn set_read_timeout(&self, timeout: Option<Duration>) {
         self.read.store(to_nanos(timeout), Ordering::Relaxed);
     }
 
-    pub(super) fn set_write_timeout(&self, timeout: Option<Duration>) {
+    pub(crate) fn set_write_timeout(&self, timeout: Option<Duration>) {
         self.write.store(to_nanos(timeout), Ordering::Relaxed);
     }
 
-    pub(super) fn set_deadline(&self, deadline: Option<Instant>) {
+    pub(crate) fn set_deadline(&self, deadline: Option<Instant>) {
         let deadline = deadline.map_or(NONE, |deadline| Moment::from(deadline).as_nanos());
         self.deadline.store(deadline, Ordering::Relaxed);
     }
 
     #[inline]
-    pub(super) fn reading(&self, window: Window) -> Span {
+    pub(crate) fn reading(&self, window: Window) -> Span {
         match window {
-            Window::Endpoint => self.span(&self.read),
+            Window::AsSet => self.span(&self.read),
             Window::Timeout(timeout) => {
                 let started = Moment::now();
                 Span { started: Some(started), deadline: started.after(to_nanos(Some(timeout))) }
@@ -79,12 +79,19 @@ impl Timing {
         }
     }
 
+    /// Whether the deadline, if there is one, is not later than `now`.
     #[inline]
-    pub(super) fn limits_writing(&self) -> bool {
+    pub(crate) fn is_over(&self, now: Option<Moment>) -> bool {
+        // Without a limit nobody has looked at the clock.
+        now.is_some_and(|now| self.deadline.load(Ordering::Relaxed) <= now.as_nanos())
+    }
+
+    #[inline]
+    pub(crate) fn limits_writing(&self) -> bool {
         self.write.load(Ordering::Relaxed) & self.deadline.load(Ordering::Relaxed) != NONE
     }
 
-    pub(super) fn writing(&self) -> Span {
+    pub(crate) fn writing(&self) -> Span {
         self.span(&self.write)
     }
 
@@ -127,13 +134,13 @@ mod tests {
         let timing = Timing::new(Some(Duration::from_secs(10)), None);
         let soon = Instant::now() + Duration::from_secs(1);
         timing.set_deadline(Some(soon));
-        assert_eq!(timing.reading(Window::Endpoint).deadline, timing.deadline());
+        assert_eq!(timing.reading(Window::AsSet).deadline, timing.deadline());
         timing.set_read_timeout(Some(Duration::ZERO));
-        let span = timing.reading(Window::Endpoint);
+        let span = timing.reading(Window::AsSet);
         assert_eq!(span.deadline, span.started);
         timing.set_read_timeout(None);
         timing.set_deadline(None);
-        assert!(timing.reading(Window::Endpoint).deadline.is_none());
+        assert!(timing.reading(Window::AsSet).deadline.is_none());
     }
 
     #[test]
@@ -142,6 +149,6 @@ mod tests {
         assert_eq!(timing.read_timeout(), None);
         assert!(timing.reading(Window::Timeout(Duration::MAX)).deadline.is_none());
         timing.set_deadline(Instant::now().checked_sub(Duration::from_secs(1)));
-        assert!(timing.reading(Window::Endpoint).deadline <= Some(Moment::now()), "a deadline that is over");
+        assert!(timing.reading(Window::AsSet).deadline <= Some(Moment::now()), "a deadline that is over");
     }
 }

@@ -1,0 +1,95 @@
+//! What to do when accept fails, so that a loop neither ends nor spins. Pure: the shell waits.
+
+use std::time::Duration;
+
+/// What an accept that failed says about the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AcceptFault {
+    /// It concerned the connection that it should have given, and no other.
+    Connection,
+    /// Descriptors or memory are used up, for now.
+    Resources,
+    /// There is something wrong with the listener itself.
+    Listener,
+}
+
+/// What follows from a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AfterFault {
+    AcceptAgain,
+    /// So long, or until a connection of one's own ends.
+    Wait(Duration),
+    GiveUp,
+}
+
+/// Go's `net/http` waits so, too.
+const SHORTEST: Duration = Duration::from_millis(5);
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// So many connections in a row may fail without a pause: a peer that does nothing but connect and reset is no reason to
+/// keep others waiting, and no licence to keep a processor busy either.
+const IN_A_ROW: u32 = 32;
+
+/// The faults since the last success.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct AcceptFaults {
+    connections: u32,
+    resources: u32,
+}
+
+impl AcceptFaults {
+    pub(crate) fn succeeded(&mut self) {
+        *self = AcceptFaults::default();
+    }
+
+    pub(crate) fn failed(&mut self, fault: AcceptFault) -> AfterFault {
+        match fault {
+            AcceptFault::Listener => AfterFault::GiveUp,
+            AcceptFault::Resources => {
+                self.resources = self.resources.saturating_add(1);
+                AfterFault::Wait(doubled(self.resources))
+            }
+            AcceptFault::Connection => {
+                self.connections = self.connections.saturating_add(1);
+                match self.connections % IN_A_ROW {
+                    0 => AfterFault::Wait(SHORTEST),
+                    _ => AfterFault::AcceptAgain,
+                }
+            }
+        }
+    }
+}
+
+fn doubled(times: u32) -> Duration {
+    let factor = 1_u32.checked_shl(times - 1).unwrap_or(u32::MAX);
+    SHORTEST.saturating_mul(factor).min(LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_descriptors_is_waited_out_ever_longer() {
+        let mut faults = AcceptFaults::default();
+        let waits: Vec<_> = (0..40).map(|_| faults.failed(AcceptFault::Resources)).collect();
+        let milliseconds = [5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000];
+        assert_eq!(waits[..10], milliseconds.map(|ms| AfterFault::Wait(Duration::from_millis(ms))));
+        assert_eq!(waits[39], AfterFault::Wait(LONGEST));
+        faults.succeeded();
+        assert_eq!(faults.failed(AcceptFault::Resources), AfterFault::Wait(SHORTEST));
+    }
+
+    #[test]
+    fn a_connection_that_failed_is_nobody_elses_business_unless_there_is_no_end_of_them() {
+        let mut faults = AcceptFaults::default();
+        let after: Vec<_> = (0..2 * IN_A_ROW).map(|_| faults.failed(AcceptFault::Connection)).collect();
+        let pauses = after.iter().filter(|after| **after == AfterFault::Wait(SHORTEST)).count();
+        assert_eq!((after[0], pauses), (AfterFault::AcceptAgain, 2));
+    }
+
+    #[test]
+    fn a_broken_listener_is_given_up() {
+        assert_eq!(AcceptFaults::default().failed(AcceptFault::Listener), AfterFault::GiveUp);
+    }
+}

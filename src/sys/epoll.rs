@@ -1,0 +1,81 @@
+//! Many sockets waited for at once, by epoll(7): what waits costs this process nothing.
+
+use std::io;
+use std::time::Duration;
+
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::event::{EventfdFlags, Timespec, eventfd};
+use rustix::fd::OwnedFd;
+
+use super::AsSocket;
+
+/// Tells which of many sockets have something to read. Each is told of once, and again after it was armed again.
+#[derive(Debug)]
+pub(crate) struct Poller {
+    epoll: OwnedFd,
+    bell: OwnedFd,
+}
+
+/// The key of the bell, which no socket has.
+const BELL: u64 = u64::MAX;
+
+/// How many sockets one wait tells of.
+const MOST: usize = 64;
+
+const ONCE: EventFlags = EventFlags::IN.union(EventFlags::RDHUP).union(EventFlags::ONESHOT);
+
+impl Poller {
+    pub(crate) fn new() -> io::Result<Poller> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        epoll::add(&epoll, &bell, EventData::new_u64(BELL), EventFlags::IN)?;
+        Ok(Poller { epoll, bell })
+    }
+
+    /// Takes a socket in, under a key of the caller's. It must be removed before it is closed, or be closed with all its
+    /// duplicates.
+    pub(crate) fn add(&self, socket: &impl AsSocket, key: u64) -> io::Result<()> {
+        Ok(epoll::add(&self.epoll, socket, EventData::new_u64(key), ONCE)?)
+    }
+
+    /// Has the next thing to read told again, or at once if it is there.
+    pub(crate) fn arm(&self, socket: &impl AsSocket, key: u64) -> io::Result<()> {
+        Ok(epoll::modify(&self.epoll, socket, EventData::new_u64(key), ONCE)?)
+    }
+
+    pub(crate) fn remove(&self, socket: &impl AsSocket, _key: u64) {
+        // One that is not in it is as good as removed.
+        let _ = epoll::delete(&self.epoll, socket);
+    }
+
+    /// Waits until there is something, the bell is rung, or the time is over, and appends the keys of those that have
+    /// something to read.
+    pub(crate) fn wait(&self, ready: &mut Vec<u64>, timeout: Option<Duration>) -> io::Result<()> {
+        let nothing = Event { flags: EventFlags::empty(), data: EventData::new_u64(0) };
+        let mut events = [nothing; MOST];
+        // A wait too long for the system's clock is no wait that anybody sees the end of. One is made of whole
+        // milliseconds where the system does not know finer ones; that it does not end early is seen to here.
+        let longest = Duration::from_secs(24 * 3_600);
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout.min(longest)).ok());
+        let count = match epoll::wait(&self.epoll, &mut events, timeout.as_ref()) {
+            Ok(count) => count,
+            Err(rustix::io::Errno::INTR) => 0,
+            Err(error) => return Err(error.into()),
+        };
+        for event in &events[..count] {
+            match event.data.u64() {
+                BELL => {
+                    let _ = rustix::io::read(&self.bell, &mut [0; 8]);
+                }
+                key => ready.push(key),
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the wait that goes on, or else the next one.
+    pub(crate) fn ring(&self) {
+        // It fails only when it has been rung 2^64 - 2 times.
+        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+    }
+}

@@ -1,0 +1,220 @@
+//! Making TCP sockets, with their options.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use rustix::event::PollFlags;
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+
+use super::platform::{self, BLOCKS, INHERITS};
+use super::wait::{self, Ended};
+use super::{Family, Limit, ReceiveTimeout, error_kind};
+use crate::config::{Keepalive, ServerConfig, TcpConfig};
+use crate::error::{Error, ErrorKind, Operation, Result};
+
+fn failure(operation: Operation, error: io::Error) -> Error {
+    let kind = error_kind(&error);
+    Error::system(operation, error).with_kind(kind)
+}
+
+fn set(option: &'static str, result: io::Result<()>) -> Result<()> {
+    result.map_err(|error| failure(Operation::Configure(option), error))
+}
+
+fn open(family: Family, device: Option<&str>) -> Result<Socket> {
+    let domain = match family {
+        Family::V4 => Domain::IPV4,
+        Family::V6 => Domain::IPV6,
+    };
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
+        .map_err(|error| failure(Operation::Open, error))?;
+    if let Some(device) = device {
+        let result = platform::bind_device(&socket, family, device);
+        result.map_err(|error| failure(Operation::Configure("device"), error).at(device))?;
+    }
+    Ok(socket)
+}
+
+/// A listener that never blocks, with the options that its connections inherit.
+pub(crate) fn listen(address: SocketAddr, config: &TcpConfig, server: &ServerConfig) -> Result<TcpListener> {
+    let family = Family::of(&address);
+    let socket = open(family, config.device.as_deref())?;
+    if family == Family::V6 {
+        // Said either way: the default differs between systems, and between machines of one system.
+        set("dual_stack", socket.set_only_v6(!server.dual_stack))?;
+    }
+    if server.reuse_address {
+        set("reuse_address", platform::reuse_waiting_address(&socket))?;
+    }
+    if server.reuse_port {
+        set("reuse_port", platform::set_reuse_port(&socket))?;
+    }
+    configure(&SockRef::from(&socket), family, config)?;
+    socket
+        .bind(&address.into())
+        .map_err(|error| failure(Operation::Bind, error).with_local(Some(address)))?;
+    let backlog = i32::try_from(server.backlog).unwrap_or(i32::MAX);
+    socket.listen(backlog).map_err(|error| failure(Operation::Listen, error).with_local(Some(address)))?;
+    adopt_listener(socket.into())
+}
+
+/// Takes over a listener that somebody else opened.
+pub(crate) fn adopt_listener(listener: TcpListener) -> Result<TcpListener> {
+    listener.set_nonblocking(true).map_err(|error| failure(Operation::Open, error))?;
+    Ok(listener)
+}
+
+/// Has connections begin with the kernel's timeout that fits theirs, where they inherit it; what it is then.
+pub(crate) fn arm_listener(listener: &TcpListener, timeout: Option<Duration>) -> ReceiveTimeout {
+    match timeout {
+        Some(timeout) if INHERITS => ReceiveTimeout::armed(listener, timeout),
+        _ => ReceiveTimeout::default(),
+    }
+}
+
+/// A connection, made within the limit.
+pub(crate) fn connect(
+    address: SocketAddr,
+    local: Option<SocketAddr>,
+    config: &TcpConfig,
+    limit: Limit<'_>,
+) -> Result<TcpStream> {
+    let family = Family::of(&address);
+    let socket = open(family, config.device.as_deref())?;
+    configure(&SockRef::from(&socket), family, config)?;
+    if let Some(local) = local {
+        let bound = socket.bind(&super::mapped(local, family).into());
+        bound.map_err(|error| failure(Operation::Bind, error).with_local(Some(local)))?;
+    }
+    let failed = |error: io::Error| {
+        let kind = error_kind(&error);
+        Error::system(Operation::Connect, error).with_kind(kind)
+    };
+    socket.set_nonblocking(true).map_err(|error| failure(Operation::Open, error))?;
+    match socket.connect(&address.into()) {
+        Ok(()) => {}
+        Err(error) if platform::is_in_progress(&error) => match until_connected(&socket, limit) {
+            Ok(()) => {}
+            Err(Ended::Stopped) => return Err(Error::new(Operation::Connect, ErrorKind::Stopped)),
+            Err(Ended::Failed(error)) => return Err(failed(error)),
+            Err(_) => return Err(Error::new(Operation::Connect, ErrorKind::TimedOut)),
+        },
+        Err(error) => return Err(failed(error)),
+    }
+    if BLOCKS {
+        socket.set_nonblocking(false).map_err(|error| failure(Operation::Open, error))?;
+    }
+    let stream = TcpStream::from(socket);
+    // Two sockets that connect to each other's port at once are one connection: RFC 9293, 3.5, "simultaneous open".
+    // With a port that the system chose it is a socket that found itself.
+    match stream.local_addr() {
+        Ok(own) if own == address => Err(failed(io::ErrorKind::ConnectionRefused.into())),
+        _ => Ok(stream),
+    }
+}
+
+/// connect(2), EINPROGRESS: writable when it is over, and the socket's error says how. That a poll ended is not enough,
+/// because a signal ends it, too.
+fn until_connected(socket: &Socket, limit: Limit<'_>) -> std::result::Result<(), Ended> {
+    wait::polling(socket, PollFlags::OUT, limit, |_| match socket.take_error()? {
+        Some(error) => Err(error),
+        None => socket.peer_addr().map(drop).map_err(|_| io::ErrorKind::WouldBlock.into()),
+    })
+}
+
+/// Takes over a stream that somebody else opened, and sets the options asked for.
+pub(crate) fn adopt_stream(stream: TcpStream, config: &TcpConfig) -> Result<TcpStream> {
+    let address = stream.local_addr().map_err(|error| failure(Operation::Open, error))?;
+    stream.set_nonblocking(!BLOCKS).map_err(|error| failure(Operation::Open, error))?;
+    stream.set_read_timeout(None).map_err(|error| failure(Operation::Open, error))?;
+    stream.set_write_timeout(None).map_err(|error| failure(Operation::Open, error))?;
+    configure(&SockRef::from(&stream), Family::of(&address), config)?;
+    Ok(stream)
+}
+
+/// Makes an accepted stream such as this library's: what it does not inherit from its listener is set.
+pub(crate) fn adopt_accepted(stream: &TcpStream, config: &TcpConfig) -> Result<()> {
+    if !INHERITS {
+        // On some systems it also inherits that the listener does not block.
+        stream.set_nonblocking(!BLOCKS).map_err(|error| failure(Operation::Accept, error))?;
+        let family = stream.local_addr().map(|local| Family::of(&local)).unwrap_or(Family::V4);
+        configure(&SockRef::from(stream), family, config)?;
+    }
+    Ok(())
+}
+
+/// Makes the stream such as `std` would have it: blocking, with these timeouts.
+pub(crate) fn release_stream(
+    stream: TcpStream,
+    read: Option<Duration>,
+    write: Option<Duration>,
+) -> TcpStream {
+    // What is lost if one of these fails is a timeout; the socket is the user's to have all the same.
+    let _ = stream.set_nonblocking(false);
+    let _ = stream.set_read_timeout(read.filter(|timeout| !timeout.is_zero()));
+    let _ = stream.set_write_timeout(write.filter(|timeout| !timeout.is_zero()));
+    stream
+}
+
+/// The options that may be set on a connection of any origin, and on a listener for its connections.
+fn configure(socket: &SockRef<'_>, family: Family, config: &TcpConfig) -> Result<()> {
+    set("nodelay", socket.set_tcp_nodelay(config.nodelay))?;
+    if let Some(patience) = config.peer_timeout {
+        expect_peer_within(socket, patience)?;
+    }
+    if let Some(keepalive) = &config.keepalive {
+        set_keepalive(socket, keepalive)?;
+    }
+    if let Some(timeout) = config.user_timeout {
+        set("user_timeout", platform::set_user_timeout(socket, Some(timeout)))?;
+    }
+    if config.linger.is_some() {
+        set("linger", socket.set_linger(config.linger))?;
+    }
+    if let Some(ttl) = config.ttl {
+        set(
+            "ttl",
+            match family {
+                Family::V4 => socket.set_ttl_v4(ttl.into()),
+                Family::V6 => socket.set_unicast_hops_v6(ttl.into()),
+            },
+        )?;
+    }
+    if let Some(tos) = config.tos {
+        set(
+            "tos",
+            match family {
+                Family::V4 => socket.set_tos_v4(tos.into()),
+                Family::V6 => platform::set_traffic_class(socket, tos),
+            },
+        )?;
+    }
+    if let Some(bytes) = config.receive_buffer_size {
+        set("receive_buffer_size", socket.set_recv_buffer_size(bytes))?;
+    }
+    if let Some(bytes) = config.send_buffer_size {
+        set("send_buffer_size", socket.set_send_buffer_size(bytes))?;
+    }
+    if let Some(name) = &config.congestion_control {
+        let result = platform::set_congestion_control(socket, name);
+        result.map_err(|error| failure(Operation::Configure("congestion_control"), error).at(name))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn set_keepalive(socket: &SockRef<'_>, keepalive: &Keepalive) -> Result<()> {
+    let (idle, interval, probes) = keepalive.parts();
+    let parameters = TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(probes);
+    set("keepalive", socket.set_tcp_keepalive(&parameters))
+}
+
+/// Makes a peer that has vanished an error in this time: by keepalive when nothing was sent to it, by the user timeout
+/// when something was.
+pub(crate) fn expect_peer_within(socket: &SockRef<'_>, patience: Duration) -> Result<()> {
+    set_keepalive(socket, &Keepalive::noticing_within(patience))?;
+    match platform::set_user_timeout(socket, Some(patience)) {
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
+        result => set("user_timeout", result),
+    }
+}

@@ -1,0 +1,139 @@
+//! Ending a connection so that what was sent still arrives.
+//!
+//! A socket that is closed with unread input, or that gets input after it was closed, answers with a reset, and the reset
+//! makes the peer's system throw away what it has not read yet: the answer. So the polite end is to say that nothing
+//! follows, to read what the peer still sends until it ends, too, and only then to close. RFC 9112, 9.6, has the story.
+
+use std::net::Shutdown;
+use std::time::Duration;
+
+use super::connection::{Inner, TcpConnection};
+use super::server::Ticket;
+use crate::error::{Error, ErrorKind, Operation, PartialTransfer, Result};
+use crate::sys::{self, Ended, Limit, Moment, Span};
+
+/// How long a polite end waits for the peer's, and how much it reads.
+pub(super) const LONGEST_DRAIN: Duration = Duration::from_secs(2);
+pub(super) const MOST_DRAINED: usize = 64 * 1024;
+
+/// What is done when the last handle of a connection goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Closing {
+    /// The socket is closed.
+    Plain,
+    /// The polite end, unless the peer has ended its side before; the server's, and apart from the thread that drops it.
+    Polite,
+}
+
+pub(super) fn on_drop(inner: &Inner) {
+    let is_over = inner.has_ended() || inner.is_cut();
+    let (Closing::Polite, false, Some(ticket)) = (inner.closing, is_over, &inner.ticket) else { return };
+    // Where nobody is there any more, there is nobody to be polite to.
+    if half_close(inner).is_ok() {
+        if let Ok(stream) = inner.stream.try_clone() {
+            ticket.say_farewell(stream);
+        }
+    }
+}
+
+/// Half-closes, reads to the end, within bounds.
+fn politely(inner: &Inner) -> Result<()> {
+    let started = Moment::now();
+    let deadline = started.after(LONGEST_DRAIN.as_nanos() as u64);
+    let deadline = [deadline, inner.timing.deadline()].into_iter().flatten().min();
+    let span = Span { started: Some(started), deadline };
+    half_close(inner)?;
+    let mut drained = inner.unread.len();
+    let mut scratch = [0; 4096];
+    // It does not wait under the kernel's timeout, which would be set for this alone.
+    while drained <= MOST_DRAINED {
+        let also = inner.ticket.as_ref().map(Ticket::cut);
+        let limit = Limit { started: None, also, ..inner.limit(span) };
+        let mut length = 0;
+        let read = sys::polling_read(&inner.stream, limit, &mut scratch, &mut length);
+        match read {
+            Ok(()) if length == 0 => {
+                inner.note_end();
+                return Ok(());
+            }
+            Ok(()) => drained += length,
+            Err(Ended::Failed(error)) => return Err(inner.failure(Operation::Close, error)),
+            Err(ended) => return Err(inner.unfinished(Operation::Close, ended, span)),
+        }
+        if deadline.is_some_and(|deadline| Moment::now() >= deadline) {
+            return Err(inner.unfinished(Operation::Close, Ended::TimedOut, span));
+        }
+    }
+    let partial = PartialTransfer::new(ErrorKind::MessageTooLong, drained, MOST_DRAINED, None);
+    Err(inner.place(Error::detailed(Operation::Close, ErrorKind::MessageTooLong, partial)))
+}
+
+fn half_close(inner: &Inner) -> Result<()> {
+    match inner.stream.shutdown(Shutdown::Write) {
+        Ok(()) => Ok(()),
+        Err(error) => Err(inner.failure(Operation::Close, error)),
+    }
+}
+
+impl TcpConnection {
+    /// Says that nothing more will be sent: the peer reads its end after what was sent. Reading goes on.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the connection is no more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::{TcpClient, TcpServer};
+    ///
+    /// let server = TcpServer::bind("127.0.0.1:0")?;
+    /// let client = TcpClient::new().connect(server.local_addr())?;
+    /// let peer = server.accept()?;
+    /// client.send("that is all")?;
+    /// client.half_close()?;
+    /// assert_eq!(peer.recv_to_end(1024)?, b"that is all");
+    /// peer.send("thanks")?;
+    /// assert_eq!(client.recv(1024)?, b"thanks");
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    pub fn half_close(&self) -> Result<()> {
+        half_close(&self.inner)
+    }
+
+    /// Ends the connection politely: says that nothing follows, waits until the peer ends its side, too, and closes.
+    ///
+    /// It reads and drops what the peer still sends, at most 64 KiB and for at most 2 s (or to the
+    /// [deadline](Self::set_deadline), if that is earlier), because to close with unread input may destroy what was sent
+    /// before: the peer's system throws it away when it is told of the reset. A connection that is just dropped is closed
+    /// at once, except that one accepted by a [`TcpServer`](crate::TcpServer) ends politely, too, while a thread of the
+    /// server waits for the peer.
+    ///
+    /// Other handles of the connection can be read from to its end; the socket itself is closed with the last of them.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the peer did not end its side in that time ([`is_timeout`](Error::is_timeout)), sent too
+    /// much ([`MessageTooLong`](ErrorKind::MessageTooLong)) or broke the connection off. The connection is closed all
+    /// the same, and whether everything arrived is not known.
+    pub fn close(self) -> Result<()> {
+        if self.inner.has_ended() {
+            return half_close(&self.inner);
+        }
+        let result = politely(&self.inner);
+        // Whatever came of it, dropping does not try again.
+        self.inner.note_end();
+        result
+    }
+
+    /// Breaks the connection off: what was not sent yet is dropped, and the peer is told by a reset, once the last handle
+    /// is dropped. Every call that waits on another handle ends now.
+    pub fn abort(self) {
+        // Without effect on a connection that is no more.
+        let _ = socket2::SockRef::from(&self.inner.stream).set_linger(Some(Duration::ZERO));
+        self.inner.note_end();
+        if std::sync::Arc::strong_count(&self.inner) > 1 {
+            self.inner.cut();
+        }
+    }
+}

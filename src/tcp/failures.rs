@@ -1,0 +1,94 @@
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Operation};
+
+/// What came of each address of a name to which nothing could be connected; the [`detail`](Error::detail) of the error.
+///
+/// It reads as the rest of a line: `all 2 addresses failed within 3s: [2001:db8::7]:5432 timed out, 192.0.2.7:5432
+/// connection refused`.
+#[derive(Debug)]
+pub struct ConnectFailures {
+    attempts: Vec<FailedAttempt>,
+    addresses: usize,
+    elapsed: Duration,
+}
+
+/// An address to which no connection came about.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct FailedAttempt {
+    /// The address.
+    pub address: SocketAddr,
+    /// What went wrong.
+    pub kind: ErrorKind,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// The system's error, where there is one.
+    pub source: Option<io::Error>,
+}
+
+impl FailedAttempt {
+    pub(super) fn new(address: SocketAddr, error: Error, elapsed: Duration) -> FailedAttempt {
+        FailedAttempt { address, kind: error.kind(), elapsed, source: error.into_system_cause() }
+    }
+}
+
+impl ConnectFailures {
+    /// What came of each address that was tried, in the order in which they were.
+    pub fn attempts(&self) -> &[FailedAttempt] {
+        &self.attempts
+    }
+
+    /// How many addresses the name has; those that are not among the [`attempts`](Self::attempts) were not tried, because
+    /// the time was over.
+    pub fn addresses(&self) -> usize {
+        self.addresses
+    }
+
+    /// The error of a connect; one address needs no list.
+    pub(super) fn into_error(
+        mut attempts: Vec<FailedAttempt>,
+        addresses: usize,
+        local: Option<SocketAddr>,
+        elapsed: Duration,
+    ) -> Error {
+        let first = attempts.first().map(|first| (first.kind, first.address));
+        let (kind, remote) = first.map_or((ErrorKind::TimedOut, None), |(kind, remote)| (kind, Some(remote)));
+        let error = if addresses <= 1 {
+            match attempts.pop().and_then(|only| only.source) {
+                Some(source) => Error::system(Operation::Connect, source).with_kind(kind),
+                None => Error::new(Operation::Connect, kind),
+            }
+        } else {
+            let failures = ConnectFailures { attempts, addresses, elapsed };
+            Error::detailed(Operation::Connect, kind, failures).tells_elapsed()
+        };
+        error.with_local(local).with_remote(remote).with_elapsed(Some(elapsed))
+    }
+}
+
+impl fmt::Display for ConnectFailures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (tried, all) = (self.attempts.len(), self.addresses);
+        let elapsed = crate::error::rounded(self.elapsed);
+        match tried == all {
+            true => write!(f, "all {all} addresses failed within {elapsed:?}")?,
+            false => write!(f, "{tried} of {all} addresses failed within {elapsed:?}")?,
+        }
+        for (index, attempt) in self.attempts.iter().enumerate() {
+            let joint = if index == 0 { ": " } else { ", " };
+            write!(f, "{joint}{} {}", attempt.address, attempt.kind)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConnectFailures {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        let source = self.attempts.first()?.source.as_ref()?;
+        Some(source)
+    }
+}

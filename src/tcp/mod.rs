@@ -1,0 +1,23 @@
+//! TCP: [`TcpClient`], [`TcpConnection`], [`TcpServer`] and what they hand out.
+
+mod client;
+mod close;
+mod connection;
+mod conversions;
+mod failures;
+mod halves;
+mod options;
+mod read;
+mod send_file;
+mod server;
+mod unread;
+mod write;
+
+pub use client::{TcpClient, TcpClientBuilder};
+pub use connection::TcpConnection;
+pub use failures::{ConnectFailures, FailedAttempt};
+pub use halves::{TcpReadHalf, TcpWriteHalf};
+pub use server::{
+    HandlerResult, Incoming, ServerCounters, ServerEvent, ServerHandle, ShutdownReport, TcpServer,
+    TcpServerBuilder,
+};

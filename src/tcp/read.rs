@@ -1,0 +1,289 @@
+//! Reading: what is there, exactly so much, to the end, as text.
+
+use std::io::{self, Read};
+
+use super::connection::{Inner, TcpConnection};
+use crate::error::{Error, ErrorKind, Operation, PartialTransfer, Result};
+use crate::sys::{self, Ended, Limit, Mode, Moment, Span, Window};
+
+impl Inner {
+    /// Reads what is there: at least one byte, or none at the end.
+    ///
+    /// What most calls do stands here by itself: leave to block, one system call, one result.
+    #[inline]
+    pub(super) fn read(&self, buffer: &mut [u8]) -> Result<usize> {
+        let span = self.timing.reading(Window::AsSet);
+        self.read_within(buffer, span)
+    }
+
+    #[inline]
+    fn read_within(&self, buffer: &mut [u8], span: Span) -> Result<usize> {
+        if self.unread.is_any() {
+            return Ok(self.unread.take(buffer));
+        }
+        let mut limit = self.limit(span);
+        if self.timing.is_over(span.started) {
+            // Also when there is something to read: a peer that never stops cannot outlast a deadline.
+            return Err(self.unfinished(Operation::Receive, Ended::TimedOut, span));
+        }
+        if let Some(_permit) = self.receive_timeout.permit(&self.stream, limit) {
+            match sys::read(&self.stream, buffer, Mode::Block, false) {
+                Ok(length) if length > 0 => return Ok(length),
+                Ok(_) => return self.ended(buffer.len()),
+                // The time since the beginning is spent.
+                Err(error) if sys::is_again(&error) => limit.started = None,
+                Err(error) => return Err(self.failure(Operation::Receive, error)),
+            }
+        }
+        self.read_slowly(buffer, span, limit, false)
+    }
+
+    #[cold]
+    fn read_slowly(&self, buffer: &mut [u8], span: Span, limit: Limit<'_>, peek: bool) -> Result<usize> {
+        let operation = if peek { Operation::Peek } else { Operation::Receive };
+        match sys::read_within(&self.stream, &self.receive_timeout, limit, buffer, peek) {
+            Ok(0) => self.ended(buffer.len()),
+            Ok(length) => Ok(length),
+            Err(ended) => Err(self.unfinished(operation, ended, span)),
+        }
+    }
+
+    /// Nothing was read: the peer has ended its side, or the connection was cut, or there was no room.
+    #[cold]
+    fn ended(&self, room: usize) -> Result<usize> {
+        if self.is_cut() {
+            return Err(self.place(Error::new(Operation::Receive, ErrorKind::Stopped)));
+        }
+        if room > 0 {
+            self.note_end();
+        }
+        Ok(0)
+    }
+
+    /// The error of a call that a limit or the system ended.
+    #[cold]
+    pub(super) fn unfinished(&self, operation: Operation, ended: Ended, span: Span) -> Error {
+        let kind = match ended {
+            Ended::Failed(error) if !self.is_cut() => return self.failure(operation, error),
+            Ended::TimedOut => ErrorKind::TimedOut,
+            Ended::Stopped | Ended::Failed(_) => ErrorKind::Stopped,
+            Ended::Reports => ErrorKind::Other,
+        };
+        let elapsed = span.started.map(|started| started.elapsed());
+        self.place(Error::new(operation, kind).with_elapsed(elapsed))
+    }
+
+    /// Fills the buffer, or gives back what came.
+    pub(super) fn read_exact(&self, buffer: &mut [u8]) -> Result<()> {
+        // One time for all of it: a peer that drips cannot outlast the timeout of the call.
+        let span = self.timing.reading(Window::AsSet);
+        let mut rest = span;
+        let mut done = 0;
+        while done < buffer.len() {
+            let error = match self.read_within(&mut buffer[done..], rest) {
+                Ok(0) => None,
+                Ok(length) => {
+                    done += length;
+                    rest.started = span.started.map(|_| Moment::now());
+                    let is_over = |now| span.deadline.is_some_and(|deadline| now >= deadline);
+                    if done == buffer.len() || !rest.started.is_some_and(is_over) {
+                        continue;
+                    }
+                    Some(Error::new(Operation::Receive, ErrorKind::TimedOut))
+                }
+                Err(error) => Some(error),
+            };
+            self.unread.put(&buffer[..done]);
+            return Err(self.short(error, done, buffer.len(), span));
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn short(&self, error: Option<Error>, done: usize, wanted: usize, span: Span) -> Error {
+        let kind = error.as_ref().map_or(ErrorKind::UnexpectedEnd, Error::kind);
+        let partial = PartialTransfer::new(kind, done, wanted, error);
+        let elapsed = span.started.map(|started| started.elapsed());
+        self.place(Error::detailed(Operation::Receive, kind, partial)).with_elapsed(elapsed)
+    }
+}
+
+impl TcpConnection {
+    /// Receives what is there, at most `max` bytes; it waits for the first of them. Empty when the peer has ended its
+    /// side: nothing follows.
+    ///
+    /// As Python's `recv`, with an allocation of the size of what came. To read into a buffer of one's own there is
+    /// [`Read`].
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if
+    ///
+    /// * the time is over ([`is_timeout`](Error::is_timeout)) or the stopper was thrown
+    ///   ([`is_stopped`](Error::is_stopped));
+    /// * the peer broke the connection off, or vanished
+    ///   ([`ConnectionReset`](ErrorKind::ConnectionReset), [`TimedOut`](ErrorKind::TimedOut)).
+    pub fn recv(&self, max: usize) -> Result<Vec<u8>> {
+        // As large as wanted, but not before there is something that large.
+        let mut buffer = vec![0; max.min(64 * 1024)];
+        let length = self.inner.read(&mut buffer)?;
+        buffer.truncate(length);
+        buffer.shrink_to_fit();
+        Ok(buffer)
+    }
+
+    /// Receives exactly so many bytes as the buffer holds, in one time: the read timeout is for all of them together.
+    ///
+    /// When that fails, what came is not lost: the next read of any kind gets it first, so the same call can be made
+    /// again, and the error's [`PartialTransfer`] says how much it is.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv`](Self::recv) would, or if the peer ends its side before
+    /// ([`UnexpectedEnd`](ErrorKind::UnexpectedEnd)).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::{PartialTransfer, TcpClient, TcpServer};
+    /// use std::time::Duration;
+    ///
+    /// let server = TcpServer::bind("127.0.0.1:0")?;
+    /// let client = TcpClient::builder().read_timeout(Duration::from_millis(30)).connect(server.local_addr())?;
+    /// let peer = server.accept()?;
+    ///
+    /// peer.send(b"abc")?;
+    /// let mut buffer = [0; 5];
+    /// let error = client.recv_exact(&mut buffer).unwrap_err();
+    /// assert!(error.is_timeout());
+    /// assert_eq!(error.detail::<PartialTransfer>().map(|partial| (partial.done, partial.wanted)), Some((3, 5)));
+    ///
+    /// peer.send(b"de")?;
+    /// client.recv_exact(&mut buffer)?;
+    /// assert_eq!(&buffer, b"abcde");
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    pub fn recv_exact(&self, buffer: &mut [u8]) -> Result<()> {
+        self.inner.read_exact(buffer)
+    }
+
+    /// Receives everything up to the end of the peer's side, at most `max` bytes. The read timeout is for each piece.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv`](Self::recv) would, or if more than `max` bytes come
+    /// ([`MessageTooLong`](ErrorKind::MessageTooLong)). What came is kept for the next read.
+    pub fn recv_to_end(&self, max: usize) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        loop {
+            let room = bytes.len();
+            // One byte more than allowed, to see that it is too much.
+            let more = (max - room.min(max)).saturating_add(1).min(64 * 1024);
+            bytes.resize(room + more, 0);
+            let error = match self.inner.read(&mut bytes[room..]) {
+                Ok(length) => {
+                    bytes.truncate(room + length);
+                    match length {
+                        0 => return Ok(bytes),
+                        _ if bytes.len() <= max => continue,
+                        _ => {
+                            let kind = ErrorKind::MessageTooLong;
+                            let partial = PartialTransfer::new(kind, max, max, None);
+                            self.inner.place(Error::detailed(Operation::Receive, kind, partial))
+                        }
+                    }
+                }
+                Err(error) => {
+                    bytes.truncate(room);
+                    error
+                }
+            };
+            self.inner.unread.put(&bytes);
+            return Err(error);
+        }
+    }
+
+    /// Receives text: what is there, at most `max` bytes (at least 4) of it, decoded. Empty when the peer has ended its
+    /// side.
+    ///
+    /// A character of which only the beginning has come is left for the next call, so text is never cut within one. Where
+    /// it is cut otherwise is chance. An encoding with states (ISO-2022-JP) begins anew with each call.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if
+    ///
+    /// * [`recv`](Self::recv) would;
+    /// * the bytes are not text of the [encoding](Self::encoding), or the peer ended its side within a character
+    ///   ([`InvalidText`](ErrorKind::InvalidText)). They are kept, and [`recv`](Self::recv) gets them.
+    pub fn recv_text(&self, max: usize) -> Result<String> {
+        let mut buffer = vec![0; max.clamp(4, 64 * 1024)];
+        let mut filled = 0;
+        loop {
+            let length = match self.inner.read(&mut buffer[filled..]) {
+                Ok(length) => length,
+                Err(error) => {
+                    self.inner.unread.put(&buffer[..filled]);
+                    return Err(error);
+                }
+            };
+            filled += length;
+            let bytes = &buffer[..filled];
+            let (mut decoder, mut text) = (self.encoding().decoder(), String::new());
+            let decoded = decoder.decode(bytes, &mut text);
+            let pending = decoder.pending();
+            let outcome = match decoded {
+                // At the end, what is pending stays so.
+                Ok(()) if length == 0 && text.is_empty() => decoder.finish(&mut text),
+                outcome => outcome,
+            };
+            if let Err(error) = outcome {
+                self.inner.unread.put(bytes);
+                return Err(self.inner.place(error.into()));
+            }
+            if !text.is_empty() || length == 0 {
+                self.inner.unread.put(&bytes[filled - pending..]);
+                return Ok(text);
+            }
+        }
+    }
+
+    /// Looks at what is there without taking it; it waits for the first byte, and gives how many were copied. 0 when the
+    /// peer has ended its side.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv`](Self::recv) would.
+    pub fn peek(&self, buffer: &mut [u8]) -> Result<usize> {
+        let inner = &*self.inner;
+        if inner.unread.is_any() {
+            return Ok(inner.unread.peek(buffer));
+        }
+        let span = inner.timing.reading(Window::AsSet);
+        inner.read_slowly(buffer, span, inner.limit(span), true)
+    }
+}
+
+impl Read for &TcpConnection {
+    #[inline]
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(self.inner.read(buffer)?)
+    }
+
+    /// As [`recv_exact`](TcpConnection::recv_exact).
+    fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        Ok(self.inner.read_exact(buffer)?)
+    }
+}
+
+impl Read for TcpConnection {
+    #[inline]
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(self.inner.read(buffer)?)
+    }
+
+    /// As [`recv_exact`](TcpConnection::recv_exact).
+    fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        Ok(self.inner.read_exact(buffer)?)
+    }
+}

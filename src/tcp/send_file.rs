@@ -1,0 +1,154 @@
+//! Sending files without a copy through this process.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+
+use super::connection::{Inner, TcpConnection};
+use crate::error::{Error, ErrorKind, Operation, PartialTransfer, Result};
+use crate::sys::{self, Limit, Span};
+
+/// What is read at a time where the system has no call for it.
+const CHUNK: usize = 64 * 1024;
+
+impl TcpConnection {
+    /// Sends a file, from where it stands to its end, and gives the number of bytes. The file stands at its end then.
+    ///
+    /// On Linux the system moves the bytes by itself (sendfile(2)), which `std::io::copy` from a file to a `TcpStream`
+    /// does not ask for. The write timeout is for all of it together.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the file cannot be read, or if [`send`](Self::send) would; the file stands behind what was
+    /// sent, and the error's [`PartialTransfer`] says how much that is.
+    ///
+    /// # Platform-specific behavior
+    ///
+    /// sendfile(2) on Linux and Android; elsewhere, and for files that it does not take, 64 KiB are read and written at a
+    /// time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::{TcpClient, TcpServer};
+    /// use std::fs::File;
+    ///
+    /// # let path = std::env::temp_dir().join(format!("socketry-doc-{}", std::process::id()));
+    /// std::fs::write(&path, "a page")?;
+    /// let server = TcpServer::bind("127.0.0.1:0")?;
+    /// let client = TcpClient::new().connect(server.local_addr())?;
+    /// assert_eq!(server.accept()?.send_file(&File::open(&path)?)?, 6);
+    /// assert_eq!(client.recv_to_end(1024)?, b"a page");
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn send_file(&self, file: &File) -> Result<u64> {
+        self.inner.send_file(file, None, u64::MAX)
+    }
+
+    /// Sends a part of a file: `length` bytes from `offset` on, or fewer if the file ends before. On Linux where the file
+    /// stands does not change; elsewhere it stands behind what was sent.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`send_file`](Self::send_file) would.
+    pub fn send_file_range(&self, file: &File, offset: u64, length: u64) -> Result<u64> {
+        self.inner.send_file(file, Some(offset), length)
+    }
+}
+
+impl Inner {
+    fn send_file(&self, file: &File, mut offset: Option<u64>, length: u64) -> Result<u64> {
+        let span = self.timing.writing();
+        let limit = self.limit(span);
+        let is_limited = span.deadline.is_some() || limit.stopper.is_some() || limit.also.is_some();
+        // sendfile(2) has no flag for one call, so the socket is made so for its time. A read of another thread finds a
+        // socket that does not block, and polls.
+        let _unblocked = is_limited.then(|| Unblocked::new(self));
+        let mut sent = 0;
+        while sent < length {
+            match sys::send_file_within(&self.stream, limit, file, &mut offset, length - sent) {
+                Ok(Some(0)) => return Ok(sent),
+                Ok(Some(count)) => sent += count as u64,
+                Ok(None) => return self.copy_file(file, offset, length - sent, sent, span, limit),
+                Err(ended) => {
+                    return Err(self.file_cut_short(
+                        self.unfinished(Operation::SendFile, ended, span),
+                        sent,
+                        length,
+                    ));
+                }
+            }
+        }
+        Ok(sent)
+    }
+
+    fn copy_file(
+        &self,
+        mut file: &File,
+        offset: Option<u64>,
+        length: u64,
+        mut sent: u64,
+        span: Span,
+        limit: Limit<'_>,
+    ) -> Result<u64> {
+        let total = length.saturating_add(sent);
+        let failed = |error| self.failure(Operation::SendFile, error);
+        if let Some(offset) = offset {
+            file.seek(SeekFrom::Start(offset)).map_err(failed)?;
+        }
+        let mut chunk = vec![0; CHUNK];
+        while sent < total {
+            let wanted = usize::try_from(total - sent).unwrap_or(CHUNK).min(CHUNK);
+            let count = match file.read(&mut chunk[..wanted]) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(self.file_cut_short(failed(error), sent, total)),
+            };
+            let mut done = 0;
+            while done < count {
+                let part = [std::io::IoSlice::new(&chunk[done..count])];
+                match sys::write_within(&self.stream, limit, &part) {
+                    Ok(written) => done += written,
+                    Err(ended) => {
+                        // The file goes back to stand behind what was sent.
+                        let _ = file.seek(SeekFrom::Current(done as i64 - count as i64));
+                        let error = self.unfinished(Operation::SendFile, ended, span);
+                        return Err(self.file_cut_short(error, sent + done as u64, total));
+                    }
+                }
+            }
+            sent += count as u64;
+        }
+        Ok(sent)
+    }
+
+    #[cold]
+    fn file_cut_short(&self, error: Error, sent: u64, wanted: u64) -> Error {
+        let kind = match error.kind() {
+            _ if self.is_cut() => ErrorKind::Stopped,
+            kind => kind,
+        };
+        let elapsed = error.elapsed();
+        let as_size = |count| usize::try_from(count).unwrap_or(usize::MAX);
+        let partial = PartialTransfer::new(kind, as_size(sent), as_size(wanted), Some(error));
+        self.place(Error::detailed(Operation::SendFile, kind, partial)).with_elapsed(elapsed)
+    }
+}
+
+/// The time in which a socket does not block.
+struct Unblocked<'a>(&'a Inner);
+
+impl Unblocked<'_> {
+    fn new(inner: &Inner) -> Unblocked<'_> {
+        // What is lost if it fails is the limit's exactness.
+        let _ = inner.stream.set_nonblocking(true);
+        Unblocked(inner)
+    }
+}
+
+impl Drop for Unblocked<'_> {
+    fn drop(&mut self) {
+        let _ = sys::restore_blocking(&self.0.stream);
+    }
+}

@@ -1,0 +1,188 @@
+//! Taking the next connection: limits, errors, and the end.
+
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use super::events::ServerEvent;
+use super::state::{Phase, Shared, State};
+use crate::config::AtLimit;
+use crate::error::{Error, Operation, Result};
+use crate::proto::accept::{AcceptFaults, AfterFault};
+use crate::proto::admission::{Peer, Verdict};
+use crate::sys::{self, Ended, Limit, Mode, Moment};
+use crate::tcp::close::Closing;
+use crate::tcp::connection::{Inner, TcpConnection};
+
+/// What a wait for a connection ended with.
+pub(super) enum Next {
+    Connection(TcpConnection),
+    TimedOut,
+    /// The server has ended, and nobody is waiting any more.
+    Over,
+}
+
+impl Shared {
+    /// The next connection, admitted and with the server's settings.
+    ///
+    /// Of several threads that call it one waits for connections, and the others for it.
+    pub(super) fn next(self: &Arc<Self>, closing: Closing, deadline: Option<Moment>) -> Result<Next> {
+        let mut guard = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(listener) = &*guard else { return Ok(Next::Over) };
+        let next = self.next_of(listener, closing, deadline);
+        match next {
+            Ok(Next::Connection(_) | Next::TimedOut) => {}
+            Ok(Next::Over) | Err(_) => self.close(guard.take()),
+        }
+        next
+    }
+
+    fn next_of(
+        self: &Arc<Self>,
+        listener: &TcpListener,
+        closing: Closing,
+        deadline: Option<Moment>,
+    ) -> Result<Next> {
+        let mut faults = AcceptFaults::default();
+        loop {
+            if !self.wait_for_room(deadline) {
+                return Ok(Next::TimedOut);
+            }
+            let phase = {
+                let mut state = self.state();
+                if state.phase == Phase::Draining {
+                    // Whoever came after the shutdown began cannot keep it from ending.
+                    match state.queued.checked_sub(1) {
+                        Some(left) => state.queued = left,
+                        None => state.phase = Phase::Closed,
+                    }
+                }
+                state.phase
+            };
+            let accepted = match phase {
+                Phase::Closed | Phase::Cut => return Ok(Next::Over),
+                Phase::Draining => match sys::accept_now(listener) {
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(Next::Over),
+                    accepted => accepted,
+                },
+                Phase::Open => {
+                    let limit = Limit { deadline, stopper: Some(&self.wake), ..Limit::default() };
+                    match sys::accept_within(listener, limit) {
+                        Ok(accepted) => Ok(accepted),
+                        Err(Ended::Failed(error)) => Err(error),
+                        Err(Ended::TimedOut) => return Ok(Next::TimedOut),
+                        // The shutdown has begun.
+                        Err(Ended::Stopped | Ended::Reports) => continue,
+                    }
+                }
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    faults.succeeded();
+                    if let Some(connection) = self.admit(stream, peer, closing) {
+                        return Ok(Next::Connection(connection));
+                    }
+                }
+                Err(error) => self.after_fault(error, &mut faults)?,
+            }
+        }
+    }
+
+    /// Where those who come at the limit wait, waits until somebody leaves. False if the time is over.
+    fn wait_for_room(&self, deadline: Option<Moment>) -> bool {
+        let must_wait = |state: &State| {
+            self.config.at_limit == AtLimit::Wait
+                && state.admission.is_full()
+                && state.phase <= Phase::Draining
+        };
+        let mut state = self.state();
+        while must_wait(&state) {
+            state = match deadline {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let remaining = Duration::from_nanos(Moment::now().until(deadline));
+                    if remaining.is_zero() {
+                        return false;
+                    }
+                    let wait = self.changed.wait_timeout(state, remaining);
+                    wait.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        true
+    }
+
+    fn admit(
+        self: &Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        closing: Closing,
+    ) -> Option<TcpConnection> {
+        let key = Peer::from(peer.ip());
+        let ticket = {
+            let mut state = self.state();
+            match state.admission.admit(key) {
+                Verdict::Admitted => self.ticket(&mut state, key),
+                Verdict::Full | Verdict::PeerFull => {
+                    drop(state);
+                    self.refuse(stream, peer);
+                    return None;
+                }
+            }
+        };
+        self.totals.accepted.fetch_add(1, Ordering::Relaxed);
+        if let Err(error) = sys::adopt_accepted(&stream, &self.settings.config) {
+            // It has already gone.
+            self.note_accept_error(&error.with_remote(Some(peer)));
+            return None;
+        }
+        let mut inner = Inner::new(stream, peer, &self.settings);
+        inner.receive_timeout = self.inherited.inherited();
+        inner.closing = closing;
+        inner.ticket = Some(ticket);
+        let connection = TcpConnection::assemble(inner);
+        self.register(&connection.inner);
+        Some(connection)
+    }
+
+    fn refuse(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        self.totals.refused.fetch_add(1, Ordering::Relaxed);
+        if let AtLimit::RefuseWith(message) = &self.config.at_limit {
+            // A new connection has room for a message; one that has not is no longer there.
+            let _ = sys::write(&stream, message, Mode::Try);
+            let _ = stream.shutdown(Shutdown::Write);
+            // To close it with unread input would destroy the message.
+            self.farewells.add(self, stream);
+        }
+        self.observe(&ServerEvent::Refused { peer });
+    }
+
+    fn after_fault(&self, error: std::io::Error, faults: &mut AcceptFaults) -> Result<()> {
+        let after = faults.failed(sys::accept_fault(&error));
+        let kind = sys::error_kind(&error);
+        let error = Error::system(Operation::Accept, error).with_kind(kind).with_local(Some(self.address));
+        match after {
+            AfterFault::GiveUp => return Err(error),
+            AfterFault::AcceptAgain => self.note_accept_error(&error),
+            AfterFault::Wait(pause) => {
+                self.note_accept_error(&error);
+                // Their descriptors are worth more now.
+                self.farewells.cut();
+                let mut state = self.state();
+                // Whoever was to be accepted still waits.
+                state.queued += usize::from(state.phase == Phase::Draining);
+                let (phase, inside) = (state.phase, state.admission.inside());
+                // Whoever leaves gives a descriptor back.
+                let still = |state: &mut State| state.phase == phase && state.admission.inside() >= inside;
+                drop(self.changed.wait_timeout_while(state, pause, still));
+            }
+        }
+        Ok(())
+    }
+
+    fn note_accept_error(&self, error: &Error) {
+        self.totals.accept_errors.fetch_add(1, Ordering::Relaxed);
+        self.observe(&ServerEvent::AcceptFailed { error });
+    }
+}

@@ -1,0 +1,240 @@
+use std::net::{Ipv6Addr, SocketAddr, TcpListener};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use super::events::ServerEvent;
+use super::farewell::Farewells;
+use super::serve::TcpServer;
+use super::state::{Observer, Shared, Totals};
+use crate::addr::BindAddress;
+use crate::config::{AtLimit, ServerConfig};
+use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::resolve;
+use crate::sys::{self, Stopper, Told};
+use crate::tcp::connection::Settings;
+use crate::tcp::options::connection_options;
+
+/// Options for a [`TcpServer`] and for each of its connections; [`bind`](Self::bind) then makes it.
+///
+/// # Examples
+///
+/// ```
+/// use socketry::{AtLimit, TcpServer};
+/// use std::time::Duration;
+///
+/// let server = TcpServer::builder()
+///     .max_connections(1_000)
+///     .max_connections_per_peer(10)
+///     .at_limit(AtLimit::RefuseWith(b"busy, try again later\n".to_vec()))
+///     .read_timeout(Duration::from_secs(30))
+///     .peer_timeout(Duration::from_secs(60))
+///     .on_event(|event| eprintln!("{event:?}"))
+///     .bind("127.0.0.1:0")?;
+/// # Ok::<(), socketry::Error>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "a builder does nothing until `bind`"]
+pub struct TcpServerBuilder {
+    settings: Settings,
+    config: ServerConfig,
+    stopper: Option<(Stopper, Duration)>,
+    observer: Option<Observer>,
+}
+
+/// A peer that does not read what it is sent keeps a thread for so long, unless somebody says otherwise.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl Default for TcpServerBuilder {
+    fn default() -> TcpServerBuilder {
+        let mut settings = Settings::default();
+        settings.config.write_timeout = Some(WRITE_TIMEOUT);
+        TcpServerBuilder { settings, config: ServerConfig::default(), stopper: None, observer: None }
+    }
+}
+
+connection_options!(TcpServerBuilder);
+
+impl TcpServerBuilder {
+    /// Sets how many connections may wait in the system's queue to be accepted. Defaults to 1,024. The system has a limit of
+    /// its own: `net.core.somaxconn` on Linux, 4,096 there.
+    pub fn backlog(mut self, connections: u32) -> Self {
+        self.config.backlog = connections;
+        self
+    }
+
+    /// Sets how many connections may be open at a time; 0 counts as 1. Defaults to 1,024. What becomes of the next one is
+    /// said by [`at_limit`](Self::at_limit).
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.config.max_connections = connections.max(1);
+        self
+    }
+
+    /// Sets how many connections one peer may have open at a time: an IPv4 address, or the 64 bits of an IPv6 address that
+    /// name a network. Defaults to no such limit. One more is refused: see [`at_limit`](Self::at_limit).
+    pub fn max_connections_per_peer(mut self, connections: usize) -> Self {
+        self.config.max_connections_per_peer = Some(connections.max(1));
+        self
+    }
+
+    /// Sets what becomes of a connection that comes when as many are open as may be. Defaults to [`AtLimit::Wait`].
+    pub fn at_limit(mut self, at_limit: AtLimit) -> Self {
+        self.config.at_limit = at_limit;
+        self
+    }
+
+    /// Sets how many threads [`TcpServer::serve`] uses at most; 0 counts as 1. Defaults to as many as there may be
+    /// connections. With fewer, connections wait in the queue for a thread.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.config.threads = Some(threads.max(1));
+        self
+    }
+
+    /// Sets how many threads wait for work for ever; others end after 10 s without any. Defaults to 2.
+    pub fn idle_threads(mut self, threads: usize) -> Self {
+        self.config.idle_threads = threads;
+        self
+    }
+
+    /// Sets the size of each thread's stack in bytes. Defaults to that of `std`, 2 MiB, of which the system gives what is
+    /// used.
+    pub fn thread_stack_size(mut self, bytes: usize) -> Self {
+        self.config.thread_stack_size = Some(bytes);
+        self
+    }
+
+    /// Sets how long each call that writes may wait for a peer that does not read. `None` is for ever. Defaults to 30 s.
+    pub fn write_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.settings.config.write_timeout = timeout.into();
+        self
+    }
+
+    /// Makes a wildcard address mean IPv6 and IPv4 together. Defaults to false: `":7788"` is IPv4 and `"[::]:7788"` is IPv6
+    /// alone, whatever the system's own default. IPv4 peers have IPv4 addresses all the same.
+    pub fn dual_stack(mut self, on: bool) -> Self {
+        self.config.dual_stack = on;
+        self
+    }
+
+    /// Sets whether a port can be taken whose last connections are still in TIME_WAIT, as they are for a minute after a
+    /// server was restarted. Defaults to true. A port at which somebody listens is never taken.
+    ///
+    /// # Platform-specific behavior
+    ///
+    /// Windows allows it always, and has the option's name for something else, which is not used.
+    pub fn reuse_address(mut self, on: bool) -> Self {
+        self.config.reuse_address = on;
+        self
+    }
+
+    /// Shares a port among listeners of the same user, over which the system spreads connections. Defaults to false.
+    ///
+    /// A listener that is closed takes the connections of its queue with it: [`shutdown`](crate::ServerHandle::shutdown)
+    /// serves them before.
+    ///
+    /// # Platform-specific behavior
+    ///
+    /// Spread on Linux; on macOS and the BSDs mostly the last one gets all; on Windows an error of kind
+    /// [`Unsupported`](crate::ErrorKind::Unsupported).
+    pub fn reuse_port(mut self, on: bool) -> Self {
+        self.config.reuse_port = on;
+        self
+    }
+
+    /// Gives the server a [`Stopper`]: throwing it begins a [shutdown](crate::ServerHandle::shutdown) with that grace.
+    /// Defaults to none.
+    pub fn stopper(mut self, stopper: &Stopper, grace: Duration) -> Self {
+        self.stopper = Some((stopper.clone(), grace));
+        self
+    }
+
+    /// Sets who is told of what the server goes on after: errors and panics of handlers, refusals, failed accepts. Defaults
+    /// to nobody; all of it is counted as well. It is called in the thread in which it happened, and keeps that from its
+    /// work.
+    pub fn on_event(mut self, observer: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// Makes the server, which listens from now on. All options stand in this builder, so the address comes last.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the text is not an address, the name cannot be looked up, the address does not belong to this
+    /// machine, another socket has it, the process may not take it (ports below 1024), or the system refuses an option: the
+    /// error's [`operation`](crate::Error::operation) says which.
+    pub fn bind<A>(self, address: A) -> Result<TcpServer>
+    where
+        A: TryInto<BindAddress>,
+        Error: From<A::Error>,
+    {
+        let address: BindAddress = address.try_into()?;
+        let local = self.local(&address)?;
+        let listener = sys::listen(local, &self.settings.config, &self.config);
+        let listener = listener.map_err(|error| match error.operation() {
+            // The address as it was given belongs to the error only if the error is about the address.
+            Operation::Bind | Operation::Listen => error.at(&address),
+            _ => error,
+        })?;
+        self.assemble(listener)
+    }
+
+    /// Makes a server of a listener that is open already. Options of the listener itself are as they are.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the system refuses.
+    pub fn adopt(self, listener: TcpListener) -> Result<TcpServer> {
+        let listener = sys::adopt_listener(listener)?;
+        self.assemble(listener)
+    }
+
+    fn assemble(mut self, listener: TcpListener) -> Result<TcpServer> {
+        let address = listener.local_addr().map_err(|error| Error::system(Operation::Open, error))?;
+        // Where those who come at the limit are refused, somebody has to be there to refuse them.
+        let more = usize::from(self.config.at_limit != AtLimit::Wait);
+        self.config.threads.get_or_insert(self.config.max_connections.saturating_add(more));
+        let inherited = sys::arm_listener(&listener, self.settings.config.read_timeout);
+        let shared = Arc::new(Shared {
+            address: sys::canonical(address),
+            state: Mutex::new(Shared::new_state(&self.config)),
+            settings: self.settings,
+            config: self.config,
+            inherited,
+            listener: Mutex::new(Some(listener)),
+            changed: Condvar::new(),
+            lead: Condvar::new(),
+            wake: Stopper::new()?,
+            cut: Stopper::new()?,
+            grace: self.stopper.as_ref().map_or(Duration::ZERO, |(_, grace)| *grace),
+            farewells: Farewells::default(),
+            totals: Totals::default(),
+            observer: self.observer,
+        });
+        if let Some((stopper, _)) = self.stopper {
+            let told: Arc<dyn Told> = shared.clone();
+            stopper.tell(Arc::downgrade(&told));
+        }
+        Ok(TcpServer { shared })
+    }
+
+    /// The local address to bind, in the family that `dual_stack` asks for.
+    fn local(&self, address: &BindAddress) -> Result<SocketAddr> {
+        if !self.config.dual_stack {
+            return resolve::lookup(address.as_address(), None);
+        }
+        if !address.is_every_address() {
+            let error = Error::new(Operation::Configure("dual_stack"), ErrorKind::InvalidInput);
+            return Err(error.at(format_args!("{address}, which is not a wildcard address")));
+        }
+        Ok((Ipv6Addr::UNSPECIFIED, address.port()).into())
+    }
+}
+
+impl std::fmt::Debug for TcpServerBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TcpServerBuilder")
+            .field("settings", &self.settings)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,39 @@
+use std::net::SocketAddr;
+
+use crate::error::Error;
+
+/// Something that a server goes on after, for whoever wants to log it: see
+/// [`on_event`](crate::TcpServerBuilder::on_event). All of them are counted as well.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ServerEvent<'a> {
+    /// A handler ended with an error; its connection is closed.
+    HandlerFailed {
+        /// Whose connection it was.
+        peer: SocketAddr,
+        /// What the handler returned.
+        error: &'a (dyn std::error::Error + 'static),
+    },
+    /// A handler panicked; its connection is closed.
+    HandlerPanicked {
+        /// Whose connection it was.
+        peer: SocketAddr,
+        /// The panic's message, if it was a text.
+        message: &'a str,
+    },
+    /// A connection was turned away at a limit.
+    Refused {
+        /// Who came.
+        peer: SocketAddr,
+    },
+    /// An accept failed and is tried again, after a pause if descriptors or memory are used up.
+    AcceptFailed {
+        /// The system's error.
+        error: &'a Error,
+    },
+    /// No thread could be started, so fewer connections are served at once.
+    ThreadFailed {
+        /// The system's error.
+        error: &'a Error,
+    },
+}

@@ -1,0 +1,79 @@
+use std::fmt;
+
+/// What a server has done so far; see [`ServerHandle::counters`](crate::ServerHandle::counters).
+///
+/// Every connection that was admitted is in exactly one of `active`, `served`, `drained` and `aborted`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerCounters {
+    /// Connections that were admitted.
+    pub accepted: u64,
+    /// Those of them that are open now.
+    pub active: u64,
+    /// Those that ended while the server was open.
+    pub served: u64,
+    /// Those that ended after a shutdown had begun, in time.
+    pub drained: u64,
+    /// Those that were cut because a shutdown's time was over.
+    pub aborted: u64,
+    /// Connections that were turned away at a limit.
+    pub refused: u64,
+    /// Handlers that ended with an error.
+    pub failed: u64,
+    /// Handlers that panicked.
+    pub panicked: u64,
+    /// Accepts that failed, each of which was tried again.
+    pub accept_errors: u64,
+    /// Requests that were handled, for a server of requests.
+    pub requests: u64,
+    /// Threads that serve or wait to.
+    pub threads: u64,
+    /// Those of them that wait.
+    pub idle_threads: u64,
+}
+
+/// How a server ended: what became of its connections.
+///
+/// `served`, `drained` and `aborted` together are all connections that were admitted.
+///
+/// # Examples
+///
+/// ```
+/// use socketry::TcpServer;
+/// use std::time::Duration;
+///
+/// let server = TcpServer::bind("127.0.0.1:0")?;
+/// let handle = server.handle();
+/// let serving = std::thread::spawn(move || server.serve(|_| Ok(())));
+/// let report = handle.shutdown(Duration::from_secs(1));
+/// assert_eq!(report.to_string(), "served 0, drained 0, aborted 0, refused 0");
+/// serving.join().unwrap()?;
+/// # Ok::<(), socketry::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Connections that ended before the shutdown.
+    pub served: u64,
+    /// Connections that were open or waiting when it began and ended in time.
+    pub drained: u64,
+    /// Connections that were cut when its time was over.
+    pub aborted: u64,
+    /// Connections that were turned away at a limit.
+    pub refused: u64,
+    /// Handlers that ended with an error.
+    pub failed: u64,
+    /// Handlers that panicked.
+    pub panicked: u64,
+}
+
+impl fmt::Display for ShutdownReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ShutdownReport { served, drained, aborted, refused, failed, panicked } = self;
+        write!(f, "served {served}, drained {drained}, aborted {aborted}, refused {refused}")?;
+        match (failed, panicked) {
+            (0, 0) => Ok(()),
+            _ => write!(f, ", failed {failed}, panicked {panicked}"),
+        }
+    }
+}

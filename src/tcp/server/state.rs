@@ -1,0 +1,357 @@
+//! What the threads of a server share: who is inside, what phase it is in, who waits for what.
+
+use std::fmt;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use super::events::ServerEvent;
+use super::farewell::Farewells;
+use super::report::{ServerCounters, ShutdownReport};
+use crate::config::ServerConfig;
+use crate::proto::admission::{Admission, Peer};
+use crate::sys::{ReceiveTimeout, Stopper, Told};
+use crate::tcp::connection::{Inner, Settings};
+
+/// One server. Its listener is taken out when it is closed; until then it belongs to whoever accepts.
+pub(in crate::tcp) struct Shared {
+    pub(super) address: SocketAddr,
+    pub(super) settings: Settings,
+    pub(super) config: ServerConfig,
+    /// The kernel's timeout that connections have from their listener.
+    pub(super) inherited: ReceiveTimeout,
+    pub(super) listener: Mutex<Option<TcpListener>>,
+    pub(super) state: Mutex<State>,
+    /// Somebody has left, or the phase has changed.
+    pub(super) changed: Condvar,
+    /// Nobody accepts at the moment.
+    pub(super) lead: Condvar,
+    /// Wakes whoever accepts when the shutdown begins.
+    pub(super) wake: Stopper,
+    /// Wakes whoever waits on a connection when the shutdown's time is over.
+    pub(super) cut: Stopper,
+    /// How long a shutdown that a stopper has begun may take.
+    pub(super) grace: Duration,
+    pub(super) farewells: Farewells,
+    pub(super) totals: Totals,
+    pub(super) observer: Option<Observer>,
+}
+
+pub(super) type Observer = Arc<dyn Fn(&ServerEvent<'_>) + Send + Sync>;
+
+/// What has happened so far.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    pub(super) accepted: AtomicU64,
+    pub(super) refused: AtomicU64,
+    pub(super) failed: AtomicU64,
+    pub(super) panicked: AtomicU64,
+    pub(super) accept_errors: AtomicU64,
+    pub(super) requests: AtomicU64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    /// Connections are accepted.
+    Open,
+    /// Those that were waiting when the shutdown began are accepted, at most as many as the queue holds.
+    Draining,
+    /// Nothing is accepted; those inside go on.
+    Closed,
+    /// The time is over, and those inside were cut.
+    Cut,
+}
+
+pub(super) struct State {
+    pub(super) phase: Phase,
+    pub(super) admission: Admission,
+    pub(super) connections: Registry,
+    /// How many more are accepted while draining.
+    pub(super) queued: usize,
+    pub(super) is_led: bool,
+    pub(super) idle: usize,
+    pub(super) threads: usize,
+    pub(super) served: u64,
+    pub(super) drained: u64,
+    pub(super) aborted: u64,
+    /// When the time of the shutdown is over.
+    pub(super) deadline: Option<Instant>,
+}
+
+/// The connections inside, to be found when they are to be cut. A slot is used again.
+#[derive(Default)]
+pub(super) struct Registry {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+}
+
+enum Slot {
+    Free,
+    /// Admitted, and about to be made.
+    Expected,
+    Inside(Weak<Inner>),
+    Cut,
+}
+
+impl Registry {
+    fn reserve(&mut self) -> u32 {
+        if let Some(slot) = self.free.pop() {
+            self.slots[slot as usize] = Slot::Expected;
+            return slot;
+        }
+        self.slots.push(Slot::Expected);
+        (self.slots.len() - 1) as u32
+    }
+
+    /// Whether the one that leaves was cut before.
+    fn release(&mut self, slot: u32) -> bool {
+        let was = std::mem::replace(&mut self.slots[slot as usize], Slot::Free);
+        self.free.push(slot);
+        matches!(was, Slot::Cut)
+    }
+
+    fn cut(&mut self) -> (u64, Vec<Arc<Inner>>) {
+        let mut count = 0;
+        let mut found = Vec::new();
+        for slot in &mut self.slots {
+            match slot {
+                Slot::Free | Slot::Cut => continue,
+                Slot::Expected => {}
+                // One that is just being dropped ends by the switch that it polls.
+                Slot::Inside(connection) => found.extend(connection.upgrade()),
+            }
+            *slot = Slot::Cut;
+            count += 1;
+        }
+        (count, found)
+    }
+}
+
+/// The right to be inside, which a connection has until its last handle is dropped.
+pub(in crate::tcp) struct Ticket {
+    shared: Arc<Shared>,
+    peer: Peer,
+    slot: u32,
+}
+
+impl Ticket {
+    /// What ends the waits of its connection where cutting the stream does not.
+    #[inline]
+    pub(in crate::tcp) fn cut_switch(&self) -> Option<&Stopper> {
+        (!crate::sys::CUT_WAKES).then_some(&self.shared.cut)
+    }
+
+    pub(in crate::tcp) fn cut(&self) -> &Stopper {
+        &self.shared.cut
+    }
+
+    /// Leaves a connection that has said that nothing follows to the server.
+    pub(in crate::tcp) fn say_farewell(&self, stream: TcpStream) {
+        if !self.shared.cut.is_stopped() {
+            self.shared.farewells.add(&self.shared, stream);
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        let was_cut = state.connections.release(self.slot);
+        state.admission.release(self.peer);
+        if !was_cut {
+            match state.phase {
+                Phase::Open => state.served += 1,
+                _ => state.drained += 1,
+            }
+        }
+        drop(state);
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Shared {
+    pub(super) fn new_state(config: &ServerConfig) -> State {
+        State {
+            phase: Phase::Open,
+            admission: Admission::new(config.max_connections, config.max_connections_per_peer),
+            connections: Registry::default(),
+            queued: config.backlog as usize + 1,
+            is_led: false,
+            idle: 0,
+            threads: 0,
+            served: 0,
+            drained: 0,
+            aborted: 0,
+            deadline: None,
+        }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        // No step below can panic between two changes that belong together.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The ticket of somebody who was just admitted.
+    pub(super) fn ticket(self: &Arc<Self>, state: &mut State, peer: Peer) -> Ticket {
+        Ticket { shared: Arc::clone(self), peer, slot: state.connections.reserve() }
+    }
+
+    /// Makes a connection known to whoever ends the server.
+    pub(super) fn register(&self, connection: &Arc<Inner>) {
+        let Some(ticket) = &connection.ticket else { return };
+        let mut state = self.state();
+        let slot = &mut state.connections.slots[ticket.slot as usize];
+        match slot {
+            // The time was over before.
+            Slot::Cut => {
+                drop(state);
+                connection.cut();
+            }
+            slot => *slot = Slot::Inside(Arc::downgrade(connection)),
+        }
+    }
+
+    /// Begins the shutdown, if nobody has; the earliest time given counts.
+    pub(super) fn begin_shutdown(&self, grace: Duration) {
+        let mut state = self.state();
+        let deadline = Instant::now().checked_add(grace);
+        state.deadline = [state.deadline, deadline].into_iter().flatten().min();
+        if state.phase == Phase::Open {
+            state.phase = Phase::Draining;
+        }
+        drop(state);
+        self.wake.stop();
+        self.changed.notify_all();
+        self.lead.notify_all();
+    }
+
+    /// Whether nothing is accepted any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.state().phase >= Phase::Closed
+    }
+
+    /// Somebody who waits for the end may look again.
+    pub(super) fn note_change(&self) {
+        // The lock sees to it that nobody is between looking and waiting.
+        drop(self.state());
+        self.changed.notify_all();
+    }
+
+    /// Nothing is accepted from now on.
+    pub(super) fn close(&self, listener: Option<TcpListener>) {
+        drop(listener);
+        let mut state = self.state();
+        state.phase = state.phase.max(Phase::Closed);
+        drop(state);
+        self.wake.stop();
+        self.changed.notify_all();
+        self.lead.notify_all();
+    }
+
+    /// Ends what is left of a shutdown whose time is over.
+    pub(super) fn cut_off(&self) {
+        let mut state = self.state();
+        if state.phase == Phase::Cut {
+            return;
+        }
+        state.phase = Phase::Cut;
+        let (count, connections) = state.connections.cut();
+        state.aborted += count;
+        drop(state);
+        self.cut.stop();
+        self.farewells.cut();
+        connections.iter().for_each(|connection| connection.cut());
+        self.changed.notify_all();
+        self.lead.notify_all();
+        // Whoever accepts has been woken and gives it back; where nobody does, it is closed here.
+        if let Ok(mut listener) = self.listener.try_lock() {
+            *listener = None;
+        }
+    }
+
+    /// Waits until the server has ended, or its time is over; then it is cut, and those inside have a moment to notice.
+    pub(super) fn wait_for_end(&self) -> ShutdownReport {
+        const MOMENT: Duration = Duration::from_millis(200);
+        let mut state = self.state();
+        let mut last = None;
+        loop {
+            let is_empty = state.admission.inside() == 0 && state.threads == 0;
+            if state.phase >= Phase::Closed && is_empty && self.farewells.count() == 0 {
+                break;
+            }
+            let now = Instant::now();
+            let until = match (last, state.deadline) {
+                (Some(last), _) if now >= last => break,
+                (Some(last), _) => Some(last),
+                (None, Some(deadline)) if now >= deadline => {
+                    drop(state);
+                    self.cut_off();
+                    last = Some(now + MOMENT);
+                    state = self.state();
+                    continue;
+                }
+                (None, deadline) => deadline,
+            };
+            state = match until {
+                Some(until) => {
+                    let wait = self.changed.wait_timeout(state, until.saturating_duration_since(now));
+                    wait.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+        drop(state);
+        self.report()
+    }
+
+    pub(super) fn report(&self) -> ShutdownReport {
+        let counters = self.counters();
+        ShutdownReport {
+            served: counters.served,
+            drained: counters.drained,
+            aborted: counters.aborted,
+            refused: counters.refused,
+            failed: counters.failed,
+            panicked: counters.panicked,
+        }
+    }
+
+    pub(super) fn counters(&self) -> ServerCounters {
+        let state = self.state();
+        let read = |total: &AtomicU64| total.load(Ordering::Relaxed);
+        ServerCounters {
+            accepted: read(&self.totals.accepted),
+            active: state.admission.inside() as u64,
+            served: state.served,
+            drained: state.drained,
+            aborted: state.aborted,
+            refused: read(&self.totals.refused),
+            failed: read(&self.totals.failed),
+            panicked: read(&self.totals.panicked),
+            accept_errors: read(&self.totals.accept_errors),
+            requests: read(&self.totals.requests),
+            threads: state.threads as u64,
+            idle_threads: state.idle as u64,
+        }
+    }
+
+    pub(super) fn observe(&self, event: &ServerEvent<'_>) {
+        if let Some(observer) = &self.observer {
+            // An observer that panics has been heard of by the panic's own message, and is no reason to stop serving.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| observer(event)));
+        }
+    }
+}
+
+impl Told for Shared {
+    fn stopped(&self) {
+        self.begin_shutdown(self.grace);
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
+}

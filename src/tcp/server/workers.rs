@@ -1,0 +1,174 @@
+//! Threads that accept for themselves: one leads, which is to wait for connections, and hands the lead over when it has
+//! one, which it then serves. Nobody is woken in vain, nothing goes through a queue, and the one thread that waits can be
+//! woken by a descriptor.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::accept::Next;
+use super::events::ServerEvent;
+use super::report::ShutdownReport;
+use super::state::{Phase, Shared};
+use crate::error::{Error, Operation, Result};
+use crate::sys;
+use crate::tcp::close::Closing;
+use crate::tcp::connection::TcpConnection;
+
+/// What a handler returns: an error of any type ends its connection only, is counted and reported.
+pub type HandlerResult = std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// How long a thread that is not needed waits before it ends.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// What the threads of a server do: one of them at a time gets the next piece of work, and whoever gets one does it.
+pub(super) trait Duty: Send + Sync + 'static {
+    type Work;
+
+    /// The next piece of work; `None` when there will be no more.
+    fn next(&self, shared: &Arc<Shared>) -> Result<Option<Self::Work>>;
+
+    fn perform(&self, shared: &Arc<Shared>, work: Self::Work);
+}
+
+/// Serves connections with a handler.
+pub(super) struct Connections<H>(pub(super) H);
+
+impl<H> Duty for Connections<H>
+where
+    H: Fn(TcpConnection) -> HandlerResult + Send + Sync + 'static,
+{
+    type Work = TcpConnection;
+
+    fn next(&self, shared: &Arc<Shared>) -> Result<Option<TcpConnection>> {
+        match shared.next(Closing::Polite, None)? {
+            Next::Connection(connection) => Ok(Some(connection)),
+            Next::TimedOut | Next::Over => Ok(None),
+        }
+    }
+
+    fn perform(&self, shared: &Arc<Shared>, connection: TcpConnection) {
+        let peer = connection.peer_addr();
+        shared.isolated(peer, || (self.0)(connection));
+    }
+}
+
+impl Shared {
+    /// Runs a handler; what goes wrong in it stays in it.
+    pub(super) fn isolated(
+        &self,
+        peer: std::net::SocketAddr,
+        handler: impl FnOnce() -> HandlerResult,
+    ) -> bool {
+        match catch_unwind(AssertUnwindSafe(handler)) {
+            Ok(Ok(())) => return true,
+            // Of a connection that was cut the handler has heard so.
+            Ok(Err(_)) if self.cut.is_stopped() => {}
+            Ok(Err(error)) => {
+                self.totals.failed.fetch_add(1, Ordering::Relaxed);
+                self.observe(&ServerEvent::HandlerFailed { peer, error: &*error });
+            }
+            Err(panic) => {
+                self.totals.panicked.fetch_add(1, Ordering::Relaxed);
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                let message = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("");
+                self.observe(&ServerEvent::HandlerPanicked { peer, message });
+                // A payload whose own drop panics is not worth a thread.
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(panic)));
+            }
+        }
+        false
+    }
+
+    /// Serves on threads until the server has ended.
+    pub(super) fn serve(self: &Arc<Self>, duty: impl Duty) -> Result<ShutdownReport> {
+        let duty = Arc::new(duty);
+        self.state().threads += 1;
+        // The first one is necessary, and its failure is the caller's to know.
+        self.start_thread(&duty).inspect_err(|_| self.close(None))?;
+        Ok(self.wait_for_end())
+    }
+
+    /// Starts a thread that was counted before.
+    fn start_thread(self: &Arc<Self>, duty: &Arc<impl Duty>) -> Result<()> {
+        let (shared, own) = (Arc::clone(self), Arc::clone(duty));
+        let mut builder = thread::Builder::new().name("socketry server".to_owned());
+        if let Some(bytes) = self.config.thread_stack_size {
+            builder = builder.stack_size(bytes);
+        }
+        let started = builder.spawn(move || shared.work(&own));
+        started.map(drop).map_err(|error| {
+            self.state().threads -= 1;
+            self.changed.notify_all();
+            let kind = sys::error_kind(&error);
+            Error::system(Operation::Serve, error).with_kind(kind)
+        })
+    }
+
+    /// A thread's life: lead, serve, again.
+    fn work<D: Duty>(self: &Arc<Self>, duty: &Arc<D>) {
+        while self.take_lead() {
+            let next = duty.next(self);
+            match next {
+                Ok(Some(work)) => {
+                    self.hand_lead_over(duty);
+                    duty.perform(self, work);
+                }
+                Ok(None) => self.close(None),
+                Err(error) => {
+                    self.close(None);
+                    self.observe(&ServerEvent::AcceptFailed { error: &error });
+                }
+            }
+        }
+    }
+
+    /// Waits to lead. False if there is nothing to lead any more, or enough others wait; then the thread is gone.
+    fn take_lead(&self) -> bool {
+        let mut state = self.state();
+        state.idle += 1;
+        let leads = loop {
+            if state.phase >= Phase::Closed {
+                break false;
+            }
+            if !state.is_led {
+                break true;
+            }
+            let (next, wait) = self.lead.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            state = next;
+            if wait.timed_out() && state.is_led && state.idle > self.config.idle_threads {
+                break false;
+            }
+        };
+        state.idle -= 1;
+        state.is_led = leads || state.is_led;
+        if !leads {
+            state.threads -= 1;
+            drop(state);
+            self.changed.notify_all();
+        }
+        leads
+    }
+
+    fn hand_lead_over(self: &Arc<Self>, duty: &Arc<impl Duty>) {
+        let mut state = self.state();
+        state.is_led = false;
+        let is_new = state.idle == 0
+            && self.config.threads.is_none_or(|most| state.threads < most)
+            && state.phase < Phase::Closed;
+        if is_new {
+            state.threads += 1;
+        }
+        let is_any = state.idle > 0;
+        drop(state);
+        if is_any {
+            self.lead.notify_one();
+        } else if is_new {
+            if let Err(error) = self.start_thread(duty) {
+                self.observe(&ServerEvent::ThreadFailed { error: &error });
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Writing: as much as fits, all of it, text.
+
+use std::io::{self, IoSlice, Write};
+
+use super::connection::{Inner, TcpConnection};
+use crate::error::{Error, ErrorKind, Operation, PartialTransfer, Result};
+use crate::proto::message::Message;
+use crate::sys::{self, Limit, Mode, Span};
+
+impl Inner {
+    /// Without a limit the call may block, and there is nothing else to do.
+    #[inline]
+    fn may_block(&self) -> bool {
+        self.stopper.is_none() && !self.timing.limits_writing() && self.limit(Span::default()).also.is_none()
+    }
+
+    #[inline]
+    pub(super) fn write(&self, bytes: &[u8]) -> Result<usize> {
+        if self.may_block() {
+            match sys::write(&self.stream, bytes, Mode::Block) {
+                Ok(length) => return Ok(length),
+                Err(error) if sys::is_again(&error) => {}
+                Err(error) => return Err(self.refused(error)),
+            }
+        }
+        self.write_limited(&[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&self, parts: &[IoSlice<'_>]) -> Result<usize> {
+        if self.may_block() {
+            match sys::write_vectored(&self.stream, parts, Mode::Block) {
+                Ok(length) => return Ok(length),
+                Err(error) if sys::is_again(&error) => {}
+                Err(error) => return Err(self.refused(error)),
+            }
+        }
+        self.write_limited(parts)
+    }
+
+    fn write_limited(&self, parts: &[IoSlice<'_>]) -> Result<usize> {
+        let span = self.timing.writing();
+        self.write_within(parts, span, self.limit(span))
+    }
+
+    fn write_within(&self, parts: &[IoSlice<'_>], span: Span, limit: Limit<'_>) -> Result<usize> {
+        sys::write_within(&self.stream, limit, parts)
+            .map_err(|ended| self.unfinished(Operation::Send, ended, span))
+    }
+
+    #[cold]
+    fn refused(&self, error: io::Error) -> Error {
+        match self.is_cut() {
+            true => self.place(Error::new(Operation::Send, ErrorKind::Stopped)),
+            false => self.failure(Operation::Send, error),
+        }
+    }
+
+    /// Writes all of it, in one time.
+    pub(super) fn write_all(&self, bytes: &[u8]) -> Result<()> {
+        if self.may_block() {
+            return self.write_rest(bytes, 0, |rest| self.write(rest));
+        }
+        let span = self.timing.writing();
+        self.write_rest(bytes, 0, |rest| self.write_within(&[IoSlice::new(rest)], span, self.limit(span)))
+    }
+
+    #[inline]
+    fn write_rest(
+        &self,
+        bytes: &[u8],
+        mut done: usize,
+        mut write: impl FnMut(&[u8]) -> Result<usize>,
+    ) -> Result<()> {
+        while done < bytes.len() {
+            match write(&bytes[done..]) {
+                Ok(length) => done += length,
+                Err(error) => return Err(self.cut_short(error, done, bytes.len())),
+            }
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn cut_short(&self, error: Error, done: usize, wanted: usize) -> Error {
+        let (kind, elapsed) = (error.kind(), error.elapsed());
+        let partial = PartialTransfer::new(kind, done, wanted, Some(error));
+        self.place(Error::detailed(Operation::Send, kind, partial)).with_elapsed(elapsed)
+    }
+}
+
+impl TcpConnection {
+    /// Sends a message, all of it: text in the connection's [encoding](Self::encoding), bytes as they are (see
+    /// [`Message`]). The write timeout is for all of it together.
+    ///
+    /// That it returns means that the system has taken the bytes, not that the peer has them.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if
+    ///
+    /// * a character does not exist in the encoding: then nothing is sent;
+    /// * the time is over or the stopper was thrown while the peer did not read. The error's [`PartialTransfer`] says how
+    ///   many bytes went out;
+    /// * the peer has closed or broken off the connection: `ConnectionReset`, also where the system calls it a broken
+    ///   pipe.
+    #[inline]
+    pub fn send(&self, message: impl Message) -> Result<()> {
+        let bytes = message
+            .on_the_wire(self.inner.encoding)
+            .map_err(|error| self.inner.place(Error::from(error).with_operation(Operation::Send)))?;
+        self.inner.write_all(&bytes)
+    }
+}
+
+impl Write for &TcpConnection {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(self.inner.write(bytes)?)
+    }
+
+    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(self.inner.write_vectored(parts)?)
+    }
+
+    /// As [`send`](TcpConnection::send).
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        Ok(self.inner.write_all(bytes)?)
+    }
+
+    /// There is nothing to flush: what was written is the system's.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Write for TcpConnection {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(self.inner.write(bytes)?)
+    }
+
+    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(self.inner.write_vectored(parts)?)
+    }
+
+    /// As [`send`](TcpConnection::send).
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        Ok(self.inner.write_all(bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,156 @@
+//! Connecting: every address is tried, one time covers all, an error says what came of each.
+
+mod kit;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use kit::*;
+use socketry::{Address, ErrorKind, Operation, Retry, Stopper, TcpClient, TcpServer};
+
+/// A port at which nobody listens: it was free a moment ago.
+fn nobody() -> SocketAddr {
+    TcpServer::bind("127.0.0.1:0").unwrap().local_addr()
+}
+
+/// A listener whose queue is full, so that the next connect is not answered: Linux drops its packets.
+#[cfg(target_os = "linux")]
+fn silent() -> (TcpServer, Vec<std::net::TcpStream>) {
+    let server = TcpServer::builder().backlog(0).bind("127.0.0.1:0").unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) =
+        std::net::TcpStream::connect_timeout(&server.local_addr(), Duration::from_millis(200))
+    {
+        waiting.push(stream);
+        assert!(waiting.len() < 100, "the queue has no end");
+    }
+    (server, waiting)
+}
+
+#[test]
+fn a_name_is_connected_to() {
+    let server = server();
+    let client = TcpClient::new().connect(("localhost", server.local_addr().port())).unwrap();
+    assert_eq!(client.peer_addr(), server.local_addr());
+    assert_eq!(client.local_addr().unwrap(), server.accept().unwrap().peer_addr());
+}
+
+#[test]
+fn a_refusal_names_the_address_and_the_time_and_has_its_cause() {
+    use std::error::Error as _;
+    let nobody = nobody();
+    let error = TcpClient::new().connect(nobody).unwrap_err();
+    assert!(error.is_refused() && error.is_temporary());
+    assert_eq!((error.operation(), error.remote()), (Operation::Connect, Some(nobody)));
+    let text = error.to_string();
+    assert!(text.starts_with(&format!("connect to {nobody}: connection refused after ")), "{text}");
+    assert!(error.source().is_some() && error.raw_os_error().is_some());
+}
+
+#[test]
+fn bad_addresses_and_names_are_told_apart() {
+    let error = TcpClient::new().connect("localhost").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidAddress);
+    let error = TcpClient::new().connect("no-such-name.invalid:80").unwrap_err();
+    assert_eq!(error.operation(), Operation::Resolve, "{error}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_does_not_answer_is_given_up_in_time() {
+    let (server, _waiting) = silent();
+    let start = Instant::now();
+    let client = TcpClient::builder().timeout(Duration::from_millis(300));
+    let error = client.connect(server.local_addr()).unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    let elapsed = start.elapsed();
+    assert!(elapsed >= Duration::from_millis(300) && elapsed < Duration::from_millis(800), "{elapsed:?}");
+    assert!(error.elapsed().unwrap() >= Duration::from_millis(300));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_stopper_ends_a_connect_and_a_pause_between_two() {
+    let (server, _waiting) = silent();
+    for address in [server.local_addr(), nobody()] {
+        let stopper = Stopper::new().unwrap();
+        let retry = Retry::new().attempts(100).first(PATIENCE).longest(PATIENCE);
+        let client = TcpClient::builder().timeout(10 * PATIENCE).retry(retry).stopper(&stopper).build();
+        std::thread::scope(|scope| {
+            let connecting = scope.spawn(|| client.connect(address));
+            stopper.stop();
+            let error = connecting.join().unwrap().unwrap_err();
+            assert!(error.is_stopped(), "{error}");
+        });
+    }
+}
+
+#[test]
+fn attempts_are_repeated_until_somebody_listens() {
+    let address = nobody();
+    let retry = Retry::new().attempts(2_000).first(Duration::from_millis(5)).multiplier(1.0);
+    let client = TcpClient::builder().timeout(PATIENCE).retry(retry).build();
+    std::thread::scope(|scope| {
+        let connecting = scope.spawn(|| client.connect(address));
+        let server = TcpServer::bind(address).unwrap();
+        assert_eq!(server.accept_timeout(PATIENCE).unwrap().local_addr().unwrap(), address);
+        connecting.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn attempts_are_counted_and_end_with_the_time() {
+    let nobody = nobody();
+    let retry = Retry::new().attempts(3).first(Duration::from_millis(20)).multiplier(1.0).jitter(0.0);
+    let start = Instant::now();
+    let error = TcpClient::builder().retry(retry).connect(nobody).unwrap_err();
+    assert!(error.is_refused() && start.elapsed() >= Duration::from_millis(40), "{error}");
+
+    // There is no time for the second attempt, and nobody waits for it in vain.
+    let start = Instant::now();
+    let retry = retry.first(10 * PATIENCE).longest(10 * PATIENCE);
+    let error = TcpClient::builder().timeout(PATIENCE).retry(retry).connect(nobody).unwrap_err();
+    assert!(error.is_refused() && start.elapsed() < PATIENCE, "{error}");
+}
+
+#[test]
+fn a_mistake_is_not_tried_again() {
+    let retry = Retry::new().attempts(5).first(PATIENCE).longest(PATIENCE);
+    let start = Instant::now();
+    TcpClient::builder().timeout(None).retry(retry).connect("nonsense").unwrap_err();
+    assert!(start.elapsed() < PATIENCE);
+}
+
+#[test]
+fn a_local_address_is_left_from() {
+    let server = server();
+    let client = TcpClient::builder().local_address(([127, 0, 0, 1], 0)).build();
+    let connection = client.connect(server.local_addr()).unwrap();
+    assert_eq!(connection.local_addr().unwrap().ip(), server.local_addr().ip());
+    // Its family is the only one that is tried.
+    let v6 = SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0));
+    let error = TcpClient::builder().local_address(v6).connect(server.local_addr()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddressNotAvailable, "{error}");
+}
+
+/// On Linux a socket that connects to the port that the system chose for it is connected to itself.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_socket_that_found_itself_is_refused() {
+    let port = nobody().port();
+    let client = TcpClient::builder().local_address(([127, 0, 0, 1], port)).build();
+    let error = client.connect(("127.0.0.1", port)).unwrap_err();
+    assert!(error.is_refused(), "{error}");
+}
+
+#[test]
+fn one_client_makes_many_connections() {
+    let server = server();
+    let client = TcpClient::builder().nodelay(false).build();
+    let address = Address::from(server.local_addr());
+    let connections: Vec<_> = (0..5).map(|_| client.connect(&address).unwrap()).collect();
+    for connection in connections {
+        assert!(!connection.nodelay().unwrap());
+        server.accept().unwrap();
+    }
+}

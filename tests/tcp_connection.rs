@@ -1,0 +1,373 @@
+//! A connection: what is sent arrives, what is there is read, what is cut short is not lost.
+
+mod kit;
+
+use std::io::{IoSlice, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use kit::*;
+use socketry::{Encoding, ErrorKind, PartialTransfer, Stopper, TcpClient, TcpConnection, TcpServer};
+
+#[track_caller]
+fn partial(error: &socketry::Error) -> (usize, usize) {
+    let partial = error.detail::<PartialTransfer>().unwrap_or_else(|| panic!("{error:?}"));
+    (partial.done, partial.wanted)
+}
+
+#[test]
+fn bytes_and_text_arrive_and_the_end_is_told() {
+    let (client, peer) = connection();
+    client.send(b"\x00\xFF").unwrap();
+    assert_eq!(peer.recv(1024).unwrap(), b"\x00\xFF");
+    peer.send("收到").unwrap();
+    assert_eq!(client.recv_text(1024).unwrap(), "收到");
+    client.half_close().unwrap();
+    assert_eq!(peer.recv(1024).unwrap(), b"");
+    assert_eq!(peer.recv_text(1024).unwrap(), "");
+    peer.send("still open this way").unwrap();
+    drop(peer);
+    assert_eq!(client.recv_to_end(1024).unwrap(), b"still open this way");
+}
+
+#[test]
+fn a_connection_and_a_reference_to_it_read_and_write() {
+    let (client, peer) = connection();
+    (&client).write_all(b"12345").unwrap();
+    let mut owned = client.clone();
+    assert_eq!(owned.write_vectored(&[IoSlice::new(b"67"), IoSlice::new(b"89")]).unwrap(), 4);
+    owned.flush().unwrap();
+    let mut buffer = [0; 9];
+    (&peer).read_exact(&mut buffer).unwrap();
+    assert_eq!(&buffer, b"123456789");
+    let many = vec![IoSlice::new(b"x"); 5_000];
+    let written = (&client).write_vectored(&many).unwrap();
+    assert!((1..=5_000).contains(&written), "more parts than a system takes at once: {written}");
+}
+
+#[test]
+fn a_peek_takes_nothing() {
+    let (client, peer) = connection();
+    client.send("abc").unwrap();
+    let mut buffer = [0; 8];
+    assert_eq!(peer.peek(&mut buffer).unwrap(), 3);
+    assert_eq!(peer.recv(8).unwrap(), b"abc");
+    // What was given back is seen as well.
+    client.send("de").unwrap();
+    peer.set_read_timeout(Duration::from_millis(20));
+    assert_timed_out(peer.recv_exact(&mut [0; 4]));
+    assert_eq!((peer.peek(&mut buffer).unwrap(), &buffer[..2]), (2, &b"de"[..]));
+    assert_eq!(peer.recv(8).unwrap(), b"de");
+}
+
+/// A peer that sends one byte every 40 ms cannot outlast a deadline of 200 ms on a read of 10 bytes, nor a timeout.
+#[test]
+fn a_dripping_peer_cannot_outlast_a_limit() {
+    for by_deadline in [true, false] {
+        let (client, peer) = connection();
+        let dripping = std::thread::spawn(move || {
+            for byte in 0..10_u8 {
+                // The test's subject is time.
+                std::thread::sleep(Duration::from_millis(40));
+                if peer.send([byte]).is_err() {
+                    break;
+                }
+            }
+            peer
+        });
+        let limit = Duration::from_millis(200);
+        let start = Instant::now();
+        match by_deadline {
+            true => client.set_deadline(start + limit),
+            false => client.set_read_timeout(limit),
+        }
+        let mut buffer = [0; 10];
+        let error = assert_timed_out(client.recv_exact(&mut buffer));
+        let elapsed = start.elapsed();
+        assert!(elapsed >= limit && elapsed < limit + Duration::from_millis(150), "{elapsed:?}");
+        let (done, wanted) = partial(&error);
+        assert!((1..10).contains(&done) && wanted == 10, "{error}");
+        // Nothing is lost: the same call again gets all of them.
+        client.set_deadline(None);
+        client.set_read_timeout(PATIENCE);
+        client.recv_exact(&mut buffer).unwrap();
+        assert_eq!(buffer, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        drop(dripping.join().unwrap());
+    }
+}
+
+/// Not even one that sends without a pause.
+#[test]
+fn a_deadline_ends_also_what_always_finds_something() {
+    let (client, peer) = connection();
+    peer.send([7; 1_000]).unwrap();
+    client.set_deadline(Instant::now() + Duration::from_millis(30));
+    let error = std::iter::repeat_with(|| client.recv(1)).find_map(|received| {
+        // Nothing but time ends this.
+        peer.send([7]).unwrap();
+        received.err()
+    });
+    assert!(error.unwrap().is_timeout());
+    assert_timed_out(client.recv_exact(&mut [0; 1]));
+    client.set_deadline(None);
+    assert_eq!(client.recv(1).unwrap(), [7]);
+}
+
+#[test]
+fn what_an_end_cuts_short_is_kept_and_said() {
+    let (client, peer) = connection();
+    peer.send("abc").unwrap();
+    drop(peer);
+    let error = client.recv_exact(&mut [0; 10]).unwrap_err();
+    assert_eq!((error.kind(), partial(&error)), (ErrorKind::UnexpectedEnd, (3, 10)));
+    assert!(error.to_string().contains(": ended too early with 3 of 10 bytes after "), "{error}");
+    let error = (&client).read_exact(&mut [0; 4]).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof);
+    assert_eq!(client.recv(10).unwrap(), b"abc");
+    assert_eq!(client.recv(10).unwrap(), b"");
+}
+
+#[test]
+fn too_much_is_refused_and_kept() {
+    let (client, peer) = connection();
+    peer.send([7; 101]).unwrap();
+    drop(peer);
+    let error = client.recv_to_end(100).unwrap_err();
+    assert_eq!((error.kind(), partial(&error)), (ErrorKind::MessageTooLong, (100, 100)));
+    assert_eq!(client.recv_to_end(101).unwrap(), [7; 101]);
+}
+
+#[test]
+fn text_is_never_cut_within_a_character() {
+    for (encoding, text) in
+        [(Encoding::Gb2312, "你好，世界"), (Encoding::Utf8, "é国😀"), (Encoding::Gb18030, "a😀b")]
+    {
+        let bytes = encoding.encode(text).unwrap();
+        for cut in 0..=bytes.len() {
+            let server = TcpServer::bind("127.0.0.1:0").unwrap();
+            let client = TcpClient::builder().encoding(encoding).connect(server.local_addr()).unwrap();
+            let peer = server.accept().unwrap();
+            peer.send(&bytes[..cut]).unwrap();
+            let mut received = String::new();
+            if Encoding::decode(encoding, &bytes[..cut]).is_ok_and(|begun| !begun.is_empty()) {
+                received += &client.recv_text(1024).unwrap();
+            }
+            peer.send(&bytes[cut..]).unwrap();
+            drop(peer);
+            loop {
+                let piece = client.recv_text(1024).unwrap();
+                received += &piece;
+                if piece.is_empty() {
+                    break;
+                }
+            }
+            assert_eq!(received, text, "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_text_is_an_error_and_can_be_had_as_bytes() {
+    let server = TcpServer::bind("127.0.0.1:0").unwrap();
+    let client = TcpClient::builder().encoding(Encoding::Gb2312).connect(server.local_addr()).unwrap();
+    let peer = server.accept().unwrap();
+    peer.send(b"ab\xFF").unwrap();
+    let error = client.recv_text(1024).unwrap_err();
+    assert!(error.to_string().ends_with("byte FF at byte 2 is not gb2312"), "{error}");
+    assert_eq!(error.remote(), Some(server.local_addr()));
+    assert_eq!(client.recv(1024).unwrap(), b"ab\xFF");
+    // The beginning of a character, and then the end.
+    peer.send(b"\xC4").unwrap();
+    drop(peer);
+    assert_eq!(client.recv_text(1024).unwrap_err().kind(), ErrorKind::InvalidText);
+    assert_eq!(client.recv(1024).unwrap(), b"\xC4");
+    let error = client.send("朱镕基").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnencodableText);
+}
+
+#[test]
+fn a_write_to_a_peer_that_does_not_read_ends_in_time_and_says_how_far_it_came() {
+    let (client, peer) = connection();
+    client.set_write_timeout(Duration::from_millis(100));
+    let bytes = vec![7; 64 << 20];
+    let start = Instant::now();
+    let error = client.send(&bytes).unwrap_err();
+    assert!(error.is_timeout() && start.elapsed() >= Duration::from_millis(100), "{error}");
+    let (done, wanted) = partial(&error);
+    assert!(done > 0 && done < wanted && wanted == bytes.len(), "{error}");
+    client.half_close().unwrap();
+    assert_eq!(peer.recv_to_end(bytes.len()).unwrap().len(), done, "what it says went out went out");
+}
+
+#[test]
+fn a_peer_that_has_gone_is_a_reset_by_whatever_name() {
+    let (client, peer) = connection();
+    peer.abort();
+    let error = client.recv(1).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
+    assert!(error.local().is_some() && error.remote().is_some(), "{error}");
+    let error = (0..100).find_map(|_| client.send("x").err()).unwrap();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
+    let error = std::io::Error::from(error);
+    assert!(error.get_ref().unwrap().downcast_ref::<socketry::Error>().is_some());
+}
+
+#[test]
+fn a_stopper_ends_reads_and_writes() {
+    let stopper = Stopper::new().unwrap();
+    let server = TcpServer::bind("127.0.0.1:0").unwrap();
+    let client = TcpClient::builder().stopper(&stopper).connect(server.local_addr()).unwrap();
+    let _peer = server.accept().unwrap();
+    std::thread::scope(|scope| {
+        let waiting = [
+            scope.spawn(|| client.recv(1).map(drop)),
+            scope.spawn(|| client.recv_exact(&mut [0; 5])),
+            scope.spawn(|| client.send(vec![0; 64 << 20])),
+        ];
+        stopper.stop();
+        for waiting in waiting {
+            assert!(waiting.join().unwrap().unwrap_err().is_stopped());
+        }
+    });
+    assert!(client.recv(1).unwrap_err().is_stopped());
+}
+
+#[test]
+fn the_last_of_a_writer_tells_the_peer_and_halves_are_one_again() {
+    let (client, peer) = connection();
+    let (reader, writer) = client.split();
+    writer.send("question").unwrap();
+    drop(writer);
+    assert_eq!(peer.recv_to_end(100).unwrap(), b"question");
+    peer.send("answer").unwrap();
+    drop(peer);
+    let mut reader = reader;
+    let mut answer = String::new();
+    reader.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "answer");
+
+    let (client, peer) = connection();
+    let (other, _peer) = connection();
+    let ((reader, writer), (other, _writer)) = (client.split(), other.split());
+    let (_, writer) = other.reunite(writer).unwrap_err();
+    let client = reader.reunite(writer).unwrap();
+    client.send("whole").unwrap();
+    assert_eq!(peer.recv(10).unwrap(), b"whole");
+}
+
+#[test]
+fn streams_of_std_become_connections_and_back() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    stream.set_nonblocking(true).unwrap();
+    let connection = TcpConnection::try_from(stream).unwrap();
+    connection.set_read_timeout(Duration::from_secs(7));
+    let (mut peer, _) = listener.accept().unwrap();
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| connection.recv(10));
+        peer.write_all(b"hello").unwrap();
+        assert_eq!(reading.join().unwrap().unwrap(), b"hello");
+    });
+    assert!(connection.nodelay().unwrap());
+    let stream = TcpStream::try_from(connection).unwrap();
+    assert_eq!(stream.read_timeout().unwrap(), Some(Duration::from_secs(7)));
+    peer.write_all(b"again").unwrap();
+    let mut buffer = [0; 5];
+    (&stream).read_exact(&mut buffer).unwrap();
+    assert_eq!(&buffer, b"again");
+
+    let listener = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let server = TcpServer::try_from(TcpListener::bind("127.0.0.1:0").unwrap()).unwrap();
+    drop((listener, client_of(server.local_addr())));
+    server.accept().unwrap();
+}
+
+#[test]
+fn bytes_that_were_given_back_do_not_vanish_with_a_conversion() {
+    let (client, peer) = connection();
+    peer.send("abc").unwrap();
+    client.set_read_timeout(Duration::from_millis(20));
+    assert_timed_out(client.recv_exact(&mut [0; 5]));
+    let error = TcpStream::try_from(client.clone()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(client.recv(5).unwrap(), b"abc");
+    TcpStream::try_from(client).unwrap();
+}
+
+#[test]
+fn options_reach_the_socket_of_either_end() {
+    use socketry::Keepalive;
+    let keepalive = Keepalive::new().idle(Duration::from_secs(30)).probes(5);
+    let server = TcpServer::builder()
+        .nodelay(false)
+        .keepalive(keepalive)
+        .ttl(7)
+        .receive_buffer_size(50_000)
+        .linger(Duration::from_secs(3))
+        .bind("127.0.0.1:0")
+        .unwrap();
+    let client = TcpClient::builder()
+        .keepalive(keepalive)
+        .ttl(9)
+        .send_buffer_size(60_000)
+        .connect(server.local_addr())
+        .unwrap();
+    let peer = server.accept().unwrap();
+    let (ours, theirs) = (socket2::SockRef::from(&client), socket2::SockRef::from(&peer));
+    assert!(client.nodelay().unwrap() && !peer.nodelay().unwrap());
+    assert!(ours.keepalive().unwrap() && theirs.keepalive().unwrap());
+    assert_eq!((ours.ttl_v4().unwrap(), theirs.ttl_v4().unwrap()), (9, 7));
+    assert!(ours.send_buffer_size().unwrap() >= 60_000);
+    assert!(theirs.recv_buffer_size().unwrap() >= 50_000);
+    assert_eq!(peer.linger().unwrap(), Some(Duration::from_secs(3)));
+    assert_eq!(client.linger().unwrap(), None);
+    #[cfg(target_os = "linux")]
+    {
+        assert_eq!(ours.tcp_keepalive_time().unwrap(), Duration::from_secs(30));
+        assert_eq!(theirs.tcp_keepalive_retries().unwrap(), 5);
+        client.set_peer_timeout(Duration::from_secs(20)).unwrap();
+        assert_eq!(ours.tcp_user_timeout().unwrap(), Some(Duration::from_secs(20)));
+        assert_eq!(ours.tcp_keepalive_time().unwrap(), Duration::from_secs(10));
+    }
+    peer.set_nodelay(true).unwrap();
+    assert!(peer.nodelay().unwrap());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_congestion_control_is_chosen_by_name() {
+    let server = TcpServer::builder().congestion_control("reno").bind("127.0.0.1:0").unwrap();
+    let client = TcpClient::builder().congestion_control("reno").connect(server.local_addr()).unwrap();
+    for connection in [client, server.accept().unwrap()] {
+        let name = socket2::SockRef::from(&connection).tcp_congestion().unwrap();
+        assert!(name.starts_with(b"reno"), "{name:?}");
+    }
+    let error = TcpClient::builder().congestion_control("none").connect(server.local_addr()).unwrap_err();
+    assert!(error.to_string().starts_with("configure congestion_control"), "{error}");
+}
+
+/// Threads that read and write one connection at a time, each by a handle of its own.
+#[test]
+fn handles_are_shared_by_threads() {
+    fn shared<T: Send + Sync + 'static>() {}
+    shared::<TcpConnection>();
+    let (client, peer) = connection();
+    const COUNT: usize = 200_000;
+    std::thread::scope(|scope| {
+        let echo = scope.spawn(|| {
+            let mut buffer = [0; 4096];
+            let mut total = 0;
+            while total < COUNT {
+                let length = (&peer).read(&mut buffer).unwrap();
+                peer.send(&buffer[..length]).unwrap();
+                total += length;
+            }
+        });
+        let other = client.clone();
+        scope.spawn(move || (0..COUNT / 100).for_each(|_| other.send([1; 100]).unwrap()));
+        let mut bytes = vec![0; COUNT];
+        client.recv_exact(&mut bytes).unwrap();
+        assert!(bytes.iter().all(|byte| *byte == 1));
+        echo.join().unwrap();
+    });
+}
