@@ -207,6 +207,7 @@
 mod addr;
 mod config;
 mod error;
+pub mod frame;
 mod proto;
 mod resolve;
 mod sys;

@@ -4,8 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module of the crate root with its floor. Modules of one floor import each other only where `BESIDE` says so.
-const FLOORS: [(&str, u8); 7] =
-    [("error", 0), ("addr", 0), ("config", 0), ("proto", 1), ("sys", 2), ("resolve", 3), ("udp", 3)];
+const FLOORS: [(&str, u8); 8] = [
+    ("error", 0),
+    ("addr", 0),
+    ("config", 0),
+    ("proto", 1),
+    ("sys", 2),
+    ("frame", 3),
+    ("resolve", 3),
+    ("udp", 3),
+];
 
 /// Who may import whom on the same floor.
 const BESIDE: [(&str, &str); 2] = [("addr", "error"), ("udp", "resolve")];

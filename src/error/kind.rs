@@ -14,6 +14,10 @@ pub enum ErrorKind {
     Stopped,
     /// A datagram was longer than the room for it; see [`Error::truncated`](crate::Error::truncated).
     Truncated,
+    /// A frame of a stream is longer than its framing allows; see [`FrameError`](crate::frame::FrameError).
+    FrameTooLong,
+    /// The stream ended where more had to come, within a frame; see [`FrameError`](crate::frame::FrameError).
+    UnexpectedEnd,
     /// The data to send is longer than the protocol or the system can carry in one message.
     MessageTooLong,
     /// Nobody listens at the remote address and its system said so.
@@ -73,6 +77,7 @@ impl ErrorKind {
             Io::PermissionDenied => ErrorKind::PermissionDenied,
             Io::InvalidInput => ErrorKind::InvalidInput,
             Io::Unsupported => ErrorKind::Unsupported,
+            Io::UnexpectedEof => ErrorKind::UnexpectedEnd,
             Io::OutOfMemory => ErrorKind::ResourceExhausted,
             _ => ErrorKind::Other,
         }
@@ -98,6 +103,8 @@ impl ErrorKind {
             ErrorKind::UnknownEncoding => Io::InvalidInput,
             ErrorKind::NameNotFound => Io::NotFound,
             ErrorKind::Truncated | ErrorKind::InvalidText | ErrorKind::UnencodableText => Io::InvalidData,
+            ErrorKind::FrameTooLong => Io::InvalidData,
+            ErrorKind::UnexpectedEnd => Io::UnexpectedEof,
             ErrorKind::Unsupported => Io::Unsupported,
             // `Interrupted` would be wrong for `Stopped`: `std` takes it as "call again".
             ErrorKind::Stopped
@@ -112,6 +119,8 @@ impl ErrorKind {
             ErrorKind::TimedOut => "timed out",
             ErrorKind::Stopped => "stopped",
             ErrorKind::Truncated => "datagram truncated",
+            ErrorKind::FrameTooLong => "frame too long",
+            ErrorKind::UnexpectedEnd => "unexpected end of the stream",
             ErrorKind::MessageTooLong => "message too long",
             ErrorKind::ConnectionRefused => "connection refused",
             ErrorKind::ConnectionReset => "connection reset",

@@ -223,7 +223,8 @@ impl Error {
 
     /// The typed facts of a refusal that this library made itself: a [`Truncated`], a
     /// [`DecodeError`](crate::DecodeError), an [`EncodeError`](crate::EncodeError), an
-    /// [`UnknownEncoding`](crate::UnknownEncoding) or an [`AddressError`](crate::AddressError).
+    /// [`UnknownEncoding`](crate::UnknownEncoding), an [`AddressError`](crate::AddressError), a
+    /// [`FrameError`](crate::frame::FrameError) or an [`UnsafeDelimiter`](crate::frame::UnsafeDelimiter).
     ///
     /// # Examples
     ///

@@ -2,6 +2,7 @@
 //! lists what is meant.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub(crate) mod frame;
 pub(crate) mod message;
 pub(crate) mod retry;
 pub(crate) mod text;
