@@ -24,7 +24,7 @@ use crate::proto::text::{DecodeError, EncodeError};
 #[non_exhaustive]
 pub enum FrameError {
     /// A frame is longer than the framing's limit. One that arrives is passed over without being stored.
-    #[error("frame{} is longer than the limit of {limit}{}", of_bytes(*.length), if .length.is_none() { " bytes" } else { "" })]
+    #[error("{}", too_long(*.limit, *.length))]
     #[non_exhaustive]
     TooLong {
         /// The limit, in bytes; of a text in UTF-8.
@@ -40,7 +40,7 @@ pub enum FrameError {
         partial: String,
     },
     /// The stream ended before a frame's end.
-    #[error("the stream ended within a frame, after {} bytes of it{}", .partial.len(), if let Some(length) = .length { format!(" of {length}") } else { String::new() })]
+    #[error("the stream ended within a frame, after {}", so_far(.partial.len(), *.length))]
     #[non_exhaustive]
     EndedWithinFrame {
         /// What had arrived of it, without a length prefix that was complete.
@@ -78,8 +78,18 @@ pub enum FrameError {
     },
 }
 
-fn of_bytes(length: Option<u64>) -> String {
-    length.map_or_else(String::new, |length| format!(" of {length} bytes"))
+fn too_long(limit: usize, length: Option<u64>) -> String {
+    match length {
+        Some(length) => format!("frame of {length} bytes is longer than the limit of {limit}"),
+        None => format!("frame is longer than the limit of {limit} bytes"),
+    }
+}
+
+fn so_far(arrived: usize, length: Option<u64>) -> String {
+    match length {
+        Some(length) => format!("{arrived} of its {length} bytes"),
+        None => format!("{arrived} bytes of it"),
+    }
 }
 
 impl From<FrameError> for Error {

@@ -221,6 +221,48 @@ impl Lines {
         self.scan.restart();
     }
 
+    /// Passes over a line of `length` bytes and the delimiter behind it.
+    #[inline]
+    fn pass(&mut self, length: usize) {
+        self.start += length + self.scan.delimiter().len();
+        self.scan.restart();
+    }
+
+    /// What [`poll`](Framing::poll) does when there is no line in the text, or a refused one.
+    fn poll_further(&mut self) -> Result<bool, FrameError> {
+        loop {
+            if let Some(length) = self.find() {
+                let content = self.content(length);
+                let start = self.start;
+                self.pass(length);
+                if std::mem::take(&mut self.is_skipping) {
+                    continue;
+                }
+                if content > self.settings.limit {
+                    return Err(self.too_long());
+                }
+                self.frame = start..start + content;
+                return Ok(true);
+            }
+            if self.is_skipping {
+                self.skip_text();
+            } else if self.text.len() - self.start >= self.hopeless() {
+                self.is_skipping = true;
+                return Err(self.too_long());
+            }
+            if let Some(fault) = self.fault.take() {
+                // The delimiter does not reach across it.
+                self.drop_text();
+                if !std::mem::replace(&mut self.is_skipping, true) {
+                    return Err(FrameError::Text(fault));
+                }
+            }
+            if !self.decode() {
+                return if self.has_ended { self.last() } else { Ok(false) };
+            }
+        }
+    }
+
     /// Decodes more of what has arrived. False: there is nothing.
     fn decode(&mut self) -> bool {
         self.text.drain(..self.start);
@@ -294,39 +336,17 @@ impl Framing for Lines {
         self.has_ended
     }
 
+    #[inline]
     fn poll(&mut self) -> Result<bool, FrameError> {
-        loop {
-            if let Some(length) = self.find() {
-                let content = self.content(length);
-                let start = self.start;
-                self.start += length + self.scan.delimiter().len();
-                self.scan.restart();
-                if std::mem::take(&mut self.is_skipping) {
-                    continue;
-                }
-                if content > self.settings.limit {
-                    return Err(self.too_long());
-                }
-                self.frame = start..start + content;
+        if let Some(length) = self.find() {
+            let content = self.content(length);
+            if content <= self.settings.limit && !self.is_skipping {
+                self.frame = self.start..self.start + content;
+                self.pass(length);
                 return Ok(true);
             }
-            if self.is_skipping {
-                self.skip_text();
-            } else if self.text.len() - self.start >= self.hopeless() {
-                self.is_skipping = true;
-                return Err(self.too_long());
-            }
-            if let Some(fault) = self.fault.take() {
-                // The delimiter does not reach across it.
-                self.drop_text();
-                if !std::mem::replace(&mut self.is_skipping, true) {
-                    return Err(FrameError::Text(fault));
-                }
-            }
-            if !self.decode() {
-                return if self.has_ended { self.last() } else { Ok(false) };
-            }
         }
+        self.poll_further()
     }
 
     #[inline]

@@ -6,6 +6,7 @@ use memchr::memmem::Finder;
 #[derive(Clone, Debug)]
 pub(super) struct Delimiter {
     bytes: Box<[u8]>,
+    first: u8,
     /// None for a single byte, which has a faster way.
     finder: Option<Finder<'static>>,
     /// The lengths of those beginnings that, at the end of a frame, let the delimiter be found too early: "a" for "aa".
@@ -20,13 +21,14 @@ impl Delimiter {
         assert!(!bytes.is_empty(), "a delimiter cannot be empty");
         let overlaps = (1..bytes.len()).filter(|&length| bytes.starts_with(&bytes[length..])).collect();
         let finder = (bytes.len() > 1).then(|| Finder::new(bytes).into_owned());
-        Delimiter { bytes: bytes.into(), finder, overlaps }
+        Delimiter { bytes: bytes.into(), first: bytes[0], finder, overlaps }
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
     }
@@ -34,7 +36,7 @@ impl Delimiter {
     #[inline]
     fn find(&self, bytes: &[u8]) -> Option<usize> {
         match &self.finder {
-            None => memchr::memchr(self.bytes[0], bytes),
+            None => memchr::memchr(self.first, bytes),
             Some(finder) => finder.find(bytes),
         }
     }
@@ -60,6 +62,7 @@ impl Scan {
         Scan { delimiter, scanned: 0, found: None }
     }
 
+    #[inline]
     pub(super) fn delimiter(&self) -> &Delimiter {
         &self.delimiter
     }
