@@ -6,13 +6,13 @@
 mod kit;
 
 use std::hint::black_box;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use kit::{Variant, compare, print, timed, variant};
 use socketry::Encoding;
-use socketry::frame::{Delimited, FrameReader, Framing, LengthPrefixed, Lines};
+use socketry::frame::{Delimited, FrameReader, Framed, Framing, LengthPrefixed, Lines};
 use tokio_util::codec::{Decoder, LinesCodec};
 
 /// The length of a line in bytes, with its LF.
@@ -59,6 +59,15 @@ fn main() {
         prefixed.borrowed("LengthPrefixed, recv_ref", LengthPrefixed::u16),
     ];
     print("Bytes", count, &compare(21, rows));
+
+    let rows = vec![
+        english.echoed("Framed::exchange, utf-8", || Lines::new(Encoding::Utf8)),
+        english.echoed_by_std("read_line and BufWriter, utf-8"),
+        utf_8.echoed("Framed::exchange, utf-8, Chinese", || Lines::new(Encoding::Utf8)),
+        gb2312.echoed("Framed::exchange, gb2312, Chinese", || Lines::new(Encoding::Gb2312)),
+        prefixed.echoed("Framed::exchange, LengthPrefixed", LengthPrefixed::u16),
+    ];
+    print("Echo, without a socket", count, &compare(21, rows));
 }
 
 fn prefixed(count: usize) -> Vec<u8> {
@@ -107,6 +116,32 @@ impl Stream {
 
     fn owned<'a, F: Framing>(&'a self, name: &str, framing: impl Fn() -> F + 'a) -> Variant<'a> {
         self.variant(name, move |bytes| FrameReader::new(bytes, framing()).map(black_box).count())
+    }
+
+    fn echoed<'a, F: Framing>(&'a self, name: &str, framing: impl Fn() -> F + 'a) -> Variant<'a> {
+        self.variant(name, move |bytes| {
+            let mut frames = Framed::new(Unbuffered(bytes), framing());
+            let mut count = 0;
+            while let Some((frame, mut reply)) = frames.exchange().expect("frames") {
+                reply.send(frame).expect("written");
+                count += 1;
+            }
+            count
+        })
+    }
+
+    fn echoed_by_std(&self, name: &str) -> Variant<'_> {
+        self.variant(name, |bytes| {
+            let mut reader = BufReader::with_capacity(CHUNK, Unbuffered(bytes));
+            let mut writer = BufWriter::with_capacity(CHUNK, Unbuffered(&[]));
+            let (mut line, mut count) = (String::new(), 0);
+            while reader.read_line(&mut line).expect("text") > 0 {
+                writer.write_all(line.as_bytes()).expect("written");
+                line.clear();
+                count += 1;
+            }
+            count
+        })
     }
 
     fn lines(&self, name: &str) -> Variant<'_> {
@@ -190,11 +225,21 @@ impl Stream {
     }
 }
 
-/// A slice that is no more than `Read`, as a socket is.
+/// A slice that is no more than `Read`, as a socket is, and takes whatever is written.
 struct Unbuffered<'a>(&'a [u8]);
 
 impl Read for Unbuffered<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         self.0.read(buffer)
+    }
+}
+
+impl Write for Unbuffered<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        Ok(black_box(bytes).len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }

@@ -4,6 +4,9 @@ mod frames_kit;
 
 use std::io::{self, ErrorKind as Io, Read, Write};
 
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::time::Duration;
+
 use frames_kit::{Script, Step};
 use socketry::frame::{Delimited, Fixed, FrameError, FrameReader, Framed, LengthPrefixed, Lines, RawText};
 use socketry::{DecodeError, EncodeError, Encoding, ErrorKind, Operation, Stopper, UdpEndpoint};
@@ -262,6 +265,29 @@ fn an_iterator_goes_on_behind_an_error_of_a_frame_and_a_timeout() {
         Err(ErrorKind::ConnectionReset),
     ];
     assert_eq!(kinds, expected);
+}
+
+/// The same over a connection of the system, whose timeout has another code on each.
+#[test]
+fn a_line_that_comes_late_over_tcp_is_put_together() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    let mut lines = Framed::new(&stream, Lines::new(Encoding::Gb2312));
+    for piece in [&b"\xC4\xE3\xBA"[..], b"\xC3, hel"] {
+        (&peer).write_all(piece).unwrap();
+        assert!(lines.recv().unwrap_err().is_timeout());
+    }
+    (&peer).write_all(b"lo\r\nbye").unwrap();
+    assert_eq!(lines.recv().unwrap().as_deref(), Some("你好, hello"));
+    peer.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(lines.recv().unwrap_err().kind(), ErrorKind::UnexpectedEnd);
+    lines.send("再见").unwrap();
+    drop(stream);
+    let mut answer = Vec::new();
+    (&peer).read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, b"\xD4\xD9\xBC\xFB\n");
 }
 
 /// A stream with a buffer of its own is flushed, and again if that failed.

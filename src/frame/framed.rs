@@ -9,6 +9,9 @@ use crate::proto::frame::Framing;
 
 /// Frames over anything that can be read and written: a connection, a `&TcpStream`, a pipe to a program.
 ///
+/// Receiving needs both `Read` and `Write`, to write what is held before it waits; sending alone is content with a
+/// writer, such as a connection's writing half. For a reader alone there is [`FrameReader`](super::FrameReader).
+///
 /// # When something is written
 ///
 /// [`send`](Self::send) writes at once, unless a further complete frame is in hand: a peer that sends many requests without

@@ -24,7 +24,7 @@ pub struct Delimited {
     limit: usize,
     scan: Scan,
     intake: Intake,
-    /// Within a frame that was refused: up to its end nothing counts.
+    /// Within a frame that was refused: up to its end nothing counts, and no delimiter is in hand.
     is_skipping: bool,
     has_ended: bool,
 }
@@ -99,7 +99,7 @@ impl Framing for Delimited {
     }
 
     fn has_next(&mut self) -> bool {
-        !self.is_skipping && self.scan.find(self.intake.bytes()).is_some_and(|length| length <= self.limit)
+        self.scan.find(self.intake.bytes()).is_some_and(|length| length <= self.limit)
     }
 
     fn is_empty(&self) -> bool {

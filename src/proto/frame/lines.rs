@@ -42,7 +42,8 @@ pub struct Lines {
     frame: Range<usize>,
     /// What stands behind the text: bytes that are none.
     fault: Option<DecodeError>,
-    /// Within a line that was refused: up to its end nothing counts.
+    /// Within a line that was refused: up to its end nothing counts. The text then has no delimiter, but while
+    /// [`poll_further`](Self::poll_further) works.
     is_skipping: bool,
     has_ended: bool,
     is_finished: bool,
@@ -340,7 +341,7 @@ impl Framing for Lines {
     fn poll(&mut self) -> Result<bool, FrameError> {
         if let Some(length) = self.find() {
             let content = self.content(length);
-            if content <= self.settings.limit && !self.is_skipping {
+            if content <= self.settings.limit {
                 self.frame = self.start..self.start + content;
                 self.pass(length);
                 return Ok(true);
@@ -354,10 +355,8 @@ impl Framing for Lines {
         &self.text[self.frame.clone()]
     }
 
+    #[inline]
     fn has_next(&mut self) -> bool {
-        if self.is_skipping {
-            return false;
-        }
         let found = self.find();
         found.is_some_and(|length| self.content(length) <= self.settings.limit)
     }

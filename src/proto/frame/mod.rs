@@ -24,6 +24,8 @@ mod prefixed;
 mod raw_text;
 mod scan;
 
+use std::fmt::Debug;
+
 pub use delimited::Delimited;
 pub use delimiter::UnsafeDelimiter;
 pub use error::FrameError;
@@ -74,7 +76,7 @@ const FRAME_LIMIT: usize = 1024 * 1024;
 /// ```
 pub trait Framing: sealed::Sealed {
     /// What a frame is: text ([`str`]) or bytes.
-    type Frame: ?Sized + ToOwned + std::fmt::Debug;
+    type Frame: ?Sized + Debug + AsRef<Self::Frame> + ToOwned<Owned: Debug + Send + AsRef<Self::Frame>>;
 
     /// The same settings, with nothing arrived: for the next connection.
     #[must_use]

@@ -4,7 +4,8 @@ use super::{FRAME_LIMIT, FrameError, Framing, bytes_in_an_intake, sealed};
 /// Frames of bytes with their length before each: a number of 1, 2, 4 or 8 bytes.
 ///
 /// The number counts the bytes behind it, without itself, and is big-endian unless
-/// [`little_endian`](Self::little_endian) says otherwise.
+/// [`little_endian`](Self::little_endian) says otherwise. A frame over the [`max_length`](Self::max_length) is an error as
+/// soon as its number has arrived, and is passed over without being stored.
 ///
 /// # Examples
 ///
