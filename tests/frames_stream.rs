@@ -8,6 +8,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
 use frames_kit::{Script, Step};
+use proptest::prelude::*;
 use socketry::frame::{Delimited, Fixed, FrameError, FrameReader, Framed, LengthPrefixed, Lines, RawText};
 use socketry::{DecodeError, EncodeError, Encoding, ErrorKind, Operation, Stopper, UdpEndpoint};
 
@@ -86,6 +87,13 @@ fn what_is_held_is_written_before_the_stream_is_waited_for() {
     assert_eq!(lines.get_ref().writes.len(), 0);
     assert!(lines.recv().unwrap_err().is_timeout());
     assert_eq!(lines.get_ref().writes, [b"hello\n"]);
+
+    let mut lines = Framed::new(Script::default(), utf_8());
+    for written in 1..=2 {
+        lines.queue("bye").unwrap();
+        assert!(lines.recv().unwrap().is_none());
+        assert_eq!(lines.get_ref().writes.len(), written, "also where the stream has ended before");
+    }
 }
 
 #[test]
@@ -309,4 +317,51 @@ fn the_stream_is_flushed_too() {
     lines.flush().unwrap();
     lines.flush().unwrap();
     assert_eq!(lines.get_ref().1, 2);
+}
+
+#[test]
+fn views_go_to_other_threads() {
+    fn is_send<T: Send>() {}
+    is_send::<Framed<TcpStream, Lines>>();
+    is_send::<Framed<TcpStream, Delimited>>();
+    is_send::<Framed<TcpStream, LengthPrefixed>>();
+    is_send::<FrameReader<TcpStream, RawText>>();
+}
+
+fn fails() -> impl Strategy<Value = Step> {
+    prop::sample::select(vec![Io::WouldBlock, Io::TimedOut, Io::Interrupted]).prop_map(Step::Fails)
+}
+
+proptest! {
+    /// Reads and writes that fail, or do a little, at random: a program that calls again after each timeout has an echo
+    /// in which nothing is missing, doubled or out of order.
+    #[test]
+    fn an_echo_over_a_stream_that_always_times_out_is_complete(
+        texts in prop::collection::vec("[a-z你好]{0,20}", 1..30),
+        sizes in prop::collection::vec(prop_oneof![Just(0_usize), 1..40_usize], 1..60),
+        takes in prop::collection::vec(prop_oneof![fails(), (1..9_usize).prop_map(Step::Takes)], 0..60),
+    ) {
+        let bytes = frames_kit::encoded::<Lines>(&Lines::new(Encoding::Gbk), &texts);
+        let mut reads = Vec::new();
+        let mut rest = &bytes[..];
+        for size in sizes.into_iter().chain([usize::MAX]) {
+            let (piece, behind) = rest.split_at(size.min(rest.len()));
+            rest = behind;
+            reads.push(if piece.is_empty() { Step::Fails(Io::WouldBlock) } else { Step::Bytes(piece.to_vec()) });
+        }
+        let script = Script { takes: takes.into(), ..Script::reading(reads) };
+        let mut lines = Framed::new(script, Lines::new(Encoding::Gbk));
+        loop {
+            match lines.recv() {
+                Ok(None) => break,
+                Ok(Some(line)) => {
+                    let sent = lines.send(line);
+                    prop_assert!(sent.is_ok() || sent.is_err_and(|error| error.is_timeout()));
+                }
+                Err(error) => prop_assert!(error.is_timeout(), "{error}"),
+            }
+        }
+        prop_assert_eq!(lines.held(), 0);
+        prop_assert_eq!(lines.get_ref().written(), bytes);
+    }
 }

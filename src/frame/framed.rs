@@ -17,9 +17,10 @@ use crate::proto::frame::Framing;
 /// [`send`](Self::send) writes at once, unless a further complete frame is in hand: a peer that sends many requests without
 /// waiting for answers gets the answers together, in few writes. What is held for that is written as soon as the frames
 /// in hand are answered and [`recv`](Self::recv) has to wait for the stream, when it is 64 KiB, and by
-/// [`flush`](Self::flush). [`queue`](Self::queue) holds a frame in any case. What is held when the view is dropped is lost:
-/// after [`queue`](Self::queue) comes a [`flush`](Self::flush). A frame that was sent is never held when the last one
-/// received was the last in hand.
+/// [`flush`](Self::flush). [`queue`](Self::queue) holds a frame in any case.
+///
+/// What is held when the view is dropped is lost. Nothing is after [`recv`](Self::recv) has returned `None`; whoever ends
+/// before that, with frames in hand or queued, ends with [`finish`](Self::finish).
 ///
 /// # After an error
 ///
@@ -108,6 +109,19 @@ impl<S: Read + Write, F: Framing> Framed<S, F> {
     /// This returns an error if the stream cannot be read, or what is held not written, in the time that the stream
     /// allows; nothing is lost by it, and the next call goes on. It returns an error once for each frame that is
     /// too long, malformed, or cut by the end of the stream; the next call goes on behind it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::frame::{Fixed, Framed};
+    ///
+    /// let mut pairs = Framed::new(std::io::Cursor::new(vec![1, 2, 3]), Fixed::new(2));
+    /// assert_eq!(pairs.recv()?, Some(vec![1, 2]));
+    /// let error = pairs.recv().unwrap_err();
+    /// assert_eq!(error.to_string(), "receive: the stream ended within a frame, after 1 of its 2 bytes");
+    /// assert_eq!(pairs.recv()?, None);
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
     pub fn recv(&mut self) -> Result<Option<<F::Frame as ToOwned>::Owned>> {
         Ok(self.recv_ref()?.map(ToOwned::to_owned))
     }
@@ -116,7 +130,7 @@ impl<S: Read + Write, F: Framing> Framed<S, F> {
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv).
+    /// This returns an error if [`recv`](Self::recv) would.
     pub fn recv_ref(&mut self) -> Result<Option<&F::Frame>> {
         let is_there = self.receive()?;
         Ok(is_there.then(|| self.framing.frame()))
@@ -126,7 +140,31 @@ impl<S: Read + Write, F: Framing> Framed<S, F> {
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv).
+    /// This returns an error if [`recv`](Self::recv) would.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::frame::{Framed, LengthPrefixed};
+    ///
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let client = std::net::TcpStream::connect(listener.local_addr()?)?;
+    /// # let (stream, _) = listener.accept()?;
+    /// # std::thread::spawn(move || {
+    /// let mut server = Framed::new(stream, LengthPrefixed::u16());
+    /// while let Some((request, mut reply)) = server.exchange()? {
+    ///     match request {
+    ///         b"ping" => reply.send("pong")?,
+    ///         other => reply.send(other)?,
+    ///     }
+    /// }
+    /// # Ok::<(), socketry::Error>(())
+    /// # });
+    /// # let mut client = Framed::new(client, LengthPrefixed::u16());
+    /// # client.send("ping")?;
+    /// # assert_eq!(client.recv_ref()?, Some(&b"pong"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[allow(clippy::type_complexity, reason = "a pair, in an option, in a result")]
     pub fn exchange(&mut self) -> Result<Option<(&F::Frame, Reply<'_, S, F>)>> {
         if !self.receive()? {
@@ -140,10 +178,14 @@ impl<S: Read + Write, F: Framing> Framed<S, F> {
     #[inline]
     fn receive(&mut self) -> Result<bool> {
         let Framed { stream, framing, outbox } = self;
-        receive(framing, |room| {
+        let is_there = receive(framing, |room| {
             outbox.flush(stream)?;
             read(stream, room)
-        })
+        })?;
+        if !is_there {
+            outbox.flush(stream)?;
+        }
+        Ok(is_there)
     }
 }
 
@@ -167,7 +209,7 @@ impl<S: Write, F: Framing> Framed<S, F> {
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send); the stream is written to only once 64 KiB are held.
+    /// This returns an error if [`send`](Self::send) would; the stream is written to only once 64 KiB are held.
     ///
     /// # Examples
     ///
@@ -184,6 +226,33 @@ impl<S: Write, F: Framing> Framed<S, F> {
     /// ```
     pub fn queue(&mut self, frame: impl AsRef<F::Frame>) -> Result<()> {
         self.outbox.send(&mut self.stream, &self.framing, frame.as_ref(), false)
+    }
+
+    /// Writes everything that is held and gives the stream back: how a program ends that has answered its last request and
+    /// leaves others in hand.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`flush`](Self::flush) would; then the rest is lost. Where it may not be, flush before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::Encoding;
+    /// use socketry::frame::{Framed, Lines};
+    ///
+    /// let stream = std::io::Cursor::new(b"quit\nnever answered\n".to_vec());
+    /// let mut lines = Framed::new(stream, Lines::new(Encoding::Utf8));
+    /// assert_eq!(lines.recv_ref()?, Some("quit"));
+    /// lines.send("bye")?; // held: another line is in hand
+    /// assert_eq!(lines.held(), 4);
+    /// let stream = lines.finish()?;
+    /// assert!(stream.into_inner().ends_with(b"bye\n"));
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    pub fn finish(mut self) -> Result<S> {
+        self.flush()?;
+        Ok(self.stream)
     }
 
     /// Writes everything that is held.

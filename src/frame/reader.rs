@@ -64,7 +64,7 @@ impl<R: Read, F: Framing> FrameReader<R, F> {
     ///
     /// # Errors
     ///
-    /// As [`Framed::recv`](super::Framed::recv).
+    /// This returns an error if [`Framed::recv`](super::Framed::recv) would.
     pub fn recv(&mut self) -> Result<Option<<F::Frame as ToOwned>::Owned>> {
         Ok(self.recv_ref()?.map(ToOwned::to_owned))
     }
@@ -73,7 +73,7 @@ impl<R: Read, F: Framing> FrameReader<R, F> {
     ///
     /// # Errors
     ///
-    /// As [`Framed::recv`](super::Framed::recv).
+    /// This returns an error if [`Framed::recv`](super::Framed::recv) would.
     pub fn recv_ref(&mut self) -> Result<Option<&F::Frame>> {
         let FrameReader { reader, framing, has_failed } = self;
         let is_there = receive(framing, |room| {

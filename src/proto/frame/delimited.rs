@@ -47,7 +47,7 @@ impl Delimited {
 
     /// Sets how long a frame may be, in bytes without the delimiter, received or sent.
     ///
-    /// Defaults to 64 KiB. Memory grows to that plus what a read brings.
+    /// Defaults to 64 KiB. Memory grows to twice that, plus what a read brings.
     #[must_use]
     pub fn max_length(self, bytes: usize) -> Delimited {
         Delimited { limit: bytes, ..self }

@@ -71,6 +71,17 @@ impl LengthPrefixed {
     }
 
     /// Makes the number little-endian: its lowest byte comes first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::frame::{Framing, LengthPrefixed};
+    ///
+    /// let mut bytes = Vec::new();
+    /// LengthPrefixed::u32().little_endian().encode(b"hello", &mut bytes)?;
+    /// assert_eq!(bytes, b"\x05\0\0\0hello");
+    /// # Ok::<(), socketry::frame::FrameError>(())
+    /// ```
     #[must_use]
     pub fn little_endian(self) -> LengthPrefixed {
         LengthPrefixed { is_little_endian: true, ..self }
