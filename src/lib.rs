@@ -26,6 +26,7 @@
 //!   A [`Datagram`] is what is received: its bytes, its text, and how it came in ([`Arrival`]).
 //! * An **encoding** ([`Encoding`]) turns text into bytes and back, strictly, so that what does not fit is an error that
 //!   says which character or byte, and where.
+//! * A **framing** ([`frame`]) cuts a stream of bytes into lines or other messages, over anything that is read and written.
 //! * An **address** ([`Address`], [`BindAddress`]) is parsed once, from every form in which people write one.
 //! * Every wait ends: by a **timeout**, by a **deadline** over many calls, or by a **stopper** ([`Stopper`]) in another
 //!   thread's hand.
@@ -207,6 +208,7 @@
 mod addr;
 mod config;
 mod error;
+pub mod frame;
 mod proto;
 mod resolve;
 mod sys;

@@ -4,19 +4,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module of the crate root with its floor. Modules of one floor import each other only where `BESIDE` says so.
-const FLOORS: [(&str, u8); 8] = [
+const FLOORS: [(&str, u8); 9] = [
     ("error", 0),
     ("addr", 0),
     ("config", 0),
     ("proto", 1),
     ("sys", 2),
+    ("frame", 3),
     ("resolve", 3),
     ("udp", 3),
     ("tcp", 3),
 ];
 
 /// Who may import whom on the same floor.
-const BESIDE: [(&str, &str); 3] = [("addr", "error"), ("udp", "resolve"), ("tcp", "resolve")];
+const BESIDE: [(&str, &str); 4] =
+    [("addr", "error"), ("udp", "resolve"), ("tcp", "resolve"), ("tcp", "frame")];
 
 /// What only `sys` may know: the names of systems, and the crates that call them.
 const PLATFORM: [&str; 7] =

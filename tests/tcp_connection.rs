@@ -120,7 +120,10 @@ fn what_an_end_cuts_short_is_kept_and_said() {
     drop(peer);
     let error = client.recv_exact(&mut [0; 10]).unwrap_err();
     assert_eq!((error.kind(), partial(&error)), (ErrorKind::UnexpectedEnd, (3, 10)));
-    assert!(error.to_string().contains(": ended too early with 3 of 10 bytes after "), "{error}");
+    assert!(
+        error.to_string().contains(": unexpected end of the stream with 3 of 10 bytes after "),
+        "{error}"
+    );
     let error = (&client).read_exact(&mut [0; 4]).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof);
     assert_eq!(client.recv(10).unwrap(), b"abc");

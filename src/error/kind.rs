@@ -14,6 +14,11 @@ pub enum ErrorKind {
     Stopped,
     /// A datagram was longer than the room for it; see [`Error::truncated`](crate::Error::truncated).
     Truncated,
+    /// A frame of a stream is longer than its framing allows; see [`FrameError`](crate::frame::FrameError).
+    FrameTooLong,
+    /// The stream ended where more had to come: within a frame (see [`FrameError`](crate::frame::FrameError)), or before
+    /// as many bytes as were asked for (see [`PartialTransfer`](crate::PartialTransfer)).
+    UnexpectedEnd,
     /// The data to send is longer than the protocol or the system can carry in one message.
     MessageTooLong,
     /// Nobody listens at the remote address and its system said so.
@@ -22,8 +27,6 @@ pub enum ErrorKind {
     ConnectionReset,
     /// The connection was given up before it was complete.
     ConnectionAborted,
-    /// The stream ended where more was to come.
-    UnexpectedEnd,
     /// The operation needs a connected socket.
     NotConnected,
     /// Another socket holds the address.
@@ -66,7 +69,6 @@ impl ErrorKind {
             Io::TimedOut | Io::WouldBlock => ErrorKind::TimedOut,
             Io::ConnectionRefused => ErrorKind::ConnectionRefused,
             Io::ConnectionReset | Io::BrokenPipe => ErrorKind::ConnectionReset,
-            Io::UnexpectedEof => ErrorKind::UnexpectedEnd,
             Io::ConnectionAborted => ErrorKind::ConnectionAborted,
             Io::NotConnected => ErrorKind::NotConnected,
             Io::AddrInUse => ErrorKind::AddressInUse,
@@ -76,6 +78,7 @@ impl ErrorKind {
             Io::PermissionDenied => ErrorKind::PermissionDenied,
             Io::InvalidInput => ErrorKind::InvalidInput,
             Io::Unsupported => ErrorKind::Unsupported,
+            Io::UnexpectedEof => ErrorKind::UnexpectedEnd,
             Io::OutOfMemory => ErrorKind::ResourceExhausted,
             _ => ErrorKind::Other,
         }
@@ -89,7 +92,6 @@ impl ErrorKind {
             ErrorKind::ConnectionRefused => Io::ConnectionRefused,
             ErrorKind::ConnectionReset => Io::ConnectionReset,
             ErrorKind::ConnectionAborted => Io::ConnectionAborted,
-            ErrorKind::UnexpectedEnd => Io::UnexpectedEof,
             ErrorKind::NotConnected => Io::NotConnected,
             ErrorKind::AddressInUse => Io::AddrInUse,
             ErrorKind::AddressNotAvailable => Io::AddrNotAvailable,
@@ -102,6 +104,8 @@ impl ErrorKind {
             ErrorKind::UnknownEncoding => Io::InvalidInput,
             ErrorKind::NameNotFound => Io::NotFound,
             ErrorKind::Truncated | ErrorKind::InvalidText | ErrorKind::UnencodableText => Io::InvalidData,
+            ErrorKind::FrameTooLong => Io::InvalidData,
+            ErrorKind::UnexpectedEnd => Io::UnexpectedEof,
             ErrorKind::Unsupported => Io::Unsupported,
             // `Interrupted` would be wrong for `Stopped`: `std` takes it as "call again".
             ErrorKind::Stopped
@@ -116,11 +120,12 @@ impl ErrorKind {
             ErrorKind::TimedOut => "timed out",
             ErrorKind::Stopped => "stopped",
             ErrorKind::Truncated => "datagram truncated",
+            ErrorKind::FrameTooLong => "frame too long",
+            ErrorKind::UnexpectedEnd => "unexpected end of the stream",
             ErrorKind::MessageTooLong => "message too long",
             ErrorKind::ConnectionRefused => "connection refused",
             ErrorKind::ConnectionReset => "connection reset",
             ErrorKind::ConnectionAborted => "connection aborted",
-            ErrorKind::UnexpectedEnd => "ended too early",
             ErrorKind::NotConnected => "not connected",
             ErrorKind::AddressInUse => "address in use",
             ErrorKind::AddressNotAvailable => "address not available on this machine",

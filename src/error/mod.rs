@@ -243,8 +243,9 @@ impl Error {
 
     /// The typed facts of a refusal that this library made itself: a [`Truncated`], a
     /// [`DecodeError`](crate::DecodeError), an [`EncodeError`](crate::EncodeError), an
-    /// [`UnknownEncoding`](crate::UnknownEncoding), an [`AddressError`](crate::AddressError), a [`PartialTransfer`] or the
-    /// [`ConnectFailures`](crate::ConnectFailures) of a name's addresses.
+    /// [`UnknownEncoding`](crate::UnknownEncoding), an [`AddressError`](crate::AddressError), a
+    /// [`FrameError`](crate::frame::FrameError), an [`UnsafeDelimiter`](crate::frame::UnsafeDelimiter), a
+    /// [`PartialTransfer`] or the [`ConnectFailures`](crate::ConnectFailures) of a name's addresses.
     ///
     /// # Examples
     ///

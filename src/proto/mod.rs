@@ -5,6 +5,7 @@
 pub(crate) mod accept;
 pub(crate) mod admission;
 pub(crate) mod attempts;
+pub(crate) mod frame;
 pub(crate) mod message;
 pub(crate) mod retry;
 pub(crate) mod text;

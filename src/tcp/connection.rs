@@ -29,7 +29,8 @@ use crate::sys::{self, Limit, Moment, ReceiveTimeout, Span, Stopper, Timing};
 /// * **Nothing is lost when time is over**: a [`recv_exact`](Self::recv_exact) that got a part keeps it for the next
 ///   call, and a [`send`](Self::send) that could not finish says how much went out.
 /// * **It has no message boundaries.** What was sent by one call may come in pieces, or together with what follows. For
-///   exactly so many bytes there is [`recv_exact`](Self::recv_exact).
+///   lines and other messages see [`lines`](Self::lines), [`framed`](Self::framed) and the module
+///   [`frame`](crate::frame).
 /// * **Text has an encoding.** [`send`](Self::send) encodes a `&str`; [`recv_text`](Self::recv_text) never cuts a
 ///   character.
 ///

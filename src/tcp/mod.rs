@@ -5,6 +5,7 @@ mod close;
 mod connection;
 mod conversions;
 mod failures;
+mod framing;
 mod halves;
 mod options;
 mod read;

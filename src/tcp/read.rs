@@ -207,7 +207,8 @@ impl TcpConnection {
     /// side.
     ///
     /// A character of which only the beginning has come is left for the next call, so text is never cut within one. Where
-    /// it is cut otherwise is chance. An encoding with states (ISO-2022-JP) begins anew with each call.
+    /// it is cut otherwise is chance: for lines see [`lines`](Self::lines). An encoding with states (ISO-2022-JP) begins
+    /// anew with each call.
     ///
     /// # Errors
     ///

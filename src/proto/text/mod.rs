@@ -33,6 +33,7 @@ mod utf16;
 mod utf8;
 mod web_decode;
 mod web_encode;
+mod within;
 
 pub use decode_error::DecodeError;
 pub use decoder::Decoder;

@@ -44,19 +44,22 @@ use crate::tcp::connection::TcpConnection;
 /// let server = TcpServer::builder()
 ///     .max_connections(1_000)
 ///     .read_timeout(Duration::from_secs(30))
-///     .encoding(Encoding::Gb2312)
 ///     .bind("127.0.0.1:0")?;
 /// let handle = server.handle();
 /// let serving = std::thread::spawn(move || {
 ///     server.serve(|connection| {
-///         let text = connection.recv_text(1024)?;
-///         Ok(connection.send(format!("{text}，收到"))?)
+///         let mut lines = connection.lines(Encoding::Gb2312);
+///         while let Some(line) = lines.recv()? {
+///             lines.send(line)?;
+///         }
+///         Ok(())
 ///     })
 /// });
 ///
-/// let client = TcpClient::builder().encoding(Encoding::Gb2312).connect(handle.local_addr())?;
-/// client.send("你好")?;
-/// assert_eq!(client.recv_text(1024)?, "你好，收到");
+/// let client = TcpClient::new().connect(handle.local_addr())?;
+/// let mut lines = client.lines(Encoding::Gb2312);
+/// lines.send("收到")?;
+/// assert_eq!(lines.recv()?.as_deref(), Some("收到"));
 /// drop(client);
 ///
 /// println!("{}", handle.shutdown(Duration::from_secs(5))); // served 1, drained 0, aborted 0, refused 0

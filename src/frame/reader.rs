@@ -1,0 +1,125 @@
+use std::fmt;
+use std::io::{self, Read};
+
+use super::failed;
+use crate::error::{Operation, Result};
+use crate::proto::frame::Framing;
+
+/// Frames received from anything that can be read: a connection's reading half, a file, a slice.
+///
+/// It is also an iterator over owned frames, which goes on behind a frame that is an error and behind a timeout, and ends
+/// with the stream, or with an error in reading it.
+///
+/// # Examples
+///
+/// ```
+/// use socketry::Encoding;
+/// use socketry::frame::{FrameReader, Lines};
+///
+/// let lines = FrameReader::new(&b"one\ntwo\n"[..], Lines::new(Encoding::Utf8));
+/// let lines: Vec<String> = lines.collect::<Result<_, _>>()?;
+/// assert_eq!(lines, ["one", "two"]);
+/// # Ok::<(), socketry::Error>(())
+/// ```
+pub struct FrameReader<R, F> {
+    reader: R,
+    framing: F,
+    has_failed: bool,
+}
+
+impl<R, F: Framing> FrameReader<R, F> {
+    /// A view over `reader`, from its present place on.
+    pub fn new(reader: R, framing: F) -> FrameReader<R, F> {
+        FrameReader { reader, framing, has_failed: false }
+    }
+
+    /// The framing, with what it holds.
+    pub fn framing(&self) -> &F {
+        &self.framing
+    }
+
+    /// The reader.
+    pub fn get_ref(&self) -> &R {
+        &self.reader
+    }
+
+    /// The reader, to set it up. Bytes read from it here are missing in the frames.
+    pub fn get_mut(&mut self) -> &mut R {
+        &mut self.reader
+    }
+
+    /// The reader. What has arrived and was not received is lost; [`into_parts`](Self::into_parts) keeps it.
+    pub fn into_inner(self) -> R {
+        self.reader
+    }
+
+    /// The reader, and the framing with what it holds: [`new`](Self::new) puts them together again.
+    pub fn into_parts(self) -> (R, F) {
+        (self.reader, self.framing)
+    }
+}
+
+impl<R: Read, F: Framing> FrameReader<R, F> {
+    /// Receives the next frame; `None` when the stream has ended behind one.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`Framed::recv`](super::Framed::recv) would.
+    pub fn recv(&mut self) -> Result<Option<<F::Frame as ToOwned>::Owned>> {
+        Ok(self.recv_ref()?.map(ToOwned::to_owned))
+    }
+
+    /// Receives the next frame, borrowed; else as [`recv`](Self::recv).
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`Framed::recv`](super::Framed::recv) would.
+    pub fn recv_ref(&mut self) -> Result<Option<&F::Frame>> {
+        let FrameReader { reader, framing, has_failed } = self;
+        let is_there = receive(framing, |room| {
+            read(reader, room).inspect_err(|error| *has_failed = !error.is_timeout())
+        })?;
+        Ok(is_there.then(|| self.framing.frame()))
+    }
+}
+
+impl<R: Read, F: Framing> Iterator for FrameReader<R, F> {
+    type Item = Result<<F::Frame as ToOwned>::Owned>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_failed { None } else { self.recv().transpose() }
+    }
+}
+
+impl<R, F: fmt::Debug> fmt::Debug for FrameReader<R, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrameReader").field("framing", &self.framing).finish_non_exhaustive()
+    }
+}
+
+/// Makes the next frame the current one, and reads as long as there is none. False when the stream has ended.
+#[inline]
+pub(crate) fn receive<F: Framing>(
+    framing: &mut F,
+    mut read: impl FnMut(&mut [u8]) -> Result<usize>,
+) -> Result<bool> {
+    while !framing.poll()? {
+        if framing.has_ended() {
+            return Ok(false);
+        }
+        match read(framing.room())? {
+            0 => framing.end(),
+            count => framing.advance(count),
+        }
+    }
+    Ok(true)
+}
+
+pub(crate) fn read<R: Read>(reader: &mut R, room: &mut [u8]) -> Result<usize> {
+    loop {
+        match reader.read(room) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result.map_err(|error| failed(Operation::Receive, error)),
+        }
+    }
+}

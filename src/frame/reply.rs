@@ -1,0 +1,50 @@
+use std::fmt;
+use std::io::Write;
+
+use super::outbox::Outbox;
+use crate::error::Result;
+use crate::proto::frame::Framing;
+
+/// The way to answer a frame while it is borrowed: see [`Framed::exchange`](super::Framed::exchange).
+pub struct Reply<'a, S, F> {
+    stream: &'a mut S,
+    framing: &'a F,
+    outbox: &'a mut Outbox,
+    /// Whether a further frame is in hand.
+    more: bool,
+}
+
+impl<'a, S: Write, F: Framing> Reply<'a, S, F> {
+    pub(crate) fn new(stream: &'a mut S, framing: &'a F, outbox: &'a mut Outbox, more: bool) -> Self {
+        Reply { stream, framing, outbox, more }
+    }
+
+    /// Sends a frame, by the rule of [`Framed::send`](super::Framed::send).
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`Framed::send`](super::Framed::send) would.
+    pub fn send(&mut self, frame: impl AsRef<F::Frame>) -> Result<()> {
+        self.outbox.send(self.stream, self.framing, frame.as_ref(), !self.more)
+    }
+
+    /// Holds a frame, by the rule of [`Framed::queue`](super::Framed::queue).
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`Framed::queue`](super::Framed::queue) would.
+    pub fn queue(&mut self, frame: impl AsRef<F::Frame>) -> Result<()> {
+        self.outbox.send(self.stream, self.framing, frame.as_ref(), false)
+    }
+
+    /// Whether a further frame is in hand, so that what is sent now is held until that is answered, too.
+    pub fn has_more(&self) -> bool {
+        self.more
+    }
+}
+
+impl<S, F> fmt::Debug for Reply<'_, S, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").field("held", &self.outbox.held()).field("more", &self.more).finish()
+    }
+}

@@ -1,0 +1,120 @@
+use super::intake::Intake;
+use super::scan::{Delimiter, Scan};
+use super::{FrameError, Framing, LINE_LIMIT, bytes_in_an_intake, sealed};
+
+/// Frames of bytes with a delimiter behind each. For text there is [`Lines`](super::Lines).
+///
+/// The delimiter is looked for in the bytes, so that it must not occur within a frame, nor within a character of text in
+/// an encoding of several bytes.
+///
+/// # Examples
+///
+/// ```
+/// use socketry::frame::{Delimited, FrameReader};
+///
+/// let mut frames = FrameReader::new(&b"GET\0\0key\0"[..], Delimited::new("\0"));
+/// assert_eq!(frames.recv_ref()?, Some(&b"GET"[..]));
+/// assert_eq!(frames.recv_ref()?, Some(&b""[..]));
+/// assert_eq!(frames.recv_ref()?, Some(&b"key"[..]));
+/// assert_eq!(frames.recv_ref()?, None);
+/// # Ok::<(), socketry::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Delimited {
+    limit: usize,
+    scan: Scan,
+    intake: Intake,
+    /// Within a frame that was refused: up to its end nothing counts, and no delimiter is in hand.
+    is_skipping: bool,
+    has_ended: bool,
+}
+
+impl Delimited {
+    /// Frames with these bytes behind each, of which there may be several.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there are none.
+    #[must_use]
+    pub fn new(delimiter: impl AsRef<[u8]>) -> Delimited {
+        Delimited::with(Delimiter::new(delimiter.as_ref()), LINE_LIMIT)
+    }
+
+    fn with(delimiter: Delimiter, limit: usize) -> Delimited {
+        let scan = Scan::new(delimiter);
+        Delimited { limit, scan, intake: Intake::new(), is_skipping: false, has_ended: false }
+    }
+
+    /// Sets how long a frame may be, in bytes without the delimiter, received or sent.
+    ///
+    /// Defaults to 64 KiB. Memory grows to twice that, plus what a read brings.
+    #[must_use]
+    pub fn max_length(self, bytes: usize) -> Delimited {
+        Delimited { limit: bytes, ..self }
+    }
+
+    fn too_long(&self) -> FrameError {
+        FrameError::TooLong { limit: self.limit, length: None }
+    }
+}
+
+impl sealed::Sealed for Delimited {}
+
+impl Framing for Delimited {
+    type Frame = [u8];
+
+    bytes_in_an_intake!();
+
+    fn fresh(&self) -> Delimited {
+        Delimited::with(self.scan.delimiter().clone(), self.limit)
+    }
+
+    fn poll(&mut self) -> Result<bool, FrameError> {
+        let delimiter = self.scan.delimiter().len();
+        while let Some(length) = self.scan.find(self.intake.bytes()) {
+            self.scan.restart();
+            self.intake.take(length);
+            self.intake.skip(delimiter);
+            if std::mem::take(&mut self.is_skipping) {
+                continue;
+            }
+            return if length <= self.limit { Ok(true) } else { Err(self.too_long()) };
+        }
+        if self.is_skipping {
+            // The delimiter's beginning may be among the last bytes.
+            let kept = if self.has_ended { 0 } else { delimiter - 1 };
+            self.intake.skip(self.intake.len().saturating_sub(kept));
+            self.scan.restart();
+            return Ok(false);
+        }
+        if self.intake.len() >= self.limit.saturating_add(delimiter) {
+            self.is_skipping = true;
+            return Err(self.too_long());
+        }
+        if self.has_ended && !self.intake.is_empty() {
+            self.scan.restart();
+            return Err(FrameError::EndedWithinFrame { partial: self.intake.take_all(), length: None });
+        }
+        Ok(false)
+    }
+
+    fn has_next(&mut self) -> bool {
+        self.scan.find(self.intake.bytes()).is_some_and(|length| length <= self.limit)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.intake.is_empty() && !self.is_skipping
+    }
+
+    fn encode(&self, frame: &[u8], output: &mut Vec<u8>) -> Result<(), FrameError> {
+        if self.scan.delimiter().cuts(frame) {
+            return Err(FrameError::ContainsDelimiter);
+        }
+        if frame.len() > self.limit {
+            return Err(FrameError::TooLong { limit: self.limit, length: Some(frame.len() as u64) });
+        }
+        output.extend_from_slice(frame);
+        output.extend_from_slice(self.scan.delimiter().bytes());
+        Ok(())
+    }
+}

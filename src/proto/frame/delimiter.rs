@@ -1,0 +1,134 @@
+use crate::error::{Error, ErrorKind, Operation};
+use crate::proto::text::{EncodeError, Encoding};
+
+/// A delimiter that cannot keep lines apart in an encoding: it is empty, does not exist in it, or its bytes can be parts
+/// of other characters, so that a peer which looks for them in the bytes cuts a character in two.
+///
+/// It reads as one line: `'|' (7C) can be the second byte of a gbk character`.
+///
+/// Safe in every encoding are LF, CR, NUL, space and tab, and `,` `;` `:` in all but ISO-2022-JP; in UTF-8, GB 2312 and the
+/// encodings of one byte all of ASCII is.
+///
+/// # Examples
+///
+/// ```
+/// use socketry::Encoding;
+/// use socketry::frame::Lines;
+///
+/// assert!(Lines::delimited_by(Encoding::Gb2312, "|").is_ok());
+/// let error = Lines::delimited_by(Encoding::Gbk, "|").unwrap_err();
+/// assert_eq!(error.to_string(), "'|' (7C) can be the second byte of a gbk character");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct UnsafeDelimiter {
+    encoding: Encoding,
+    delimiter: Box<str>,
+    reason: Reason,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum Reason {
+    #[error("a delimiter cannot be empty")]
+    Empty,
+    #[error("{0}")]
+    Unencodable(EncodeError),
+    #[error("{character:?} ({:02X}) can be {place} of {} {encoding} character", u32::from(*.character), article(*.encoding))]
+    Within { character: char, place: &'static str, encoding: Encoding },
+    #[error("the bytes of {character:?} can be parts of two {encoding} characters")]
+    Across { character: char, encoding: Encoding },
+}
+
+fn article(encoding: Encoding) -> &'static str {
+    if encoding.name().starts_with(['e', 'i']) { "an" } else { "a" }
+}
+
+impl UnsafeDelimiter {
+    /// Looks at the first character: where that is safe, so is what follows it.
+    pub(super) fn check(encoding: Encoding, delimiter: &str) -> Result<(), UnsafeDelimiter> {
+        let reason = match delimiter.chars().next() {
+            None => Some(Reason::Empty),
+            Some(character) if character.is_ascii() => encoding
+                .place_within_a_character(character as u8)
+                .map(|place| Reason::Within { character, place, encoding }),
+            Some(character) if !encoding.is_synchronized() => Some(Reason::Across { character, encoding }),
+            Some(_) => None,
+        };
+        let unencodable = || encoding.encode(delimiter).err().map(Reason::Unencodable);
+        match unencodable().or(reason) {
+            Some(reason) => Err(UnsafeDelimiter { encoding, delimiter: delimiter.into(), reason }),
+            None => Ok(()),
+        }
+    }
+
+    /// The encoding in which it was to be used.
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// The delimiter as it was given.
+    pub fn delimiter(&self) -> &str {
+        &self.delimiter
+    }
+}
+
+impl From<UnsafeDelimiter> for Error {
+    fn from(error: UnsafeDelimiter) -> Error {
+        Error::detailed(Operation::Configure("delimiter"), ErrorKind::InvalidInput, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delimiter_is_refused_with_the_reason() {
+        let label = |label| Encoding::for_label(label).unwrap();
+        for (encoding, delimiter, line) in [
+            (Encoding::Utf8, "", "a delimiter cannot be empty"),
+            (Encoding::Gbk, "|", "'|' (7C) can be the second byte of a gbk character"),
+            (Encoding::Gb18030, "\\n", "'\\\\' (5C) can be the second byte of a gb18030 character"),
+            (Encoding::Gb18030, "0", "'0' (30) can be the second or fourth byte of a gb18030 character"),
+            (Encoding::Gb2312, "。", "the bytes of '。' can be parts of two gb2312 characters"),
+            (Encoding::Gb2312, "镕", "'镕' (U+9555) at byte 0 does not exist in gb2312"),
+            (label("big5"), "@", "'@' (40) can be the second byte of a big5 character"),
+            (label("shift_jis"), "~", "'~' (7E) can be the second byte of a shift_jis character"),
+            (label("euc-kr"), "a", "'a' (61) can be the second byte of an euc-kr character"),
+            (label("iso-2022-jp"), ",", "',' (2C) can be a byte of an iso-2022-jp character"),
+        ] {
+            let error = UnsafeDelimiter::check(encoding, delimiter).unwrap_err();
+            assert_eq!(error.to_string(), line);
+            assert_eq!((error.encoding(), error.delimiter()), (encoding, delimiter));
+        }
+    }
+
+    #[test]
+    fn what_is_safe_is_taken() {
+        let label = |label| Encoding::for_label(label).unwrap();
+        for (encoding, delimiter) in [
+            (Encoding::Utf8, "。"),
+            (Encoding::Utf8, "|"),
+            (Encoding::Gb2312, "|"),
+            (Encoding::Gbk, "0"),
+            (Encoding::Gbk, "\r|"),
+            (Encoding::Gb18030, ";"),
+            (label("utf-16le"), "。"),
+            (label("euc-kr"), "|"),
+            (label("windows-1252"), "é"),
+        ] {
+            assert_eq!(UnsafeDelimiter::check(encoding, delimiter), Ok(()), "{encoding} {delimiter:?}");
+        }
+    }
+
+    #[test]
+    fn as_an_error_of_the_library_it_says_what_was_configured() {
+        let error = Error::from(UnsafeDelimiter::check(Encoding::Gbk, "|").unwrap_err());
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert_eq!(
+            error.to_string(),
+            "configure delimiter: '|' (7C) can be the second byte of a gbk character"
+        );
+        assert_eq!(error.detail::<UnsafeDelimiter>().map(UnsafeDelimiter::delimiter), Some("|"));
+    }
+}

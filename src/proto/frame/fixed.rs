@@ -1,0 +1,75 @@
+use super::intake::Intake;
+use super::{FrameError, Framing, bytes_in_an_intake, sealed};
+
+/// Frames that all have one length.
+///
+/// # Examples
+///
+/// ```
+/// use socketry::frame::{Fixed, FrameReader};
+///
+/// let mut readings = FrameReader::new(&b"\0\x17\0\x18"[..], Fixed::new(2));
+/// assert_eq!(readings.recv_ref()?, Some(&[0, 0x17][..]));
+/// assert_eq!(readings.recv_ref()?, Some(&[0, 0x18][..]));
+/// assert_eq!(readings.recv_ref()?, None);
+/// # Ok::<(), socketry::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Fixed {
+    length: usize,
+    intake: Intake,
+    has_ended: bool,
+}
+
+impl Fixed {
+    /// Frames of `length` bytes.
+    ///
+    /// # Panics
+    ///
+    /// Panics if that is 0.
+    #[must_use]
+    pub fn new(length: usize) -> Fixed {
+        assert!(length > 0, "a frame of 0 bytes has no end");
+        Fixed { length, intake: Intake::new(), has_ended: false }
+    }
+}
+
+impl sealed::Sealed for Fixed {}
+
+impl Framing for Fixed {
+    type Frame = [u8];
+
+    bytes_in_an_intake!();
+
+    fn fresh(&self) -> Fixed {
+        Fixed::new(self.length)
+    }
+
+    fn poll(&mut self) -> Result<bool, FrameError> {
+        if self.intake.len() >= self.length {
+            self.intake.take(self.length);
+            return Ok(true);
+        }
+        if self.has_ended && !self.intake.is_empty() {
+            let length = Some(self.length as u64);
+            return Err(FrameError::EndedWithinFrame { partial: self.intake.take_all(), length });
+        }
+        Ok(false)
+    }
+
+    fn has_next(&mut self) -> bool {
+        self.intake.len() >= self.length
+    }
+
+    fn is_empty(&self) -> bool {
+        self.intake.is_empty()
+    }
+
+    fn encode(&self, frame: &[u8], output: &mut Vec<u8>) -> Result<(), FrameError> {
+        if frame.len() != self.length {
+            return Err(FrameError::WrongLength { length: frame.len(), wanted: self.length });
+        }
+        output.extend_from_slice(frame);
+        Ok(())
+    }
+}

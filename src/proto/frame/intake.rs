@@ -1,0 +1,254 @@
+//! What has arrived and is not used up: one buffer into which a stream is read, and from which frames are borrowed.
+
+use std::fmt;
+use std::ops::Range;
+
+/// The first room is small, because most connections of a server say little.
+const FIRST: usize = 8 * 1024;
+
+/// The room once a read has filled one.
+const CHUNK: usize = 64 * 1024;
+
+/// Systems copy two to four times as fast to an address that is a multiple of this.
+const ALIGNMENT: usize = 32;
+
+/// Bytes that have arrived, in the order in which they came.
+///
+/// ```text
+///  storage  ├─ front ─┤base──────────── chunk ────────────┤
+///                 ▒▒▒▒▒                                        what is left of a frame, moved so that it ends
+///                      └─ room, aligned                        where the next room begins
+/// ```
+///
+/// Nothing is allocated before the first room is asked for. The memory is zeroed once, when it is allocated.
+pub(super) struct Intake {
+    storage: Vec<u8>,
+    /// Where a room begins if nothing long is held: an aligned place.
+    base: usize,
+    start: usize,
+    end: usize,
+    /// The frame that was taken last; it stands until a room is asked for.
+    frame: Range<usize>,
+    chunk: usize,
+    /// What the last read brought. Moving no more than that keeps the work in proportion to the stream.
+    last: usize,
+}
+
+impl Intake {
+    pub(super) fn new() -> Intake {
+        Intake { storage: Vec::new(), base: 0, start: 0, end: 0, frame: 0..0, chunk: FIRST, last: 0 }
+    }
+
+    /// What is held.
+    #[inline]
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.storage[self.start..self.end]
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The memory in use, in bytes.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.storage.capacity()
+    }
+
+    /// Passes over the first `count` bytes.
+    #[inline]
+    pub(super) fn skip(&mut self, count: usize) {
+        self.start += count.min(self.len());
+    }
+
+    /// Makes the first `length` bytes the current frame and passes over them.
+    #[inline]
+    pub(super) fn take(&mut self, length: usize) {
+        let end = self.start + length.min(self.len());
+        self.frame = self.start..end;
+        self.start = end;
+    }
+
+    /// The frame taken last.
+    #[inline]
+    pub(super) fn frame(&self) -> &[u8] {
+        &self.storage[self.frame.clone()]
+    }
+
+    /// All that is held, for an error; nothing is held then.
+    pub(super) fn take_all(&mut self) -> Vec<u8> {
+        let all = self.bytes().to_vec();
+        self.start = self.end;
+        all
+    }
+
+    /// Where to read the next bytes into: never empty, and aligned unless a long frame is incomplete.
+    pub(super) fn room(&mut self) -> &mut [u8] {
+        self.frame = 0..0;
+        let held = self.len();
+        if self.storage.len() < total(self.chunk) {
+            self.allocate(total(self.chunk).max(held.saturating_mul(2)));
+        } else if held <= self.base.min(self.last) {
+            self.move_to(self.base - held);
+        } else if self.storage.len() - self.end < self.chunk / 2 {
+            // Everything held is one frame that is not complete.
+            if held > self.storage.len() / 2 {
+                self.allocate(self.storage.len().saturating_mul(2));
+            } else {
+                self.move_to(self.aligned_start(held));
+            }
+        }
+        let end = (self.end + self.chunk).min(self.storage.len());
+        &mut self.storage[self.end..end]
+    }
+
+    /// So many bytes of the room were filled.
+    pub(super) fn advance(&mut self, count: usize) {
+        let room = self.storage.len() - self.end;
+        assert!(count <= room, "{count} bytes cannot have been read into a room of {room}");
+        self.end += count;
+        self.last = count;
+        if count >= self.chunk {
+            self.chunk = CHUNK;
+        }
+    }
+
+    /// Gives the memory back, but for what is held.
+    pub(super) fn release(&mut self) {
+        self.frame = 0..0;
+        self.chunk = FIRST;
+        if self.is_empty() {
+            *self = Intake::new();
+        } else if self.storage.len() > total(FIRST).max(self.len().saturating_mul(2)) {
+            self.allocate(total(FIRST).max(self.len() + FIRST));
+        }
+    }
+
+    fn allocate(&mut self, length: usize) {
+        let old = std::mem::replace(&mut self.storage, vec![0; length]);
+        let held = old.get(self.start..self.end).unwrap_or_default();
+        let front = self.chunk / 8;
+        // The answer may be "cannot be known"; then nothing is aligned, and only slower.
+        let padding = self.storage[front..].as_ptr().align_offset(ALIGNMENT);
+        self.base = front + if padding < ALIGNMENT { padding } else { 0 };
+        let start =
+            if held.len() <= self.base { self.base - held.len() } else { self.aligned_start(held.len()) };
+        self.storage[start..start + held.len()].copy_from_slice(held);
+        (self.start, self.end) = (start, start + held.len());
+    }
+
+    /// The first place at which `length` bytes end at an aligned one.
+    fn aligned_start(&self, length: usize) -> usize {
+        (self.base % ALIGNMENT + ALIGNMENT - length % ALIGNMENT) % ALIGNMENT
+    }
+
+    fn move_to(&mut self, start: usize) {
+        let held = self.len();
+        if self.start != start {
+            self.storage.copy_within(self.start..self.end, start);
+            (self.start, self.end) = (start, start + held);
+        }
+    }
+}
+
+/// The storage for a chunk and what stands before it.
+fn total(chunk: usize) -> usize {
+    chunk / 8 + ALIGNMENT + chunk
+}
+
+impl fmt::Debug for Intake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Intake").field("held", &self.len()).field("memory", &self.storage.len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fills `count` bytes of the room with what continues the counting.
+    fn fill(intake: &mut Intake, next: &mut u8, count: usize) {
+        for byte in &mut intake.room()[..count] {
+            *byte = *next;
+            *next = next.wrapping_add(1);
+        }
+        intake.advance(count);
+    }
+
+    fn is_aligned(intake: &mut Intake) -> bool {
+        intake.room().as_ptr().align_offset(ALIGNMENT) == 0
+    }
+
+    #[test]
+    fn nothing_is_allocated_before_the_first_room() {
+        let mut intake = Intake::new();
+        assert_eq!((intake.capacity(), intake.bytes()), (0, &b""[..]));
+        assert_eq!(intake.room().len(), FIRST);
+        intake.release();
+        assert_eq!(intake.capacity(), 0);
+    }
+
+    #[test]
+    fn a_room_grows_once_a_read_has_filled_it() {
+        let mut intake = Intake::new();
+        let mut next = 0;
+        fill(&mut intake, &mut next, FIRST - 1);
+        intake.skip(FIRST);
+        assert_eq!(intake.room().len(), FIRST);
+        fill(&mut intake, &mut next, FIRST);
+        intake.skip(FIRST);
+        assert_eq!(intake.room().len(), CHUNK);
+    }
+
+    #[test]
+    fn a_room_is_aligned_whatever_is_left_of_a_frame() {
+        for left in [0, 1, 31, 32, 33, 63, 500, 1000, 1024] {
+            let (mut intake, mut next) = (Intake::new(), 0);
+            for _ in 0..3 {
+                fill(&mut intake, &mut next, 5000);
+                intake.skip(intake.len() - left);
+                assert!(is_aligned(&mut intake), "{left}");
+                let expected = next.wrapping_sub(left as u8);
+                assert_eq!(intake.bytes().first().copied(), (left > 0).then_some(expected), "{left}");
+                assert_eq!(intake.len(), left);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_held_stays_the_same_however_it_is_moved() {
+        let (mut intake, mut next, mut first) = (Intake::new(), 0, 0_u8);
+        for step in 0..3000_usize {
+            let count = (step * 7919 % 5000).min(intake.room().len());
+            fill(&mut intake, &mut next, count);
+            if step % 50 == 0 {
+                intake.release();
+            }
+            let skip = if step % 20 == 0 { intake.len() } else { intake.len() / 9 };
+            let expected: Vec<u8> = (0..intake.len()).map(|n| first.wrapping_add(n as u8)).collect();
+            assert!(intake.bytes() == expected, "step {step}");
+            first = first.wrapping_add(skip as u8);
+            intake.skip(skip);
+        }
+    }
+
+    /// A million bytes in ones: memory is at most twice what is held, plus a chunk.
+    #[test]
+    fn a_long_frame_doubles_the_memory() {
+        let (mut intake, mut next) = (Intake::new(), 0);
+        while intake.len() < 1_000_000 {
+            let count = intake.room().len().min(1 + intake.len() / 3);
+            fill(&mut intake, &mut next, count);
+            assert!(intake.capacity() <= 2 * intake.len() + 2 * total(CHUNK), "{intake:?}");
+        }
+        intake.skip(intake.len() - 10);
+        intake.release();
+        assert!(intake.capacity() <= total(FIRST));
+        assert_eq!(intake.bytes().last().copied(), Some(next.wrapping_sub(1)));
+    }
+}

@@ -1,0 +1,139 @@
+use std::fmt;
+
+use super::intake::Intake;
+use super::{FrameError, Framing, sealed};
+use crate::proto::text::{DecodeError, Decoder, Encoding, Policy};
+
+/// Text as it arrives, in pieces of any length that never cut a character in two.
+///
+/// It has no frames: what one side sends in one piece may reach the other in several, or with the next one in one. It is
+/// for programs that show text, or look for its structure themselves. A piece is no longer than what one read brings,
+/// 64 KiB of bytes at most.
+///
+/// # Examples
+///
+/// ```
+/// use socketry::Encoding;
+/// use socketry::frame::{FrameReader, RawText};
+///
+/// let mut text = FrameReader::new(&b"\xC4\xE3\xBA\xC3"[..], RawText::new(Encoding::Gb2312));
+/// assert_eq!(text.recv_ref()?, Some("你好"));
+/// assert_eq!(text.recv_ref()?, None);
+/// # Ok::<(), socketry::Error>(())
+/// ```
+pub struct RawText {
+    intake: Intake,
+    decoder: Decoder,
+    text: String,
+    fault: Option<DecodeError>,
+    has_ended: bool,
+    is_finished: bool,
+}
+
+impl RawText {
+    /// Text in that encoding.
+    #[must_use]
+    pub fn new(encoding: Encoding) -> RawText {
+        RawText {
+            intake: Intake::new(),
+            decoder: encoding.decoder(),
+            text: String::new(),
+            fault: None,
+            has_ended: false,
+            is_finished: false,
+        }
+    }
+
+    /// Sets what to do with received bytes that are not text.
+    ///
+    /// Defaults to [`Policy::Strict`]: an error, after which the text goes on. What is sent is always strict.
+    #[must_use]
+    pub fn policy(self, policy: Policy) -> RawText {
+        RawText { decoder: self.encoding().decoder().with_policy(policy), ..self }
+    }
+
+    /// The encoding of the text.
+    pub fn encoding(&self) -> Encoding {
+        self.decoder.encoding()
+    }
+}
+
+impl sealed::Sealed for RawText {}
+
+impl Framing for RawText {
+    type Frame = str;
+
+    fn fresh(&self) -> RawText {
+        RawText::new(self.encoding()).policy(self.decoder.policy())
+    }
+
+    fn room(&mut self) -> &mut [u8] {
+        self.text.clear();
+        self.intake.room()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.intake.advance(count);
+    }
+
+    fn end(&mut self) {
+        self.has_ended = true;
+    }
+
+    fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    fn poll(&mut self) -> Result<bool, FrameError> {
+        self.text.clear();
+        loop {
+            if let Some(fault) = self.fault.take() {
+                return Err(FrameError::Text(fault));
+            }
+            let result = if !self.intake.is_empty() {
+                let result = self.decoder.decode(self.intake.bytes(), &mut self.text);
+                let done = result.as_ref().err().map_or(self.intake.len(), DecodeError::consumed);
+                self.intake.skip(done);
+                result
+            } else if self.has_ended && !self.is_finished {
+                self.is_finished = true;
+                self.decoder.finish(&mut self.text)
+            } else {
+                return Ok(false);
+            };
+            self.fault = result.err();
+            if !self.text.is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+
+    #[inline]
+    fn frame(&self) -> &str {
+        &self.text
+    }
+
+    /// Never: all that arrived is in the current piece.
+    fn has_next(&mut self) -> bool {
+        false
+    }
+
+    fn is_empty(&self) -> bool {
+        self.intake.is_empty() && self.fault.is_none() && self.decoder.pending() == 0
+    }
+
+    fn release(&mut self) {
+        self.intake.release();
+        self.text = String::new();
+    }
+
+    fn encode(&self, text: &str, output: &mut Vec<u8>) -> Result<(), FrameError> {
+        self.encoding().encode_into(text, Policy::Strict, output).map_err(FrameError::Unencodable)
+    }
+}
+
+impl fmt::Debug for RawText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawText").field("encoding", &self.encoding()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,88 @@
+//! Which bytes can be parts of a longer character: what must not be taken for a delimiter.
+
+use super::Encoding;
+
+impl Encoding {
+    /// Where in a character of several bytes this ASCII byte can stand, if it can.
+    ///
+    /// A byte that cannot is that character wherever it stands.
+    pub(crate) fn place_within_a_character(self, ascii: u8) -> Option<&'static str> {
+        const SECOND: &str = "the second byte";
+        let place = match (self.name(), ascii) {
+            ("gb18030", b'0'..=b'9') => "the second or fourth byte",
+            // The Web reads its GBK as GB 18030.
+            ("gbk", b'0'..=b'9') if self != Encoding::Gbk => "the second or fourth byte",
+            ("gbk" | "gb18030" | "big5" | "shift_jis", 0x40..=0x7E) => SECOND,
+            ("euc-kr", b'A'..=b'Z' | b'a'..=b'z') => SECOND,
+            ("iso-2022-jp", 0x0E | 0x0F | 0x1B | 0x21..=0x7E) => "a byte",
+            _ => return None,
+        };
+        Some(place)
+    }
+
+    /// Whether a character of several bytes is found nowhere but where it stands: never across two others.
+    pub(crate) fn is_synchronized(self) -> bool {
+        match self {
+            Encoding::Utf8 => true,
+            Encoding::Gb2312 | Encoding::Gbk | Encoding::Gb18030 => false,
+            Encoding::Web(web) => {
+                !matches!(web.name(), "gbk" | "big5" | "shift_jis" | "euc-kr" | "euc-jp" | "iso-2022-jp")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::text::Policy;
+
+    const ALL: [&str; 12] = [
+        "utf-8",
+        "gb2312",
+        "gbk",
+        "gb18030",
+        "big5",
+        "shift_jis",
+        "euc-kr",
+        "euc-jp",
+        "windows-1252",
+        "koi8-r",
+        "utf-16le",
+        "ibm866",
+    ];
+
+    fn encodings() -> impl Iterator<Item = Encoding> {
+        let web_gbk = Encoding::for_web_label("gbk").unwrap();
+        ALL.into_iter().map(|label| Encoding::for_label(label).unwrap()).chain([web_gbk])
+    }
+
+    /// The ASCII bytes behind another byte that decode, with it, to one character that is not ASCII: by trying all pairs.
+    #[test]
+    fn the_bytes_within_a_pair_are_those_that_decode() {
+        for encoding in encodings().filter(|encoding| !encoding.name().starts_with("utf-16")) {
+            for ascii in 0..0x80_u8 {
+                let decode =
+                    |bytes: &[u8]| encoding.decode_with(bytes, Policy::Replace).unwrap().into_owned();
+                let is_within = (0x80..=0xFF_u8).any(|lead| {
+                    let pair = decode(&[lead, ascii]);
+                    let four = decode(&[lead, b'0', lead, ascii]);
+                    !pair.ends_with(char::from(ascii))
+                        || (!four.contains('\u{FFFD}') && four.chars().count() == 1)
+                });
+                let place = encoding.place_within_a_character(ascii);
+                assert_eq!(place.is_some(), is_within, "{encoding} {ascii:02X}");
+            }
+        }
+    }
+
+    #[test]
+    fn ends_of_lines_are_safe_everywhere() {
+        let iso_2022_jp = Encoding::for_label("iso-2022-jp").unwrap();
+        for encoding in encodings().chain([iso_2022_jp]) {
+            for safe in b"\n\r\0\t " {
+                assert_eq!(encoding.place_within_a_character(*safe), None, "{encoding} {safe:02X}");
+            }
+        }
+    }
+}

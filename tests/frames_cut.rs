@@ -1,0 +1,257 @@
+//! A stream gives the same frames and the same errors wherever it is cut.
+
+mod frames_kit;
+
+use frames_kit::{assert_same_however_cut, encoded, encodings, events, fitting};
+use proptest::prelude::*;
+use socketry::frame::{Delimited, Fixed, Framing, LengthPrefixed, LineEnding, Lines, RawText};
+use socketry::{Encoding, Policy};
+
+fn words<T: std::fmt::Debug>(frames: &[T]) -> Vec<String> {
+    frames.iter().map(|frame| format!("{frame:?}")).collect()
+}
+
+const TEXTS: [&str; 7] = ["", "hello", "请输入要发送的数据：", "a\rb", "镕 mixed 混合 €", "😀", "|、。0"];
+
+#[test]
+fn lines_come_back_in_every_encoding() {
+    for encoding in encodings() {
+        let texts = TEXTS.map(|text| fitting(encoding, text));
+        for ending in [LineEnding::Lf, LineEnding::CrLf] {
+            let lines = Lines::new(encoding).ending(ending);
+            let bytes = encoded::<Lines>(&lines, &texts);
+            assert_eq!(assert_same_however_cut(&lines, &bytes), words(&texts), "{encoding} {ending:?}");
+        }
+        for delimiter in ["\0", "\r\n\r\n", "\t;\t"] {
+            let Ok(lines) = Lines::delimited_by(encoding, delimiter) else {
+                panic!("{encoding} {delimiter:?}")
+            };
+            let bytes = encoded::<Lines>(&lines, &texts);
+            assert_eq!(assert_same_however_cut(&lines, &bytes), words(&texts), "{encoding} {delimiter:?}");
+        }
+    }
+}
+
+#[test]
+fn a_delimiter_that_is_not_ascii_keeps_text_apart() {
+    let lines = Lines::delimited_by(Encoding::Utf8, "。").unwrap();
+    let heard = assert_same_however_cut(&lines, "你好。\r\n再见、。".as_bytes());
+    assert_eq!(heard, words(&["你好", "\r\n再见、"]));
+}
+
+#[test]
+fn a_cr_before_lf_is_not_part_of_a_line_and_any_other_is() {
+    let heard = assert_same_however_cut(&Lines::new(Encoding::Utf8), b"a\r\n\r\nb\rc\n\r\r\n\n\rd\n");
+    assert_eq!(heard, words(&["a", "", "b\rc", "\r", "", "\rd"]));
+}
+
+#[test]
+fn malformed_text_is_one_error_for_its_line_and_the_next_lines_are_there() {
+    let lines = Lines::new(Encoding::Gb2312);
+    let heard =
+        assert_same_however_cut(&lines, b"one\n\xC4\xE3\xFFtwo\xFF\xE9F\nthree\n\xFF\n\n\xC4\nfour\n");
+    let expected = [
+        "\"one\"",
+        "not text: [FF] at 6",
+        "\"three\"",
+        "not text: [FF] at 20",
+        "\"\"",
+        "not text: [C4] at 23",
+        "\"four\"",
+    ];
+    assert_eq!(heard, expected);
+    let replaced = Lines::new(Encoding::Gb2312).policy(Policy::Replace);
+    let heard = assert_same_however_cut(&replaced, b"a\xFFb\n\xFF\n");
+    assert_eq!(heard, words(&["a\u{FFFD}b", "\u{FFFD}"]));
+    assert_eq!(assert_same_however_cut(&lines.policy(Policy::Ignore), b"a\xFFb\n\xFF\n"), words(&["ab", ""]));
+}
+
+#[test]
+fn malformed_text_in_other_encodings() {
+    for (label, bytes) in [
+        ("utf-8", &b"a\xE4\xB8\nb\xF0\x9F\x98\n\xED\xA0\x80\nc\n"[..]),
+        ("gb18030", b"a\x81\x30\x81 \nb\n\x81\x30\n\xFF\xFF\n\x84\x31\xA4\x39c\n"),
+        ("utf-16le", b"a\0\x00\xDC\n\0b\0\n\0\x3D\xD8\n\0c\0\n\0"),
+        ("shift_jis", b"a\x81\n\x81\x40\nb\xFF\n"),
+        ("big5", b"a\xA4\n\xA4\xFF\nb\n"),
+    ] {
+        let lines = Lines::new(Encoding::for_label(label).unwrap());
+        let heard = assert_same_however_cut(&lines, bytes);
+        assert!(heard.iter().any(|event| event.starts_with("not text")), "{label}: {heard:?}");
+        assert!(heard.iter().any(|event| event.starts_with('"')), "{label}: {heard:?}");
+    }
+}
+
+/// `a` FF `b` must not become the delimiter `ab`.
+#[test]
+fn a_delimiter_does_not_reach_across_malformed_bytes() {
+    let lines = Lines::delimited_by(Encoding::Utf8, "\r\n").unwrap();
+    let heard = assert_same_however_cut(&lines, b"x\r\xFF\ny\r\nz\r\n");
+    assert_eq!(heard, ["not text: [FF] at 2", "\"z\""]);
+}
+
+#[test]
+fn the_end_within_a_line_is_an_error_with_what_had_come() {
+    let lines = Lines::new(Encoding::Gbk);
+    let heard = assert_same_however_cut(&lines, b"one\ntw\xE9F\r");
+    assert_eq!(heard, ["\"one\"", "the stream ended within a line, after 6 bytes of it: \"tw镕\\r\""]);
+    let heard = assert_same_however_cut(&lines, b"one\ntw\xE9");
+    assert_eq!(heard, ["\"one\"", "not text: [E9] at 6"]);
+    let lenient = lines.fresh().accept_unterminated(true);
+    assert_eq!(assert_same_however_cut(&lenient, b"one\ntw\xE9F\r"), words(&["one", "tw镕"]));
+    assert_eq!(assert_same_however_cut(&lenient, b"one\n"), words(&["one"]));
+    assert_eq!(assert_same_however_cut(&lenient, b""), words::<&str>(&[]));
+}
+
+#[test]
+fn frames_of_bytes_come_back() {
+    let frames: [&[u8]; 5] = [b"", b"a", b"\n\r\xFF\x01", b"0123456789", b"a"];
+    for delimiter in [&b"\0"[..], b"\0\0", b"ab", b"aab", b"\r\n"] {
+        let framing = Delimited::new(delimiter);
+        let sendable: Vec<&[u8]> =
+            frames.into_iter().filter(|frame| framing.encode(frame, &mut Vec::new()).is_ok()).collect();
+        assert!(sendable.len() >= 3, "{delimiter:?}");
+        let bytes = encoded::<Delimited>(&framing, &sendable);
+        assert_eq!(assert_same_however_cut(&framing, &bytes), words(&sendable), "{delimiter:?}");
+    }
+    for framing in [
+        LengthPrefixed::u8(),
+        LengthPrefixed::u16(),
+        LengthPrefixed::u32().little_endian(),
+        LengthPrefixed::u64(),
+        LengthPrefixed::u64().little_endian(),
+    ] {
+        let bytes = encoded::<LengthPrefixed>(&framing, &frames);
+        assert_eq!(assert_same_however_cut(&framing, &bytes), words(&frames), "{framing:?}");
+    }
+    let heard = assert_same_however_cut(&Fixed::new(3), b"abcdefgh");
+    let ended = "the stream ended within a frame, after 2 of its 3 bytes: [103, 104]";
+    assert_eq!(heard, ["[97, 98, 99]", "[100, 101, 102]", ended]);
+}
+
+#[test]
+fn what_is_too_long_is_an_error_and_the_next_frame_is_there() {
+    let too_long = "frame is longer than the limit of 4 bytes";
+    let lines = Lines::new(Encoding::Gb2312).max_length(4);
+    let heard = assert_same_however_cut(
+        &lines,
+        b"abcd\nabcde\nabcd\r\nabcd\rx\nlong\xFFer\n\xC4\xE3\xC4\xE3\n\nok\nabcde",
+    );
+    let expected = [
+        "\"abcd\"",
+        too_long,
+        "\"abcd\"",
+        too_long,
+        "not text: [FF] at 28",
+        too_long,
+        "\"\"",
+        "\"ok\"",
+        too_long,
+    ];
+    assert_eq!(heard, expected);
+
+    let delimited = Delimited::new("--").max_length(4);
+    let heard = assert_same_however_cut(&delimited, b"abcd--abcde--a-------b--abcdefghi-x--c--");
+    let a = "[97, 45, 45, 45, 45, 45]";
+    assert!(!heard.contains(&a.to_owned()));
+    assert_eq!(heard.last().map(String::as_str), Some("[99]"));
+    assert_eq!(heard.iter().filter(|event| *event == too_long).count(), 2, "{heard:?}");
+
+    let text = Lines::delimited_by(Encoding::Utf8, "--").unwrap().max_length(4);
+    let heard = assert_same_however_cut(&text, "abcd--abcde--你好啊-x--a--".as_bytes());
+    assert_eq!(heard, ["\"abcd\"", too_long, too_long, "\"a\""]);
+
+    let prefixed = LengthPrefixed::u8().max_length(4);
+    let heard = assert_same_however_cut(&prefixed, b"\x04abcd\x05abcde\x00\x06abcdef\x01a\xFFcut");
+    let of = |length| format!("frame of {length} bytes is longer than the limit of 4");
+    assert_eq!(heard, ["[97, 98, 99, 100]", &of(5), "[]", &of(6), "[97]", &of(255)]);
+}
+
+#[test]
+fn the_end_within_a_frame_is_an_error_with_what_had_come() {
+    let heard = assert_same_however_cut(&LengthPrefixed::u16(), b"\0\x01a\0\x05bc");
+    assert_eq!(heard, ["[97]", "the stream ended within a frame, after 2 of its 5 bytes: [98, 99]"]);
+    let heard = assert_same_however_cut(&LengthPrefixed::u16(), b"\0\x01a\x07");
+    assert_eq!(heard, ["[97]", "the stream ended within a frame, after 1 bytes of it: [7]"]);
+    let heard = assert_same_however_cut(&Delimited::new(";"), b"a;bc");
+    assert_eq!(heard, ["[97]", "the stream ended within a frame, after 2 bytes of it: [98, 99]"]);
+}
+
+/// The pieces differ, their text does not.
+#[test]
+fn raw_text_is_all_the_text_and_never_a_part_of_a_character() {
+    let bytes = b"\xC4\xE3\xBA\xC3, \xFFabc\xC4\xE3\xBA";
+    for cut in 0..=bytes.len() {
+        let (front, back) = bytes.split_at(cut);
+        let heard = events(RawText::new(Encoding::Gb2312), &[front, back]);
+        let text: String = heard.iter().map(|event| event.trim_matches('"')).collect();
+        assert_eq!(text, "你好, not text: [FF] at 6abc你not text: [BA] at 12", "{cut}");
+    }
+    let singles: Vec<&[u8]> = bytes.chunks(1).collect();
+    let replaced = RawText::new(Encoding::Gb2312).policy(Policy::Replace);
+    assert_eq!(events(replaced, &singles).concat().replace('"', ""), "你好, \u{FFFD}abc你\u{FFFD}");
+}
+
+fn pieces<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
+    let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+    places.extend([0, bytes.len()]);
+    places.sort_unstable();
+    places.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect()
+}
+
+proptest! {
+    #[test]
+    fn random_lines_cut_at_random(
+        texts in prop::collection::vec("[^\n]{0,60}", 0..20),
+        encoding in prop::sample::select(encodings()),
+        is_crlf in any::<bool>(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+    ) {
+        let lines = Lines::new(encoding).ending(if is_crlf { LineEnding::CrLf } else { LineEnding::Lf });
+        let texts: Vec<String> = texts
+            .iter()
+            .map(|text| fitting(encoding, text.trim_end_matches('\r')))
+            .filter(|text| lines.encode(text, &mut Vec::new()).is_ok())
+            .collect();
+        let bytes = encoded::<Lines>(&lines, &texts);
+        prop_assert_eq!(events(lines, &pieces(&bytes, &cuts)), words(&texts));
+    }
+
+    #[test]
+    fn random_frames_cut_at_random(
+        frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..20),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+        little in any::<bool>(),
+    ) {
+        for framing in [LengthPrefixed::u8(), LengthPrefixed::u16(), LengthPrefixed::u32(), LengthPrefixed::u64()] {
+            let framing = if little { framing.little_endian() } else { framing };
+            let bytes = encoded::<LengthPrefixed>(&framing, &frames);
+            prop_assert_eq!(events(framing, &pieces(&bytes, &cuts)), words(&frames));
+        }
+        let zeros = Delimited::new([0, 0]);
+        let frames: Vec<Vec<u8>> =
+            frames.into_iter().filter(|frame| zeros.encode(frame, &mut Vec::new()).is_ok()).collect();
+        let bytes = encoded::<Delimited>(&zeros, &frames);
+        prop_assert_eq!(events(zeros, &pieces(&bytes, &cuts)), words(&frames));
+    }
+
+    /// Whatever comes in: the same events in one piece and in many, no panic, no end without an end.
+    #[test]
+    fn any_bytes_cut_at_random(
+        bytes in prop::collection::vec(prop_oneof![Just(b'\n'), Just(b'\r'), Just(0_u8), b'a'..b'd', any::<u8>()], 0..300),
+        encoding in prop::sample::select(encodings()),
+        limit in 0..20_usize,
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..20),
+    ) {
+        let cut = pieces(&bytes, &cuts);
+        let lines = || Lines::new(encoding).max_length(limit);
+        prop_assert_eq!(events(lines(), &cut), events(lines(), &[&bytes]));
+        let lines = || Lines::delimited_by(encoding, "\n\r").unwrap().max_length(limit).accept_unterminated(true);
+        prop_assert_eq!(events(lines(), &cut), events(lines(), &[&bytes]));
+        let frames = || Delimited::new("aab").max_length(limit);
+        prop_assert_eq!(events(frames(), &cut), events(frames(), &[&bytes]));
+        let frames = || LengthPrefixed::u8().max_length(limit);
+        prop_assert_eq!(events(frames(), &cut), events(frames(), &[&bytes]));
+        prop_assert_eq!(events(Fixed::new(limit + 1), &cut), events(Fixed::new(limit + 1), &[&bytes]));
+    }
+}

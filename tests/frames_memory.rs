@@ -1,0 +1,185 @@
+//! Memory and work stay in proportion, whatever a peer sends: counted by the allocator.
+
+mod frames_kit;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use frames_kit::{Script, feed};
+use socketry::Encoding;
+use socketry::frame::{Delimited, Framed, Framing, LengthPrefixed, Lines};
+
+thread_local! {
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    static MOST: Cell<isize> = const { Cell::new(0) };
+    static CALLS: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+fn count(change: isize) {
+    // A thread that ends frees without them.
+    let _ = HELD.try_with(|held| {
+        held.set(held.get() + change);
+        MOST.with(|most| most.set(most.get().max(held.get())));
+        if change > 0 {
+            CALLS.with(|calls| calls.set(calls.get() + 1));
+        }
+    });
+}
+
+// SAFETY: every call goes to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as isize);
+        // SAFETY: the caller's promise is handed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(-(layout.size() as isize));
+        // SAFETY: the caller's promise is handed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// The most bytes that `work` had at a time, beyond what there was, and how often it allocated.
+fn allocated(work: impl FnOnce()) -> (isize, usize) {
+    let (before, calls) = (HELD.get(), CALLS.get());
+    MOST.set(before);
+    work();
+    (MOST.get() - before, CALLS.get() - calls)
+}
+
+const KIB: isize = 1024;
+
+/// Feeds chunk after chunk of 64 KiB and counts what is received and what is refused.
+fn flood(mut framing: impl Framing, chunk: &[u8], chunks: usize) -> (usize, usize) {
+    let (mut events, mut frames, mut errors) = (Vec::new(), 0, 0);
+    for _ in 0..chunks {
+        feed(&mut framing, chunk, &mut events);
+        for event in events.drain(..) {
+            if event.contains("longer than") { errors += 1 } else { frames += 1 }
+        }
+    }
+    (frames, errors)
+}
+
+#[test]
+fn a_line_without_end_is_refused_once_and_not_kept() {
+    let chunk = vec![b'x'; 64 * 1024];
+    for encoding in [Encoding::Utf8, Encoding::Gb18030] {
+        let (most, _) = allocated(|| {
+            assert_eq!(flood(Lines::new(encoding).max_length(1_000_000), &chunk, 160), (0, 1));
+        });
+        // The limit, doubled as it grew, and the chunk.
+        assert!(most < 3 * 1024 * KIB, "{encoding}: {} KiB", most / KIB);
+        let (most, _) = allocated(|| assert_eq!(flood(Lines::new(encoding), &chunk, 160), (0, 1)));
+        assert!(most < 600 * KIB, "{encoding}: {} KiB", most / KIB);
+    }
+    let (most, _) = allocated(|| assert_eq!(flood(Delimited::new("\r\n"), &chunk, 160), (0, 1)));
+    assert!(most < 250 * KIB, "{} KiB", most / KIB);
+}
+
+#[test]
+fn an_announced_length_allocates_nothing() {
+    for header in [&[0xFF; 8][..], &(u64::MAX / 2).to_be_bytes()] {
+        let (most, _) = allocated(|| {
+            let mut frames = LengthPrefixed::u64().max_length(usize::MAX);
+            let mut events = Vec::new();
+            feed(&mut frames, header, &mut events);
+            feed(&mut frames, &[1; 1000], &mut events);
+            frames.end();
+            assert!(frames.poll().is_err());
+        });
+        assert!(most < 32 * KIB, "{most}");
+    }
+    let (most, _) = allocated(|| {
+        let mut frames = LengthPrefixed::u64();
+        let mut events = Vec::new();
+        feed(&mut frames, &[0xFF; 8], &mut events);
+        for _ in 0..100 {
+            feed(&mut frames, &[0; 64 * 1024], &mut events);
+        }
+        assert_eq!(events.len(), 1);
+        assert!(events[0].starts_with("frame of 18446744073709551615 bytes"), "{events:?}");
+    });
+    assert!(most < 200 * KIB, "{} KiB", most / KIB);
+}
+
+#[test]
+fn an_idle_view_holds_nothing_and_a_borrowed_echo_allocates_nothing() {
+    let bytes = b"0123456789 0123456789 0123456789\n".repeat(20_000);
+    let mut lines = Framed::new(Script::of([&bytes[..]]), Lines::new(Encoding::Utf8));
+    let (_, calls) = allocated(|| assert_eq!(lines.framing().frame(), ""));
+    assert_eq!(calls, 0);
+    for _ in 0..10_000 {
+        let (line, mut reply) = lines.exchange().unwrap().unwrap();
+        reply.send(line).unwrap();
+    }
+    let mut most_calls = 0;
+    for _ in 0..9_000 {
+        let (_, calls) = allocated(|| {
+            let (line, mut reply) = lines.exchange().unwrap().unwrap();
+            reply.queue(line).unwrap();
+        });
+        most_calls = most_calls.max(calls);
+    }
+    // The scripted stream keeps what was written: one allocation, and the growth of its list.
+    assert!(most_calls <= 3, "{most_calls}");
+
+    let mut lines = Lines::new(Encoding::Gb2312);
+    feed(&mut lines, &b"abc\n".repeat(50_000), &mut Vec::new());
+    let before = HELD.get();
+    lines.release();
+    assert!(before - HELD.get() > 100 * KIB, "{}", before - HELD.get());
+    assert!(lines.is_empty());
+}
+
+/// Quadratic work would take hours here.
+#[test]
+fn a_long_line_in_single_bytes_is_linear() {
+    for delimiter in ["\n", "\r\n\r\n"] {
+        let mut lines = Lines::delimited_by(Encoding::Utf8, delimiter).unwrap().max_length(1 << 20);
+        let mut frames = Delimited::new(delimiter).max_length(1 << 20);
+        for _ in 0..1 << 20 {
+            for framing in [&mut lines as &mut dyn Bytewise, &mut frames] {
+                framing.take(b'\r');
+            }
+        }
+        for byte in delimiter.bytes() {
+            lines.take(byte);
+            frames.take(byte);
+        }
+        assert_eq!((lines.frame().len(), frames.frame().len()), (1 << 20, 1 << 20));
+    }
+}
+
+trait Bytewise {
+    fn take(&mut self, byte: u8);
+}
+
+impl<F: Framing> Bytewise for F {
+    fn take(&mut self, byte: u8) {
+        self.room()[0] = byte;
+        self.advance(1);
+        self.poll().unwrap();
+    }
+}
+
+/// Tiny lines, and each of them malformed.
+#[test]
+fn chunks_full_of_tiny_frames_are_linear() {
+    let (lines, _) = flood(Lines::new(Encoding::Utf8), &b"\n".repeat(64 * 1024), 4);
+    assert_eq!(lines, 4 * 64 * 1024);
+    for encoding in frames_kit::encodings() {
+        let line = [&b"\xFF\xFF"[..], &encoding.encode("\n").unwrap()].concat();
+        let (errors, _) = flood(Lines::new(encoding), &line.repeat(16 * 1024), 4);
+        assert!(errors >= 4 * 16 * 1024 || encoding.name() == "utf-16le", "{encoding}: {errors}");
+    }
+    let (frames, _) = flood(LengthPrefixed::u8(), &vec![0; 64 * 1024], 4);
+    assert_eq!(frames, 4 * 64 * 1024);
+}
