@@ -225,9 +225,9 @@ pub use proto::text::{
 };
 pub use sys::Stopper;
 pub use tcp::{
-    ConnectFailures, FailedAttempt, HandlerResult, Incoming, ServerCounters, ServerEvent, ServerHandle,
-    ShutdownReport, TcpClient, TcpClientBuilder, TcpConnection, TcpReadHalf, TcpServer, TcpServerBuilder,
-    TcpWriteHalf,
+    ConnectFailures, FailedAttempt, HandlerResult, Incoming, Request, ServerCounters, ServerEvent,
+    ServerHandle, ShutdownReport, TcpClient, TcpClientBuilder, TcpConnection, TcpReadHalf, TcpServer,
+    TcpServerBuilder, TcpWriteHalf,
 };
 pub use udp::{Arrival, Datagram, Membership, Memberships, UdpBuilder, UdpEndpoint};
 
