@@ -181,6 +181,7 @@ impl Shared {
     fn wait_for_room(&self, deadline: Option<Moment>) -> bool {
         let mut state = self.state();
         while self.is_closed_to(&state) {
+            state.awaits_room = true;
             state = match deadline {
                 None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
@@ -246,7 +247,10 @@ impl Shared {
         let state = self.state();
         let (phase, inside) = (state.phase, state.admission.inside());
         // Whoever leaves gives a descriptor back.
-        let still = |state: &mut State| state.phase == phase && state.admission.inside() >= inside;
+        let still = |state: &mut State| {
+            state.awaits_room = true;
+            state.phase == phase && state.admission.inside() >= inside
+        };
         drop(self.changed.wait_timeout_while(state, pause, still));
         Ok(())
     }

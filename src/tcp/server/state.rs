@@ -23,7 +23,7 @@ pub(in crate::tcp) struct Shared {
     pub(super) inherited: ReceiveTimeout,
     pub(super) listener: Mutex<Option<TcpListener>>,
     pub(super) state: Mutex<State>,
-    /// Somebody has left, or the phase has changed.
+    /// The phase has changed, or somebody has left for whose room or end somebody waits.
     pub(super) changed: Condvar,
     /// Nobody accepts at the moment.
     pub(super) lead: Condvar,
@@ -72,7 +72,7 @@ pub(super) struct State {
     pub(super) connections: Registry,
     /// How many more are accepted while draining.
     pub(super) queued: usize,
-    /// Whether somebody is to be told by the bell that somebody has left.
+    /// Whether somebody waits for room, and is to be told that somebody has left.
     pub(super) awaits_room: bool,
     pub(super) is_led: bool,
     pub(super) idle: usize,
@@ -173,8 +173,12 @@ impl Drop for Ticket {
             }
         }
         let awaits_room = std::mem::take(&mut state.awaits_room);
+        let is_awaited = awaits_room || state.phase != Phase::Open;
         drop(state);
-        self.shared.changed.notify_all();
+        // It is a system call even when nobody waits, and while the server is open almost never does somebody.
+        if is_awaited {
+            self.shared.changed.notify_all();
+        }
         if let (true, Some(bell)) = (awaits_room, self.shared.bell.get()) {
             bell.ring();
         }
