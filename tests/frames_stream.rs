@@ -292,6 +292,7 @@ fn a_line_that_comes_late_over_tcp_is_put_together() {
     peer.shutdown(Shutdown::Write).unwrap();
     assert_eq!(lines.recv().unwrap_err().kind(), ErrorKind::UnexpectedEnd);
     lines.send("再见").unwrap();
+    drop(lines);
     drop(stream);
     let mut answer = Vec::new();
     (&peer).read_to_end(&mut answer).unwrap();

@@ -65,6 +65,31 @@ fn a_line_without_an_end_is_refused_at_the_limit() {
     assert_eq!(lines.recv().unwrap(), None);
 }
 
+/// The answer to the last request is held, because more is in hand; whoever ends there loses nothing.
+#[test]
+fn what_is_held_is_written_when_the_view_ends() {
+    let (client, peer) = connection();
+    client.send("quit\nnever answered\n").unwrap();
+    {
+        let mut lines = peer.lines(Encoding::Utf8);
+        assert_eq!(lines.recv().unwrap().as_deref(), Some("quit"));
+        lines.send("bye").unwrap();
+        assert_eq!(lines.held(), 4);
+    }
+    assert_eq!(client.recv(10).unwrap(), b"bye\n");
+    // Not a second time, where it could not be written the first time.
+    peer.set_write_timeout(Duration::from_millis(100));
+    let start = std::time::Instant::now();
+    {
+        let mut lines = peer.lines(Encoding::Utf8);
+        let line = "x".repeat(60_000);
+        while lines.queue(&line).is_ok() {}
+    }
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    drop(peer);
+    client.recv_to_end(64 << 20).unwrap();
+}
+
 #[test]
 fn views_work_over_streams_of_std_and_share_the_wire_with_ours() {
     let server = server();

@@ -2,9 +2,9 @@ use std::fmt;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 
-use super::outbox::Outbox;
 use super::reader::{read, receive};
 use super::reply::Reply;
+use super::wire::Wire;
 use crate::error::Result;
 use crate::proto::frame::Framing;
 
@@ -20,8 +20,9 @@ use crate::proto::frame::Framing;
 /// in hand are answered and [`recv`](Self::recv) has to wait for the stream, when it is 64 KiB, and by
 /// [`flush`](Self::flush). [`queue`](Self::queue) holds a frame in any case.
 ///
-/// What is held when the view is dropped is lost. Nothing is after [`recv`](Self::recv) has returned `None`; whoever ends
-/// before that, with frames in hand or queued, ends with [`finish`](Self::finish).
+/// What is held when the view is dropped is written then, unless writing has failed before; whether that succeeds nobody is
+/// told. Nothing is held after [`recv`](Self::recv) has returned `None`. Whoever ends before that, with frames in hand or
+/// queued, and wants to know, ends with [`finish`](Self::finish).
 ///
 /// # After an error
 ///
@@ -50,9 +51,8 @@ use crate::proto::frame::Framing;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Framed<S, F> {
-    stream: S,
+    wire: Wire<S>,
     framing: F,
-    outbox: Outbox,
     /// The other end, for errors, where somebody knows it.
     remote: Option<SocketAddr>,
 }
@@ -60,7 +60,7 @@ pub struct Framed<S, F> {
 impl<S, F: Framing> Framed<S, F> {
     /// A view over `stream`, from its present place on.
     pub fn new(stream: S, framing: F) -> Framed<S, F> {
-        Framed { stream, framing, outbox: Outbox::default(), remote: None }
+        Framed { wire: Wire::new(stream), framing, remote: None }
     }
 
     /// The same, with the other end's address for errors that have none.
@@ -76,35 +76,35 @@ impl<S, F: Framing> Framed<S, F> {
 
     /// How many bytes are held, to be written.
     pub fn held(&self) -> usize {
-        self.outbox.held()
+        self.wire.outbox.held()
     }
 
     /// The stream.
     pub fn get_ref(&self) -> &S {
-        &self.stream
+        self.wire.stream()
     }
 
     /// The stream, to set it up. Bytes read from it here are missing in the frames, and bytes written overtake what is
     /// held.
     pub fn get_mut(&mut self) -> &mut S {
-        &mut self.stream
+        self.wire.stream_mut()
     }
 
     /// The stream. What has arrived and was not received is lost, and what is held and not written.
     pub fn into_inner(self) -> S {
-        self.stream
+        self.wire.into_stream()
     }
 
     /// The stream, and the framing with what has arrived: [`new`](Self::new) puts them together again. What is held and
     /// not written is lost: [`flush`](Self::flush) it before.
     pub fn into_parts(self) -> (S, F) {
-        (self.stream, self.framing)
+        (self.wire.into_stream(), self.framing)
     }
 
     /// Gives memory back, down to what is in hand and what is held, for a connection that is idle.
     pub fn release(&mut self) {
         self.framing.release();
-        self.outbox.release();
+        self.wire.outbox.release();
     }
 }
 
@@ -181,12 +181,14 @@ impl<S: Read + Write, F: Framing> Framed<S, F> {
         }
         let more = self.framing.has_next();
         let framing = &self.framing;
-        Ok(Some((framing.frame(), Reply::new(&mut self.stream, framing, &mut self.outbox, more))))
+        let (stream, outbox) = self.wire.parts();
+        Ok(Some((framing.frame(), Reply::new(stream, framing, outbox, more))))
     }
 
     #[inline]
     fn receive(&mut self) -> Result<bool> {
-        let Framed { stream, framing, outbox, remote } = self;
+        let Framed { wire, framing, remote } = self;
+        let (stream, outbox) = wire.parts();
         let received = receive(framing, |room| {
             outbox.flush(stream)?;
             read(stream, room)
@@ -212,7 +214,8 @@ impl<S: Write, F: Framing> Framed<S, F> {
     /// taken and is held, and [`flush`](Self::flush) goes on with it.
     pub fn send(&mut self, frame: impl AsRef<F::Frame>) -> Result<()> {
         let more = self.framing.has_next();
-        let sent = self.outbox.send(&mut self.stream, &self.framing, frame.as_ref(), !more);
+        let (stream, outbox) = self.wire.parts();
+        let sent = outbox.send(stream, &self.framing, frame.as_ref(), !more);
         sent.map_err(|error| error.with_remote(self.remote))
     }
 
@@ -236,7 +239,8 @@ impl<S: Write, F: Framing> Framed<S, F> {
     /// # Ok::<(), socketry::Error>(())
     /// ```
     pub fn queue(&mut self, frame: impl AsRef<F::Frame>) -> Result<()> {
-        let sent = self.outbox.send(&mut self.stream, &self.framing, frame.as_ref(), false);
+        let (stream, outbox) = self.wire.parts();
+        let sent = outbox.send(stream, &self.framing, frame.as_ref(), false);
         sent.map_err(|error| error.with_remote(self.remote))
     }
 
@@ -264,7 +268,7 @@ impl<S: Write, F: Framing> Framed<S, F> {
     /// ```
     pub fn finish(mut self) -> Result<S> {
         self.flush()?;
-        Ok(self.stream)
+        Ok(self.wire.into_stream())
     }
 
     /// Writes everything that is held.
@@ -274,7 +278,8 @@ impl<S: Write, F: Framing> Framed<S, F> {
     /// This returns an error if the stream does not take all of it, in the time that it allows. The rest is held for the
     /// next call.
     pub fn flush(&mut self) -> Result<()> {
-        self.outbox.flush(&mut self.stream).map_err(|error| error.with_remote(self.remote))
+        let (stream, outbox) = self.wire.parts();
+        outbox.flush(stream).map_err(|error| error.with_remote(self.remote))
     }
 }
 
@@ -282,7 +287,7 @@ impl<S, F: fmt::Debug> fmt::Debug for Framed<S, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Framed")
             .field("framing", &self.framing)
-            .field("held", &self.outbox.held())
+            .field("held", &self.wire.outbox.held())
             .finish_non_exhaustive()
     }
 }

@@ -53,6 +53,7 @@ mod framed;
 mod outbox;
 mod reader;
 mod reply;
+mod wire;
 
 pub use crate::proto::frame::{
     Delimited, Fixed, FrameError, Framing, LengthPrefixed, LineEnding, Lines, RawText, UnsafeDelimiter,

@@ -19,12 +19,18 @@ pub(crate) struct Outbox {
     written: usize,
     /// The stream may hold what was written back itself.
     is_unflushed: bool,
+    /// The last attempt to write ended with an error.
+    has_failed: bool,
 }
 
 impl Outbox {
     /// How many bytes wait.
     pub(crate) fn held(&self) -> usize {
         self.bytes.len() - self.written
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has_failed
     }
 
     pub(crate) fn has_nothing(&self) -> bool {
@@ -56,7 +62,9 @@ impl Outbox {
         if self.has_nothing() {
             return Ok(());
         }
-        self.write(stream).map_err(|error| failed(Operation::Send, error))
+        let written = self.write(stream);
+        self.has_failed = written.is_err();
+        written.map_err(|error| failed(Operation::Send, error))
     }
 
     /// Gives memory back.

@@ -39,6 +39,7 @@ use crate::tcp::connection::TcpConnection;
 /// # Examples
 ///
 /// ```
+/// use socketry::frame::Lines;
 /// use socketry::{Encoding, TcpClient, TcpServer};
 /// use std::time::Duration;
 ///
@@ -58,10 +59,10 @@ use crate::tcp::connection::TcpConnection;
 /// });
 ///
 /// let client = TcpClient::new().connect(handle.local_addr())?;
-/// let mut lines = client.lines(Encoding::Gb2312);
+/// let mut lines = client.framed(Lines::new(Encoding::Gb2312));
 /// lines.send("收到")?;
 /// assert_eq!(lines.recv()?.as_deref(), Some("收到"));
-/// drop(client);
+/// drop(lines);
 ///
 /// println!("{}", handle.shutdown(Duration::from_secs(5))); // served 1, drained 0, aborted 0, refused 0
 /// serving.join().unwrap()?;
