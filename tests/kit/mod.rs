@@ -30,6 +30,11 @@ pub fn deserted() -> std::net::SocketAddr {
     UdpEndpoint::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
+/// As [`deserted`], of TCP.
+pub fn deserted_by_tcp() -> std::net::SocketAddr {
+    TcpServer::bind("127.0.0.1:0").unwrap().local_addr()
+}
+
 /// A server at a free port of the loopback interface.
 pub fn server() -> TcpServer {
     TcpServer::builder().read_timeout(PATIENCE).bind("127.0.0.1:0").unwrap()
