@@ -17,7 +17,8 @@
 //! 127.0.0.1:52100 is refused: too many are connected
 //! 127.0.0.1:52092: frame is longer than the limit of 65536 bytes
 //! 127.0.0.1:52092 is out: receive at 127.0.0.1:7788 from 127.0.0.1:52092: timed out after 30s
-//! ^Cserved 1, drained 0, aborted 0, refused 1, failed 1, panicked 0
+//! ^Cending: those inside have 5s
+//! served 1, drained 0, aborted 0, refused 1, failed 1, panicked 0
 //! ```
 //!
 //! Ctrl-C, or `--seconds`, ends it: nobody new is let in, those inside have 5 s to finish, and the report is printed. A
@@ -77,7 +78,12 @@ fn main() -> ExitCode {
 
         let handle = server.handle();
         let mut grace = GRACE;
-        ctrlc::set_handler(move || handle.begin_shutdown(std::mem::take(&mut grace)))?;
+        ctrlc::set_handler(move || {
+            handle.begin_shutdown(grace);
+            cli::note(format_args!("ending: those inside have {grace:?}"));
+            // Who does not want to wait for them asks again.
+            grace = Duration::ZERO;
+        })?;
         if let Some(time) = args.seconds {
             let handle = server.handle();
             thread::spawn(move || {

@@ -54,10 +54,13 @@ pub(crate) fn serve(on: BindAddress, encoding: Encoding, time: Option<Duration>)
     Ok(())
 }
 
+/// By name.
+type Members = BTreeMap<String, Arc<Member>>;
+
 struct Room {
     encoding: Encoding,
-    /// By name; none once the room has ended.
-    members: Mutex<Option<BTreeMap<String, Arc<Member>>>>,
+    /// None once the room has ended.
+    members: Mutex<Option<Members>>,
 }
 
 /// One who is in the room. Who has something to say holds the lock, so that lines do not mix; the member's own thread
@@ -85,47 +88,51 @@ impl Room {
         member.connection.set_deadline(Instant::now() + NAME_TIMEOUT);
         let Some(name) = lines.recv()? else { return Ok(()) };
         member.connection.set_deadline(None);
-        if let Err(why) = self.admit(&name, &member)? {
-            cli::note(format_args!("{peer} is not let in: {why}"));
-            return Ok(member.send(&format!("* {why}"))?);
-        }
+        let others = match self.admit(&name, &member)? {
+            Ok(others) => others,
+            Err(why) => {
+                cli::note(format_args!("{peer} is not let in: {why}"));
+                return Ok(member.send(&format!("* {why}"))?);
+            }
+        };
         cli::note(format_args!("{peer} is {name}"));
-        self.tell(&name, &format!("* {name} is here"));
+        self.tell(others, &format!("* {name} is here"));
 
         let result = self.listen(&name, &member, &mut lines);
         match self.remove(&name, &member) {
-            true => self.tell(&name, &format!("* {name} has left")),
+            true => self.tell(self.all_but(&name), &format!("* {name} has left")),
             // Put out, or the room has ended: that is no news.
             false => return Ok(()),
         }
         result
     }
 
-    /// Lets a member in, and tells it with whom it is; or why not.
-    fn admit(&self, name: &str, member: &Arc<Member>) -> Result<std::result::Result<(), String>> {
+    /// Lets a member in, tells it with whom it is, and gives those; or tells why not.
+    fn admit(&self, name: &str, member: &Arc<Member>) -> Result<std::result::Result<Members, String>> {
         if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
             return Ok(Err(format!("a name has 1 to {LONGEST_NAME} bytes, and no control characters")));
         }
         // Held until it is welcome, so that nothing is said to it before.
         let mut writer = lock(&member.writer);
-        let others: Vec<_> = match &mut *lock(&self.members) {
+        let others = match &mut *lock(&self.members) {
             None => return Ok(Err("the room is closed".to_owned())),
             Some(members) if members.contains_key(name) => {
                 return Ok(Err(format!("the name {name} is taken")));
             }
             Some(members) => {
-                let others = members.keys().cloned().collect();
+                let others = members.clone();
                 members.insert(name.to_owned(), Arc::clone(member));
                 others
             }
         };
-        let others = if others.is_empty() { "nobody".to_owned() } else { others.join(", ") };
-        let welcomed = writer.send(format!("* welcome, {name}; with you: {others}"));
+        let names: Vec<_> = others.keys().map(String::as_str).collect();
+        let names = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+        let welcomed = writer.send(format!("* welcome, {name}; with you: {names}"));
         drop(writer);
         if welcomed.is_err() {
             self.remove(name, member);
         }
-        welcomed.map(Ok)
+        welcomed.map(|()| Ok(others))
     }
 
     /// Hands on what a member says, until it ends its side or is put out.
@@ -134,7 +141,7 @@ impl Room {
             match lines.recv() {
                 Ok(Some(line)) => {
                     say!("{name}: {}", cli::printable(&line))?;
-                    self.tell(name, &format!("{name}: {line}"));
+                    self.tell(self.all_but(name), &format!("{name}: {line}"));
                 }
                 Ok(None) => return Ok(()),
                 Err(error) => {
@@ -145,13 +152,18 @@ impl Room {
         }
     }
 
-    /// Tells everybody but one, and puts out who does not take it.
-    fn tell(&self, except: &str, line: &str) {
-        let mut news = vec![line.to_owned()];
-        while let Some(line) = news.pop() {
-            // A copy: nobody else is kept from the room while a member is waited for.
-            let members = lock(&self.members).clone().unwrap_or_default();
-            for (name, member) in members.iter().filter(|(name, _)| *name != except) {
+    /// Those in the room now; a copy, so that nobody is kept from it while one of them is waited for.
+    fn all_but(&self, name: &str) -> Members {
+        let mut members = lock(&self.members).clone().unwrap_or_default();
+        members.remove(name);
+        members
+    }
+
+    /// Tells members something, and puts out who does not take it: that is news for everybody.
+    fn tell(&self, members: Members, line: &str) {
+        let mut news = vec![(members, line.to_owned())];
+        while let Some((members, line)) = news.pop() {
+            for (name, member) in &members {
                 let Err(error) = member.send(&line) else { continue };
                 if cli::fault_of_a_line(&error).is_some() || !self.remove(name, member) {
                     continue;
@@ -160,7 +172,7 @@ impl Room {
                 cli::note(format_args!("{name} is put out: {error}"));
                 let reason =
                     if error.is_timeout() { "does not read, and is put out" } else { "has vanished" };
-                news.push(format!("* {name} {reason}"));
+                news.push((self.all_but(name), format!("* {name} {reason}")));
             }
         }
     }

@@ -102,6 +102,11 @@ impl Running {
         Running(Some(child.unwrap_or_else(|error| panic!("{command:?}: {error}"))))
     }
 
+    /// The system's number for it.
+    pub fn id(&self) -> u32 {
+        self.0.as_ref().expect("a running child").id()
+    }
+
     pub fn stdin(&mut self) -> std::process::ChildStdin {
         self.child().stdin.take().expect("stdin is taken once")
     }
