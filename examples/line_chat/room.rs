@@ -38,7 +38,6 @@ pub(crate) fn serve(on: BindAddress, encoding: Encoding, time: Option<Duration>)
         .send_buffer_size(64 * 1024)
         .on_event(cli::note_event)
         .bind(on)?;
-    cli::note(format_args!("listening on {} ({encoding}); Ctrl-C ends it", server.local_addr()));
 
     let room = Arc::new(Room { encoding, members: Mutex::new(Some(BTreeMap::new())) });
     let (by_signal, handle) = (Arc::clone(&room), server.handle());
@@ -50,6 +49,7 @@ pub(crate) fn serve(on: BindAddress, encoding: Encoding, time: Option<Duration>)
             by_time.end(&handle);
         });
     }
+    cli::note(format_args!("listening on {} ({encoding}); Ctrl-C ends it", server.local_addr()));
     say!("{}", server.serve(move |connection| room.converse(connection))?)?;
     Ok(())
 }
