@@ -1,27 +1,39 @@
-//! Blocking network programming with types: UDP endpoints, Chinese text on the wire, addresses as people write them, and
-//! waits that always end.
+//! Blocking network programming with types: TCP servers that end, clients with one time for everything, UDP endpoints,
+//! lines and other frames, Chinese text on the wire, addresses as people write them, and waits that always end.
 //!
 //! It is for programs that wait in plain calls: tools for devices and local networks, small servers, line protocols,
 //! teaching; and for people who come from Python's `socket` module. It is not for programs that keep tens of thousands
 //! of connections busy at once, which `tokio` does better, nor for protocols below UDP and TCP.
 //!
 //! ```
-//! use socketry::{Encoding, UdpEndpoint};
+//! use socketry::{TcpClient, TcpServer};
 //!
-//! let gb2312 = UdpEndpoint::builder().encoding(Encoding::Gb2312);
-//! let server = gb2312.clone().bind("127.0.0.1:0")?;
-//! let client = gb2312.connect(server.local_addr()?)?;
+//! let server = TcpServer::bind("127.0.0.1:0")?;
+//! let client = TcpClient::new().connect(server.local_addr())?;
 //! client.send("在吗？")?;
-//! let datagram = server.recv()?;
-//! assert_eq!(datagram.text()?, "在吗？");
-//! server.reply(&datagram, "收到")?; // leaves from the address that was asked
-//! assert_eq!(client.recv()?.text()?, "收到");
+//! let connection = server.accept()?;
+//! assert_eq!(connection.recv_text(1024)?, "在吗？");
+//! connection.send("收到")?;
+//! assert_eq!(client.recv_text(1024)?, "收到");
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!
+//! # Which type
+//!
+//! | to | use |
+//! |---|---|
+//! | serve TCP connections, from threads or in turn, and end in order | [`TcpServer`], [`ServerHandle`] |
+//! | connect to a server by name or address | [`TcpClient`] |
+//! | read and write one connection | [`TcpConnection`] |
+//! | exchange lines or other messages over a stream | [`frame`], [`TcpConnection::lines`] |
+//! | send and receive datagrams | [`UdpEndpoint`] |
+//! | turn text into bytes and back | [`Encoding`] |
+//! | end waits from another thread | [`Stopper`] |
+//!
 //! # The model
 //!
-//! * An **endpoint** ([`UdpEndpoint`]) is an open socket. It is made by a builder, and every option has its default there.
+//! * An **endpoint** ([`UdpEndpoint`]), a **server** ([`TcpServer`]) and a **connection** ([`TcpConnection`]) are open
+//!   sockets. They are made by builders, and every option has its default there.
 //! * A **message** ([`Message`]) is what is sent: text, which is encoded, or bytes, which go as they are.
 //!   A [`Datagram`] is what is received: its bytes, its text, and how it came in ([`Arrival`]).
 //! * An **encoding** ([`Encoding`]) turns text into bytes and back, strictly, so that what does not fit is an error that
@@ -37,14 +49,113 @@
 //!
 //! # Cookbook
 //!
-//! 1. [Send a line of text](#send-a-line-of-text)
-//! 2. [Receive without allocating](#receive-without-allocating)
-//! 3. [Give a whole exchange one deadline](#give-a-whole-exchange-one-deadline)
-//! 4. [Ask, and ask again](#ask-and-ask-again)
-//! 5. [Stop a thread that receives](#stop-a-thread-that-receives)
-//! 6. [Put a character together that was cut](#put-a-character-together-that-was-cut)
-//! 7. [Hear a multicast group on every interface](#hear-a-multicast-group-on-every-interface)
-//! 8. [Tell errors apart](#tell-errors-apart)
+//! 1. [Serve lines, and end in order](#serve-lines-and-end-in-order)
+//! 2. [Connect by name, within a time](#connect-by-name-within-a-time)
+//! 3. [Read exactly so much, by a deadline](#read-exactly-so-much-by-a-deadline)
+//! 4. [Keep thousands of connections that are idle](#keep-thousands-of-connections-that-are-idle)
+//! 5. [Send a file](#send-a-file)
+//! 6. [Send a line of text](#send-a-line-of-text)
+//! 7. [Receive without allocating](#receive-without-allocating)
+//! 8. [Give a whole exchange one deadline](#give-a-whole-exchange-one-deadline)
+//! 9. [Ask, and ask again](#ask-and-ask-again)
+//! 10. [Stop a thread that receives](#stop-a-thread-that-receives)
+//! 11. [Put a character together that was cut](#put-a-character-together-that-was-cut)
+//! 12. [Hear a multicast group on every interface](#hear-a-multicast-group-on-every-interface)
+//! 13. [Tell errors apart](#tell-errors-apart)
+//!
+//! ### Serve lines, and end in order
+//!
+//! The threads are the server's. A shutdown wakes it at once, serves what waits in the system's queue, lets handlers end, and
+//! cuts what takes too long:
+//!
+//! ```
+//! use socketry::{Encoding, TcpServer};
+//! use std::time::Duration;
+//!
+//! let server = TcpServer::builder().read_timeout(Duration::from_secs(30)).bind("127.0.0.1:0")?;
+//! let handle = server.handle();
+//! let ending = std::thread::spawn(move || handle.shutdown(Duration::from_secs(5))); // on Ctrl-C, say
+//! let report = server.serve(|connection| {
+//!     let mut lines = connection.lines(Encoding::Gb2312);
+//!     while let Some(line) = lines.recv()? {
+//!         lines.send(line)?;
+//!     }
+//!     Ok(())
+//! })?;
+//! assert_eq!(report.aborted, 0);
+//! # ending.join().unwrap();
+//! # Ok::<(), socketry::Error>(())
+//! ```
+//!
+//! ### Connect by name, within a time
+//!
+//! ```
+//! use socketry::{Retry, TcpClient, TcpServer};
+//! use std::time::Duration;
+//!
+//! # let server = TcpServer::bind("127.0.0.1:0")?;
+//! # let port = server.local_addr().port();
+//! let client = TcpClient::builder()
+//!     .timeout(Duration::from_secs(3)) // every address and every attempt
+//!     .retry(Retry::new().attempts(3)) // a server that is just starting
+//!     .peer_timeout(Duration::from_secs(60)) // notices a peer that has vanished
+//!     .build();
+//! let connection = client.connect(("localhost", port))?;
+//! # Ok::<(), socketry::Error>(())
+//! ```
+//!
+//! ### Read exactly so much, by a deadline
+//!
+//! What came before the time was over is not lost: the next call gets it first.
+//!
+//! ```
+//! use socketry::{TcpClient, TcpServer};
+//! use std::time::{Duration, Instant};
+//!
+//! # let server = TcpServer::bind("127.0.0.1:0")?;
+//! # let address = server.local_addr();
+//! let connection = TcpClient::new().connect(address)?;
+//! # let peer = server.accept()?;
+//! # peer.send(b"abc")?;
+//! connection.set_deadline(Instant::now() + Duration::from_millis(50));
+//! let mut header = [0; 10];
+//! assert!(connection.recv_exact(&mut header).unwrap_err().is_timeout());
+//! # peer.send(b"defghij")?;
+//! connection.set_deadline(None);
+//! connection.recv_exact(&mut header)?;
+//! # assert_eq!(&header, b"abcdefghij");
+//! # Ok::<(), socketry::Error>(())
+//! ```
+//!
+//! ### Keep thousands of connections that are idle
+//!
+//! A connection that asks nothing costs neither a thread nor a buffer; the handler blocks as it likes:
+//!
+//! ```
+//! use socketry::frame::Lines;
+//! use socketry::{Encoding, TcpServer};
+//!
+//! let server = TcpServer::builder().max_connections(10_000).bind("127.0.0.1:0")?;
+//! let handle = server.handle();
+//! # handle.begin_shutdown(std::time::Duration::from_secs(1));
+//! server.serve_requests(Lines::new(Encoding::Utf8), |request| {
+//!     let answer = request.frame().to_uppercase();
+//!     Ok(request.reply(answer)?)
+//! })?;
+//! # Ok::<(), socketry::Error>(())
+//! ```
+//!
+//! ### Send a file
+//!
+//! By the system itself, where it can: see [`TcpConnection::send_file`].
+//!
+//! ```no_run
+//! # use socketry::TcpClient;
+//! let connection = TcpClient::new().connect("192.0.2.7:7788")?;
+//! let bytes = connection.send_file(&std::fs::File::open("page.html")?)?;
+//! connection.close()?; // when the peer has ended its side, too
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! ### Send a line of text
 //!
@@ -182,8 +293,9 @@
 //!
 //! # Threads
 //!
-//! Every type is `Send`, and endpoints and stoppers are `Sync`: threads share them by reference. Nothing here starts a
-//! thread. Of several threads that receive from one endpoint each datagram reaches one.
+//! Every type is `Send`, and endpoints, connections, servers and stoppers are `Sync`: threads share them by reference, and a
+//! connection can be cloned. Of several threads that receive from one endpoint each datagram reaches one. Only servers start
+//! threads: those that [`serve`](TcpServer::serve), within their limit, and one that sees connections off while some leave.
 //!
 //! # Platforms
 //!
@@ -225,9 +337,9 @@ pub use proto::text::{
 };
 pub use sys::Stopper;
 pub use tcp::{
-    ConnectFailures, FailedAttempt, HandlerResult, Incoming, ServerCounters, ServerEvent, ServerHandle,
-    ShutdownReport, TcpClient, TcpClientBuilder, TcpConnection, TcpReadHalf, TcpServer, TcpServerBuilder,
-    TcpWriteHalf,
+    ConnectFailures, FailedAttempt, HandlerResult, Incoming, Request, ServerCounters, ServerEvent,
+    ServerHandle, ShutdownReport, TcpClient, TcpClientBuilder, TcpConnection, TcpReadHalf, TcpServer,
+    TcpServerBuilder, TcpWriteHalf,
 };
 pub use udp::{Arrival, Datagram, Membership, Memberships, UdpBuilder, UdpEndpoint};
 

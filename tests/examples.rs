@@ -263,7 +263,7 @@ fn the_tour_shows_every_step_with_real_data() {
         "received \"hahah\"",
         "came C4 E3 BA: receive at ",
         "came C3 0A CA C0 BD E7 0A: [\"你好\", \"世界\"]",
-        "came FF 0A: receive: byte FF at byte 10 is not gb2312",
+        ": byte FF at byte 10 is not gb2312",
         "and the next line is whole: \"再见\"",
         "bytes came, and after ",
         "the second is told \"客满\"",

@@ -192,6 +192,26 @@ fn raw_text_is_all_the_text_and_never_a_part_of_a_character() {
     assert_eq!(events(replaced, &singles).concat().replace('"', ""), "你好, \u{FFFD}abc你\u{FFFD}");
 }
 
+/// Whether a stream is between two frames, after each byte.
+#[test]
+fn a_framing_knows_whether_it_is_between_two_frames() {
+    fn between<F: Framing>(mut framing: F, bytes: &[u8]) -> String {
+        let mut heard = Vec::new();
+        let mut after = |byte: &u8| {
+            frames_kit::feed(&mut framing, &[*byte], &mut heard);
+            if framing.is_empty() { '|' } else { '.' }
+        };
+        bytes.iter().map(&mut after).collect()
+    }
+    let limited = Lines::new(Encoding::Gb2312).max_length(2);
+    assert_eq!(between(limited, b"\nab\n\xC4\xE3\n\xFF\n\xC4\nlong\n"), "|..|..|.|.|....|");
+    assert_eq!(between(RawText::new(Encoding::Gb2312), b"a\xC4\xE3\xFF\xC4b"), "|.||.|");
+    assert_eq!(between(Delimited::new("--").max_length(2), b"--a--long--"), ".|..|.....|");
+    assert_eq!(between(Delimited::new(";").max_length(1), b"a;long;"), ".|....|");
+    assert_eq!(between(LengthPrefixed::u16().max_length(2), b"\0\0\0\x02ab\0\x03abc"), ".|...|....|");
+    assert_eq!(between(Fixed::new(2), b"abc"), ".|.");
+}
+
 fn pieces<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
     let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
     places.extend([0, bytes.len()]);

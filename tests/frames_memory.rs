@@ -4,10 +4,11 @@ mod frames_kit;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::io::{self, Write};
 
 use frames_kit::{Script, feed};
 use socketry::Encoding;
-use socketry::frame::{Delimited, Framed, Framing, LengthPrefixed, Lines};
+use socketry::frame::{Delimited, Fixed, Framed, Framing, LengthPrefixed, Lines};
 
 thread_local! {
     static HELD: Cell<isize> = const { Cell::new(0) };
@@ -137,6 +138,32 @@ fn an_idle_view_holds_nothing_and_a_borrowed_echo_allocates_nothing() {
     lines.release();
     assert!(before - HELD.get() > 100 * KIB, "{}", before - HELD.get());
     assert!(lines.is_empty());
+}
+
+/// What is written makes room for what is sent, also where something is held all the time.
+#[test]
+fn a_stream_that_takes_a_frame_at_a_time_does_not_fill_the_memory() {
+    struct Slow(bool);
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = !self.0;
+            if self.0 { Ok(bytes.len().min(1000)) } else { Err(io::ErrorKind::WouldBlock.into()) }
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut frames = Framed::new(Slow(false), Fixed::new(1000));
+    for _ in 0..10 {
+        frames.queue([0; 1000]).unwrap();
+    }
+    let (most, _) = allocated(|| {
+        for _ in 0..10_000 {
+            assert!(frames.send([0; 1000]).is_err_and(|error| error.is_timeout()));
+        }
+    });
+    assert_eq!(frames.held(), 10_000);
+    assert!(most < 64 * KIB, "{} KiB", most / KIB);
 }
 
 /// Quadratic work would take hours here.

@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use kit::*;
-use socketry::{Address, ErrorKind, Operation, Retry, Stopper, TcpClient, TcpServer};
+#[cfg(target_os = "linux")]
+use socketry::Stopper;
+use socketry::{Address, ErrorKind, Operation, Retry, TcpClient, TcpServer};
 
 /// A port at which nobody listens: it was free a moment ago.
 fn nobody() -> SocketAddr {

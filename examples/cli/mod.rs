@@ -113,6 +113,7 @@ pub(crate) fn fault_of_a_line(error: &socketry::Error) -> Option<String> {
 pub(crate) fn note_event(event: &ServerEvent<'_>) {
     match event {
         ServerEvent::HandlerFailed { peer, error } => note(format_args!("{peer} is out: {error}")),
+        ServerEvent::Expired { peer, error } => note(format_args!("{peer} is out: {error}")),
         ServerEvent::HandlerPanicked { peer, message } => {
             note(format_args!("{peer} is out: panic: {message}"))
         }

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 
 use super::outbox::Outbox;
 use super::reader::{read, receive};
@@ -52,12 +53,20 @@ pub struct Framed<S, F> {
     stream: S,
     framing: F,
     outbox: Outbox,
+    /// The other end, for errors, where somebody knows it.
+    remote: Option<SocketAddr>,
 }
 
 impl<S, F: Framing> Framed<S, F> {
     /// A view over `stream`, from its present place on.
     pub fn new(stream: S, framing: F) -> Framed<S, F> {
-        Framed { stream, framing, outbox: Outbox::default() }
+        Framed { stream, framing, outbox: Outbox::default(), remote: None }
+    }
+
+    /// The same, with the other end's address for errors that have none.
+    pub(crate) fn with_remote(mut self, remote: SocketAddr) -> Framed<S, F> {
+        self.remote = Some(remote);
+        self
     }
 
     /// The framing, with what it holds.
@@ -177,15 +186,16 @@ impl<S: Read + Write, F: Framing> Framed<S, F> {
 
     #[inline]
     fn receive(&mut self) -> Result<bool> {
-        let Framed { stream, framing, outbox } = self;
-        let is_there = receive(framing, |room| {
+        let Framed { stream, framing, outbox, remote } = self;
+        let received = receive(framing, |room| {
             outbox.flush(stream)?;
             read(stream, room)
-        })?;
-        if !is_there {
-            outbox.flush(stream)?;
-        }
-        Ok(is_there)
+        });
+        let ended = match received {
+            Ok(false) => outbox.flush(stream).map(|()| false),
+            received => received,
+        };
+        ended.map_err(|error| error.with_remote(*remote))
     }
 }
 
@@ -202,7 +212,8 @@ impl<S: Write, F: Framing> Framed<S, F> {
     /// taken and is held, and [`flush`](Self::flush) goes on with it.
     pub fn send(&mut self, frame: impl AsRef<F::Frame>) -> Result<()> {
         let more = self.framing.has_next();
-        self.outbox.send(&mut self.stream, &self.framing, frame.as_ref(), !more)
+        let sent = self.outbox.send(&mut self.stream, &self.framing, frame.as_ref(), !more);
+        sent.map_err(|error| error.with_remote(self.remote))
     }
 
     /// Holds a frame to be written with others: see [above](Self#when-something-is-written).
@@ -225,7 +236,8 @@ impl<S: Write, F: Framing> Framed<S, F> {
     /// # Ok::<(), socketry::Error>(())
     /// ```
     pub fn queue(&mut self, frame: impl AsRef<F::Frame>) -> Result<()> {
-        self.outbox.send(&mut self.stream, &self.framing, frame.as_ref(), false)
+        let sent = self.outbox.send(&mut self.stream, &self.framing, frame.as_ref(), false);
+        sent.map_err(|error| error.with_remote(self.remote))
     }
 
     /// Writes everything that is held and gives the stream back: how a program ends that has answered its last request and
@@ -262,7 +274,7 @@ impl<S: Write, F: Framing> Framed<S, F> {
     /// This returns an error if the stream does not take all of it, in the time that it allows. The rest is held for the
     /// next call.
     pub fn flush(&mut self) -> Result<()> {
-        self.outbox.flush(&mut self.stream)
+        self.outbox.flush(&mut self.stream).map_err(|error| error.with_remote(self.remote))
     }
 }
 

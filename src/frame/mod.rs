@@ -58,6 +58,7 @@ pub use crate::proto::frame::{
     Delimited, Fixed, FrameError, Framing, LengthPrefixed, LineEnding, Lines, RawText, UnsafeDelimiter,
 };
 pub use framed::Framed;
+pub(crate) use outbox::Outbox;
 pub use reader::FrameReader;
 pub use reply::Reply;
 

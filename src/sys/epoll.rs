@@ -32,8 +32,8 @@ impl Poller {
         Ok(Poller { epoll, bell })
     }
 
-    /// Takes a socket in, under a key of the caller's. It must be removed before it is closed, or be closed with all its
-    /// duplicates.
+    /// Takes a socket in, under a key of the caller's. One that is closed before it was
+    /// removed must be forgotten.
     pub(crate) fn add(&self, socket: &impl AsSocket, key: u64) -> io::Result<()> {
         Ok(epoll::add(&self.epoll, socket, EventData::new_u64(key), ONCE)?)
     }
@@ -47,6 +47,9 @@ impl Poller {
         // One that is not in it is as good as removed.
         let _ = epoll::delete(&self.epoll, socket);
     }
+
+    /// Of a socket that is about to be closed: the system forgets it by itself.
+    pub(crate) fn forget(&self, _key: u64) {}
 
     /// Waits until there is something, the bell is rung, or the time is over, and appends the keys of those that have
     /// something to read.

@@ -36,7 +36,8 @@ impl Poller {
         Ok(Poller { list: Mutex::default(), bell })
     }
 
-    /// Takes a socket in, under a key of the caller's.
+    /// Takes a socket in, under a key of the caller's. One that is closed before it was
+    /// removed must be forgotten.
     pub(crate) fn add(&self, socket: &impl AsSocket, key: u64) -> io::Result<()> {
         let socket = std::sync::Arc::new(SockRef::from(socket).try_clone()?);
         self.list().push(Entry { key, socket, is_armed: true });
@@ -54,6 +55,11 @@ impl Poller {
     }
 
     pub(crate) fn remove(&self, _: &impl AsSocket, key: u64) {
+        self.forget(key);
+    }
+
+    /// Of a socket that is about to be closed: its duplicate is, too.
+    pub(crate) fn forget(&self, key: u64) {
         self.list().retain(|entry| entry.key != key);
     }
 

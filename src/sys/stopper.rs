@@ -95,7 +95,7 @@ impl Stopper {
     }
 
     /// What becomes readable when the stopper is thrown.
-    pub(super) fn signal(&self) -> BorrowedFd<'_> {
+    pub(crate) fn signal(&self) -> BorrowedFd<'_> {
         self.0.signal.as_fd()
     }
 }

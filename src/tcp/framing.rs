@@ -24,12 +24,12 @@ impl TcpConnection {
     /// # Ok::<(), socketry::Error>(())
     /// ```
     pub fn lines(&self, encoding: Encoding) -> Framed<&TcpConnection, Lines> {
-        Framed::new(self, Lines::new(encoding))
+        Framed::new(self, Lines::new(encoding)).with_remote(self.peer_addr())
     }
 
     /// The connection as text in its own [encoding](Self::encoding), in pieces as it arrives, with no character cut in two.
     pub fn text(&self) -> Framed<&TcpConnection, RawText> {
-        Framed::new(self, RawText::new(self.encoding()))
+        Framed::new(self, RawText::new(self.encoding())).with_remote(self.peer_addr())
     }
 
     /// The connection as frames of any kind. A view over one that is borrowed is made by [`Framed::new`].
@@ -50,6 +50,7 @@ impl TcpConnection {
     /// # Ok::<(), socketry::Error>(())
     /// ```
     pub fn framed<F: Framing>(self, framing: F) -> Framed<TcpConnection, F> {
-        Framed::new(self, framing)
+        let peer = self.peer_addr();
+        Framed::new(self, framing).with_remote(peer)
     }
 }

@@ -19,6 +19,6 @@ pub use connection::TcpConnection;
 pub use failures::{ConnectFailures, FailedAttempt};
 pub use halves::{TcpReadHalf, TcpWriteHalf};
 pub use server::{
-    HandlerResult, Incoming, ServerCounters, ServerEvent, ServerHandle, ShutdownReport, TcpServer,
+    HandlerResult, Incoming, Request, ServerCounters, ServerEvent, ServerHandle, ShutdownReport, TcpServer,
     TcpServerBuilder,
 };

@@ -4,15 +4,14 @@
 macro_rules! connection_options {
     ($type:ty) => {
         impl $type {
-            /// Sets the encoding of what is sent and received as text. Defaults to [`Encoding::Utf8`].
+            /// Sets the encoding of what is sent and received as text. Defaults to
+            /// [`Encoding::Utf8`](crate::Encoding::Utf8).
             pub fn encoding(mut self, encoding: crate::proto::text::Encoding) -> Self {
                 self.settings.encoding = encoding;
                 self
             }
 
             /// Sets how long each call that reads may wait. Defaults to no limit.
-            ///
-            /// [`Encoding::Utf8`]: crate::Encoding::Utf8
             pub fn read_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
                 self.settings.config.read_timeout = timeout.into();
                 self

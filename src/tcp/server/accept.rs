@@ -15,6 +15,38 @@ use crate::sys::{self, Ended, Limit, Mode, Moment};
 use crate::tcp::close::Closing;
 use crate::tcp::connection::{Inner, TcpConnection};
 
+/// So many are accepted in a row by somebody who has other things to do as well.
+const IN_A_ROW: usize = 64;
+
+/// How somebody stands who accepts without waiting.
+#[derive(Debug, Default)]
+pub(super) struct Accepting {
+    faults: AcceptFaults,
+    pause: Option<Pause>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Pause {
+    /// Until somebody leaves.
+    Full,
+    /// Until then, or until somebody leaves.
+    Until(Moment),
+}
+
+impl Accepting {
+    pub(super) fn is_paused(&self) -> bool {
+        self.pause.is_some()
+    }
+
+    /// When to try again, if not only when somebody has left.
+    pub(super) fn resume(&self) -> Option<Moment> {
+        match self.pause {
+            Some(Pause::Until(moment)) => Some(moment),
+            Some(Pause::Full) | None => None,
+        }
+    }
+}
+
 /// What a wait for a connection ended with.
 pub(super) enum Next {
     Connection(TcpConnection),
@@ -28,7 +60,7 @@ impl Shared {
     ///
     /// Of several threads that call it one waits for connections, and the others for it.
     pub(super) fn next(self: &Arc<Self>, closing: Closing, deadline: Option<Moment>) -> Result<Next> {
-        let mut guard = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.listener();
         let Some(listener) = &*guard else { return Ok(Next::Over) };
         let next = self.next_of(listener, closing, deadline);
         match next {
@@ -49,18 +81,7 @@ impl Shared {
             if !self.wait_for_room(deadline) {
                 return Ok(Next::TimedOut);
             }
-            let phase = {
-                let mut state = self.state();
-                if state.phase == Phase::Draining {
-                    // Whoever came after the shutdown began cannot keep it from ending.
-                    match state.queued.checked_sub(1) {
-                        Some(left) => state.queued = left,
-                        None => state.phase = Phase::Closed,
-                    }
-                }
-                state.phase
-            };
-            let accepted = match phase {
+            let accepted = match self.step() {
                 Phase::Closed | Phase::Cut => return Ok(Next::Over),
                 Phase::Draining => match sys::accept_now(listener) {
                     Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(Next::Over),
@@ -89,15 +110,78 @@ impl Shared {
         }
     }
 
+    /// Takes those who wait, at most so many that others have a turn, without waiting for any. True if the server has
+    /// ended and nobody waits any more.
+    pub(super) fn accept_some(
+        self: &Arc<Self>,
+        listener: &TcpListener,
+        accepting: &mut Accepting,
+        mut take: impl FnMut(TcpConnection),
+    ) -> Result<bool> {
+        accepting.pause = None;
+        for _ in 0..IN_A_ROW {
+            if self.must_wait() {
+                let mut state = self.state();
+                // Looked at again, now that whoever leaves rings.
+                state.awaits_room = true;
+                if self.is_closed_to(&state) {
+                    accepting.pause = Some(Pause::Full);
+                    return Ok(false);
+                }
+            }
+            match self.step() {
+                Phase::Closed | Phase::Cut => return Ok(true),
+                Phase::Draining | Phase::Open => {}
+            }
+            match sys::accept_now(listener) {
+                Ok((stream, peer)) => {
+                    accepting.faults.succeeded();
+                    if let Some(connection) = self.admit(stream, peer, Closing::Polite) {
+                        take(connection);
+                    }
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    return Ok(self.phase() >= Phase::Draining);
+                }
+                Err(error) => {
+                    if let Some(pause) = self.fault(error, &mut accepting.faults)? {
+                        self.state().awaits_room = true;
+                        accepting.pause = Moment::now().after(pause.as_nanos() as u64).map(Pause::Until);
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Where those who come at the limit wait, whether it is reached.
+    pub(super) fn must_wait(&self) -> bool {
+        self.is_closed_to(&self.state())
+    }
+
+    fn is_closed_to(&self, state: &State) -> bool {
+        self.config.at_limit == AtLimit::Wait && state.admission.is_full() && state.phase <= Phase::Draining
+    }
+
+    /// The phase; while draining, one of those who may still come is counted off.
+    fn step(&self) -> Phase {
+        let mut state = self.state();
+        if state.phase == Phase::Draining {
+            // Whoever came after the shutdown began cannot keep it from ending.
+            match state.queued.checked_sub(1) {
+                Some(left) => state.queued = left,
+                None => state.phase = Phase::Closed,
+            }
+        }
+        state.phase
+    }
+
     /// Where those who come at the limit wait, waits until somebody leaves. False if the time is over.
     fn wait_for_room(&self, deadline: Option<Moment>) -> bool {
-        let must_wait = |state: &State| {
-            self.config.at_limit == AtLimit::Wait
-                && state.admission.is_full()
-                && state.phase <= Phase::Draining
-        };
         let mut state = self.state();
-        while must_wait(&state) {
+        while self.is_closed_to(&state) {
+            state.awaits_room = true;
             state = match deadline {
                 None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
@@ -159,12 +243,29 @@ impl Shared {
     }
 
     fn after_fault(&self, error: std::io::Error, faults: &mut AcceptFaults) -> Result<()> {
+        let Some(pause) = self.fault(error, faults)? else { return Ok(()) };
+        let state = self.state();
+        let (phase, inside) = (state.phase, state.admission.inside());
+        // Whoever leaves gives a descriptor back.
+        let still = |state: &mut State| {
+            state.awaits_room = true;
+            state.phase == phase && state.admission.inside() >= inside
+        };
+        drop(self.changed.wait_timeout_while(state, pause, still));
+        Ok(())
+    }
+
+    /// Counts an accept that failed, and says how long to wait before the next, if so.
+    fn fault(&self, error: std::io::Error, faults: &mut AcceptFaults) -> Result<Option<Duration>> {
         let after = faults.failed(sys::accept_fault(&error));
         let kind = sys::error_kind(&error);
         let error = Error::system(Operation::Accept, error).with_kind(kind).with_local(Some(self.address));
         match after {
-            AfterFault::GiveUp => return Err(error),
-            AfterFault::AcceptAgain => self.note_accept_error(&error),
+            AfterFault::GiveUp => Err(error),
+            AfterFault::AcceptAgain => {
+                self.note_accept_error(&error);
+                Ok(None)
+            }
             AfterFault::Wait(pause) => {
                 self.note_accept_error(&error);
                 // Their descriptors are worth more now.
@@ -172,16 +273,12 @@ impl Shared {
                 let mut state = self.state();
                 // Whoever was to be accepted still waits.
                 state.queued += usize::from(state.phase == Phase::Draining);
-                let (phase, inside) = (state.phase, state.admission.inside());
-                // Whoever leaves gives a descriptor back.
-                let still = |state: &mut State| state.phase == phase && state.admission.inside() >= inside;
-                drop(self.changed.wait_timeout_while(state, pause, still));
+                Ok(Some(pause))
             }
         }
-        Ok(())
     }
 
-    fn note_accept_error(&self, error: &Error) {
+    pub(super) fn note_accept_error(&self, error: &Error) {
         self.totals.accept_errors.fetch_add(1, Ordering::Relaxed);
         self.observe(&ServerEvent::AcceptFailed { error });
     }

@@ -1,5 +1,5 @@
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
 
 use super::events::ServerEvent;
@@ -206,6 +206,7 @@ impl TcpServerBuilder {
             wake: Stopper::new()?,
             cut: Stopper::new()?,
             grace: self.stopper.as_ref().map_or(Duration::ZERO, |(_, grace)| *grace),
+            bell: OnceLock::new(),
             farewells: Farewells::default(),
             totals: Totals::default(),
             observer: self.observer,

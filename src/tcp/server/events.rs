@@ -31,6 +31,14 @@ pub enum ServerEvent<'a> {
         /// The system's error.
         error: &'a Error,
     },
+    /// A connection did not complete its next request in time, and is closed; see
+    /// [`serve_requests`](crate::TcpServer::serve_requests).
+    Expired {
+        /// Whose connection it was.
+        peer: SocketAddr,
+        /// The same as an error, with both addresses.
+        error: &'a Error,
+    },
     /// No thread could be started, so fewer connections are served at once.
     ThreadFailed {
         /// The system's error.

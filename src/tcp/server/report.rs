@@ -24,8 +24,10 @@ pub struct ServerCounters {
     pub panicked: u64,
     /// Accepts that failed, each of which was tried again.
     pub accept_errors: u64,
-    /// Requests that were handled, for a server of requests.
+    /// Requests that were handled, by [`serve_requests`](crate::TcpServer::serve_requests).
     pub requests: u64,
+    /// Connections that did not complete their next request in time, and were closed, by the same.
+    pub expired: u64,
     /// Threads that serve or wait to.
     pub threads: u64,
     /// Those of them that wait.

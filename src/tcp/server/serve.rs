@@ -1,6 +1,6 @@
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::accept::Next;
@@ -24,6 +24,7 @@ use crate::tcp::connection::TcpConnection;
 /// | [`accept`](Self::accept), [`incoming`](Self::incoming) | whoever calls | one connection, or threads of one's own |
 /// | [`serve_in_turn`](Self::serve_in_turn) | the calling thread, one connection after the other | short answers |
 /// | [`serve`](Self::serve) | threads, each one connection at a time | conversations |
+/// | [`serve_requests`](Self::serve_requests) | threads, each one request at a time | thousands of connections that are idle mostly |
 ///
 /// * **It ends.** A [`ServerHandle`] wakes a server that waits, has everything served that has come, cuts what takes too
 ///   long, and reports; see [`shutdown`](ServerHandle::shutdown).
@@ -236,7 +237,7 @@ impl TryFrom<TcpListener> for TcpServer {
 impl Drop for TcpServer {
     /// Closes the port. Connections go on.
     fn drop(&mut self) {
-        let listener = self.shared.listener.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let listener = self.shared.listener().take();
         if listener.is_some() {
             self.shared.close(listener);
         }

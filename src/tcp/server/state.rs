@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::events::ServerEvent;
@@ -11,7 +11,7 @@ use super::farewell::Farewells;
 use super::report::{ServerCounters, ShutdownReport};
 use crate::config::ServerConfig;
 use crate::proto::admission::{Admission, Peer};
-use crate::sys::{ReceiveTimeout, Stopper, Told};
+use crate::sys::{Poller, ReceiveTimeout, Stopper, Told};
 use crate::tcp::connection::{Inner, Settings};
 
 /// One server. Its listener is taken out when it is closed; until then it belongs to whoever accepts.
@@ -23,7 +23,7 @@ pub(in crate::tcp) struct Shared {
     pub(super) inherited: ReceiveTimeout,
     pub(super) listener: Mutex<Option<TcpListener>>,
     pub(super) state: Mutex<State>,
-    /// Somebody has left, or the phase has changed.
+    /// The phase has changed, or somebody has left for whose room or end somebody waits.
     pub(super) changed: Condvar,
     /// Nobody accepts at the moment.
     pub(super) lead: Condvar,
@@ -33,6 +33,8 @@ pub(in crate::tcp) struct Shared {
     pub(super) cut: Stopper,
     /// How long a shutdown that a stopper has begun may take.
     pub(super) grace: Duration,
+    /// Woken when there may be room again, where the one who accepts waits for more than that.
+    pub(super) bell: OnceLock<Arc<Poller>>,
     pub(super) farewells: Farewells,
     pub(super) totals: Totals,
     pub(super) observer: Option<Observer>,
@@ -49,6 +51,7 @@ pub(super) struct Totals {
     pub(super) panicked: AtomicU64,
     pub(super) accept_errors: AtomicU64,
     pub(super) requests: AtomicU64,
+    pub(super) expired: AtomicU64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,8 +72,12 @@ pub(super) struct State {
     pub(super) connections: Registry,
     /// How many more are accepted while draining.
     pub(super) queued: usize,
+    /// Whether somebody waits for room, and is to be told that somebody has left.
+    pub(super) awaits_room: bool,
     pub(super) is_led: bool,
     pub(super) idle: usize,
+    /// Threads that were started and do not run yet.
+    pub(super) starting: usize,
     pub(super) threads: usize,
     pub(super) served: u64,
     pub(super) drained: u64,
@@ -165,8 +172,16 @@ impl Drop for Ticket {
                 _ => state.drained += 1,
             }
         }
+        let awaits_room = std::mem::take(&mut state.awaits_room);
+        let is_awaited = awaits_room || state.phase != Phase::Open;
         drop(state);
-        self.shared.changed.notify_all();
+        // It is a system call even when nobody waits, and while the server is open almost never does somebody.
+        if is_awaited {
+            self.shared.changed.notify_all();
+        }
+        if let (true, Some(bell)) = (awaits_room, self.shared.bell.get()) {
+            bell.ring();
+        }
     }
 }
 
@@ -177,8 +192,10 @@ impl Shared {
             admission: Admission::new(config.max_connections, config.max_connections_per_peer),
             connections: Registry::default(),
             queued: config.backlog as usize + 1,
+            awaits_room: false,
             is_led: false,
             idle: 0,
+            starting: 0,
             threads: 0,
             served: 0,
             drained: 0,
@@ -226,9 +243,17 @@ impl Shared {
         self.lead.notify_all();
     }
 
+    pub(super) fn phase(&self) -> Phase {
+        self.state().phase
+    }
+
+    pub(super) fn listener(&self) -> MutexGuard<'_, Option<TcpListener>> {
+        self.listener.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether nothing is accepted any more.
     pub(super) fn has_ended(&self) -> bool {
-        self.state().phase >= Phase::Closed
+        self.phase() >= Phase::Closed
     }
 
     /// Somebody who waits for the end may look again.
@@ -331,6 +356,7 @@ impl Shared {
             panicked: read(&self.totals.panicked),
             accept_errors: read(&self.totals.accept_errors),
             requests: read(&self.totals.requests),
+            expired: read(&self.totals.expired),
             threads: state.threads as u64,
             idle_threads: state.idle as u64,
         }

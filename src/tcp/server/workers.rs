@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::accept::Next;
 use super::events::ServerEvent;
 use super::report::ShutdownReport;
-use super::state::{Phase, Shared};
+use super::state::{Phase, Shared, State};
 use crate::error::{Error, Operation, Result};
 use crate::sys;
 use crate::tcp::close::Closing;
@@ -31,6 +31,9 @@ pub(super) trait Duty: Send + Sync + 'static {
     fn next(&self, shared: &Arc<Shared>) -> Result<Option<Self::Work>>;
 
     fn perform(&self, shared: &Arc<Shared>, work: Self::Work);
+
+    /// Whether there will be no more work, now that nobody is accepted any more.
+    fn is_over(&self, phase: Phase) -> bool;
 }
 
 /// Serves connections with a handler.
@@ -52,6 +55,10 @@ where
     fn perform(&self, shared: &Arc<Shared>, connection: TcpConnection) {
         let peer = connection.peer_addr();
         shared.isolated(peer, || (self.0)(connection));
+    }
+
+    fn is_over(&self, _: Phase) -> bool {
+        true
     }
 }
 
@@ -85,10 +92,15 @@ impl Shared {
     /// Serves on threads until the server has ended.
     pub(super) fn serve(self: &Arc<Self>, duty: impl Duty) -> Result<ShutdownReport> {
         let duty = Arc::new(duty);
-        self.state().threads += 1;
+        self.count_thread(&mut self.state());
         // The first one is necessary, and its failure is the caller's to know.
         self.start_thread(&duty).inspect_err(|_| self.close(None))?;
         Ok(self.wait_for_end())
+    }
+
+    fn count_thread(&self, state: &mut State) {
+        state.threads += 1;
+        state.starting += 1;
     }
 
     /// Starts a thread that was counted before.
@@ -100,7 +112,10 @@ impl Shared {
         }
         let started = builder.spawn(move || shared.work(&own));
         started.map(drop).map_err(|error| {
-            self.state().threads -= 1;
+            let mut state = self.state();
+            state.threads -= 1;
+            state.starting -= 1;
+            drop(state);
             self.changed.notify_all();
             let kind = sys::error_kind(&error);
             Error::system(Operation::Serve, error).with_kind(kind)
@@ -109,32 +124,42 @@ impl Shared {
 
     /// A thread's life: lead, serve, again.
     fn work<D: Duty>(self: &Arc<Self>, duty: &Arc<D>) {
-        while self.take_lead() {
+        self.state().starting -= 1;
+        while self.take_lead(&**duty) {
             let next = duty.next(self);
             match next {
                 Ok(Some(work)) => {
                     self.hand_lead_over(duty);
                     duty.perform(self, work);
                 }
-                Ok(None) => self.close(None),
+                Ok(None) => self.give_lead_up(),
                 Err(error) => {
-                    self.close(None);
                     self.observe(&ServerEvent::AcceptFailed { error: &error });
+                    self.give_lead_up();
                 }
             }
         }
     }
 
     /// Waits to lead. False if there is nothing to lead any more, or enough others wait; then the thread is gone.
-    fn take_lead(&self) -> bool {
+    fn take_lead(&self, duty: &impl Duty) -> bool {
         let mut state = self.state();
         state.idle += 1;
         let leads = loop {
-            if state.phase >= Phase::Closed {
-                break false;
-            }
             if !state.is_led {
-                break true;
+                state.is_led = true;
+                if state.phase < Phase::Closed {
+                    break true;
+                }
+                let phase = state.phase;
+                drop(state);
+                let is_over = duty.is_over(phase);
+                state = self.state();
+                if is_over {
+                    state.is_led = false;
+                    self.lead.notify_one();
+                }
+                break !is_over;
             }
             let (next, wait) = self.lead.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
             state = next;
@@ -143,7 +168,6 @@ impl Shared {
             }
         };
         state.idle -= 1;
-        state.is_led = leads || state.is_led;
         if !leads {
             state.threads -= 1;
             drop(state);
@@ -152,14 +176,21 @@ impl Shared {
         leads
     }
 
+    /// Nothing more comes: the others end, too.
+    fn give_lead_up(&self) {
+        self.state().is_led = false;
+        self.close(self.listener().take());
+    }
+
     fn hand_lead_over(self: &Arc<Self>, duty: &Arc<impl Duty>) {
         let mut state = self.state();
         state.is_led = false;
-        let is_new = state.idle == 0
-            && self.config.threads.is_none_or(|most| state.threads < most)
-            && state.phase < Phase::Closed;
+        // One that starts will lead; by then, somebody whose work is short may be back, and another is not needed.
+        let is_needed = state.idle == 0 && state.starting == 0;
+        let may_grow = self.config.threads.is_none_or(|most| state.threads < most);
+        let is_new = is_needed && may_grow && state.phase < Phase::Cut;
         if is_new {
-            state.threads += 1;
+            self.count_thread(&mut state);
         }
         let is_any = state.idle > 0;
         drop(state);

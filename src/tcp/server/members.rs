@@ -1,0 +1,220 @@
+//! The connections of a server of requests: each waits in the poller, or is in a thread's hand.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use crate::sys::Moment;
+use crate::tcp::connection::TcpConnection;
+
+/// What a connection is known by: its place, and how often that was used before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key(u64);
+
+impl Key {
+    /// Places count to 2^32, so these are nobody's.
+    pub(super) const LISTENER: Key = Key(u64::MAX - 1);
+    pub(super) const WAKE: Key = Key(u64::MAX - 2);
+
+    pub(super) fn from_bits(bits: u64) -> Key {
+        Key(bits)
+    }
+
+    pub(super) fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    fn new(index: usize, generation: u32) -> Key {
+        Key(index as u64 | u64::from(generation) << 32)
+    }
+
+    fn index(self) -> usize {
+        (self.0 & u64::from(u32::MAX)) as usize
+    }
+}
+
+/// A connection between two requests. What idle ones hold of a framing is nothing at all.
+pub(super) struct Member<F> {
+    pub(super) connection: TcpConnection,
+    /// With the beginning of a request, if that has come.
+    pub(super) framing: Option<Box<F>>,
+    /// By when the next request must be complete.
+    pub(super) expires: Option<Moment>,
+    /// Whether it came after the shutdown began, and has not asked anything yet.
+    pub(super) is_late: bool,
+}
+
+enum Place<F> {
+    Free,
+    Waiting(Member<F>),
+    /// In the hand of a thread, or about to be.
+    Taken,
+    /// The same, with the member still here.
+    Ready(Member<F>),
+}
+
+struct Slot<F> {
+    place: Place<F>,
+    generation: u32,
+    /// When this one is looked at again: not later than it expires.
+    look: Option<Moment>,
+}
+
+/// All of them.
+pub(super) struct Members<F> {
+    slots: Vec<Slot<F>>,
+    free: Vec<u32>,
+    count: usize,
+    /// Those that are ready, in the order in which they became so.
+    queue: VecDeque<Key>,
+    /// When each is to be looked at, at most once for each: a request is not to cost an entry.
+    looks: BTreeSet<(Moment, Key)>,
+}
+
+impl<F> Default for Members<F> {
+    fn default() -> Self {
+        let (slots, free, queue, looks) = Default::default();
+        Members { slots, free, count: 0, queue, looks }
+    }
+}
+
+impl<F> Members<F> {
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Takes a connection in, as one that waits.
+    pub(super) fn insert(&mut self, member: Member<F>) -> Key {
+        let index = match self.free.pop() {
+            Some(index) => index as usize,
+            None => {
+                self.slots.push(Slot { place: Place::Free, generation: 0, look: None });
+                self.slots.len() - 1
+            }
+        };
+        self.count += 1;
+        let key = Key::new(index, self.slots[index].generation);
+        self.put_back(key, member);
+        key
+    }
+
+    fn slot(&mut self, key: Key) -> Option<&mut Slot<F>> {
+        let slot = self.slots.get_mut(key.index())?;
+        (Key::new(key.index(), slot.generation) == key).then_some(slot)
+    }
+
+    /// The member, if it waits, and then it is taken.
+    fn take_waiting(&mut self, key: Key) -> Option<Member<F>> {
+        let place = &mut self.slot(key)?.place;
+        match std::mem::replace(place, Place::Taken) {
+            Place::Waiting(member) => Some(member),
+            other => {
+                *place = other;
+                None
+            }
+        }
+    }
+
+    /// One that waits has something to read.
+    pub(super) fn make_ready(&mut self, key: Key) {
+        if let Some(member) = self.take_waiting(key) {
+            if let Some(slot) = self.slot(key) {
+                slot.place = Place::Ready(member);
+            }
+            self.queue.push_back(key);
+        }
+    }
+
+    /// All that wait, as at the end of a server.
+    pub(super) fn make_all_ready(&mut self) {
+        let keys: Vec<_> =
+            (0..).zip(&self.slots).map(|(index, slot)| Key::new(index, slot.generation)).collect();
+        keys.into_iter().for_each(|key| self.make_ready(key));
+    }
+
+    /// The next one that is ready, into the hand of a thread.
+    pub(super) fn take_ready(&mut self) -> Option<(Key, Member<F>)> {
+        loop {
+            let key = self.queue.pop_front()?;
+            let Some(slot) = self.slot(key) else { continue };
+            match std::mem::replace(&mut slot.place, Place::Taken) {
+                Place::Ready(member) => return Some((key, member)),
+                other => slot.place = other,
+            }
+        }
+    }
+
+    /// Back from a thread's hand, to wait.
+    pub(super) fn put_back(&mut self, key: Key, member: Member<F>) {
+        let expires = member.expires;
+        let Some(slot) = self.slot(key) else { return };
+        slot.place = Place::Waiting(member);
+        if let Some(expires) = expires {
+            self.look_at(key, expires);
+        }
+    }
+
+    /// One in a thread's hand does not come back.
+    pub(super) fn remove(&mut self, key: Key) {
+        let Some(slot) = self.slot(key) else { return };
+        slot.place = Place::Free;
+        slot.generation = slot.generation.wrapping_add(1);
+        if let Some(look) = slot.look.take() {
+            self.looks.remove(&(look, key));
+        }
+        self.free.push(key.index() as u32);
+        self.count -= 1;
+    }
+
+    /// Takes those whose time is over; when the next one is to be looked at.
+    pub(super) fn expire(&mut self, now: Moment) -> (Vec<(Key, Member<F>)>, Option<Moment>) {
+        let mut expired = Vec::new();
+        while let Some(&(look, key)) = self.looks.first() {
+            if look > now {
+                return (expired, Some(look));
+            }
+            self.looks.pop_first();
+            if let Some(slot) = self.slot(key) {
+                slot.look = None;
+            }
+            // One in a thread's hand is given a time when it comes back.
+            let Some(member) = self.take_waiting(key) else { continue };
+            match member.expires.is_none_or(|expires| expires <= now) {
+                true => expired.push((key, member)),
+                // It has asked something meanwhile.
+                false => self.put_back(key, member),
+            }
+        }
+        (expired, None)
+    }
+
+    fn look_at(&mut self, key: Key, expires: Moment) {
+        let Some(slot) = self.slot(key) else { return };
+        match slot.look {
+            Some(look) if look <= expires => return,
+            look => {
+                slot.look = Some(expires);
+                if let Some(look) = look {
+                    self.looks.remove(&(look, key));
+                }
+            }
+        }
+        self.looks.insert((expires, key));
+    }
+
+    /// Gives up all that are in nobody's hand.
+    pub(super) fn clear(&mut self) -> Vec<Member<F>> {
+        let mut given_up = Vec::new();
+        for slot in &mut self.slots {
+            match std::mem::replace(&mut slot.place, Place::Taken) {
+                Place::Waiting(member) | Place::Ready(member) => {
+                    slot.place = Place::Free;
+                    given_up.push(member);
+                }
+                other => slot.place = other,
+            }
+        }
+        self.count -= given_up.len();
+        self.queue.clear();
+        self.looks.clear();
+        given_up
+    }
+}

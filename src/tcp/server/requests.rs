@@ -1,0 +1,434 @@
+//! Requests and answers, with a blocking handler, at the cost of an event loop: an idle connection waits in a poller and
+//! holds neither a thread nor a buffer; a thread takes it when something has come, and gives it back when that is answered.
+//!
+//! ```text
+//!      listener ─► members: waiting ──(readable)──► ready ──► taken by a thread: read, handler, answer
+//!                     ▲                                              │
+//!                     └───────────────── armed again ◄───────────────┘
+//! ```
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::accept::Accepting;
+use super::events::ServerEvent;
+use super::members::{Key, Member, Members};
+use super::report::ShutdownReport;
+use super::serve::TcpServer;
+use super::state::{Phase, Shared};
+use super::workers::{Duty, HandlerResult};
+use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::frame::{Framing, Outbox, Reply};
+use crate::sys::{self, Mode, Moment, Poller};
+use crate::tcp::connection::TcpConnection;
+
+/// One request in the hand of a handler, and the way to answer it; see
+/// [`TcpServer::serve_requests`](crate::TcpServer::serve_requests).
+pub struct Request<'a, F: Framing> {
+    frame: &'a F::Frame,
+    connection: &'a TcpConnection,
+    reply: Reply<'a, &'a TcpConnection, F>,
+    is_last: bool,
+}
+
+impl<F: Framing> Request<'_, F> {
+    /// What was asked, borrowed from the server's buffer.
+    pub fn frame(&self) -> &F::Frame {
+        self.frame
+    }
+
+    /// Who asks.
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.connection.peer_addr()
+    }
+
+    /// The connection, for its addresses, limits and options. What is read from it here is missing in later requests.
+    pub fn connection(&self) -> &TcpConnection {
+        self.connection
+    }
+
+    /// Answers with a frame; any number of them, or none. They leave together with the answers to the requests that are in
+    /// hand already: see [`Framed`](crate::frame::Framed).
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`Framed::send`](crate::frame::Framed::send) would.
+    pub fn reply(&mut self, frame: impl AsRef<F::Frame>) -> Result<()> {
+        self.reply.send(frame)
+    }
+
+    /// Has the connection closed after this request.
+    pub fn close(&mut self) {
+        self.is_last = true;
+    }
+}
+
+impl<F: Framing> fmt::Debug for Request<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("frame", &self.frame)
+            .field("peer", &self.peer_addr())
+            .finish_non_exhaustive()
+    }
+}
+
+impl TcpServer {
+    /// Serves requests, each a frame, until the server is shut down: for many connections of which few ask something at a
+    /// time.
+    ///
+    /// A connection that has asked nothing waits in the system and costs no thread and no buffer: ten thousand of them take
+    /// a few megabytes. When something comes, one of the [`threads`](crate::TcpServerBuilder::threads) takes the connection,
+    /// calls the handler for each request that is complete, and gives the connection back. There are as many threads as
+    /// handlers that block at the same time.
+    ///
+    /// * The requests of one connection are handled one after the other, those of several at the same time.
+    /// * The builder's [`read_timeout`](crate::TcpServerBuilder::read_timeout) is how long a connection may take until its
+    ///   next request is *complete*: one that drips cannot outlast it. Then it is closed, and told as
+    ///   [`ServerEvent::Expired`]. Defaults to none.
+    /// * A handler's error or panic, or a frame that is none, ends the connection.
+    /// * At a shutdown what has arrived is answered, and connections that are idle are closed.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if no thread can be started or the system has no descriptors left for waiting.
+    ///
+    /// # Platform-specific behavior
+    ///
+    /// It waits by epoll(7) on Linux. Elsewhere it waits by poll(2), whose cost grows with the number of connections, and
+    /// holds two descriptors for each.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::frame::Lines;
+    /// use socketry::{Encoding, TcpClient, TcpServer};
+    /// use std::time::Duration;
+    ///
+    /// let server = TcpServer::builder().max_connections(10_000).bind("127.0.0.1:0")?;
+    /// let handle = server.handle();
+    /// let serving = std::thread::spawn(move || {
+    ///     server.serve_requests(Lines::new(Encoding::Gb2312), |request| {
+    ///         let answer = format!("{}，收到", request.frame());
+    ///         Ok(request.reply(answer)?)
+    ///     })
+    /// });
+    ///
+    /// let client = TcpClient::new().connect(handle.local_addr())?;
+    /// let mut lines = client.lines(Encoding::Gb2312);
+    /// lines.send("你好")?;
+    /// assert_eq!(lines.recv()?.as_deref(), Some("你好，收到"));
+    /// handle.shutdown(Duration::from_secs(1));
+    /// assert_eq!(lines.recv()?, None);
+    /// serving.join().unwrap()?;
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    pub fn serve_requests<F>(
+        self,
+        framing: F,
+        handler: impl Fn(&mut Request<'_, F>) -> HandlerResult + Send + Sync + 'static,
+    ) -> Result<ShutdownReport>
+    where
+        F: Framing + Send + Sync + 'static,
+    {
+        let failed = |error| Error::system(Operation::Serve, error);
+        let poller = Arc::new(Poller::new().map_err(failed)?);
+        poller.add(&self.shared.wake.signal(), Key::WAKE.to_bits()).map_err(failed)?;
+        if let Some(listener) = &*self.shared.listener() {
+            poller.add(listener, Key::LISTENER.to_bits()).map_err(failed)?;
+        }
+        let _ = self.shared.bell.set(Arc::clone(&poller));
+        let waiting = Mutex::new(Waiting { members: Members::default(), accepting: Accepting::default() });
+        self.shared.serve(Requests { framing, handler, poller, waiting, spare: Mutex::default() })
+    }
+}
+
+/// So many reads of one connection in a row, and then others have a turn.
+const IN_A_ROW: usize = 16;
+
+/// So many framings are kept with their buffers, for the threads that take the next connections.
+const SPARE: usize = 64;
+
+struct Requests<F, H> {
+    framing: F,
+    handler: H,
+    poller: Arc<Poller>,
+    waiting: Mutex<Waiting<F>>,
+    spare: Mutex<Vec<(F, Outbox)>>,
+}
+
+struct Waiting<F> {
+    members: Members<F>,
+    accepting: Accepting,
+}
+
+/// What becomes of a connection after it was in a thread's hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    Wait,
+    End,
+}
+
+impl<F, H> Requests<F, H> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting<F>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Vec<(F, Outbox)>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<F, H> Duty for Requests<F, H>
+where
+    F: Framing + Send + Sync + 'static,
+    H: Fn(&mut Request<'_, F>) -> HandlerResult + Send + Sync + 'static,
+{
+    type Work = (Key, Member<F>);
+
+    fn next(&self, shared: &Arc<Shared>) -> Result<Option<Self::Work>> {
+        let mut found = Vec::new();
+        loop {
+            if shared.phase() == Phase::Cut {
+                drop(self.waiting().members.clear());
+                return Ok(None);
+            }
+            let wait = {
+                let mut waiting = self.waiting();
+                if let Some(work) = waiting.members.take_ready() {
+                    return Ok(Some(work));
+                }
+                let now = Moment::now();
+                let (expired, look) = waiting.members.expire(now);
+                let resume = waiting.accepting.resume();
+                let is_over = waiting.members.len() == expired.len() && shared.phase() >= Phase::Closed;
+                drop(waiting);
+                expired.into_iter().for_each(|(key, member)| self.end_expired(shared, key, member));
+                if is_over {
+                    return Ok(None);
+                }
+                if resume.is_some_and(|resume| resume <= now) {
+                    self.accept(shared)?;
+                    continue;
+                }
+                let next = [look, resume].into_iter().flatten().min();
+                next.map(|next| Duration::from_nanos(now.until(next)))
+            };
+            let failed = |error: io::Error| Error::system(Operation::Accept, error);
+            self.poller.wait(&mut found, wait).map_err(failed)?;
+            let mut has_news = false;
+            let mut waiting = self.waiting();
+            for key in found.drain(..).map(Key::from_bits) {
+                match key {
+                    Key::LISTENER => has_news = true,
+                    Key::WAKE => {
+                        has_news = true;
+                        // Each answers what has come, or ends.
+                        waiting.members.make_all_ready();
+                    }
+                    key => waiting.members.make_ready(key),
+                }
+            }
+            // The bell was rung because somebody has left.
+            let is_room = waiting.accepting.is_paused() && !shared.must_wait();
+            drop(waiting);
+            if has_news || is_room {
+                self.accept(shared)?;
+            }
+        }
+    }
+
+    fn perform(&self, shared: &Arc<Shared>, (key, mut member): Self::Work) {
+        let (fresh, mut outbox) =
+            self.spare().pop().unwrap_or_else(|| (self.framing.fresh(), Outbox::default()));
+        let (mut framing, spare) = match member.framing.take() {
+            Some(begun) => (*begun, Some(fresh)),
+            None => (fresh, None),
+        };
+        let (after, count) = self.attend(shared, &member.connection, &mut framing, &mut outbox);
+        shared.totals.requests.fetch_add(count, Ordering::Relaxed);
+        let is_idle = framing.is_empty();
+        let is_ending = shared.phase() >= Phase::Draining && is_idle && !(member.is_late && count == 0);
+        if after == After::End || is_ending {
+            self.poller.forget(key.to_bits());
+            drop(member);
+            self.waiting().members.remove(key);
+            if shared.phase() >= Phase::Draining {
+                // Whoever leads looks whether it was the last.
+                self.poller.ring();
+            }
+            if after == After::Wait || is_idle {
+                self.keep(spare.unwrap_or(framing), outbox);
+            }
+            return;
+        }
+        // A request that has begun has its time from when it could begin.
+        if count > 0 || member.expires.is_none() {
+            let timeout = shared.settings.config.read_timeout;
+            member.expires = timeout.and_then(|timeout| Moment::now().after(timeout.as_nanos() as u64));
+        }
+        if is_idle {
+            self.keep(framing, outbox);
+            if let Some(spare) = spare {
+                self.keep(spare, Outbox::default());
+            }
+        } else {
+            framing.release();
+            member.framing = Some(Box::new(framing));
+            if let Some(spare) = spare {
+                self.keep(spare, outbox);
+            }
+        }
+        let connection = member.connection.clone();
+        self.waiting().members.put_back(key, member);
+        if self.poller.arm(&connection.inner.stream, key.to_bits()).is_err() {
+            // It cannot be waited for any more.
+            self.waiting().members.make_ready(key);
+            connection.inner.cut();
+        }
+        // Whoever saw to it that all end may have been there before this one was back.
+        if is_idle && shared.phase() >= Phase::Draining {
+            self.waiting().members.make_ready(key);
+            self.poller.ring();
+        }
+    }
+
+    fn is_over(&self, phase: Phase) -> bool {
+        phase == Phase::Cut || self.waiting().members.len() == 0
+    }
+}
+
+impl<F, H> Requests<F, H>
+where
+    F: Framing + Send + Sync + 'static,
+    H: Fn(&mut Request<'_, F>) -> HandlerResult + Send + Sync + 'static,
+{
+    fn accept(&self, shared: &Arc<Shared>) -> Result<()> {
+        let timeout = shared.settings.config.read_timeout;
+        let is_late = shared.phase() >= Phase::Draining;
+        let mut waiting = self.waiting();
+        let Waiting { members, accepting } = &mut *waiting;
+        let mut guard = shared.listener();
+        let Some(listener) = &*guard else { return Ok(()) };
+        let is_over = shared.accept_some(listener, accepting, |connection| {
+            let expires = timeout.and_then(|timeout| Moment::now().after(timeout.as_nanos() as u64));
+            let key =
+                members.insert(Member { connection: connection.clone(), framing: None, expires, is_late });
+            if let Err(error) = self.poller.add(&connection.inner.stream, key.to_bits()) {
+                // It is given up with its reason.
+                shared.note_accept_error(&connection.inner.failure(Operation::Accept, error));
+                connection.inner.cut();
+                members.make_ready(key);
+            }
+        });
+        match is_over {
+            Ok(false) if accepting.is_paused() => Ok(()),
+            Ok(false) => self
+                .poller
+                .arm(listener, Key::LISTENER.to_bits())
+                .map_err(|error| Error::system(Operation::Accept, error)),
+            ended => {
+                self.poller.remove(listener, Key::LISTENER.to_bits());
+                let listener = guard.take();
+                drop((guard, waiting));
+                shared.close(listener);
+                ended.map(drop)
+            }
+        }
+    }
+
+    /// Reads what has come, and has each request handled that is complete.
+    fn attend(
+        &self,
+        shared: &Arc<Shared>,
+        connection: &TcpConnection,
+        framing: &mut F,
+        outbox: &mut Outbox,
+    ) -> (After, u64) {
+        let inner = &*connection.inner;
+        let peer = connection.peer_addr();
+        let mut count = 0;
+        for _ in 0..IN_A_ROW {
+            let room = framing.room();
+            let size = room.len();
+            let length = match sys::read(&inner.stream, room, Mode::Try, false) {
+                Ok(length) => length,
+                Err(error) if sys::is_again(&error) => return (After::Wait, count),
+                // It is gone, and has nothing to be answered.
+                Err(_) => return (After::End, count),
+            };
+            match length {
+                0 => {
+                    framing.end();
+                    inner.note_end();
+                }
+                length => framing.advance(length),
+            }
+            loop {
+                match framing.poll() {
+                    Ok(false) => break,
+                    Ok(true) => count += 1,
+                    Err(error) => {
+                        let error = inner.place(error.into());
+                        shared.isolated(peer, || Err(error.into()));
+                        return (After::End, count);
+                    }
+                }
+                let more = framing.has_next();
+                let mut stream = connection;
+                let mut is_last = false;
+                let is_well = shared.isolated(peer, || {
+                    let reply = Reply::new(&mut stream, &*framing, outbox, more);
+                    let mut request = Request { frame: framing.frame(), connection, reply, is_last: false };
+                    let result = (self.handler)(&mut request);
+                    is_last = request.is_last;
+                    result
+                });
+                if !is_well || is_last {
+                    return (self.flush(shared, connection, outbox, After::End), count);
+                }
+            }
+            // What was held because more was in hand.
+            let after = if length == 0 { After::End } else { After::Wait };
+            if self.flush(shared, connection, outbox, after) == After::End {
+                return (After::End, count);
+            }
+            if length < size {
+                // Whatever comes now is told by the poller.
+                return (After::Wait, count);
+            }
+        }
+        (After::Wait, count)
+    }
+
+    fn flush(&self, shared: &Shared, connection: &TcpConnection, outbox: &mut Outbox, after: After) -> After {
+        let mut stream = connection;
+        match shared.isolated(connection.peer_addr(), || Ok(outbox.flush(&mut stream)?)) {
+            true => after,
+            false => After::End,
+        }
+    }
+
+    fn end_expired(&self, shared: &Arc<Shared>, key: Key, member: Member<F>) {
+        shared.totals.expired.fetch_add(1, Ordering::Relaxed);
+        let error = member.connection.inner.place(Error::new(Operation::Receive, ErrorKind::TimedOut));
+        shared.observe(&ServerEvent::Expired { peer: member.connection.peer_addr(), error: &error });
+        self.poller.forget(key.to_bits());
+        drop(member);
+        self.waiting().members.remove(key);
+    }
+
+    /// Keeps a framing with its buffers for the next connection, if it holds nothing of this one.
+    fn keep(&self, framing: F, outbox: Outbox) {
+        if framing.has_ended() || !framing.is_empty() || !outbox.has_nothing() {
+            return;
+        }
+        let mut spare = self.spare();
+        if spare.len() < SPARE {
+            spare.push((framing, outbox));
+        }
+    }
+}

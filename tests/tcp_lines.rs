@@ -1,0 +1,105 @@
+//! Lines over connections: limits, times and errors as on any stream, with the peer's address.
+
+mod kit;
+
+use std::io::Write;
+use std::time::Duration;
+
+use kit::*;
+use socketry::frame::{FrameError, Framed, LengthPrefixed, Lines};
+use socketry::{Encoding, ErrorKind};
+
+#[test]
+fn a_line_is_an_echo_in_two_lines_of_code() {
+    let (client, peer) = connection();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut lines = peer.lines(Encoding::Gb2312);
+            while let Some(line) = lines.recv().unwrap() {
+                lines.send(line).unwrap();
+            }
+        });
+        let mut lines = client.lines(Encoding::Gb2312);
+        for text in ["你好，世界", "", "plain"] {
+            lines.send(text).unwrap();
+            assert_eq!(lines.recv().unwrap().as_deref(), Some(text));
+        }
+        client.half_close().unwrap();
+        assert_eq!(lines.recv().unwrap(), None);
+    });
+}
+
+#[test]
+fn a_line_that_a_timeout_cut_is_put_together() {
+    let (client, peer) = connection();
+    client.set_read_timeout(Duration::from_millis(30));
+    let mut lines = client.lines(Encoding::Gb2312);
+    let bytes = Encoding::Gb2312.encode("第一行\n第二行\n").unwrap().into_owned();
+    for (index, byte) in bytes.iter().enumerate() {
+        let error = assert_timed_out(lines.recv());
+        assert_eq!(error.remote(), Some(peer.local_addr().unwrap()));
+        peer.send([*byte]).unwrap();
+        if index == 6 {
+            assert_eq!(lines.recv().unwrap().as_deref(), Some("第一行"));
+        }
+    }
+    assert_eq!(lines.recv().unwrap().as_deref(), Some("第二行"));
+}
+
+/// A million bytes without an end are refused at the limit, long before they are all there, and the next line is one.
+#[test]
+fn a_line_without_an_end_is_refused_at_the_limit() {
+    let (client, peer) = connection();
+    let sending = std::thread::spawn(move || {
+        client.send(vec![b'x'; 1_000_000]).unwrap();
+        client.send("\nnext\n").unwrap();
+        client
+    });
+    let mut lines = peer.lines(Encoding::Utf8);
+    let error = lines.recv().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::FrameTooLong);
+    assert!(matches!(error.detail(), Some(FrameError::TooLong { limit: 65_536, .. })), "{error}");
+    assert_eq!(error.remote(), Some(peer.peer_addr()), "whose line it is");
+    assert_eq!(lines.recv().unwrap().as_deref(), Some("next"));
+    drop(sending.join().unwrap());
+    assert_eq!(lines.recv().unwrap(), None);
+}
+
+#[test]
+fn views_work_over_streams_of_std_and_share_the_wire_with_ours() {
+    let server = server();
+    let stream = std::net::TcpStream::connect(server.local_addr()).unwrap();
+    let mut theirs = Framed::new(&stream, LengthPrefixed::u16());
+    let mut ours = server.accept().unwrap().framed(LengthPrefixed::u16());
+    theirs.send(b"one").unwrap();
+    assert_eq!(ours.recv().unwrap().unwrap(), b"one");
+    ours.send(b"two").unwrap();
+    assert_eq!(theirs.recv_ref().unwrap(), Some(&b"two"[..]));
+    (&stream).write_all(b"\0").unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(ours.recv().unwrap_err().kind(), ErrorKind::UnexpectedEnd);
+}
+
+#[test]
+fn two_threads_read_and_write_lines_of_one_connection() {
+    let (client, peer) = connection();
+    let echo = std::thread::spawn(move || {
+        let mut lines = peer.framed(Lines::new(Encoding::Utf8));
+        while let Some((line, mut reply)) = lines.exchange().unwrap() {
+            reply.send(line).unwrap();
+        }
+    });
+    let (reader, writer) = client.split();
+    let writing = std::thread::spawn(move || {
+        let mut lines = Framed::new(writer, Lines::new(Encoding::Utf8));
+        for number in 0..10_000 {
+            lines.queue(number.to_string()).unwrap();
+        }
+        drop(lines.finish().unwrap());
+    });
+    let lines = socketry::frame::FrameReader::new(reader, Lines::new(Encoding::Utf8));
+    let count = lines.enumerate().map(|(number, line)| assert_eq!(line.unwrap(), number.to_string())).count();
+    assert_eq!(count, 10_000);
+    writing.join().unwrap();
+    echo.join().unwrap();
+}
