@@ -23,22 +23,19 @@
 
 mod cli;
 
-use std::error::Error;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
 use cli::say;
-use socketry::UdpEndpoint;
+use socketry::{Result, TcpServer, UdpEndpoint};
 
 /// Opens the four kinds of socket, IPv4 or IPv6 and TCP or UDP, and says what each is for.
 #[derive(Parser)]
 struct Args {}
 
-type Opened = Result<SocketAddr, Box<dyn Error>>;
-
 /// A kind: its name, the call that makes it in Python, what it is for, and how it is opened here.
-type Kind = (&'static str, &'static str, &'static str, fn() -> Opened);
+type Kind = (&'static str, &'static str, &'static str, fn() -> Result<SocketAddr>);
 
 const KINDS: [Kind; 4] = [
     (
@@ -67,13 +64,13 @@ const KINDS: [Kind; 4] = [
     ),
 ];
 
-fn udp(address: &str) -> Opened {
-    Ok(UdpEndpoint::bind(address)?.local_addr()?)
+fn udp(address: &str) -> Result<SocketAddr> {
+    UdpEndpoint::bind(address)?.local_addr()
 }
 
-/// By the standard library for now: this crate has no TCP yet.
-fn tcp(address: &str) -> Opened {
-    Ok(TcpListener::bind(address)?.local_addr()?)
+/// A TCP socket that was never connected or listened at is of no use: this one listens.
+fn tcp(address: &str) -> Result<SocketAddr> {
+    Ok(TcpServer::bind(address)?.local_addr())
 }
 
 fn main() -> ExitCode {

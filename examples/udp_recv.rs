@@ -36,12 +36,8 @@ struct Args {
     #[arg(long, value_name = "E", default_value_t = Encoding::Gb2312)]
     encoding: Encoding,
     /// How many datagrams to receive before it ends
-    #[arg(long, value_name = "N", default_value = "1", value_parser = count)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = cli::count::<u64>)]
     count: u64,
-}
-
-fn count(text: &str) -> Result<u64, &'static str> {
-    text.parse().ok().filter(|count| *count > 0).ok_or("not a whole number of 1 or more")
 }
 
 fn main() -> ExitCode {

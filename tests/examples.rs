@@ -12,9 +12,28 @@ use std::process::Output;
 use kit::*;
 
 /// Every example, and what its help must mention.
-const EXAMPLES: [(&str, &[&str]); 6] = [
+const EXAMPLES: [(&str, &[&str]); 11] = [
     ("bind_addresses", &[]),
+    (
+        "line_chat",
+        &["[ADDR]", "--name <NAME>", "--serve [<ADDR>]", "--encoding <E>", "--seconds <S>", "127.0.0.1:7788"],
+    ),
+    ("listen_accept", &[]),
     ("socket_kinds", &[]),
+    ("tcp_client", &["[ADDR]", "--message <M>", "--encoding <E>", "127.0.0.1:7788", "hahah", "gb2312"]),
+    ("tcp_server", &["[ADDR]", "--backlog <N>", "--encoding <E>", "--reply <TEXT>", ":7788", "gb2312"]),
+    (
+        "threads_server",
+        &[
+            "[ADDR]",
+            "--encoding <E>",
+            "--max <N>",
+            "--threads <N>",
+            "--timeout <SECONDS>",
+            "--seconds <S>",
+            "127.0.0.1:7788",
+        ],
+    ),
     ("tour", &[]),
     ("udp_connected", &["--message <M>", "--encoding <E>", "utf-8"]),
     ("udp_recv", &["[ADDR]", "--encoding <E>", "--count <N>", ":7788", "gb2312"]),
@@ -131,6 +150,25 @@ fn a_mistake_in_the_arguments_is_one_clear_line() {
         ("udp_recv", &["--count=-1"], "'-1' for '--count <N>': not a whole number"),
         ("udp_connected", &["--encoding", "hz-gb-2312"], "refused encoding \"hz-gb-2312\""),
         ("tour", &["now"], "unexpected argument 'now'"),
+        ("tcp_client", &["127.0.0.1"], "\"127.0.0.1\": the port is missing"),
+        ("tcp_client", &["127.0.0.1:0"], "port 0"),
+        ("tcp_client", &["--encoding", "gb2313"], "unknown encoding \"gb2313\""),
+        ("tcp_server", &[":77888"], "larger than 65535"),
+        ("tcp_server", &["--backlog", "0"], "'0' for '--backlog <N>': not a whole number of 1 or more"),
+        ("tcp_server", &["--encoding", "x"], "unknown encoding \"x\""),
+        ("threads_server", &["--max", "none"], "'none' for '--max <N>': not a whole number of 1 or more"),
+        ("threads_server", &["--threads", "0"], "'0' for '--threads <N>': not a whole number of 1 or more"),
+        ("threads_server", &["--timeout", "0"], "'0' for '--timeout <SECONDS>': not a number of seconds"),
+        (
+            "threads_server",
+            &["--seconds", "nan"],
+            "'nan' for '--seconds <S>': not a number of seconds above 0",
+        ),
+        ("line_chat", &[], "required arguments were not provided: --name <NAME>"),
+        ("line_chat", &["--serve", "--name", "x"], "'--serve [<ADDR>]' cannot be used with '--name <NAME>'"),
+        ("line_chat", &["--serve", "x"], "\"x\": the port is missing"),
+        ("line_chat", &["x", "--name", "y"], "\"x\": the port is missing"),
+        ("line_chat", &["--name", "x", "--seconds", "1"], "cannot be used with '--seconds <S>'"),
     ] {
         let output = run(name, arguments, "text\n");
         let line = complaint(&output, 2);
@@ -143,6 +181,9 @@ fn a_mistake_in_the_arguments_is_one_clear_line() {
 fn a_failure_is_one_line_that_begins_with_the_name() {
     let taken = local();
     let taken = taken.local_addr().unwrap().to_string();
+    let listening = server();
+    let listening = listening.local_addr().to_string();
+    let nobody = deserted_by_tcp().to_string();
     for (name, arguments, input, words) in [
         ("udp_recv", &[&*taken][..], "", "address in use"),
         ("udp_recv", &["203.0.113.1:0"], "", "bind 203.0.113.1:0: address not available on this machine"),
@@ -156,6 +197,19 @@ fn a_failure_is_one_line_that_begins_with_the_name() {
         ),
         ("udp_send", &[&taken], "", "ended before there was a line"),
         ("udp_connected", &["--encoding", "gbk", "--message", "😀"], "", "'😀' (U+1F600) at byte 0"),
+        ("tcp_server", &[&listening], "", "address in use"),
+        ("threads_server", &[&listening], "", "address in use"),
+        ("line_chat", &["--serve", &listening], "", "address in use"),
+        ("tcp_client", &[&nobody], "", "connection refused"),
+        ("line_chat", &[&nobody, "--name", "x"], "", "connection refused"),
+        ("tcp_client", &["no-such-name.invalid:9"], "", "resolve no-such-name.invalid"),
+        (
+            "tcp_client",
+            &[&listening, "--message", "朱镕基"],
+            "",
+            "'镕' (U+9555) at byte 3 does not exist in gb2312",
+        ),
+        ("line_chat", &[&listening, "--name", "镕", "--encoding", "gb2312"], "", "'镕' (U+9555) at byte 0"),
     ] {
         if arguments.contains(&"203.0.113.1:0") && is_wine() {
             skip("the failure of a foreign address", "Wine binds any address");
@@ -177,7 +231,7 @@ fn input_that_is_not_text_is_a_failure_as_well() {
 
 #[test]
 fn a_reader_that_has_read_enough_makes_no_example_panic() {
-    for name in ["bind_addresses", "socket_kinds", "tour", "udp_connected"] {
+    for name in ["bind_addresses", "listen_accept", "socket_kinds", "tour", "udp_connected"] {
         let mut running = Running::start(&mut example(name));
         drop(running.stdout());
         let output = running.finish();
@@ -190,7 +244,7 @@ fn the_tour_shows_every_step_with_real_data() {
     let text = printed_by("tour");
     let headings = text.lines().filter(|line| line.trim_start().starts_with(|c: char| c.is_ascii_digit()));
     let numbered = headings.filter(|line| line.get(2..4) == Some(". ")).count();
-    assert_eq!(numbered, 10, "{text}");
+    assert_eq!(numbered, 15, "{text}");
     for promised in [
         "C4 E3 BA C3 A3 AC CA C0 BD E7",
         "\"你好，世界\" from 127.0.0.1:",
@@ -206,6 +260,15 @@ fn the_tour_shows_every_step_with_real_data() {
         ": timed out after 20",
         "was answered \"12:30\"",
         ": stopped, ",
+        "received \"hahah\"",
+        "came C4 E3 BA: receive at ",
+        "came C3 0A CA C0 BD E7 0A: [\"你好\", \"世界\"]",
+        ": byte FF at byte 10 is not gb2312",
+        "and the next line is whole: \"再见\"",
+        "bytes came, and after ",
+        "the second is told \"客满\"",
+        "the server's observer is told Refused { peer: 127.0.0.1:",
+        "served 0, drained 1, aborted 1, refused 0",
         "That was all.",
     ] {
         assert!(text.contains(promised), "{promised:?} is not in\n{text}");
@@ -232,6 +295,30 @@ fn udp_connected_shows_each_step() {
     let output = run("udp_connected", &["--encoding", "gb2312", "--message", "间隔·破折—号"], "");
     assert!(output.status.success(), "{output:?}");
     assert!(stdout(&output).contains("\"间隔·破折—号\""), "{output:?}");
+}
+
+#[test]
+fn listen_accept_shows_the_queue_and_its_end() {
+    let text = printed_by("listen_accept");
+    for promised in [
+        "client 1 at 127.0.0.1:",
+        ": stopped, by a handle, ",
+        "got \"收到\"",
+        "served 0, drained 2, aborted 0, refused 0",
+    ] {
+        assert!(text.contains(promised), "{promised:?} is not in\n{text}");
+    }
+    let accepted: Vec<_> = text.lines().filter(|line| line.starts_with("accept:")).collect();
+    assert!(accepted.len() >= 2, "{text}");
+    for (line, number) in accepted.iter().zip(1..) {
+        assert!(line.ends_with(&format!("which sent \"我是{number}号\"")), "{line}");
+    }
+    #[cfg(target_os = "linux")]
+    {
+        assert_eq!(accepted.len(), 3, "one more than the backlog of 2: {text}");
+        assert!(text.contains("client 4 is not: connect to 127.0.0.1:"), "{text}");
+        assert!(text.contains("too late: connect to 127.0.0.1:"), "{text}");
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! What the examples share: arguments that are right or one clear line, and failures that are one line.
+//! What the examples share: arguments that are right or one clear line, failures that are one line, and what a peer sent
+//! shown such that it stays on its line.
 //!
 //! | exit code | means |
 //! |---|---|
@@ -10,8 +11,12 @@
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::Duration;
 
 use clap::Parser;
+use socketry::frame::FrameError;
+use socketry::{DecodeError, EncodeError, Encoding, ErrorKind, ServerEvent};
 
 /// What an example, or a step of one, ends with.
 pub(crate) type Outcome = Result<(), Box<dyn Error>>;
@@ -28,6 +33,17 @@ pub(crate) fn parse<A: Parser>() -> A {
         note(format_args!("{} (see --help)", paragraph.collect::<Vec<_>>().join(" ")));
         std::process::exit(2);
     })
+}
+
+/// An argument that counts something of which there is at least one.
+pub(crate) fn count<N: FromStr + PartialOrd + From<u8>>(text: &str) -> Result<N, &'static str> {
+    text.parse().ok().filter(|count| *count >= N::from(1)).ok_or("not a whole number of 1 or more")
+}
+
+/// An argument that is a time, such as `30` or `0.5`.
+pub(crate) fn seconds(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.filter(|time| !time.is_zero()).ok_or("not a number of seconds above 0")
 }
 
 /// Runs an example and says in one line why it failed, if it did.
@@ -60,3 +76,51 @@ macro_rules! say {
 }
 
 pub(crate) use say;
+
+/// Bytes as text if they are text of the encoding, and else as Python shows bytes: `\xff`.
+pub(crate) fn readable(bytes: &[u8], encoding: Encoding) -> String {
+    match encoding.decode(bytes) {
+        Ok(text) => printable(&text),
+        Err(_) => bytes.escape_ascii().to_string(),
+    }
+}
+
+/// Text from a peer, whose control characters are shown and not obeyed: it moves no cursor and begins no line.
+pub(crate) fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\t' => shown.push(character),
+            _ if character.is_control() => shown.extend(character.escape_default()),
+            _ => shown.push(character),
+        }
+    }
+    shown
+}
+
+/// What is wrong with one line, in words for its sender: the conversation goes on with the next. `None` if the stream is
+/// at its end, or broken.
+pub(crate) fn fault_of_a_line(error: &socketry::Error) -> Option<String> {
+    match error.kind() {
+        ErrorKind::FrameTooLong | ErrorKind::InvalidInput => Some(error.detail::<FrameError>()?.to_string()),
+        ErrorKind::InvalidText => Some(error.detail::<DecodeError>()?.to_string()),
+        ErrorKind::UnencodableText => Some(error.detail::<EncodeError>()?.to_string()),
+        _ => None,
+    }
+}
+
+/// Says on standard error what a server goes on after: for its `on_event`.
+pub(crate) fn note_event(event: &ServerEvent<'_>) {
+    match event {
+        ServerEvent::HandlerFailed { peer, error } => note(format_args!("{peer} is out: {error}")),
+        ServerEvent::Expired { peer, error } => note(format_args!("{peer} is out: {error}")),
+        ServerEvent::HandlerPanicked { peer, message } => {
+            note(format_args!("{peer} is out: panic: {message}"))
+        }
+        ServerEvent::Refused { peer } => note(format_args!("{peer} is refused: too many are connected")),
+        ServerEvent::AcceptFailed { error } | ServerEvent::ThreadFailed { error } => {
+            note(format_args!("{error}"))
+        }
+        other => note(format_args!("{other:?}")),
+    }
+}

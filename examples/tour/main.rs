@@ -1,13 +1,13 @@
 //! Everything that the crate has so far, one step after another, on the loopback interface and in one process.
 //!
-//! From the notes: all of UDP and of text on the wire (网络编程 (复习); sections 4 and 5), and what they leave to luck:
-//! loss, truncation, waiting, half characters.
+//! From the notes: all of UDP, of TCP and of text on the wire (网络编程 (复习); sections 4, 5, 7 and 8), and what they leave
+//! to luck: loss, truncation, waiting, half characters, peers that drip, crowds, the end.
 //!
 //! ```text
 //! cargo run --example tour
 //! ```
 //!
-//! It takes about a second. Each step says what it does and shows what really came of it, such as:
+//! It takes less than two seconds. Each step says what it does and shows what really came of it, such as:
 //!
 //! ```text
 //!  3. What GB 2312 cannot say is an error, and nothing is sent
@@ -21,6 +21,7 @@ mod cli;
 mod endpoints;
 mod limits;
 mod multicast;
+mod tcp;
 mod text;
 mod waiting;
 
@@ -37,7 +38,7 @@ struct Args {}
 /// A heading, and the function that shows what it says.
 type Step = (&'static str, fn() -> Outcome);
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 15] = [
     ("An endpoint at a port of the system's choice", endpoints::a_port_of_the_systems_choice),
     ("A text in GB 2312, there and back", endpoints::a_text_in_gb2312),
     ("What GB 2312 cannot say is an error, and nothing is sent", text::what_gb2312_cannot_say),
@@ -48,6 +49,11 @@ const STEPS: [Step; 10] = [
     ("A question that gets lost is asked again", limits::a_question_that_gets_lost),
     ("One datagram for every member of a group", multicast::one_datagram_for_a_group),
     ("A blocked call is woken from another thread", waiting::a_blocked_call_is_woken),
+    ("A client, a server, and a connection", tcp::a_client_and_a_server),
+    ("Lines in GB 2312, in whatever pieces they come", tcp::lines_in_gb2312),
+    ("A peer that drips cannot outlast a deadline", tcp::a_peer_that_drips),
+    ("A server that is full says so", tcp::a_server_that_is_full),
+    ("A server ends, and reports what became of everybody", tcp::a_server_that_ends),
 ];
 
 /// No wait of the tour is without an end, so that a machine that drops datagrams gets an error and not a hang.

@@ -30,6 +30,11 @@ pub fn deserted() -> std::net::SocketAddr {
     UdpEndpoint::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
+/// As [`deserted`], of TCP.
+pub fn deserted_by_tcp() -> std::net::SocketAddr {
+    TcpServer::bind("127.0.0.1:0").unwrap().local_addr()
+}
+
 /// A server at a free port of the loopback interface.
 pub fn server() -> TcpServer {
     TcpServer::builder().read_timeout(PATIENCE).bind("127.0.0.1:0").unwrap()
@@ -95,6 +100,11 @@ impl Running {
     pub fn start(command: &mut Command) -> Running {
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         Running(Some(child.unwrap_or_else(|error| panic!("{command:?}: {error}"))))
+    }
+
+    /// The system's number for it.
+    pub fn id(&self) -> u32 {
+        self.0.as_ref().expect("a running child").id()
     }
 
     pub fn stdin(&mut self) -> std::process::ChildStdin {
