@@ -14,9 +14,9 @@
 //! listening on 127.0.0.1:7788 (gb2312); Ctrl-C ends it
 //! 127.0.0.1:52092: 你好
 //! 127.0.0.1:52092: byte FF at byte 5 is not gb2312
-//! 127.0.0.1:52100 is refused: too many are connected
+//! refused 127.0.0.1:52100: as many are connected as may be
 //! 127.0.0.1:52092: frame is longer than the limit of 65536 bytes
-//! 127.0.0.1:52092 is out: receive at 127.0.0.1:7788 from 127.0.0.1:52092: timed out after 30s
+//! handler of 127.0.0.1:52092 failed: receive at 127.0.0.1:7788 from 127.0.0.1:52092: timed out after 30s
 //! ^Cending: those inside have 5s
 //! served 1, drained 0, aborted 0, refused 1, failed 1, panicked 0
 //! ```

@@ -58,8 +58,10 @@ fn many_clients_ask_in_turn_and_at_once() {
         let answer = client.lines(Encoding::Utf8).recv().unwrap().unwrap();
         assert_eq!(answer, format!("{number}!"));
     }
+    // They are counted when they are answered, and who was answered may look before that.
+    eventually("all are counted", || handle.counters().requests == 400);
     let counters = handle.counters();
-    assert_eq!((counters.active, counters.requests), (100, 400));
+    assert_eq!(counters.active, 100);
     assert!(counters.threads < 60, "{} threads for a hundred idle connections", counters.threads);
     let start = Instant::now();
     let report = handle.shutdown(PATIENCE);
@@ -159,8 +161,9 @@ fn what_goes_wrong_ends_its_connection_only() {
     }
     assert_eq!(ask(&other, "still here").unwrap(), "still here!");
     eventually("all is told", || events.load(Ordering::SeqCst) == 5);
+    eventually("all but one are gone", || handle.counters().active == 1);
     let counters = handle.counters();
-    assert_eq!((counters.failed, counters.panicked, counters.active), (4, 1, 1));
+    assert_eq!((counters.failed, counters.panicked), (4, 1));
     handle.shutdown(PATIENCE);
 }
 

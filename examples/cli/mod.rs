@@ -101,26 +101,10 @@ pub(crate) fn printable(text: &str) -> String {
 /// What is wrong with one line, in words for its sender: the conversation goes on with the next. `None` if the stream is
 /// at its end, or broken.
 pub(crate) fn fault_of_a_line(error: &socketry::Error) -> Option<String> {
-    match error.kind() {
-        ErrorKind::FrameTooLong | ErrorKind::InvalidInput => Some(error.detail::<FrameError>()?.to_string()),
-        ErrorKind::InvalidText => Some(error.detail::<DecodeError>()?.to_string()),
-        ErrorKind::UnencodableText => Some(error.detail::<EncodeError>()?.to_string()),
-        _ => None,
-    }
+    error.is_of_one_frame().then(|| error.reason().to_string())
 }
 
 /// Says on standard error what a server goes on after: for its `on_event`.
 pub(crate) fn note_event(event: &ServerEvent<'_>) {
-    match event {
-        ServerEvent::HandlerFailed { peer, error } => note(format_args!("{peer} is out: {error}")),
-        ServerEvent::Expired { peer, error } => note(format_args!("{peer} is out: {error}")),
-        ServerEvent::HandlerPanicked { peer, message } => {
-            note(format_args!("{peer} is out: panic: {message}"))
-        }
-        ServerEvent::Refused { peer } => note(format_args!("{peer} is refused: too many are connected")),
-        ServerEvent::AcceptFailed { error } | ServerEvent::ThreadFailed { error } => {
-            note(format_args!("{error}"))
-        }
-        other => note(format_args!("{other:?}")),
-    }
+    note(format_args!("{event}"));
 }

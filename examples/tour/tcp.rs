@@ -141,6 +141,7 @@ pub(crate) fn a_server_that_ends() -> Outcome {
     )?;
     let began = Instant::now();
     handle.begin_shutdown(Duration::from_millis(300));
+    drop(lines);
     drop(quick);
     let report = handle.wait();
     show!(

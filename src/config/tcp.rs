@@ -45,6 +45,10 @@ impl Default for TcpConfig {
 ///
 /// Systems count in whole seconds; what is less is one second.
 ///
+/// # Platform-specific behavior
+///
+/// Windows before version 10 of 2017 has a fixed number of probes, ten.
+///
 /// # Examples
 ///
 /// ```

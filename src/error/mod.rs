@@ -241,6 +241,38 @@ impl Error {
         )
     }
 
+    /// Whether the error concerns one frame of a stream, such as a line that is too long or is not text, and the stream goes
+    /// on with the next one; see [`Framed`](crate::frame::Framed).
+    ///
+    /// False for a stream that has ended, has broken off, or was not ready in time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::Encoding;
+    /// use socketry::frame::{FrameReader, Lines};
+    ///
+    /// let mut lines = FrameReader::new(&b"\xFF\nnext\n"[..], Lines::new(Encoding::Gb2312));
+    /// let error = lines.recv().unwrap_err();
+    /// assert!(error.is_of_one_frame());
+    /// assert_eq!(error.reason().to_string(), "byte FF at byte 0 is not gb2312");
+    /// assert_eq!(lines.recv()?.as_deref(), Some("next"));
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    pub fn is_of_one_frame(&self) -> bool {
+        match self.kind() {
+            ErrorKind::FrameTooLong | ErrorKind::InvalidText | ErrorKind::UnencodableText => true,
+            ErrorKind::InvalidInput => matches!(self.operation(), Operation::Send | Operation::Receive),
+            _ => false,
+        }
+    }
+
+    /// Why it failed, without the operation, the place and the time: for whoever knows those, such as the peer whose line it
+    /// was.
+    pub fn reason(&self) -> impl fmt::Display + '_ {
+        Reason(&self.0)
+    }
+
     /// The typed facts of a refusal that this library made itself: a [`Truncated`], a
     /// [`DecodeError`](crate::DecodeError), an [`EncodeError`](crate::EncodeError), an
     /// [`UnknownEncoding`](crate::UnknownEncoding), an [`AddressError`](crate::AddressError), a
@@ -317,17 +349,26 @@ impl fmt::Display for Error {
                 }
             }
         }
-        match &inner.cause {
-            Cause::Detail(detail) => write!(f, ": {detail}")?,
-            Cause::System(cause) if inner.kind == ErrorKind::Other => match cause.raw_os_error() {
-                Some(code) => write!(f, ": system error {code}")?,
-                None => write!(f, ": {}", inner.kind)?,
-            },
-            _ => write!(f, ": {}", inner.kind)?,
-        }
+        write!(f, ": {}", Reason(inner))?;
         match inner.elapsed {
             Some(elapsed) if !inner.tells_elapsed => write!(f, " after {:?}", rounded(elapsed)),
             _ => Ok(()),
+        }
+    }
+}
+
+/// The part of the text that says why.
+struct Reason<'a>(&'a Inner);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.cause {
+            Cause::Detail(detail) => detail.fmt(f),
+            Cause::System(cause) if self.0.kind == ErrorKind::Other => match cause.raw_os_error() {
+                Some(code) => write!(f, "system error {code}"),
+                None => self.0.kind.fmt(f),
+            },
+            _ => self.0.kind.fmt(f),
         }
     }
 }

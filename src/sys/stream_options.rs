@@ -205,8 +205,13 @@ fn configure(socket: &SockRef<'_>, family: Family, config: &TcpConfig) -> Result
 
 pub(crate) fn set_keepalive(socket: &SockRef<'_>, keepalive: &Keepalive) -> Result<()> {
     let (idle, interval, probes) = keepalive.parts();
-    let parameters = TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(probes);
-    set("keepalive", socket.set_tcp_keepalive(&parameters))
+    let times = TcpKeepalive::new().with_time(idle).with_interval(interval);
+    let result = match socket.set_tcp_keepalive(&times.clone().with_retries(probes)) {
+        // An older Windows has a fixed number of them.
+        Err(_) if !BLOCKS => socket.set_tcp_keepalive(&times),
+        result => result,
+    };
+    set("keepalive", result)
 }
 
 /// Makes a peer that has vanished an error in this time: by keepalive when nothing was sent to it, by the user timeout

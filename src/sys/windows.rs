@@ -180,7 +180,8 @@ pub(crate) fn write(mut stream: &TcpStream, bytes: &[u8], _: Mode) -> io::Result
 }
 
 pub(crate) fn write_vectored(mut stream: &TcpStream, parts: &[IoSlice<'_>], _: Mode) -> io::Result<usize> {
-    stream.write_vectored(parts)
+    // The system's limit for one call is nowhere written down; this many are taken, and the rest follows.
+    stream.write_vectored(&parts[..parts.len().min(1_024)])
 }
 
 /// The option of that name lets another process take the port over on Windows, and a port in TIME_WAIT can be taken

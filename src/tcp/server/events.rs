@@ -1,9 +1,10 @@
+use std::fmt;
 use std::net::SocketAddr;
 
 use crate::error::Error;
 
 /// Something that a server goes on after, for whoever wants to log it: see
-/// [`on_event`](crate::TcpServerBuilder::on_event). All of them are counted as well.
+/// [`on_event`](crate::TcpServerBuilder::on_event). All of them are counted as well. Its `Display` is one line.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ServerEvent<'a> {
@@ -44,4 +45,18 @@ pub enum ServerEvent<'a> {
         /// The system's error.
         error: &'a Error,
     },
+}
+
+impl fmt::Display for ServerEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ServerEvent::HandlerFailed { peer, error } => write!(f, "handler of {peer} failed: {error}"),
+            ServerEvent::HandlerPanicked { peer, message } => {
+                write!(f, "handler of {peer} panicked: {message}")
+            }
+            ServerEvent::Refused { peer } => write!(f, "refused {peer}: as many are connected as may be"),
+            ServerEvent::Expired { peer, .. } => write!(f, "closed {peer}: no complete request in time"),
+            ServerEvent::AcceptFailed { error } | ServerEvent::ThreadFailed { error } => error.fmt(f),
+        }
+    }
 }

@@ -248,10 +248,20 @@ where
             Some(begun) => (*begun, Some(fresh)),
             None => (fresh, None),
         };
-        let (after, count) = self.attend(shared, &member.connection, &mut framing, &mut outbox);
+        let mut count = 0;
+        let (after, is_ending) = loop {
+            let phase = shared.phase();
+            let (after, more) = self.attend(shared, &member.connection, &mut framing, &mut outbox);
+            count += more;
+            // While the server ends, a connection ends with a look that has found nothing, and not before.
+            let is_ending = phase >= Phase::Draining && more == 0;
+            if after == After::End || is_ending || shared.phase() < Phase::Draining {
+                break (after, is_ending);
+            }
+        };
         shared.totals.requests.fetch_add(count, Ordering::Relaxed);
         let is_idle = framing.is_empty();
-        let is_ending = shared.phase() >= Phase::Draining && is_idle && !(member.is_late && count == 0);
+        let is_ending = is_ending && is_idle && !(member.is_late && count == 0);
         if after == After::End || is_ending {
             self.poller.forget(key.to_bits());
             drop(member);

@@ -17,7 +17,7 @@ use crate::proto::text::{DecodeError, Decoder, Encoding, Policy};
 /// |---|---|
 /// | a line | its text |
 /// | bytes that are not text | the lines before them; an error ([`FrameError::Text`]) for the line they are in; the lines behind it |
-/// | a line over the [`max_length`](Self::max_length) | an error ([`FrameError::TooLong`]) as soon as it is; the lines behind it |
+/// | a line over the [`max_length`](Self::max_length) | an error ([`FrameError::TooLong`]) as soon as no ending can save it, two bytes beyond; the lines behind it |
 /// | the end of the stream within a line | an error that has what arrived of it ([`FrameError::EndedWithinLine`]), or by [`accept_unterminated`](Self::accept_unterminated) that line |
 ///
 /// [`FrameError::Text`]: super::FrameError::Text
