@@ -87,6 +87,29 @@ fn serve_raw(stream: TcpStream) {
     }
 }
 
+/// The least that a program can do that looks at every line: it is found, checked, and copied to the answers.
+fn serve_by_hand(stream: TcpStream) {
+    let (raw, mut buffer, mut held) = (Raw::of(&stream), Aligned::new(BUFFER), 0);
+    let (buffer, mut answers) = (buffer.room(), Vec::with_capacity(BUFFER));
+    loop {
+        let length = raw.recv(&mut buffer[held..]);
+        if length == 0 {
+            return;
+        }
+        let (mut start, end) = (0, held + length);
+        while let Some(length) = memchr::memchr(b'\n', &buffer[start..end]) {
+            let line = std::str::from_utf8(&buffer[start..start + length]).unwrap();
+            answers.extend_from_slice(line.as_bytes());
+            answers.push(b'\n');
+            start += length + 1;
+        }
+        raw.send_all(&answers);
+        answers.clear();
+        buffer.copy_within(start..end, 0);
+        held = end - start;
+    }
+}
+
 fn serve_borrowed(stream: TcpStream, encoding: Encoding) {
     let connection = raw::client().build().adopt(stream).unwrap();
     let mut lines = Framed::new(connection, Lines::new(encoding));
@@ -149,6 +172,8 @@ pub(crate) fn run() {
         let addition = if addition.is_empty() { "" } else { ", processor time of the server" };
         let rows = vec![
             row("memrchr and send", clock, &english, serve_raw),
+            row("memchr, from_utf8 and send, by hand", clock, &english, serve_by_hand),
+            row("memchr, from_utf8 and send, Chinese", clock, &utf_8, serve_by_hand),
             row("socketry exchange, utf-8", clock, &english, |stream| serve_borrowed(stream, Encoding::Utf8)),
             row("socketry recv and send, utf-8", clock, &english, serve_owned),
             row("socketry exchange, utf-8, Chinese", clock, &utf_8, |stream| {

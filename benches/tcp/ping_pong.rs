@@ -126,7 +126,7 @@ pub(crate) fn run() {
     let timed_out = raw::client().read_timeout(SECOND).build();
     let stoppable = raw::client().connection_stopper(&Stopper::new().unwrap()).build();
     let rows = compare(
-        25,
+        41,
         vec![
             variant("send, recv", raw),
             variant("std", || std(None)),

@@ -83,19 +83,24 @@ pub(crate) fn client() -> TcpClientBuilder {
     }
 }
 
-/// A buffer that begins on a page: where a buffer lies matters more to large reads than anything else.
+/// A buffer that begins on a page, or so many bytes behind: where a buffer lies matters much to large reads.
 pub(crate) struct Aligned {
     memory: Vec<u8>,
     length: usize,
+    behind: usize,
 }
 
 impl Aligned {
     pub(crate) fn new(length: usize) -> Aligned {
-        Aligned { memory: vec![0; length + 4096], length }
+        Aligned::behind(0, length)
+    }
+
+    pub(crate) fn behind(behind: usize, length: usize) -> Aligned {
+        Aligned { memory: vec![0; length + 2 * 4096], length, behind }
     }
 
     pub(crate) fn room(&mut self) -> &mut [u8] {
-        let offset = self.memory.as_ptr().align_offset(4096);
+        let offset = self.memory.as_ptr().align_offset(4096) + self.behind;
         &mut self.memory[offset..offset + self.length]
     }
 }
