@@ -1,0 +1,144 @@
+//! Connections per second: connect, 16 bytes there and back, close. The clients are another process, and the same for all.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::kit::{is_smoke_run, median};
+use super::servers::{MESSAGE, SERVERS, TOKIO};
+
+/// What one turn of one server came to.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    per_second: f64,
+    /// In µs, as the next.
+    half: f64,
+    worst_of_100: f64,
+}
+
+struct Clients {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+impl Clients {
+    fn start() -> Clients {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let command = command.arg("as-clients").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (input, output) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
+        Clients { child, input, output }
+    }
+
+    fn turn(&mut self, port: u16, threads: usize, time: Duration) -> Turn {
+        writeln!(self.input.as_mut().unwrap(), "{port} {threads} {}", time.as_millis()).unwrap();
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        let figures: Vec<f64> = line.split_whitespace().map(|figure| figure.parse().unwrap()).collect();
+        let [per_second, half, worst_of_100] = figures[..] else { panic!("the clients said {line:?}") };
+        Turn { per_second, half, worst_of_100 }
+    }
+}
+
+impl Drop for Clients {
+    fn drop(&mut self) {
+        self.input = None;
+        let _ = self.child.wait();
+    }
+}
+
+/// What the other process does: for each line with a port, a number of threads and a time it connects for so long.
+pub(crate) fn be_clients() {
+    for line in std::io::stdin().lines() {
+        let line = line.unwrap();
+        let words: Vec<u64> = line.split_whitespace().map(|word| word.parse().unwrap()).collect();
+        let [port, threads, millis] = words[..] else { panic!("{line:?}") };
+        let start = Instant::now();
+        let end = start + Duration::from_millis(millis);
+        let mut times: Vec<Duration> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..threads)
+                .map(|number| scope.spawn(move || connect_until(end, port as u16, number)))
+                .collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        });
+        let per_second = times.len() as f64 / start.elapsed().as_secs_f64();
+        times.sort_unstable();
+        let micros =
+            |share: usize| times[(times.len() * share / 100).min(times.len() - 1)].as_secs_f64() * 1e6;
+        println!("{per_second} {} {}", micros(50), micros(99));
+    }
+}
+
+/// The side that closes first keeps the pair of addresses for a minute, so the server's address is another one of the
+/// loopback interface's each time.
+fn connect_until(end: Instant, port: u16, number: u64) -> Vec<Duration> {
+    let mut times = Vec::with_capacity(16 * 1024);
+    let mut message = [b'x'; MESSAGE];
+    loop {
+        let start = Instant::now();
+        let to: SocketAddr =
+            (Ipv4Addr::new(127, 0, number as u8, 1 + (times.len() % 200) as u8), port).into();
+        let mut stream = TcpStream::connect(to).unwrap();
+        stream.write_all(&message).unwrap();
+        stream.read_exact(&mut message).unwrap();
+        drop(stream);
+        let now = Instant::now();
+        times.push(now - start);
+        if now >= end {
+            return times;
+        }
+    }
+}
+
+fn compare_with(threads: usize) {
+    let (rounds, time) = match is_smoke_run() {
+        true => (1, Duration::from_millis(5)),
+        false => (11, Duration::from_millis(400)),
+    };
+    let mut clients = Clients::start();
+    let ports = SERVERS.map(|(_, start)| start().port());
+    let mut turns = vec![Vec::with_capacity(rounds); SERVERS.len()];
+    for round in 0..=rounds {
+        for step in 0..SERVERS.len() {
+            let index = (step + round) % SERVERS.len();
+            let turn = clients.turn(ports[index], threads, time);
+            // The first round is not counted.
+            if round > 0 {
+                turns[index].push(turn);
+            }
+        }
+    }
+    println!("\nconnections of {threads} clients at a time");
+    println!(
+        "  {:<34} {:>9} {:>12} {:>9}   {:<12} {:>7} {:>8}",
+        "", "a second", "to a thread", "to tokio", "middle half", "p50 µs", "p99 µs"
+    );
+    for (own, (name, _)) in turns.iter().zip(SERVERS) {
+        let all = |figure: fn(&Turn) -> f64| median(own.iter().map(figure).collect());
+        let ratios = |to: usize| {
+            let pairs = own.iter().zip(&turns[to]);
+            let mut ratios: Vec<f64> = pairs.map(|(own, other)| own.per_second / other.per_second).collect();
+            ratios.sort_by(f64::total_cmp);
+            ratios
+        };
+        let to_tokio = ratios(TOKIO);
+        let quarter = to_tokio.len() / 4;
+        let spread = format!("{:.2}–{:.2}", to_tokio[quarter], to_tokio[to_tokio.len() - 1 - quarter]);
+        println!(
+            "  {name:<34} {:>9.0} {:>11.2}× {:>8.2}×   {spread:<12} {:>7.0} {:>8.0}",
+            all(|turn| turn.per_second),
+            median(ratios(0)),
+            median(to_tokio),
+            all(|turn| turn.half),
+            all(|turn| turn.worst_of_100),
+        );
+    }
+}
+
+pub(crate) fn run() {
+    for threads in [8, 32] {
+        compare_with(threads);
+    }
+}
