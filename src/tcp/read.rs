@@ -84,9 +84,12 @@ impl Inner {
                 Ok(0) => None,
                 Ok(length) => {
                     done += length;
+                    if done == buffer.len() {
+                        return Ok(());
+                    }
                     rest.started = span.started.map(|_| Moment::now());
                     let is_over = |now| span.deadline.is_some_and(|deadline| now >= deadline);
-                    if done == buffer.len() || !rest.started.is_some_and(is_over) {
+                    if !rest.started.is_some_and(is_over) {
                         continue;
                     }
                     Some(Error::new(Operation::Receive, ErrorKind::TimedOut))

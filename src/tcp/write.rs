@@ -5,38 +5,46 @@ use std::io::{self, IoSlice, Write};
 use super::connection::{Inner, TcpConnection};
 use crate::error::{Error, ErrorKind, Operation, PartialTransfer, Result};
 use crate::proto::message::Message;
-use crate::sys::{self, Limit, Mode, Span};
+use crate::sys::{self, Limit, Mode, Span, Stopper};
 
 impl Inner {
-    /// Without a limit the call may block, and there is nothing else to do.
+    /// How the first attempt is made: there is room almost always, and then nobody needs to know the time.
     #[inline]
-    fn may_block(&self) -> bool {
-        self.stopper.is_none() && !self.timing.limits_writing() && self.limit(Span::default()).also.is_none()
+    fn first_mode(&self) -> Mode {
+        let limit = self.limit(Span::default());
+        let is_limited = limit.stopper.is_some() || limit.also.is_some() || self.timing.limits_writing();
+        if is_limited { Mode::Try } else { Mode::Block }
+    }
+
+    /// What a first attempt has written; nothing if it has to be waited for.
+    #[inline]
+    fn first(&self, attempt: impl FnOnce(Mode) -> io::Result<usize>) -> Result<usize> {
+        if self.stopper.as_ref().is_some_and(Stopper::is_stopped) {
+            return Err(self.place(Error::new(Operation::Send, ErrorKind::Stopped)));
+        }
+        match attempt(self.first_mode()) {
+            Ok(length) => Ok(length),
+            Err(error) if sys::is_again(&error) => Ok(0),
+            Err(error) => Err(self.refused(error)),
+        }
     }
 
     #[inline]
     pub(super) fn write(&self, bytes: &[u8]) -> Result<usize> {
-        if self.may_block() {
-            match sys::write(&self.stream, bytes, Mode::Block) {
-                Ok(length) => return Ok(length),
-                Err(error) if sys::is_again(&error) => {}
-                Err(error) => return Err(self.refused(error)),
-            }
+        match self.first(|mode| sys::write(&self.stream, bytes, mode))? {
+            0 if !bytes.is_empty() => self.write_limited(&[IoSlice::new(bytes)]),
+            length => Ok(length),
         }
-        self.write_limited(&[IoSlice::new(bytes)])
     }
 
     fn write_vectored(&self, parts: &[IoSlice<'_>]) -> Result<usize> {
-        if self.may_block() {
-            match sys::write_vectored(&self.stream, parts, Mode::Block) {
-                Ok(length) => return Ok(length),
-                Err(error) if sys::is_again(&error) => {}
-                Err(error) => return Err(self.refused(error)),
-            }
+        match self.first(|mode| sys::write_vectored(&self.stream, parts, mode))? {
+            0 if parts.iter().any(|part| !part.is_empty()) => self.write_limited(parts),
+            length => Ok(length),
         }
-        self.write_limited(parts)
     }
 
+    #[cold]
     fn write_limited(&self, parts: &[IoSlice<'_>]) -> Result<usize> {
         let span = self.timing.writing();
         self.write_within(parts, span, self.limit(span))
@@ -56,23 +64,20 @@ impl Inner {
     }
 
     /// Writes all of it, in one time.
+    #[inline]
     pub(super) fn write_all(&self, bytes: &[u8]) -> Result<()> {
-        if self.may_block() {
-            return self.write_rest(bytes, 0, |rest| self.write(rest));
+        match self.first(|mode| sys::write(&self.stream, bytes, mode)) {
+            Ok(length) if length == bytes.len() => Ok(()),
+            Ok(length) => self.write_rest(bytes, length),
+            Err(error) => Err(self.cut_short(error, 0, bytes.len())),
         }
-        let span = self.timing.writing();
-        self.write_rest(bytes, 0, |rest| self.write_within(&[IoSlice::new(rest)], span, self.limit(span)))
     }
 
-    #[inline]
-    fn write_rest(
-        &self,
-        bytes: &[u8],
-        mut done: usize,
-        mut write: impl FnMut(&[u8]) -> Result<usize>,
-    ) -> Result<()> {
+    #[cold]
+    fn write_rest(&self, bytes: &[u8], mut done: usize) -> Result<()> {
+        let span = self.timing.writing();
         while done < bytes.len() {
-            match write(&bytes[done..]) {
+            match self.write_within(&[IoSlice::new(&bytes[done..])], span, self.limit(span)) {
                 Ok(length) => done += length,
                 Err(error) => return Err(self.cut_short(error, done, bytes.len())),
             }

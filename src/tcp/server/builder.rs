@@ -202,7 +202,6 @@ impl TcpServerBuilder {
             inherited,
             listener: Mutex::new(Some(listener)),
             changed: Condvar::new(),
-            lead: Condvar::new(),
             wake: Stopper::new()?,
             cut: Stopper::new()?,
             grace: self.stopper.as_ref().map_or(Duration::ZERO, |(_, grace)| *grace),

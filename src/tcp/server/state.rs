@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::events::ServerEvent;
 use super::farewell::Farewells;
 use super::report::{ServerCounters, ShutdownReport};
+use super::workers::Seat;
 use crate::config::ServerConfig;
 use crate::proto::admission::{Admission, Peer};
 use crate::sys::{Poller, ReceiveTimeout, Stopper, Told};
@@ -25,8 +26,6 @@ pub(in crate::tcp) struct Shared {
     pub(super) state: Mutex<State>,
     /// The phase has changed, or somebody has left for whose room or end somebody waits.
     pub(super) changed: Condvar,
-    /// Nobody accepts at the moment.
-    pub(super) lead: Condvar,
     /// Wakes whoever accepts when the shutdown begins.
     pub(super) wake: Stopper,
     /// Wakes whoever waits on a connection when the shutdown's time is over.
@@ -75,7 +74,8 @@ pub(super) struct State {
     /// Whether somebody waits for room, and is to be told that somebody has left.
     pub(super) awaits_room: bool,
     pub(super) is_led: bool,
-    pub(super) idle: usize,
+    /// The threads that wait to lead, in the order in which they came.
+    pub(super) idle: Vec<Arc<Seat>>,
     /// Threads that were started and do not run yet.
     pub(super) starting: usize,
     pub(super) threads: usize,
@@ -194,7 +194,7 @@ impl Shared {
             queued: config.backlog as usize + 1,
             awaits_room: false,
             is_led: false,
-            idle: 0,
+            idle: Vec::new(),
             starting: 0,
             threads: 0,
             served: 0,
@@ -240,7 +240,7 @@ impl Shared {
         drop(state);
         self.wake.stop();
         self.changed.notify_all();
-        self.lead.notify_all();
+        self.state().call_all();
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -271,7 +271,7 @@ impl Shared {
         drop(state);
         self.wake.stop();
         self.changed.notify_all();
-        self.lead.notify_all();
+        self.state().call_all();
     }
 
     /// Ends what is left of a shutdown whose time is over.
@@ -288,7 +288,7 @@ impl Shared {
         self.farewells.cut();
         connections.iter().for_each(|connection| connection.cut());
         self.changed.notify_all();
-        self.lead.notify_all();
+        self.state().call_all();
         // Whoever accepts has been woken and gives it back; where nobody does, it is closed here.
         if let Ok(mut listener) = self.listener.try_lock() {
             *listener = None;
@@ -358,7 +358,7 @@ impl Shared {
             requests: read(&self.totals.requests),
             expired: read(&self.totals.expired),
             threads: state.threads as u64,
-            idle_threads: state.idle as u64,
+            idle_threads: state.idle.len() as u64,
         }
     }
 

@@ -3,8 +3,8 @@
 //! woken by a descriptor.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::events::ServerEvent;
 use super::report::ShutdownReport;
 use super::state::{Phase, Shared, State};
 use crate::error::{Error, Operation, Result};
-use crate::sys;
+use crate::sys::{self, Moment};
 use crate::tcp::close::Closing;
 use crate::tcp::connection::TcpConnection;
 
@@ -22,6 +22,13 @@ pub type HandlerResult = std::result::Result<(), Box<dyn std::error::Error + Sen
 
 /// How long a thread that is not needed waits before it ends.
 const IDLE: Duration = Duration::from_secs(10);
+
+/// Where a thread waits to lead.
+pub(super) struct Seat {
+    thread: thread::Thread,
+    /// It was taken from those who wait.
+    is_called: AtomicBool,
+}
 
 /// What the threads of a server do: one of them at a time gets the next piece of work, and whoever gets one does it.
 pub(super) trait Duty: Send + Sync + 'static {
@@ -124,8 +131,9 @@ impl Shared {
 
     /// A thread's life: lead, serve, again.
     fn work<D: Duty>(self: &Arc<Self>, duty: &Arc<D>) {
+        let seat = Arc::new(Seat { thread: thread::current(), is_called: AtomicBool::new(false) });
         self.state().starting -= 1;
-        while self.take_lead(&**duty) {
+        while self.take_lead(&**duty, &seat) {
             let next = duty.next(self);
             match next {
                 Ok(Some(work)) => {
@@ -142,9 +150,8 @@ impl Shared {
     }
 
     /// Waits to lead. False if there is nothing to lead any more, or enough others wait; then the thread is gone.
-    fn take_lead(&self, duty: &impl Duty) -> bool {
+    fn take_lead(&self, duty: &impl Duty, seat: &Arc<Seat>) -> bool {
         let mut state = self.state();
-        state.idle += 1;
         let leads = loop {
             if !state.is_led {
                 state.is_led = true;
@@ -157,17 +164,24 @@ impl Shared {
                 state = self.state();
                 if is_over {
                     state.is_led = false;
-                    self.lead.notify_one();
+                    state.call_one();
                 }
                 break !is_over;
             }
-            let (next, wait) = self.lead.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
-            state = next;
-            if wait.timed_out() && state.is_led && state.idle > self.config.idle_threads {
+            state.idle.push(Arc::clone(seat));
+            drop(state);
+            let began = Moment::now();
+            thread::park_timeout(IDLE);
+            state = self.state();
+            if seat.is_called.swap(false, Ordering::Relaxed) {
+                continue;
+            }
+            state.idle.retain(|other| !Arc::ptr_eq(other, seat));
+            let is_long = began.elapsed() >= IDLE;
+            if is_long && state.is_led && state.idle.len() >= self.config.idle_threads {
                 break false;
             }
         };
-        state.idle -= 1;
         if !leads {
             state.threads -= 1;
             drop(state);
@@ -186,20 +200,43 @@ impl Shared {
         let mut state = self.state();
         state.is_led = false;
         // One that starts will lead; by then, somebody whose work is short may be back, and another is not needed.
-        let is_needed = state.idle == 0 && state.starting == 0;
+        let is_needed = state.idle.is_empty() && state.starting == 0;
         let may_grow = self.config.threads.is_none_or(|most| state.threads < most);
         let is_new = is_needed && may_grow && state.phase < Phase::Cut;
         if is_new {
             self.count_thread(&mut state);
         }
-        let is_any = state.idle > 0;
+        let called = state.next_to_call();
         drop(state);
-        if is_any {
-            self.lead.notify_one();
+        if let Some(seat) = called {
+            seat.thread.unpark();
         } else if is_new {
             if let Err(error) = self.start_thread(duty) {
                 self.observe(&ServerEvent::ThreadFailed { error: &error });
             }
+        }
+    }
+}
+
+impl State {
+    /// The one who came last, whose memory is still in the processor's caches; so those who are not needed are not called for
+    /// long enough to end.
+    fn next_to_call(&mut self) -> Option<Arc<Seat>> {
+        let seat = self.idle.pop()?;
+        seat.is_called.store(true, Ordering::Relaxed);
+        Some(seat)
+    }
+
+    fn call_one(&mut self) {
+        if let Some(seat) = self.next_to_call() {
+            seat.thread.unpark();
+        }
+    }
+
+    /// As when the phase has changed.
+    pub(super) fn call_all(&mut self) {
+        while !self.idle.is_empty() {
+            self.call_one();
         }
     }
 }
