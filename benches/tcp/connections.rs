@@ -95,7 +95,7 @@ fn connect_until(end: Instant, port: u16, number: u64) -> Vec<Duration> {
 fn compare_with(threads: usize) {
     let (rounds, time) = match is_smoke_run() {
         true => (1, Duration::from_millis(5)),
-        false => (11, Duration::from_millis(400)),
+        false => (15, Duration::from_millis(400)),
     };
     let mut clients = Clients::start();
     let ports = SERVERS.map(|(_, start)| start().port());
