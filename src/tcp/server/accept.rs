@@ -78,10 +78,8 @@ impl Shared {
     ) -> Result<Next> {
         let mut faults = AcceptFaults::default();
         loop {
-            if !self.wait_for_room(deadline) {
-                return Ok(Next::TimedOut);
-            }
-            let accepted = match self.step() {
+            let Some(phase) = self.wait_for_room(deadline) else { return Ok(Next::TimedOut) };
+            let accepted = match phase {
                 Phase::Closed | Phase::Cut => return Ok(Next::Over),
                 Phase::Draining => match sys::accept_now(listener) {
                     Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(Next::Over),
@@ -129,7 +127,7 @@ impl Shared {
                     return Ok(false);
                 }
             }
-            match self.step() {
+            match self.state().step() {
                 Phase::Closed | Phase::Cut => return Ok(true),
                 Phase::Draining | Phase::Open => {}
             }
@@ -164,21 +162,9 @@ impl Shared {
         self.config.at_limit == AtLimit::Wait && state.admission.is_full() && state.phase <= Phase::Draining
     }
 
-    /// The phase; while draining, one of those who may still come is counted off.
-    fn step(&self) -> Phase {
-        let mut state = self.state();
-        if state.phase == Phase::Draining {
-            // Whoever came after the shutdown began cannot keep it from ending.
-            match state.queued.checked_sub(1) {
-                Some(left) => state.queued = left,
-                None => state.phase = Phase::Closed,
-            }
-        }
-        state.phase
-    }
-
-    /// Where those who come at the limit wait, waits until somebody leaves. False if the time is over.
-    fn wait_for_room(&self, deadline: Option<Moment>) -> bool {
+    /// Where those who come at the limit wait, waits until somebody leaves. Then the phase, as [`State::step`]
+    /// tells it; `None` if the time is over.
+    fn wait_for_room(&self, deadline: Option<Moment>) -> Option<Phase> {
         let mut state = self.state();
         while self.is_closed_to(&state) {
             state.awaits_room = true;
@@ -187,14 +173,14 @@ impl Shared {
                 Some(deadline) => {
                     let remaining = Duration::from_nanos(Moment::now().until(deadline));
                     if remaining.is_zero() {
-                        return false;
+                        return None;
                     }
                     let wait = self.changed.wait_timeout(state, remaining);
                     wait.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
-        true
+        Some(state.step())
     }
 
     fn admit(
@@ -281,5 +267,19 @@ impl Shared {
     pub(super) fn note_accept_error(&self, error: &Error) {
         self.totals.accept_errors.fetch_add(1, Ordering::Relaxed);
         self.observe(&ServerEvent::AcceptFailed { error });
+    }
+}
+
+impl State {
+    /// The phase; while draining, one of those who may still come is counted off.
+    fn step(&mut self) -> Phase {
+        if self.phase == Phase::Draining {
+            // Whoever came after the shutdown began cannot keep it from ending.
+            match self.queued.checked_sub(1) {
+                Some(left) => self.queued = left,
+                None => self.phase = Phase::Closed,
+            }
+        }
+        self.phase
     }
 }

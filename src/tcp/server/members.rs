@@ -40,6 +40,8 @@ pub(super) struct Member<F> {
     pub(super) expires: Option<Moment>,
     /// Whether it came after the shutdown began, and has not asked anything yet.
     pub(super) is_late: bool,
+    /// Whether the poller knows it.
+    pub(super) is_awaited: bool,
 }
 
 enum Place<F> {

@@ -293,9 +293,16 @@ where
             }
         }
         let connection = member.connection.clone();
+        let is_awaited = std::mem::replace(&mut member.is_awaited, true);
         self.waiting().members.put_back(key, member);
-        if self.poller.arm(&connection.inner.stream, key.to_bits()).is_err() {
-            // It cannot be waited for any more.
+        let stream = &connection.inner.stream;
+        let armed = match is_awaited {
+            true => self.poller.arm(stream, key.to_bits()),
+            false => self.poller.add(stream, key.to_bits()),
+        };
+        if let Err(error) = armed {
+            // It cannot be waited for, and is given up with its reason.
+            shared.note_accept_error(&connection.inner.failure(Operation::Accept, error));
             self.waiting().members.make_ready(key);
             connection.inner.cut();
         }
@@ -325,14 +332,10 @@ where
         let Some(listener) = &*guard else { return Ok(()) };
         let is_over = shared.accept_some(listener, accepting, |connection| {
             let expires = timeout.and_then(|timeout| Moment::now().after(timeout.as_nanos() as u64));
-            let key =
-                members.insert(Member { connection: connection.clone(), framing: None, expires, is_late });
-            if let Err(error) = self.poller.add(&connection.inner.stream, key.to_bits()) {
-                // It is given up with its reason.
-                shared.note_accept_error(&connection.inner.failure(Operation::Accept, error));
-                connection.inner.cut();
-                members.make_ready(key);
-            }
+            let member = Member { connection, framing: None, expires, is_late, is_awaited: false };
+            let key = members.insert(member);
+            // Its first request is on its way mostly, and need not be waited for by way of the poller.
+            members.make_ready(key);
         });
         match is_over {
             Ok(false) if accepting.is_paused() => Ok(()),

@@ -2,7 +2,7 @@
 
 use super::super::{FrameError, Framing, sealed};
 use super::{LineEnding, Lines};
-use crate::proto::text::{DecodeError, Policy};
+use crate::proto::text::{DecodeError, Encoding, Policy};
 
 impl Lines {
     #[inline]
@@ -186,6 +186,7 @@ impl Framing for Lines {
         (self.start, self.frame) = (0, 0..0);
     }
 
+    #[inline]
     fn encode(&self, line: &str, output: &mut Vec<u8>) -> Result<(), FrameError> {
         let loses_its_cr =
             self.settings.ends_with_lf && self.settings.ending == LineEnding::Lf && line.ends_with('\r');
@@ -195,8 +196,18 @@ impl Framing for Lines {
         if line.len() > self.settings.limit {
             return Err(FrameError::TooLong { limit: self.settings.limit, length: Some(line.len() as u64) });
         }
-        self.encoding().encode_into(line, Policy::Strict, output).map_err(FrameError::Unencodable)?;
-        output.extend_from_slice(&self.settings.ending_bytes);
+        output.reserve(line.len() + self.settings.ending_bytes.len());
+        match self.encoding() {
+            Encoding::Utf8 => output.extend_from_slice(line.as_bytes()),
+            encoding => {
+                encoding.encode_into(line, Policy::Strict, output).map_err(FrameError::Unencodable)?
+            }
+        }
+        match &*self.settings.ending_bytes {
+            // One byte, as it is mostly, is worth no call.
+            &[byte] => output.push(byte),
+            ending => output.extend_from_slice(ending),
+        }
         Ok(())
     }
 }
