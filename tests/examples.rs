@@ -267,7 +267,7 @@ fn the_tour_shows_every_step_with_real_data() {
         "and the next line is whole: \"再见\"",
         "bytes came, and after ",
         "the second is told \"客满\"",
-        "the server's observer is told Refused { peer: 127.0.0.1:",
+        "the server's observer is told \"refused 127.0.0.1:",
         "served 0, drained 1, aborted 1, refused 0",
         "That was all.",
     ] {

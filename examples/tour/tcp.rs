@@ -102,7 +102,7 @@ pub(crate) fn a_server_that_is_full() -> Outcome {
     let server = TcpServer::builder()
         .max_connections(1)
         .at_limit(AtLimit::RefuseWith(Encoding::Gb2312.encode("客满")?.into_owned()))
-        .on_event(move |event| drop(observer.send(format!("{event:?}"))))
+        .on_event(move |event| drop(observer.send(format!("{event}"))))
         .bind("127.0.0.1:0")?;
     let handle = server.handle();
     let (first, second) = (connect(&server)?, connect(&server)?);
@@ -113,7 +113,7 @@ pub(crate) fn a_server_that_is_full() -> Outcome {
         })
     });
     show!("one connection may be open at a time; the second is told {:?}", second.recv_text(1024)?)?;
-    show!("the server's observer is told {}", observed.recv_timeout(LONGEST_WAIT)?)?;
+    show!("the server's observer is told {:?}", observed.recv_timeout(LONGEST_WAIT)?)?;
     drop(first);
     show!("the first stayed until it left: {}", handle.shutdown(LONGEST_WAIT))?;
     serving.join().expect("the server does not panic")?;
