@@ -119,7 +119,11 @@ fn attempts_are_counted_and_end_with_the_time() {
 fn a_mistake_is_not_tried_again() {
     let retry = Retry::new().attempts(5).first(PATIENCE).longest(PATIENCE);
     let start = Instant::now();
-    TcpClient::builder().timeout(None).retry(retry).connect("nonsense").unwrap_err();
+    let client = TcpClient::builder().timeout(None).retry(retry);
+    client.clone().connect("nonsense").unwrap_err();
+    // An IPv4 server, from an IPv6 address.
+    let v6 = SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0));
+    client.local_address(v6).connect(nobody()).unwrap_err();
     assert!(start.elapsed() < PATIENCE);
 }
 

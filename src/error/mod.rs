@@ -340,7 +340,10 @@ impl fmt::Display for Error {
                 let is_local = matches!(operation, Operation::Bind | Operation::Listen);
                 let address = if is_local { inner.local } else { inner.remote };
                 match (&inner.place, address) {
-                    (Some(place), Some(address)) if **place != *address.to_string() => {
+                    // A detail that tells of every address tells of this one.
+                    (Some(place), Some(address))
+                        if !inner.tells_elapsed && **place != *address.to_string() =>
+                    {
                         write!(f, " {joint}{place} ({address})")?;
                     }
                     (Some(place), _) => write!(f, " {joint}{place}")?,

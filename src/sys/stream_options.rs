@@ -56,11 +56,17 @@ pub(crate) fn listen(address: SocketAddr, config: &TcpConfig, server: &ServerCon
         .map_err(|error| failure(Operation::Bind, error).with_local(Some(address)))?;
     let backlog = i32::try_from(server.backlog).unwrap_or(i32::MAX);
     socket.listen(backlog).map_err(|error| failure(Operation::Listen, error).with_local(Some(address)))?;
-    adopt_listener(socket.into())
+    unblock(socket.into())
 }
 
-/// Takes over a listener that somebody else opened.
-pub(crate) fn adopt_listener(listener: TcpListener) -> Result<TcpListener> {
+/// Takes over a listener that somebody else opened, with the options that its connections inherit.
+pub(crate) fn adopt_listener(listener: TcpListener, config: &TcpConfig) -> Result<TcpListener> {
+    let address = listener.local_addr().map_err(|error| failure(Operation::Open, error))?;
+    configure(&SockRef::from(&listener), Family::of(&address), config)?;
+    unblock(listener)
+}
+
+fn unblock(listener: TcpListener) -> Result<TcpListener> {
     listener.set_nonblocking(true).map_err(|error| failure(Operation::Open, error))?;
     Ok(listener)
 }

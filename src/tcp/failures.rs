@@ -92,3 +92,43 @@ impl std::error::Error for ConnectFailures {
         Some(source)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error as _;
+
+    fn failed(address: &str, kind: io::ErrorKind) -> FailedAttempt {
+        let error = Error::system(Operation::Connect, kind.into());
+        FailedAttempt::new(address.parse().unwrap(), error, Duration::from_millis(5))
+    }
+
+    #[test]
+    fn several_addresses_are_a_list_under_the_first_ones_kind() {
+        let attempts = vec![
+            failed("[2001:db8::7]:5432", io::ErrorKind::TimedOut),
+            failed("192.0.2.7:5432", io::ErrorKind::ConnectionRefused),
+        ];
+        let error = ConnectFailures::into_error(attempts, 2, None, Duration::from_secs(3));
+        let error = error.at("db.example:5432");
+        assert_eq!(
+            error.to_string(),
+            "connect to db.example:5432: all 2 addresses failed within 3s: \
+             [2001:db8::7]:5432 timed out, 192.0.2.7:5432 connection refused"
+        );
+        assert_eq!((error.kind(), error.elapsed()), (ErrorKind::TimedOut, Some(Duration::from_secs(3))));
+        let failures = error.detail::<ConnectFailures>().unwrap();
+        assert_eq!((failures.attempts().len(), failures.addresses()), (2, 2));
+        assert!(error.source().unwrap().downcast_ref::<io::Error>().is_some());
+    }
+
+    #[test]
+    fn addresses_that_were_not_tried_are_counted() {
+        let attempts = vec![failed("192.0.2.7:80", io::ErrorKind::TimedOut)];
+        let error = ConnectFailures::into_error(attempts, 3, None, Duration::from_secs(1));
+        let text = error.to_string();
+        assert!(text.contains("1 of 3 addresses failed within 1s: 192.0.2.7:80 timed out"), "{text}");
+        let error = ConnectFailures::into_error(Vec::new(), 1, None, Duration::ZERO);
+        assert!(error.is_timeout() && error.remote().is_none());
+    }
+}

@@ -181,13 +181,14 @@ impl TcpServerBuilder {
         self.assemble(listener)
     }
 
-    /// Makes a server of a listener that is open already. Options of the listener itself are as they are.
+    /// Makes a server of a listener that is open already: options of its connections are set, and those of the listener itself
+    /// (backlog, address, device) are as they are.
     ///
     /// # Errors
     ///
     /// This returns an error if the system refuses.
     pub fn adopt(self, listener: TcpListener) -> Result<TcpServer> {
-        let listener = sys::adopt_listener(listener)?;
+        let listener = sys::adopt_listener(listener, &self.settings.config)?;
         self.assemble(listener)
     }
 
