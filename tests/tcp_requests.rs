@@ -225,6 +225,28 @@ fn a_shutdown_answers_what_has_come() {
     assert_eq!(serving.join().unwrap(), report);
 }
 
+/// Those who waited in the queue when the shutdown began may ask once they are accepted; then they are seen off.
+#[test]
+fn who_was_in_the_queue_may_still_ask() {
+    let server = server();
+    let handle = server.handle();
+    let queued: Vec<_> = (0..10).map(|_| client_of(handle.local_addr())).collect();
+    handle.begin_shutdown(PATIENCE);
+    let serving = std::thread::spawn(move || {
+        server.serve_requests(Lines::new(Encoding::Utf8), |request| {
+            let answer = format!("{}!", request.frame());
+            Ok(request.reply(answer)?)
+        })
+    });
+    eventually("all are accepted", || handle.counters().accepted == 10);
+    for client in queued {
+        assert_eq!(ask(&client, "late").as_deref(), Some("late!"));
+        assert_eq!(client.recv(1).unwrap(), b"");
+    }
+    let report = serving.join().unwrap().unwrap();
+    assert_eq!((report.drained, report.aborted), (10, 0), "{report}");
+}
+
 #[test]
 fn a_handler_that_takes_too_long_is_left_behind() {
     let (handle, serving) = lines(TcpServer::builder());

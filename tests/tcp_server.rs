@@ -216,6 +216,22 @@ fn at_the_limit_the_next_waits() {
     assert_eq!(handle.counters().refused, 0);
 }
 
+/// Whoever waits to accept at the limit is woken when a connection is dropped.
+#[test]
+fn an_accept_at_the_limit_waits_for_somebody_to_leave() {
+    let server = TcpServer::builder().max_connections(1).bind("127.0.0.1:0").unwrap();
+    let _clients = [client_of(server.local_addr()), client_of(server.local_addr())];
+    let first = server.accept().unwrap();
+    assert_timed_out(server.accept_timeout(Duration::from_millis(50)));
+    std::thread::scope(|scope| {
+        let accepting = scope.spawn(|| server.accept_timeout(PATIENCE));
+        drop(first);
+        let start = Instant::now();
+        accepting.join().unwrap().unwrap();
+        assert!(start.elapsed() < PATIENCE / 2, "{:?}: nobody woke it", start.elapsed());
+    });
+}
+
 /// The limit is a thousand in the issue; what counts is the next one.
 #[test]
 fn at_the_limit_the_next_is_refused_with_a_message_or_without() {
@@ -237,7 +253,12 @@ fn at_the_limit_the_next_is_refused_with_a_message_or_without() {
             match message {
                 // An end, or a reset if its own words came after it.
                 b"" => assert!(next.recv(10).map_or(true, |end| end.is_empty())),
-                message => assert_eq!(next.recv_to_end(100).unwrap(), message),
+                message => {
+                    assert_eq!(next.recv_to_end(100).unwrap(), message);
+                    // Nor does what it says after it has been told, for a while: nobody answers by a reset.
+                    next.send("and more").unwrap();
+                    next.send("and still more").unwrap();
+                }
             }
         }
         let counters = handle.counters();

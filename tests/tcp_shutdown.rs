@@ -118,6 +118,7 @@ fn what_takes_too_long_is_cut_when_the_time_is_over() {
             let result = match &what[..] {
                 b"r" => connection.recv(1).map(drop),
                 b"w" => connection.send(vec![0; 64 << 20]),
+                b"p" => return Ok(connection.recv(1).map(drop)?),
                 _ => loop {
                     std::thread::sleep(Duration::from_secs(3_600));
                 },
@@ -126,7 +127,7 @@ fn what_takes_too_long_is_cut_when_the_time_is_over() {
             Ok(())
         })
     });
-    let clients = ["r", "w", "c", "r"].map(|what| {
+    let clients = ["r", "w", "c", "r", "p"].map(|what| {
         let client = client_of(handle.local_addr());
         assert_eq!(client.recv(10).unwrap(), b"begun");
         client.send(what).unwrap();
@@ -137,13 +138,13 @@ fn what_takes_too_long_is_cut_when_the_time_is_over() {
     let report = handle.shutdown(grace);
     let elapsed = start.elapsed();
     assert!(elapsed >= grace && elapsed < grace + Duration::from_millis(700), "{elapsed:?}");
-    assert_eq!((report.served, report.drained, report.aborted), (0, 0, 4), "{report}");
+    assert_eq!((report.served, report.drained, report.aborted), (0, 0, 5), "{report}");
     assert_eq!(serving.join().unwrap().unwrap(), report, "who serves returns, with a handler left behind");
     for _ in 0..3 {
         assert!(ended.recv_timeout(PATIENCE).unwrap(), "the handler is told that it was stopped");
     }
     assert!(clients[2].recv(10).is_ok_and(|end| end.is_empty()), "its connection is cut all the same");
-    assert_eq!(handle.counters().aborted, 4);
+    assert_eq!(handle.counters().aborted, 5);
     assert_eq!(handle.counters().failed, 0, "what was cut is not a failure of the handler");
 }
 
@@ -159,6 +160,28 @@ fn a_polite_end_is_cut_as_well() {
     let report = handle.shutdown(Duration::from_millis(100));
     assert!(start.elapsed() < Duration::from_millis(1_500), "{:?}", start.elapsed());
     assert_eq!(report.served + report.drained + report.aborted, 1);
+    serving.join().unwrap().unwrap();
+}
+
+/// A program that ends after its server has ended resets nobody: who leaves politely is waited for.
+#[test]
+fn a_shutdown_waits_for_those_who_leave() {
+    let server = server();
+    let handle = server.handle();
+    let serving = std::thread::spawn(move || server.serve(|connection| Ok(connection.send("bye")?)));
+    let client = client_of(handle.local_addr());
+    assert_eq!(client.recv_to_end(10).unwrap(), b"bye");
+    let start = Instant::now();
+    let stay = Duration::from_millis(200);
+    let leaving = std::thread::spawn(move || {
+        // The test's subject is time.
+        std::thread::sleep(stay);
+        drop(client);
+    });
+    handle.shutdown(PATIENCE);
+    let elapsed = start.elapsed();
+    assert!(elapsed >= stay && elapsed < Duration::from_secs(2), "{elapsed:?}");
+    leaving.join().unwrap();
     serving.join().unwrap().unwrap();
 }
 

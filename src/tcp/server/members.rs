@@ -220,3 +220,67 @@ impl<F> Members<F> {
         given_up
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(expires: Option<u64>) -> Member<()> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        Member {
+            connection: stream.try_into().unwrap(),
+            framing: None,
+            expires: expires.map(Moment::from_nanos),
+            is_late: false,
+            is_awaited: false,
+        }
+    }
+
+    /// The poller may tell of a connection that has just gone, when its place is another's already.
+    #[test]
+    fn a_key_that_is_over_means_nobody() {
+        let mut members = Members::default();
+        let key = members.insert(member(None));
+        members.make_ready(key);
+        members.make_ready(key);
+        let (same, _) = members.take_ready().unwrap();
+        assert!(same == key && members.take_ready().is_none(), "ready once");
+        members.make_ready(key);
+        assert!(members.take_ready().is_none(), "one in a hand is not ready");
+        members.remove(key);
+        let next = members.insert(member(None));
+        assert_ne!(next, key);
+        members.make_ready(key);
+        assert!(members.take_ready().is_none());
+        members.remove(key);
+        assert_eq!(members.len(), 1);
+    }
+
+    #[test]
+    fn each_expires_at_its_time_however_often_it_was_taken() {
+        let at = |nanos| Moment::from_nanos(nanos);
+        let mut members = Members::default();
+        let (early, late) = (members.insert(member(Some(10))), members.insert(member(Some(20))));
+        assert_eq!(members.expire(at(9)).1, Some(at(10)));
+        // It asks something, and has until 30.
+        members.make_ready(early);
+        let (_, mut taken) = members.take_ready().unwrap();
+        assert!(members.expire(at(15)).0.is_empty(), "one in a hand does not expire");
+        taken.expires = Some(at(30));
+        members.put_back(early, taken);
+        let (expired, next) = members.expire(at(25));
+        assert_eq!(
+            (expired.iter().map(|(key, _)| *key).collect::<Vec<_>>(), next),
+            (vec![late], Some(at(30)))
+        );
+        members.remove(late);
+        // And earlier again, as for a request that has begun.
+        members.make_ready(early);
+        let (_, mut taken) = members.take_ready().unwrap();
+        taken.expires = Some(at(28));
+        members.put_back(early, taken);
+        assert_eq!(members.expire(at(27)).1, Some(at(28)));
+        assert_eq!(members.expire(at(28)).0.len(), 1);
+    }
+}
