@@ -205,6 +205,27 @@ fn a_write_to_a_peer_that_does_not_read_ends_in_time_and_says_how_far_it_came() 
     assert_eq!(peer.recv_to_end(bytes.len()).unwrap().len(), done, "what it says went out went out");
 }
 
+/// The time is for all of it together: a peer that reads a little now and then cannot outlast it.
+#[test]
+fn a_peer_that_reads_slowly_cannot_outlast_a_write_timeout() {
+    let (client, peer) = connection();
+    let limit = Duration::from_millis(200);
+    client.set_write_timeout(limit);
+    let reading = std::thread::spawn(move || {
+        while peer.recv(64 * 1024).is_ok_and(|bytes| !bytes.is_empty()) {
+            // The test's subject is time.
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+    let start = Instant::now();
+    let error = client.send(vec![7; 64 << 20]).unwrap_err();
+    let elapsed = start.elapsed();
+    assert!(error.is_timeout(), "{error}");
+    assert!(elapsed >= limit && elapsed < limit + Duration::from_millis(500), "{elapsed:?}");
+    drop(client);
+    reading.join().unwrap();
+}
+
 #[test]
 fn a_peer_that_has_gone_is_a_reset_by_whatever_name() {
     if is_wine() {

@@ -331,6 +331,19 @@ fn an_answer_to_a_request_that_was_not_read_arrives_whole() {
     }
 }
 
+/// Whoever goes on talking after the answer is listened to for 64 KiB, and not for two seconds.
+#[test]
+fn who_does_not_stop_talking_is_left() {
+    let server = server();
+    let handle = server.handle();
+    std::thread::spawn(move || server.serve(|connection| Ok(connection.send("that is all")?)));
+    let client = client_of(handle.local_addr());
+    assert_eq!(client.recv_to_end(100).unwrap(), b"that is all");
+    let start = Instant::now();
+    let sent = (0..10_000).take_while(|_| client.send([0; 4096]).is_ok()).count();
+    assert!(start.elapsed() < Duration::from_millis(1_500), "{:?} for {sent} times 4 KiB", start.elapsed());
+}
+
 #[test]
 fn dual_stack_is_said_and_ipv4_peers_look_like_ipv4() {
     let server = match TcpServer::builder().dual_stack(true).bind(":0") {
