@@ -312,8 +312,9 @@ fn one_who_does_not_read_cannot_hold_up_the_room() {
     let notes: Vec<_> = (0..4).map(|_| room.notes.next()).collect();
     assert!(notes[3].starts_with("silent is put out: send to 127.0.0.1:"), "{notes:?}");
     let mut rest = vec![0; 64 * 1024];
+    // A reset, or what is made of it on some systems.
     eventually("the end of the one who did not read", || {
-        std::io::Read::read(&mut &silent, &mut rest).is_err()
+        std::io::Read::read(&mut &silent, &mut rest).map_or(true, |length| length == 0)
     });
 }
 
