@@ -220,16 +220,25 @@ fn at_the_limit_the_next_waits() {
 #[test]
 fn an_accept_at_the_limit_waits_for_somebody_to_leave() {
     let server = TcpServer::builder().max_connections(1).bind("127.0.0.1:0").unwrap();
-    let _clients = [client_of(server.local_addr()), client_of(server.local_addr())];
-    let first = server.accept().unwrap();
+    let client = || client_of(server.local_addr());
+    let (_first, mut inside) = (client(), server.accept().unwrap());
+    let _second = client();
     assert_timed_out(server.accept_timeout(Duration::from_millis(50)));
-    std::thread::scope(|scope| {
-        let accepting = scope.spawn(|| server.accept_timeout(PATIENCE));
-        drop(first);
-        let start = Instant::now();
-        accepting.join().unwrap().unwrap();
-        assert!(start.elapsed() < PATIENCE / 2, "{:?}: nobody woke it", start.elapsed());
-    });
+    // At many moments, from before it waits to long after it has begun to.
+    for step in 0..20 {
+        let _next = client();
+        inside = std::thread::scope(|scope| {
+            let accepting = scope.spawn(|| server.accept_timeout(PATIENCE));
+            let moment = Instant::now() + Duration::from_micros(step * 200);
+            while Instant::now() < moment {
+                std::thread::yield_now();
+            }
+            drop(inside);
+            let next = accepting.join().unwrap().unwrap();
+            assert!(moment.elapsed() < PATIENCE / 2, "{:?}: nobody woke it", moment.elapsed());
+            next
+        });
+    }
 }
 
 /// The limit is a thousand in the issue; what counts is the next one.
