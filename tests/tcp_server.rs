@@ -235,7 +235,8 @@ fn an_accept_at_the_limit_waits_for_somebody_to_leave() {
             }
             drop(inside);
             let next = accepting.join().unwrap().unwrap();
-            assert!(moment.elapsed() < PATIENCE / 2, "{:?}: nobody woke it", moment.elapsed());
+            // Somebody who sees the last one off would wake it as well, after two seconds.
+            assert!(moment.elapsed() < Duration::from_secs(1), "{:?}: nobody woke it", moment.elapsed());
             next
         });
     }
