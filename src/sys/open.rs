@@ -20,18 +20,16 @@ pub(crate) fn open(address: SocketAddr, config: &UdpConfig) -> Result<UdpSocket>
     };
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))
         .map_err(|error| failure(Operation::Open, error))?;
-    let configure =
-        |option, result: io::Result<()>| result.map_err(|error| failure(Operation::Configure(option), error));
     if family == Family::V6 {
         // Said either way: the default differs between systems, and between machines of one system.
-        configure("dual_stack", socket.set_only_v6(!config.dual_stack))?;
+        set("dual_stack", socket.set_only_v6(!config.dual_stack))?;
     }
-    configure("multicast_all", platform::hear_joined_groups_only(&SockRef::from(&socket), family))?;
+    set("multicast_all", platform::hear_joined_groups_only(&SockRef::from(&socket), family))?;
     if config.reuse_address {
-        configure("reuse_address", socket.set_reuse_address(true))?;
+        set("reuse_address", socket.set_reuse_address(true))?;
     }
     if config.reuse_port {
-        configure("reuse_port", platform::set_reuse_port(&socket))?;
+        set("reuse_port", platform::set_reuse_port(&socket))?;
     }
     if let Some(device) = &config.device {
         let result = platform::bind_device(&socket, family, device);
@@ -67,43 +65,65 @@ pub(crate) fn release(socket: UdpSocket, read: Option<Duration>, write: Option<D
     socket
 }
 
-fn failure(operation: Operation, error: io::Error) -> Error {
+pub(super) fn failure(operation: Operation, error: io::Error) -> Error {
     let kind = platform::error_kind(&error);
     Error::system(operation, error).with_kind(kind)
+}
+
+/// The error of an option that was refused.
+pub(super) fn set(option: &'static str, result: io::Result<()>) -> Result<()> {
+    result.map_err(|error| failure(Operation::Configure(option), error))
+}
+
+/// The options that sockets of every kind have.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct IpOptions {
+    pub(super) ttl: Option<u8>,
+    pub(super) tos: Option<u8>,
+    pub(super) receive_buffer_size: Option<usize>,
+    pub(super) send_buffer_size: Option<usize>,
+}
+
+pub(super) fn configure_ip(socket: &SockRef<'_>, family: Family, options: IpOptions) -> Result<()> {
+    if let Some(ttl) = options.ttl {
+        let result = match family {
+            Family::V4 => socket.set_ttl_v4(ttl.into()),
+            Family::V6 => socket.set_unicast_hops_v6(ttl.into()),
+        };
+        set("ttl", result)?;
+    }
+    if let Some(tos) = options.tos {
+        let result = match family {
+            Family::V4 => socket.set_tos_v4(tos.into()),
+            Family::V6 => platform::set_traffic_class(socket, tos),
+        };
+        set("tos", result)?;
+    }
+    if let Some(bytes) = options.receive_buffer_size {
+        set("receive_buffer_size", socket.set_recv_buffer_size(bytes))?;
+    }
+    if let Some(bytes) = options.send_buffer_size {
+        set("send_buffer_size", socket.set_send_buffer_size(bytes))?;
+    }
+    Ok(())
 }
 
 /// The options that may be set on a socket of any origin.
 fn configure_socket(socket: &UdpSocket, family: Family, config: &UdpConfig) -> Result<()> {
     let socket = SockRef::from(socket);
-    let set =
-        |option, result: io::Result<()>| result.map_err(|error| failure(Operation::Configure(option), error));
     if config.broadcast {
         set("broadcast", socket.set_broadcast(true))?;
     }
-    if let Some(ttl) = config.ttl {
-        set(
-            "ttl",
-            match family {
-                Family::V4 => socket.set_ttl_v4(ttl.into()),
-                Family::V6 => socket.set_unicast_hops_v6(ttl.into()),
-            },
-        )?;
-    }
-    if let Some(tos) = config.tos {
-        set(
-            "tos",
-            match family {
-                Family::V4 => socket.set_tos_v4(tos.into()),
-                Family::V6 => platform::set_traffic_class(&socket, tos),
-            },
-        )?;
-    }
-    if let Some(bytes) = config.receive_buffer_size {
-        set("receive_buffer_size", socket.set_recv_buffer_size(bytes))?;
-    }
-    if let Some(bytes) = config.send_buffer_size {
-        set("send_buffer_size", socket.set_send_buffer_size(bytes))?;
-    }
+    configure_ip(
+        &socket,
+        family,
+        IpOptions {
+            ttl: config.ttl,
+            tos: config.tos,
+            receive_buffer_size: config.receive_buffer_size,
+            send_buffer_size: config.send_buffer_size,
+        },
+    )?;
     if let Some(ttl) = config.multicast_ttl {
         set(
             "multicast_ttl",

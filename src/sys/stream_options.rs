@@ -7,20 +7,12 @@ use std::time::Duration;
 use rustix::event::PollFlags;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
+use super::open::{IpOptions, configure_ip, failure, set};
 use super::platform::{self, BLOCKS, INHERITS};
 use super::wait::{self, Ended};
 use super::{Family, Limit, ReceiveTimeout, error_kind};
 use crate::config::{Keepalive, ServerConfig, TcpConfig};
 use crate::error::{Error, ErrorKind, Operation, Result};
-
-fn failure(operation: Operation, error: io::Error) -> Error {
-    let kind = error_kind(&error);
-    Error::system(operation, error).with_kind(kind)
-}
-
-fn set(option: &'static str, result: io::Result<()>) -> Result<()> {
-    result.map_err(|error| failure(Operation::Configure(option), error))
-}
 
 fn open(family: Family, device: Option<&str>) -> Result<Socket> {
     let domain = match family {
@@ -178,30 +170,16 @@ fn configure(socket: &SockRef<'_>, family: Family, config: &TcpConfig) -> Result
     if config.linger.is_some() {
         set("linger", socket.set_linger(config.linger))?;
     }
-    if let Some(ttl) = config.ttl {
-        set(
-            "ttl",
-            match family {
-                Family::V4 => socket.set_ttl_v4(ttl.into()),
-                Family::V6 => socket.set_unicast_hops_v6(ttl.into()),
-            },
-        )?;
-    }
-    if let Some(tos) = config.tos {
-        set(
-            "tos",
-            match family {
-                Family::V4 => socket.set_tos_v4(tos.into()),
-                Family::V6 => platform::set_traffic_class(socket, tos),
-            },
-        )?;
-    }
-    if let Some(bytes) = config.receive_buffer_size {
-        set("receive_buffer_size", socket.set_recv_buffer_size(bytes))?;
-    }
-    if let Some(bytes) = config.send_buffer_size {
-        set("send_buffer_size", socket.set_send_buffer_size(bytes))?;
-    }
+    configure_ip(
+        socket,
+        family,
+        IpOptions {
+            ttl: config.ttl,
+            tos: config.tos,
+            receive_buffer_size: config.receive_buffer_size,
+            send_buffer_size: config.send_buffer_size,
+        },
+    )?;
     if let Some(name) = &config.congestion_control {
         let result = platform::set_congestion_control(socket, name);
         result.map_err(|error| failure(Operation::Configure("congestion_control"), error).at(name))?;

@@ -7,9 +7,7 @@
 //!                     └───────────────── armed again ◄───────────────┘
 //! ```
 
-use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,6 +16,7 @@ use super::accept::Accepting;
 use super::events::ServerEvent;
 use super::members::{Key, Member, Members};
 use super::report::ShutdownReport;
+use super::request::Request;
 use super::serve::TcpServer;
 use super::state::{Phase, Shared};
 use super::workers::{Duty, HandlerResult};
@@ -25,56 +24,6 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::frame::{Framing, Outbox, Reply};
 use crate::sys::{self, Mode, Moment, Poller};
 use crate::tcp::connection::TcpConnection;
-
-/// One request in the hand of a handler, and the way to answer it; see
-/// [`TcpServer::serve_requests`](crate::TcpServer::serve_requests).
-pub struct Request<'a, F: Framing> {
-    frame: &'a F::Frame,
-    connection: &'a TcpConnection,
-    reply: Reply<'a, &'a TcpConnection, F>,
-    is_last: bool,
-}
-
-impl<F: Framing> Request<'_, F> {
-    /// What was asked, borrowed from the server's buffer.
-    pub fn frame(&self) -> &F::Frame {
-        self.frame
-    }
-
-    /// Who asks.
-    pub fn peer_addr(&self) -> SocketAddr {
-        self.connection.peer_addr()
-    }
-
-    /// The connection, for its addresses, limits and options. What is read from it here is missing in later requests.
-    pub fn connection(&self) -> &TcpConnection {
-        self.connection
-    }
-
-    /// Answers with a frame; any number of them, or none. They leave together with the answers to the requests that are in
-    /// hand already: see [`Framed`](crate::frame::Framed).
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if [`Framed::send`](crate::frame::Framed::send) would.
-    pub fn reply(&mut self, frame: impl AsRef<F::Frame>) -> Result<()> {
-        self.reply.send(frame)
-    }
-
-    /// Has the connection closed after this request.
-    pub fn close(&mut self) {
-        self.is_last = true;
-    }
-}
-
-impl<F: Framing> fmt::Debug for Request<'_, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request")
-            .field("frame", &self.frame)
-            .field("peer", &self.peer_addr())
-            .finish_non_exhaustive()
-    }
-}
 
 impl TcpServer {
     /// Serves requests, each a frame, until the server is shut down: for many connections of which few ask something at a
@@ -395,9 +344,9 @@ where
                 let mut is_last = false;
                 let is_well = shared.isolated(peer, || {
                     let reply = Reply::new(&mut stream, &*framing, outbox, more);
-                    let mut request = Request { frame: framing.frame(), connection, reply, is_last: false };
+                    let mut request = Request::new(framing.frame(), connection, reply);
                     let result = (self.handler)(&mut request);
-                    is_last = request.is_last;
+                    is_last = request.is_last();
                     result
                 });
                 if !is_well || is_last {
