@@ -22,7 +22,8 @@ use crate::proto::frame::Framing;
 ///
 /// What is held when the view is dropped is written then, unless writing has failed before; whether that succeeds nobody is
 /// told. Nothing is held after [`recv`](Self::recv) has returned `None`. Whoever ends before that, with frames in hand or
-/// queued, and wants to know, ends with [`finish`](Self::finish).
+/// queued, and wants to know, ends with [`finish`](Self::finish). What has arrived and was not received goes with the view,
+/// so one view serves a stream from its beginning to its end.
 ///
 /// # After an error
 ///

@@ -8,7 +8,8 @@ impl TcpConnection {
     /// The connection as lines of text in an encoding: see [`Lines`] for their limit and other options, and [`Framed`] for
     /// when something is written.
     ///
-    /// It borrows the connection. To give it an owner of its own there is [`framed`](Self::framed).
+    /// It borrows the connection. To give it an owner of its own there is [`framed`](Self::framed). Make one view and keep it:
+    /// what has arrived beyond the line that was received is in the view, and is lost with it.
     ///
     /// # Examples
     ///
@@ -19,8 +20,9 @@ impl TcpConnection {
     /// let client = TcpClient::new().connect(server.local_addr())?;
     /// let connection = server.accept()?;
     ///
-    /// client.lines(Encoding::Gb2312).send("第一行")?;
-    /// assert_eq!(connection.lines(Encoding::Gb2312).recv()?.as_deref(), Some("第一行"));
+    /// let (mut asking, mut answering) = (client.lines(Encoding::Gb2312), connection.lines(Encoding::Gb2312));
+    /// asking.send("第一行")?;
+    /// assert_eq!(answering.recv()?.as_deref(), Some("第一行"));
     /// # Ok::<(), socketry::Error>(())
     /// ```
     pub fn lines(&self, encoding: Encoding) -> Framed<&TcpConnection, Lines> {
