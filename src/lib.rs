@@ -336,6 +336,8 @@ pub use proto::text::{
     DecodeError, Decoder, EncodeError, Encoder, Encoding, Policy, UnknownEncoding, WebEncoding,
 };
 pub use sys::Stopper;
+#[cfg(unix)]
+pub use tcp::process;
 pub use tcp::{
     ConnectFailures, FailedAttempt, HandlerResult, Incoming, Request, ServerCounters, ServerEvent,
     ServerHandle, ShutdownReport, TcpClient, TcpClientBuilder, TcpConnection, TcpReadHalf, TcpServer,

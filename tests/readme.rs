@@ -77,9 +77,14 @@ fn every_dependency_is_justified_and_named() {
 }
 
 #[test]
-fn there_are_no_features_as_the_readme_says() {
-    let has_features = text("Cargo.toml").contains("[features]");
-    assert_eq!(text("README.md").contains("There are no features"), !has_features);
+fn the_features_are_those_of_the_manifest() {
+    let manifest = text("Cargo.toml");
+    let section = manifest.split("[features]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    let features = section.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name.to_owned());
+    let features: BTreeSet<String> = features.collect();
+    for (readme, heading) in READMES.into_iter().zip(["| feature | adds", "| feature | 增加"]) {
+        assert_eq!(first_cells(&text(readme), heading), features, "{readme}");
+    }
 }
 
 #[test]

@@ -30,6 +30,10 @@ pub enum Operation {
     Request,
     /// Starting the threads of a server.
     Serve,
+    /// Starting a process that serves.
+    StartProcess,
+    /// Taking over a socket that this process was started with.
+    Inherit,
     /// Sending a file.
     SendFile,
     /// Ending a connection, or one direction of it.
@@ -66,6 +70,8 @@ impl fmt::Display for Operation {
             Operation::Peek => "peek",
             Operation::Request => "request",
             Operation::Serve => "serve",
+            Operation::StartProcess => "start process",
+            Operation::Inherit => "take over what was handed in",
             Operation::SendFile => "send file",
             Operation::Close => "close",
             Operation::JoinMulticast => "join multicast group",

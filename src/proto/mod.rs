@@ -5,7 +5,11 @@
 pub(crate) mod accept;
 pub(crate) mod admission;
 pub(crate) mod attempts;
+#[cfg(unix)]
+pub(crate) mod control;
 pub(crate) mod frame;
 pub(crate) mod message;
 pub(crate) mod retry;
+#[cfg(unix)]
+pub(crate) mod supervision;
 pub(crate) mod text;

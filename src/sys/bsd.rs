@@ -14,7 +14,7 @@ use nix::sys::socket::{
 use socket2::SockRef;
 
 pub(super) use super::plain::send_file;
-pub(crate) use super::plain::{receive_connected, receive_plain};
+pub(crate) use super::plain::{hold_newcomers, receive_connected, receive_plain};
 #[cfg(target_vendor = "apple")]
 pub(super) use super::unix::with_packet_info_v4 as with_source_v4;
 use super::unix::{Control, from_in_addr, sockaddr};

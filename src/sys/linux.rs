@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};
-use std::net::{Ipv6Addr, SocketAddr, SocketAddrV4, TcpStream, UdpSocket};
+use std::net::{Ipv6Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use nix::sys::socket::{
     self as nix_socket, ControlMessageOwned, MsgFlags, SockaddrStorage, setsockopt, sockopt,
 };
 use rustix::net::{AddressFamily, RecvFlags};
-use socket2::SockRef;
+use socket2::{SockFilter, SockRef};
 
 use super::unix::{Control, from_in_addr, sockaddr};
 pub(super) use super::unix::{
@@ -234,4 +234,26 @@ pub(crate) fn set_user_timeout(socket: &SockRef<'_>, timeout: Option<Duration>) 
 
 pub(super) fn set_congestion_control(socket: &SockRef<'_>, name: &str) -> io::Result<()> {
     socket.set_tcp_congestion(name.as_bytes())
+}
+
+/// socket(7), `SO_ATTACH_FILTER`: a program for the kernel that looks at what comes in for this socket. It drops segments with
+/// SYN and without ACK, which are attempts to connect, and takes all others: handshakes that have begun are finished.
+pub(crate) fn hold_newcomers(listener: &TcpListener) -> bool {
+    // Classic BPF: class and mode of each instruction as in <linux/bpf_common.h>.
+    const LOAD_BYTE: u16 = 0x30;
+    const AND: u16 = 0x54;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    // The segment begins with the TCP header, whose 14th byte has the flags: RFC 9293, 3.1.
+    const FLAGS: u32 = 13;
+    const SYN: u32 = 0x02;
+    const ACK: u32 = 0x10;
+    let program = [
+        SockFilter::new(LOAD_BYTE, 0, 0, FLAGS),
+        SockFilter::new(AND, 0, 0, SYN | ACK),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, SYN),
+        SockFilter::new(RETURN, 0, 0, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+    ];
+    SockRef::from(listener).attach_filter(&program).is_ok()
 }

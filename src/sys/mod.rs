@@ -26,6 +26,7 @@
 //! | `send_file(stream, file, offset, count)` | a part of a file without a copy through this process; `None` where the system cannot |
 //! | `INHERITS` | whether an accepted stream has its listener's options, `SO_RCVTIMEO` among them, and blocks |
 //! | `reuse_waiting_address(socket)` | lets a listener take a port whose last connections are in TIME_WAIT, and nothing else |
+//! | `hold_newcomers(listener)` | has the system drop attempts to connect, so that their systems repeat them; what waits goes on. False where it cannot |
 //! | `is_in_progress(error)` | whether a connect goes on |
 //! | `accept_fault(error)` | what an accept error means for the next accept |
 //! | `set_user_timeout`, `set_congestion_control` | more options that not all systems have |
@@ -63,6 +64,8 @@ mod handles;
 mod interfaces;
 mod moment;
 mod open;
+#[cfg(unix)]
+mod process;
 mod stopper;
 mod stream;
 mod stream_options;
@@ -83,12 +86,18 @@ pub(crate) use interfaces::{Link, index_of, select};
 pub(crate) use moment::Moment;
 pub(crate) use open::{adopt, open, release};
 pub(crate) use platform::{
-    REPORTS_TO_UNCONNECTED, accept_fault, enable_error_queue, enable_packet_info, error_kind, is_async_error,
-    join_multicast_v4, leave_multicast_v4, lookup_error_kind, next_queued_error, read, receive,
-    receive_connected, receive_plain, send, send_from, send_to, set_user_timeout, write, write_vectored,
+    REPORTS_TO_UNCONNECTED, accept_fault, enable_error_queue, enable_packet_info, error_kind, hold_newcomers,
+    is_async_error, join_multicast_v4, leave_multicast_v4, lookup_error_kind, next_queued_error, read,
+    receive, receive_connected, receive_plain, send, send_from, send_to, set_user_timeout, write,
+    write_vectored,
 };
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) use poll_list::Poller;
+#[cfg(unix)]
+pub(crate) use process::{
+    ControlSocket, StandardInput, Tell, as_output, parent, prepare, receive_listener, send_listener,
+    take_standard_input, tell_group, wait_for_exit,
+};
 pub use stopper::Stopper;
 pub(crate) use stopper::Told;
 pub(crate) use stream::{

@@ -1,9 +1,9 @@
 //! What a system lacks: short ways to receive where it has none that are shorter than the long one, and no way to
-//! send a file where it has none that is safe.
+//! send a file, or to have new connections wait, where it has none that is safe.
 
 use std::fs::File;
 use std::io;
-use std::net::{TcpStream, UdpSocket};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 
 use super::platform::receive;
 use super::{Mode, Received, Sender};
@@ -22,4 +22,8 @@ pub(crate) fn receive_connected(socket: &UdpSocket, buffer: &mut [u8]) -> io::Re
 
 pub(super) fn send_file(_: &TcpStream, _: &File, _: &mut Option<u64>, _: u64) -> io::Result<Option<usize>> {
     Ok(None)
+}
+
+pub(crate) fn hold_newcomers(_: &TcpListener) -> bool {
+    false
 }

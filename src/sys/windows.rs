@@ -11,7 +11,7 @@ use std::time::Duration;
 use socket2::{InterfaceIndexOrAddress, SockRef};
 
 pub(super) use super::plain::send_file;
-pub(crate) use super::plain::{receive_connected, receive_plain};
+pub(crate) use super::plain::{hold_newcomers, receive_connected, receive_plain};
 use super::{Family, Link, Mode, QueuedError, Received, canonical};
 use crate::config::LARGEST_DATAGRAM;
 use crate::error::ErrorKind;

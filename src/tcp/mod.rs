@@ -18,6 +18,8 @@ pub use client::{TcpClient, TcpClientBuilder};
 pub use connection::TcpConnection;
 pub use failures::{ConnectFailures, FailedAttempt};
 pub use halves::{TcpReadHalf, TcpWriteHalf};
+#[cfg(unix)]
+pub use server::process;
 pub use server::{
     HandlerResult, Incoming, Request, ServerCounters, ServerEvent, ServerHandle, ShutdownReport, TcpServer,
     TcpServerBuilder,

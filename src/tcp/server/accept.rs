@@ -81,10 +81,15 @@ impl Shared {
             let Some(phase) = self.wait_for_room(deadline) else { return Ok(Next::TimedOut) };
             let accepted = match phase {
                 Phase::Closed | Phase::Cut => return Ok(Next::Over),
-                Phase::Draining => match sys::accept_now(listener) {
-                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(Next::Over),
-                    accepted => accepted,
-                },
+                Phase::Draining => {
+                    self.hold_newcomers(listener);
+                    match sys::accept_now(listener) {
+                        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                            return Ok(Next::Over);
+                        }
+                        accepted => accepted,
+                    }
+                }
                 Phase::Open => {
                     let limit = Limit { deadline, stopper: Some(&self.wake), ..Limit::default() };
                     match sys::accept_within(listener, limit) {
@@ -129,7 +134,8 @@ impl Shared {
             }
             match self.state().step() {
                 Phase::Closed | Phase::Cut => return Ok(true),
-                Phase::Draining | Phase::Open => {}
+                Phase::Draining => self.hold_newcomers(listener),
+                Phase::Open => {}
             }
             match sys::accept_now(listener) {
                 Ok((stream, peer)) => {

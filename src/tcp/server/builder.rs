@@ -1,4 +1,5 @@
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -178,7 +179,7 @@ impl TcpServerBuilder {
             Operation::Bind | Operation::Listen => error.at(&address),
             _ => error,
         })?;
-        self.assemble(listener)
+        self.assemble(listener, true)
     }
 
     /// Makes a server of a listener that is open already: options of its connections are set, and those of the listener itself
@@ -189,10 +190,11 @@ impl TcpServerBuilder {
     /// This returns an error if the system refuses.
     pub fn adopt(self, listener: TcpListener) -> Result<TcpServer> {
         let listener = sys::adopt_listener(listener, &self.settings.config)?;
-        self.assemble(listener)
+        // Others may have it, too, such as whoever opened it.
+        self.assemble(listener, false)
     }
 
-    fn assemble(mut self, listener: TcpListener) -> Result<TcpServer> {
+    fn assemble(mut self, listener: TcpListener, is_alone: bool) -> Result<TcpServer> {
         let address = listener.local_addr().map_err(|error| Error::system(Operation::Open, error))?;
         // Where those who come at the limit are refused, somebody has to be there to refuse them.
         let more = usize::from(self.config.at_limit != AtLimit::Wait);
@@ -205,6 +207,8 @@ impl TcpServerBuilder {
             config: self.config,
             inherited,
             listener: Mutex::new(Some(listener)),
+            is_alone,
+            holds: AtomicBool::new(false),
             changed: Condvar::new(),
             wake: Stopper::new()?,
             cut: Stopper::new()?,
@@ -213,6 +217,9 @@ impl TcpServerBuilder {
             farewells: Farewells::default(),
             totals: Totals::default(),
             observer: self.observer,
+            elsewhere: Mutex::default(),
+            own: OnceLock::new(),
+            at_end: OnceLock::new(),
         });
         if let Some((stopper, _)) = self.stopper {
             let told: Arc<dyn Told> = shared.clone();

@@ -1,5 +1,7 @@
 use std::fmt;
 use std::net::SocketAddr;
+use std::process::ExitStatus;
+use std::time::Duration;
 
 use crate::error::Error;
 
@@ -40,6 +42,41 @@ pub enum ServerEvent<'a> {
         /// The same as an error, with both addresses.
         error: &'a Error,
     },
+    /// A process that served a connection ended with another code than 0, or by a signal, unasked; see
+    /// [`serve_children`](crate::TcpServer#method.serve_children).
+    ChildEnded {
+        /// Whose connection it was.
+        peer: SocketAddr,
+        /// The system's number of the process.
+        process: u32,
+        /// What it ended with.
+        status: ExitStatus,
+    },
+    /// A process could not be started; the error names the program, and the peer if it was for one.
+    ProcessFailed {
+        /// The system's error.
+        error: &'a Error,
+    },
+    /// A worker process accepts connections; see [`serve_workers`](crate::TcpServer#method.serve_workers).
+    WorkerStarted {
+        /// Which of the workers, counted from 0.
+        worker: usize,
+        /// The system's number of the process.
+        process: u32,
+    },
+    /// A worker process has ended.
+    WorkerEnded {
+        /// Which of the workers, counted from 0.
+        worker: usize,
+        /// The system's number of the process.
+        process: u32,
+        /// What it ended with, if the system tells.
+        status: Option<ExitStatus>,
+        /// Whether it was told to end.
+        was_told: bool,
+        /// After how long another is started in its place; `None` if none is, or is there already.
+        restarts_in: Option<Duration>,
+    },
     /// No thread could be started, so fewer connections are served at once.
     ThreadFailed {
         /// The system's error.
@@ -56,7 +93,26 @@ impl fmt::Display for ServerEvent<'_> {
             }
             ServerEvent::Refused { peer } => write!(f, "refused {peer}: as many are connected as may be"),
             ServerEvent::Expired { peer, .. } => write!(f, "closed {peer}: no complete request in time"),
-            ServerEvent::AcceptFailed { error } | ServerEvent::ThreadFailed { error } => error.fmt(f),
+            ServerEvent::ChildEnded { peer, process, status } => {
+                write!(f, "process {process}, which served {peer}, ended with {status}")
+            }
+            ServerEvent::WorkerStarted { worker, process } => {
+                write!(f, "worker {worker}, process {process}, accepts connections")
+            }
+            ServerEvent::WorkerEnded { worker, process, status, was_told, restarts_in } => {
+                write!(f, "worker {worker}, process {process}, ended")?;
+                if let Some(status) = status {
+                    write!(f, " with {status}")?;
+                }
+                match restarts_in {
+                    _ if *was_told => f.write_str(", as it was told"),
+                    Some(wait) => write!(f, ", and is started again in {wait:?}"),
+                    None => f.write_str(", and is not started again"),
+                }
+            }
+            ServerEvent::AcceptFailed { error }
+            | ServerEvent::ThreadFailed { error }
+            | ServerEvent::ProcessFailed { error } => error.fmt(f),
         }
     }
 }

@@ -16,6 +16,9 @@ mod events;
 mod farewell;
 mod handle;
 mod members;
+#[cfg(unix)]
+pub mod process;
+mod registry;
 mod report;
 mod request;
 mod requests;

@@ -22,6 +22,8 @@ pub struct ServerCounters {
     pub failed: u64,
     /// Handlers that panicked.
     pub panicked: u64,
+    /// Processes that were ended by a signal, unasked, while they served.
+    pub crashed: u64,
     /// Accepts that failed, each of which was tried again.
     pub accept_errors: u64,
     /// Requests that were handled, by [`serve_requests`](crate::TcpServer::serve_requests).
@@ -32,6 +34,55 @@ pub struct ServerCounters {
     pub threads: u64,
     /// Those of them that wait.
     pub idle_threads: u64,
+}
+
+impl ServerCounters {
+    /// As numbers in an order that later versions keep.
+    pub(super) fn to_fields(self) -> [u64; 14] {
+        [
+            self.accepted,
+            self.active,
+            self.served,
+            self.drained,
+            self.aborted,
+            self.refused,
+            self.failed,
+            self.panicked,
+            self.crashed,
+            self.accept_errors,
+            self.requests,
+            self.expired,
+            self.threads,
+            self.idle_threads,
+        ]
+    }
+
+    /// Of numbers in that order, of which some may be missing, or more may be there.
+    pub(super) fn of_fields(fields: &[u64]) -> ServerCounters {
+        let field = |number: usize| fields.get(number).copied().unwrap_or(0);
+        ServerCounters {
+            accepted: field(0),
+            active: field(1),
+            served: field(2),
+            drained: field(3),
+            aborted: field(4),
+            refused: field(5),
+            failed: field(6),
+            panicked: field(7),
+            crashed: field(8),
+            accept_errors: field(9),
+            requests: field(10),
+            expired: field(11),
+            threads: field(12),
+            idle_threads: field(13),
+        }
+    }
+
+    pub(super) fn plus(&self, other: &ServerCounters) -> ServerCounters {
+        let (mut sum, other) = (self.to_fields(), other.to_fields());
+        sum.iter_mut().zip(other).for_each(|(sum, other)| *sum = sum.saturating_add(other));
+        ServerCounters::of_fields(&sum)
+    }
 }
 
 /// How a server ended: what became of its connections.
@@ -67,15 +118,20 @@ pub struct ShutdownReport {
     pub failed: u64,
     /// Handlers that panicked.
     pub panicked: u64,
+    /// Processes that were ended by a signal, unasked, while they served.
+    pub crashed: u64,
 }
 
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ShutdownReport { served, drained, aborted, refused, failed, panicked } = self;
+        let ShutdownReport { served, drained, aborted, refused, failed, panicked, crashed } = self;
         write!(f, "served {served}, drained {drained}, aborted {aborted}, refused {refused}")?;
-        match (failed, panicked) {
-            (0, 0) => Ok(()),
-            _ => write!(f, ", failed {failed}, panicked {panicked}"),
+        if (*failed, *panicked) != (0, 0) {
+            write!(f, ", failed {failed}, panicked {panicked}")?;
+        }
+        match crashed {
+            0 => Ok(()),
+            _ => write!(f, ", crashed {crashed}"),
         }
     }
 }

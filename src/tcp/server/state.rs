@@ -1,13 +1,15 @@
 //! What the threads of a server share: who is inside, what phase it is in, who waits for what.
 
+use std::any::Any;
 use std::fmt;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::events::ServerEvent;
 use super::farewell::Farewells;
+use super::registry::{Inside, Registry};
 use super::report::{ServerCounters, ShutdownReport};
 use super::workers::Seat;
 use crate::config::ServerConfig;
@@ -23,6 +25,10 @@ pub(in crate::tcp) struct Shared {
     /// The kernel's timeout that connections have from their listener.
     pub(super) inherited: ReceiveTimeout,
     pub(super) listener: Mutex<Option<TcpListener>>,
+    /// Whether nobody else accepts from the listener, now or after this server's end.
+    pub(super) is_alone: bool,
+    /// Whether those who want to connect are held off: see [`Shared::hold_newcomers`].
+    pub(super) holds: AtomicBool,
     pub(super) state: Mutex<State>,
     /// The phase has changed, or somebody has left for whose room or end somebody waits.
     pub(super) changed: Condvar,
@@ -37,6 +43,25 @@ pub(in crate::tcp) struct Shared {
     pub(super) farewells: Farewells,
     pub(super) totals: Totals,
     pub(super) observer: Option<Observer>,
+    /// What other processes have done for this server.
+    pub(super) elsewhere: Mutex<ServerCounters>,
+    /// What the way of serving keeps here of its own.
+    #[allow(dead_code, reason = "not all systems have the processes that use it")]
+    pub(super) own: OnceLock<Arc<dyn Any + Send + Sync>>,
+    /// Who is told the counters when the server has ended.
+    pub(super) at_end: OnceLock<AtEnd>,
+}
+
+pub(super) type AtEnd = Box<dyn Fn(&ServerCounters) + Send + Sync>;
+
+/// When those inside who can be asked to end are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "not all systems have the processes that use it")]
+pub(super) enum Asking {
+    /// When the shutdown begins.
+    AtOnce,
+    /// When half of its time is over.
+    Halfway,
 }
 
 pub(super) type Observer = Arc<dyn Fn(&ServerEvent<'_>) + Send + Sync>;
@@ -48,6 +73,7 @@ pub(super) struct Totals {
     pub(super) refused: AtomicU64,
     pub(super) failed: AtomicU64,
     pub(super) panicked: AtomicU64,
+    pub(super) crashed: AtomicU64,
     pub(super) accept_errors: AtomicU64,
     pub(super) requests: AtomicU64,
     pub(super) expired: AtomicU64,
@@ -84,55 +110,9 @@ pub(super) struct State {
     pub(super) aborted: u64,
     /// When the time of the shutdown is over.
     pub(super) deadline: Option<Instant>,
-}
-
-/// The connections inside, to be found when they are to be cut. A slot is used again.
-#[derive(Default)]
-pub(super) struct Registry {
-    slots: Vec<Slot>,
-    free: Vec<u32>,
-}
-
-enum Slot {
-    Free,
-    /// Admitted, and about to be made.
-    Expected,
-    Inside(Weak<Inner>),
-    Cut,
-}
-
-impl Registry {
-    fn reserve(&mut self) -> u32 {
-        if let Some(slot) = self.free.pop() {
-            self.slots[slot as usize] = Slot::Expected;
-            return slot;
-        }
-        self.slots.push(Slot::Expected);
-        (self.slots.len() - 1) as u32
-    }
-
-    /// Whether the one that leaves was cut before.
-    fn release(&mut self, slot: u32) -> bool {
-        let was = std::mem::replace(&mut self.slots[slot as usize], Slot::Free);
-        self.free.push(slot);
-        matches!(was, Slot::Cut)
-    }
-
-    fn cut(&mut self) -> (u64, Vec<Arc<Inner>>) {
-        let mut count = 0;
-        let mut found = Vec::new();
-        for slot in &mut self.slots {
-            match slot {
-                Slot::Free | Slot::Cut => continue,
-                Slot::Expected => {}
-                // One that is just being dropped ends by the switch that it polls.
-                Slot::Inside(connection) => found.extend(connection.upgrade()),
-            }
-            *slot = Slot::Cut;
-            count += 1;
-        }
-        (count, found)
-    }
+    /// Whether those inside are asked to end, and when, once that is known.
+    pub(super) asking: Option<Asking>,
+    pub(super) ask_at: Option<Instant>,
 }
 
 /// The right to be inside, which a connection has until its last handle is dropped.
@@ -201,6 +181,8 @@ impl Shared {
             drained: 0,
             aborted: 0,
             deadline: None,
+            asking: None,
+            ask_at: None,
         }
     }
 
@@ -216,24 +198,44 @@ impl Shared {
 
     /// Makes a connection known to whoever ends the server.
     pub(super) fn register(&self, connection: &Arc<Inner>) {
-        let Some(ticket) = &connection.ticket else { return };
-        let mut state = self.state();
-        let slot = &mut state.connections.slots[ticket.slot as usize];
-        match slot {
+        if let Some(ticket) = &connection.ticket {
+            let inside: Arc<dyn Inside> = connection.clone();
+            self.register_as(ticket, &inside);
+        }
+    }
+
+    /// Makes known who has that ticket now.
+    pub(super) fn register_as(&self, ticket: &Ticket, inside: &Arc<dyn Inside>) {
+        if !self.state().connections.set(ticket.slot, inside) {
             // The time was over before.
-            Slot::Cut => {
-                drop(state);
-                connection.cut();
-            }
-            slot => *slot = Slot::Inside(Arc::downgrade(connection)),
+            inside.cut();
         }
     }
 
     /// Begins the shutdown, if nobody has; the earliest time given counts.
     pub(super) fn begin_shutdown(&self, grace: Duration) {
+        self.begin(grace, false);
+    }
+
+    /// Begins a shutdown that leaves the queue to others, who accept from the same listener.
+    #[allow(dead_code, reason = "not all systems have the processes that use it")]
+    pub(super) fn begin_leaving(&self, grace: Duration) {
+        self.begin(grace, true);
+    }
+
+    fn begin(&self, grace: Duration, leaves: bool) {
         let mut state = self.state();
-        let deadline = Instant::now().checked_add(grace);
-        state.deadline = [state.deadline, deadline].into_iter().flatten().min();
+        let now = Instant::now();
+        state.deadline = earliest(state.deadline, now.checked_add(grace));
+        let ask_at = match state.asking {
+            None => None,
+            Some(Asking::AtOnce) => Some(now),
+            Some(Asking::Halfway) => now.checked_add(grace / 2),
+        };
+        state.ask_at = earliest(state.ask_at, ask_at);
+        if leaves {
+            state.queued = 0;
+        }
         if state.phase == Phase::Open {
             state.phase = Phase::Draining;
         }
@@ -241,6 +243,15 @@ impl Shared {
         self.wake.stop();
         self.changed.notify_all();
         self.state().call_all();
+    }
+
+    /// Has the system hold off those who want to connect, where it can and the listener is this server's alone. Otherwise one
+    /// who comes between the last accept and the end of the listener would be connected and then reset; so it tries again by
+    /// itself after a second, and meets a closed port, or the next server.
+    pub(super) fn hold_newcomers(&self, listener: &TcpListener) {
+        if self.is_alone && !self.holds.swap(true, Ordering::Relaxed) {
+            crate::sys::hold_newcomers(listener);
+        }
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -306,17 +317,27 @@ impl Shared {
                 break;
             }
             let now = Instant::now();
-            let until = match (last, state.deadline) {
+            if state.ask_at.is_some_and(|ask_at| now >= ask_at) {
+                state.ask_at = None;
+                // Nobody is asked a second time: there is no other shutdown.
+                state.asking = None;
+                let inside = state.connections.inside();
+                drop(state);
+                inside.iter().for_each(|inside| inside.ask());
+                state = self.state();
+                continue;
+            }
+            let until = match (last, earliest(state.deadline, state.ask_at)) {
                 (Some(last), _) if now >= last => break,
                 (Some(last), _) => Some(last),
-                (None, Some(deadline)) if now >= deadline => {
+                (None, Some(_)) if state.deadline.is_some_and(|deadline| now >= deadline) => {
                     drop(state);
                     self.cut_off();
                     last = Some(now + MOMENT);
                     state = self.state();
                     continue;
                 }
-                (None, deadline) => deadline,
+                (None, next) => next,
             };
             state = match until {
                 Some(until) => {
@@ -327,6 +348,9 @@ impl Shared {
             };
         }
         drop(state);
+        if let Some(told) = self.at_end.get() {
+            told(&self.counters());
+        }
         self.report()
     }
 
@@ -339,10 +363,16 @@ impl Shared {
             refused: counters.refused,
             failed: counters.failed,
             panicked: counters.panicked,
+            crashed: counters.crashed,
         }
     }
 
     pub(super) fn counters(&self) -> ServerCounters {
+        let elsewhere = *self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+        self.own_counters().plus(&elsewhere)
+    }
+
+    fn own_counters(&self) -> ServerCounters {
         let state = self.state();
         let read = |total: &AtomicU64| total.load(Ordering::Relaxed);
         ServerCounters {
@@ -354,6 +384,7 @@ impl Shared {
             refused: read(&self.totals.refused),
             failed: read(&self.totals.failed),
             panicked: read(&self.totals.panicked),
+            crashed: read(&self.totals.crashed),
             accept_errors: read(&self.totals.accept_errors),
             requests: read(&self.totals.requests),
             expired: read(&self.totals.expired),
@@ -368,6 +399,10 @@ impl Shared {
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| observer(event)));
         }
     }
+}
+
+fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    [one, other].into_iter().flatten().min()
 }
 
 impl Told for Shared {

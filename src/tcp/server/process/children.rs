@@ -1,0 +1,301 @@
+//! One process for each connection. A thread of the server starts it, waits for its end, and ends the connection politely;
+//! nobody polls, and no child is left a zombie.
+
+use std::fmt;
+use std::io;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use super::role::Role;
+use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::sys::{self, Tell};
+use crate::tcp::close::Closing;
+use crate::tcp::connection::{Inner, TcpConnection};
+use crate::tcp::server::accept::Next;
+use crate::tcp::server::events::ServerEvent;
+use crate::tcp::server::registry::Inside;
+use crate::tcp::server::report::ShutdownReport;
+use crate::tcp::server::serve::TcpServer;
+use crate::tcp::server::state::{Asking, Phase, Shared};
+use crate::tcp::server::workers::Duty;
+
+/// Processes that serve one connection each; for [`TcpServer::serve_children`](crate::TcpServer::serve_children).
+///
+/// # Examples
+///
+/// Any program can serve, if it reads its standard input and writes its standard output:
+///
+/// ```
+/// use socketry::process::Children;
+/// use socketry::{TcpClient, TcpServer};
+/// use std::process::Command;
+/// use std::time::Duration;
+///
+/// let server = TcpServer::bind("127.0.0.1:0")?;
+/// let handle = server.handle();
+/// let children = Children::running(|_| Command::new("cat"));
+/// let serving = std::thread::spawn(move || server.serve_children(children));
+///
+/// let client = TcpClient::new().connect(handle.local_addr())?;
+/// client.send("你好")?;
+/// client.half_close()?;
+/// assert_eq!(client.recv_to_end(100)?, "你好".as_bytes());
+/// drop(client);
+/// handle.shutdown(Duration::from_secs(5));
+/// serving.join().unwrap()?;
+/// # Ok::<(), socketry::Error>(())
+/// ```
+#[must_use = "processes are started by `TcpServer::serve_children`"]
+pub struct Children {
+    command: Box<dyn Fn(&TcpConnection) -> Command + Send + Sync>,
+    kind: Kind,
+    asking: Asking,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The connection is its standard input and output.
+    Program,
+    /// The connection is its standard input, and it knows.
+    Role,
+}
+
+impl Children {
+    /// Children that run any program: the connection is its standard input and its standard output, as inetd had it.
+    /// Standard error is this program's, unless the command says otherwise.
+    ///
+    /// Who is connected it finds in its environment, under the names that `tcpserver` uses: `PROTO` (TCP), `TCPREMOTEIP`,
+    /// `TCPREMOTEPORT`, `TCPLOCALIP`, `TCPLOCALPORT`.
+    ///
+    /// The server's [`read_timeout`](crate::TcpServerBuilder::read_timeout) and
+    /// [`write_timeout`](crate::TcpServerBuilder::write_timeout) hold for the program, too: a read that takes longer fails.
+    pub fn running(command: impl Fn(&TcpConnection) -> Command + Send + Sync + 'static) -> Children {
+        Children { command: Box::new(command), kind: Kind::Program, asking: Asking::Halfway }
+    }
+
+    /// Children that run this program again, with the same arguments; there [`process::connection`](super::connection) gives
+    /// the connection. Standard output is this program's.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the system cannot tell where this program is.
+    pub fn this_program() -> Result<Children> {
+        let again = Again::new()?;
+        Ok(Children::in_role(move |_| again.command()))
+    }
+
+    /// As [`this_program`](Self::this_program), by a command of one's own: this program with other arguments, or another
+    /// program that calls [`process::connection`](super::connection).
+    pub fn in_role(command: impl Fn(&TcpConnection) -> Command + Send + Sync + 'static) -> Children {
+        Children { command: Box::new(command), kind: Kind::Role, asking: Asking::Halfway }
+    }
+
+    /// Sets whether a shutdown asks the children to end (`SIGTERM`) when it begins. Defaults to false: until half of its time
+    /// is over they can end by themselves, and then they are asked.
+    ///
+    /// It is for programs that answer the request in hand before they end when they are asked. Most end at once.
+    pub fn ask_at_once(mut self, on: bool) -> Children {
+        self.asking = if on { Asking::AtOnce } else { Asking::Halfway };
+        self
+    }
+}
+
+impl fmt::Debug for Children {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Children")
+            .field("kind", &self.kind)
+            .field("asking", &self.asking)
+            .finish_non_exhaustive()
+    }
+}
+
+/// This program, to be started again.
+#[derive(Clone, Debug)]
+pub(super) struct Again(std::path::PathBuf);
+
+impl Again {
+    /// Where it is now: when it is replaced by another version, that one is started.
+    pub(super) fn new() -> Result<Again> {
+        let path = std::env::current_exe();
+        path.map(Again).map_err(|error| Error::system(Operation::StartProcess, error))
+    }
+
+    pub(super) fn command(&self) -> Command {
+        let mut command = Command::new(&self.0);
+        command.args(std::env::args_os().skip(1));
+        command
+    }
+}
+
+impl TcpServer {
+    /// Serves each connection by a process of its own, until the server is shut down.
+    ///
+    /// There are as many processes at a time as there may be [connections](crate::TcpServerBuilder::max_connections). The
+    /// connection ends with its process, politely: what the process wrote arrives, though it may not have read everything.
+    ///
+    /// * A process that ends with another code than 0 is counted as failed, one that a signal ends as crashed; both are told
+    ///   as [`ServerEvent::ChildEnded`](crate::ServerEvent::ChildEnded). A process that cannot be started ends its connection,
+    ///   after some more attempts if the system is short of something.
+    /// * At a shutdown no more are started when the queue is served, those that run go on, and are asked to end (`SIGTERM`)
+    ///   when half of the time is over. Those that are there at its end are killed, with their own children as far as they
+    ///   have not left their process group. Nobody else's processes are touched.
+    /// * Each leads a process group: a Ctrl-C at the terminal reaches this process only.
+    ///
+    /// If this process is killed, its children go on until their clients end, or their timeouts do it.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if no thread can be started, or if this process is itself a child that has not
+    /// [taken its role](super::process::connection). What goes wrong with one connection is counted.
+    ///
+    /// # Platform-specific behavior
+    ///
+    /// Unix. On Windows a socket cannot be the standard input of a process that `std` starts, so the method is not there.
+    pub fn serve_children(self, children: Children) -> Result<ShutdownReport> {
+        Role::refuse_to_start_again()?;
+        self.shared.state().asking = Some(children.asking);
+        self.shared.serve(children)
+    }
+}
+
+/// A process that serves a connection.
+struct Serving {
+    child: Mutex<Option<Child>>,
+    connection: Weak<Inner>,
+    /// It was told to end, so it is no crash if it does.
+    is_told: AtomicBool,
+}
+
+impl Serving {
+    fn child(&self) -> MutexGuard<'_, Option<Child>> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, what: Tell) {
+        // While the lock is held nobody takes its status, so its number is its own.
+        if let Some(child) = &*self.child() {
+            self.is_told.store(true, Ordering::SeqCst);
+            sys::tell_group(child.id(), what);
+        }
+    }
+
+    /// Waits for the end.
+    fn wait(&self, number: u32) -> Option<ExitStatus> {
+        sys::wait_for_exit(number);
+        // Without a status where the program has the system throw it away, by ignoring SIGCHLD.
+        self.child().take().and_then(|mut child| child.wait().ok())
+    }
+}
+
+impl Inside for Serving {
+    fn ask(&self) {
+        self.tell(Tell::Terminate);
+    }
+
+    fn cut(&self) {
+        self.tell(Tell::Kill);
+        if let Some(connection) = self.connection.upgrade() {
+            connection.cut();
+        }
+    }
+}
+
+impl Duty for Children {
+    type Work = TcpConnection;
+
+    fn next(&self, shared: &Arc<Shared>) -> Result<Option<TcpConnection>> {
+        match shared.next(Closing::Polite, None)? {
+            Next::Connection(connection) => Ok(Some(connection)),
+            Next::TimedOut | Next::Over => Ok(None),
+        }
+    }
+
+    fn perform(&self, shared: &Arc<Shared>, connection: TcpConnection) {
+        let peer = connection.peer_addr();
+        let child = match self.start_with_patience(shared, &connection) {
+            Ok(child) => child,
+            Err(error) => {
+                shared.totals.failed.fetch_add(1, Ordering::Relaxed);
+                shared.observe(&ServerEvent::ProcessFailed { error: &error.with_remote(Some(peer)) });
+                return;
+            }
+        };
+        let number = child.id();
+        let serving = Arc::new(Serving {
+            child: Mutex::new(Some(child)),
+            connection: Arc::downgrade(&connection.inner),
+            is_told: AtomicBool::new(false),
+        });
+        if let Some(ticket) = &connection.inner.ticket {
+            let inside: Arc<dyn Inside> = serving.clone();
+            shared.register_as(ticket, &inside);
+        }
+        let status = serving.wait(number);
+        let is_told = serving.is_told.load(Ordering::SeqCst);
+        let Some(status) = status.filter(|status| !status.success() && !is_told) else { return };
+        let total = if status.code().is_some() { &shared.totals.failed } else { &shared.totals.crashed };
+        total.fetch_add(1, Ordering::Relaxed);
+        shared.observe(&ServerEvent::ChildEnded { peer, process: number, status });
+    }
+
+    fn is_over(&self, _: Phase) -> bool {
+        true
+    }
+}
+
+/// How often a process is started that cannot be because the system is short of something, and how long after the first time
+/// it is tried again; twice as long each time.
+const ATTEMPTS: u32 = 9;
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+
+impl Children {
+    fn start_with_patience(&self, shared: &Shared, connection: &TcpConnection) -> Result<Child> {
+        let mut pause = FIRST_PAUSE;
+        for attempt in 1.. {
+            match self.start(connection) {
+                Err(error) if attempt < ATTEMPTS && error.kind() == ErrorKind::ResourceExhausted => {}
+                result => return result,
+            }
+            let state = shared.state();
+            let wait = shared.changed.wait_timeout_while(state, pause, |state| state.phase < Phase::Cut);
+            if wait.is_ok_and(|(_, wait)| !wait.timed_out()) {
+                break;
+            }
+            pause *= 2;
+        }
+        Err(Error::new(Operation::StartProcess, ErrorKind::Stopped))
+    }
+
+    fn start(&self, connection: &TcpConnection) -> Result<Child> {
+        let inner = &connection.inner;
+        let failed = |error: io::Error| {
+            // fork(2): EAGAIN is a limit on processes.
+            let kind = match error.kind() {
+                io::ErrorKind::WouldBlock => ErrorKind::ResourceExhausted,
+                _ => sys::error_kind(&error),
+            };
+            Error::system(Operation::StartProcess, error).with_kind(kind)
+        };
+        let mut command = (self.command)(connection);
+        let stream = inner.stream.try_clone().map_err(failed)?;
+        let stream = sys::release_stream(stream, connection.read_timeout(), connection.write_timeout());
+        match self.kind {
+            Kind::Program => {
+                let local = inner.stream.local_addr().map(sys::canonical).map_err(failed)?;
+                command
+                    .env("PROTO", "TCP")
+                    .env("TCPLOCALIP", local.ip().to_string())
+                    .env("TCPLOCALPORT", local.port().to_string())
+                    .env("TCPREMOTEIP", inner.peer.ip().to_string())
+                    .env("TCPREMOTEPORT", inner.peer.port().to_string())
+                    .stdout(sys::as_output(stream.try_clone().map_err(failed)?));
+            }
+            Kind::Role => Role::Connection.give(&mut command),
+        }
+        sys::prepare(&mut command, stream);
+        // The command has the stream, and closes it when it is dropped.
+        command.spawn().map_err(|error| failed(error).at(command.get_program().to_string_lossy()))
+    }
+}

@@ -1,0 +1,109 @@
+//! What a process was started for: said in its environment, together with the parent's number, because what a process
+//! inherits it may hand on to children of its own.
+
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::failures::ProcessError;
+use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::sys::{self, StandardInput};
+use crate::tcp::client::TcpClient;
+use crate::tcp::connection::TcpConnection;
+
+const VARIABLE: &str = "SOCKETRY_ROLE";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Worker,
+    Connection,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Role::Worker => "worker",
+            Role::Connection => "connection",
+        }
+    }
+
+    /// Has the child know what it is started for.
+    pub(super) fn give(self, command: &mut Command) {
+        command.env(VARIABLE, format!("{} of {}", self.name(), std::process::id()));
+    }
+
+    /// What this process was started for, and whether it is this one: `None` for a program that nobody gave a role.
+    fn given() -> Option<(Role, bool)> {
+        let value = std::env::var(VARIABLE).ok()?;
+        let (name, parent) = value.split_once(" of ")?;
+        let role = [Role::Worker, Role::Connection].into_iter().find(|role| role.name() == name)?;
+        Some((role, parent.parse() == Ok(sys::parent())))
+    }
+
+    /// The socket that this process was given with the role; `None` if it has another role or none, or has taken it.
+    pub(super) fn take(self) -> Result<Option<StandardInput>> {
+        // A parent that is gone by now is not this one's parent any more; the socket is there all the same.
+        if !matches!(Role::given(), Some((role, _)) if role == self) || TAKEN.swap(true, Ordering::SeqCst) {
+            return Ok(None);
+        }
+        sys::take_standard_input().map_err(|error| Error::system(Operation::Inherit, error))
+    }
+
+    /// Refuses to start processes in one that is itself such a process and does not know it: it would start itself again,
+    /// and that one itself, and so on.
+    pub(super) fn refuse_to_start_again() -> Result<()> {
+        match Role::given() {
+            Some((role, true)) if !TAKEN.load(Ordering::SeqCst) => {
+                let detail = ProcessError::RoleNotTaken { role: role.name() };
+                Err(Error::detailed(Operation::Serve, ErrorKind::InvalidInput, detail))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// In a process that was started for one connection by [`Children::this_program`](super::Children::this_program) or
+/// [`Children::in_role`](super::Children::in_role), the connection; `None` in any other.
+///
+/// Call it first in `main`: what follows is then the parent's. The connection has the server's timeouts. It was the standard
+/// input, which is `/dev/null` from now on. A second call gives `None`.
+///
+/// # Errors
+///
+/// This returns an error if the connection cannot be taken over.
+///
+/// # Examples
+///
+/// ```no_run
+/// use socketry::process::{self, Children};
+/// use socketry::{TcpConnection, TcpServer};
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     // A child begins here: this program, started again for one connection.
+///     if let Some(connection) = process::connection()? {
+///         return Ok(converse(&connection)?);
+///     }
+///     // The parent.
+///     let server = TcpServer::builder().max_connections(100).bind(":7788")?;
+///     println!("{}", server.serve_children(Children::this_program()?)?);
+///     Ok(())
+/// }
+///
+/// fn converse(connection: &TcpConnection) -> socketry::Result<()> {
+///     connection.send(format!("you are served by process {}\n", std::process::id()))
+/// }
+/// ```
+pub fn connection() -> Result<Option<TcpConnection>> {
+    match Role::Connection.take()? {
+        Some(StandardInput::Connection(stream)) => {
+            let inherited = |error| Error::system(Operation::Inherit, error);
+            let read = stream.read_timeout().map_err(inherited)?;
+            let write = stream.write_timeout().map_err(inherited)?;
+            let connection =
+                TcpClient::builder().read_timeout(read).write_timeout(write).build().adopt(stream)?;
+            Ok(Some(connection))
+        }
+        _ => Ok(None),
+    }
+}

@@ -1,0 +1,369 @@
+//! The parent of worker processes: starts them, hears them, and buries them. What it does when is decided by
+//! [`Supervision`]; one thread does it, and sleeps while nothing happens.
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::process::{Child, ExitStatus};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::crew::{Crew, WorkerState, WorkerStatus};
+use super::failures::ProcessError;
+use super::role::Role;
+use super::workers::Workers;
+use crate::error::{Error, Operation, Result};
+use crate::proto::control::{MOST_BYTES, Note, VERSION};
+use crate::proto::supervision::{Fate, Member, Order, Supervision};
+use crate::sys::{self, ControlSocket, Poller, Tell};
+use crate::tcp::server::events::ServerEvent;
+use crate::tcp::server::report::{ServerCounters, ShutdownReport};
+use crate::tcp::server::serve::TcpServer;
+use crate::tcp::server::state::{Phase, Shared};
+
+impl TcpServer {
+    /// Has worker processes accept and serve the connections, until the server is shut down. The calling thread watches them.
+    ///
+    /// All accept from this server's listener: each connection reaches one of them, and one that a worker which ends has not
+    /// accepted is accepted by another. A worker is this program, started again, and takes its part by
+    /// [`process::worker`](super::process::worker), where an example is. Of this server's options those of the
+    /// listener hold; each worker has options of its own for its connections.
+    ///
+    /// * A worker that ends is started again, after a [wait](super::process::Workers::backoff) that grows with each one that
+    ///   ends soon, and told as [`ServerEvent::WorkerEnded`](crate::ServerEvent::WorkerEnded). Meanwhile the others accept.
+    /// * [`ServerHandle::restart_workers`](crate::ServerHandle::restart_workers) replaces them one after the other, without a
+    ///   connection lost.
+    /// * At a [shutdown](crate::ServerHandle::shutdown) they serve those who wait, go on with those whom they have, and end;
+    ///   who is still there at the end of the time is killed. They are told of a little less time than there is.
+    /// * [`ServerHandle::counters`](crate::ServerHandle::counters) and the report are sums over all workers that there were.
+    ///   Connections that a worker had when it crashed count as aborted.
+    /// * If this process ends in any other way, or is killed, the workers notice at once that it does not hold its end of their
+    ///   control connection any more. They shut down by themselves, within
+    ///   [their time](super::process::Workers::grace_without_parent) and a second.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if no worker is left because all of them ended [too often](super::process::Workers::give_up_after),
+    /// if the system has no descriptors left for watching, or if this process is itself a worker that has not taken its role.
+    ///
+    /// # Platform-specific behavior
+    ///
+    /// Unix. On Windows no safe way is known to hand a listener to a process that `std` starts, so the method is not there.
+    pub fn serve_workers(self, workers: Workers) -> Result<ShutdownReport> {
+        Role::refuse_to_start_again()?;
+        let failed = |error| Error::system(Operation::Serve, error);
+        let poller = Arc::new(Poller::new().map_err(failed)?);
+        poller.add(&self.shared.wake.signal(), WAKE).map_err(failed)?;
+        let crew = Arc::new(Crew::new(Arc::clone(&poller)));
+        let _ = self.shared.own.set(crew.clone());
+        // Whoever waits for the end of the server waits for this thread.
+        self.shared.state().threads += 1;
+        let shared = Arc::clone(&self.shared);
+        let mut supervisor = Supervisor {
+            supervision: Supervision::new(workers.count, workers.policy, Instant::now()),
+            workers,
+            shared,
+            crew,
+            poller,
+            processes: HashMap::new(),
+            past: ServerCounters::default(),
+            last: None,
+            is_ending: false,
+        };
+        let result = supervisor.run();
+        supervisor.end();
+        result?;
+        Ok(self.shared.wait_for_end())
+    }
+}
+
+/// The key of the switch that says that the shutdown has begun; the others are those of workers.
+const WAKE: u64 = u64::MAX - 1;
+
+struct Supervisor {
+    shared: Arc<Shared>,
+    workers: Workers,
+    supervision: Supervision,
+    crew: Arc<Crew>,
+    poller: Arc<Poller>,
+    processes: HashMap<Member, Process>,
+    /// What those did that are no more.
+    past: ServerCounters,
+    last: Option<ExitStatus>,
+    is_ending: bool,
+}
+
+struct Process {
+    number: usize,
+    child: Child,
+    socket: ControlSocket,
+    arrived: Vec<u8>,
+    started: Instant,
+    state: WorkerState,
+    counters: ServerCounters,
+    /// It was told to end, or to end at once.
+    is_told: bool,
+    /// It does not speak any more: when to look again whether it has ended.
+    look: Option<Look>,
+}
+
+/// A process closes its end of the connection a moment before it can be waited for.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    at: Instant,
+    pause: Duration,
+    since: Instant,
+}
+
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// One that does not speak cannot be told anything, and is killed after so long.
+const LONGEST_SILENCE: Duration = Duration::from_secs(1);
+
+impl Supervisor {
+    fn run(&mut self) -> Result<()> {
+        let mut ready = Vec::new();
+        loop {
+            self.notice_end();
+            if let Some(grace) = self.crew.take_wanted() {
+                if !self.supervision.begin_restart(grace) {
+                    self.crew.restarted(Some(0));
+                }
+            }
+            self.bury(Instant::now());
+            while let Some(order) = self.supervision.poll_order(Instant::now()) {
+                self.obey(order);
+            }
+            self.publish();
+            if self.supervision.is_over() {
+                return Ok(());
+            }
+            if self.supervision.is_given_up() {
+                return Err(ProcessError::WorkersGivenUp { last: self.last }.into_error(Operation::Serve));
+            }
+            let looks = self.processes.values().filter_map(|process| process.look.map(|look| look.at));
+            let next = looks.chain(self.supervision.poll_timeout()).min();
+            let wait = next.map(|next| next.saturating_duration_since(Instant::now()));
+            let waited = self.poller.wait(&mut ready, wait);
+            waited.map_err(|error| Error::system(Operation::Serve, error))?;
+            for key in ready.drain(..) {
+                self.hear(key);
+            }
+        }
+    }
+
+    /// Whatever it ended with, nobody is left behind.
+    fn end(&mut self) {
+        for process in self.processes.values_mut() {
+            sys::tell_group(process.child.id(), Tell::Kill);
+            let _ = process.child.wait();
+        }
+        self.crew.end();
+        self.shared.state().threads -= 1;
+        let listener = self.shared.listener().take();
+        self.shared.close(listener);
+    }
+
+    fn notice_end(&mut self) {
+        if self.is_ending || self.shared.phase() == Phase::Open {
+            return;
+        }
+        self.is_ending = true;
+        let mut listener = self.shared.listener();
+        if let Some(listener) = &*listener {
+            self.shared.hold_newcomers(listener);
+        }
+        let deadline = self.shared.state().deadline;
+        self.supervision.end(deadline, Instant::now());
+        // The workers have it, and the last one that has served those who wait closes it.
+        let listener = listener.take();
+        self.shared.close(listener);
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Start { member, place } => match self.start(place) {
+                Ok(process) => {
+                    let added = self.poller.add(&process.socket, member);
+                    self.processes.insert(member, process);
+                    if added.is_err() {
+                        self.lose(member);
+                    }
+                }
+                Err(error) => {
+                    self.shared.observe(&ServerEvent::ProcessFailed { error: &error });
+                    self.last = None;
+                    self.supervision.handle_gone(member, Instant::now());
+                }
+            },
+            Order::Leave { member, grace } => self.tell(member, &Note::Leave { grace }),
+            Order::Drain { member, grace } => self.tell(member, &Note::Drain { grace }),
+            Order::Kill { member } => {
+                if let Some(process) = self.processes.get_mut(&member) {
+                    process.is_told |= process.state == WorkerState::Ending;
+                    sys::tell_group(process.child.id(), Tell::Kill);
+                }
+                self.lose(member);
+            }
+            Order::Forget { member } => {
+                if let Some(process) = self.processes.remove(&member) {
+                    self.count(&process, None);
+                    self.poller.remove(&process.socket, member);
+                    self.supervision.handle_gone(member, Instant::now());
+                }
+            }
+            Order::Restarted { failed } => self.crew.restarted(failed),
+        }
+    }
+
+    fn start(&self, number: usize) -> Result<Process> {
+        let mut command = (self.workers.command)(number);
+        let failed = |error| Error::system(Operation::StartProcess, error);
+        let (socket, own) = ControlSocket::pair().map_err(failed)?;
+        Role::Worker.give(&mut command);
+        sys::prepare(&mut command, own);
+        let child = command.spawn();
+        let mut child = child.map_err(|error| failed(error).at(command.get_program().to_string_lossy()))?;
+        let begin = Note::Begin { version: VERSION, number: number as u64, grace: self.workers.grace };
+        let handed = match &*self.shared.listener() {
+            Some(listener) => sys::send_listener(&socket, &begin.encode(), listener),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        };
+        if let Err(error) = handed.and_then(|()| socket.set_nonblocking(true)) {
+            sys::tell_group(child.id(), Tell::Kill);
+            let _ = child.wait();
+            return Err(failed(error));
+        }
+        Ok(Process {
+            number,
+            child,
+            socket,
+            arrived: Vec::new(),
+            started: Instant::now(),
+            state: WorkerState::Starting,
+            counters: ServerCounters::default(),
+            is_told: false,
+            look: None,
+        })
+    }
+
+    fn tell(&mut self, member: Member, note: &Note) {
+        let Some(process) = self.processes.get_mut(&member) else { return };
+        process.state = WorkerState::Ending;
+        process.is_told = true;
+        // It holds thousands of notes; one that has not read them does nothing, and is killed when its time is over.
+        let _ = (&mut &process.socket).write_all(&note.encode());
+    }
+
+    /// Reads what a worker says.
+    fn hear(&mut self, member: Member) {
+        let Some(process) = self.processes.get_mut(&member) else { return };
+        let mut buffer = [0; 16 * MOST_BYTES];
+        let is_there = loop {
+            match (&mut &process.socket).read(&mut buffer) {
+                Ok(0) => break false,
+                Ok(length) => process.arrived.extend(&buffer[..length]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => break false,
+            }
+            // What is more is heard at the next turn.
+            break true;
+        };
+        let is_understood = loop {
+            match Note::take(&mut process.arrived) {
+                Ok(Some(Note::Ready)) => {
+                    if process.state == WorkerState::Starting {
+                        process.state = WorkerState::Serving;
+                    }
+                    self.supervision.handle_ready(member, Instant::now());
+                    let (worker, id) = (process.number, process.child.id());
+                    self.shared.observe(&ServerEvent::WorkerStarted { worker, process: id });
+                }
+                Ok(Some(Note::Counters(fields) | Note::Ended(fields))) => {
+                    process.counters = ServerCounters::of_fields(&fields);
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => break true,
+                Err(_) => break false,
+            }
+        };
+        if !is_there || !is_understood || self.poller.arm(&process.socket, member).is_err() {
+            self.lose(member);
+        }
+    }
+
+    /// A worker that says nothing more has ended, or will soon.
+    fn lose(&mut self, member: Member) {
+        let Some(process) = self.processes.get_mut(&member) else { return };
+        if process.look.is_none() {
+            self.poller.remove(&process.socket, member);
+            let now = Instant::now();
+            process.look = Some(Look { at: now, pause: Duration::from_millis(1), since: now });
+        }
+    }
+
+    /// Takes the status of those who have ended.
+    fn bury(&mut self, now: Instant) {
+        let mut gone = Vec::new();
+        for (member, process) in &mut self.processes {
+            let Some(look) = &mut process.look else { continue };
+            if look.at > now {
+                continue;
+            }
+            match process.child.try_wait() {
+                Ok(None) => {
+                    if now.saturating_duration_since(look.since) > LONGEST_SILENCE {
+                        sys::tell_group(process.child.id(), Tell::Kill);
+                    }
+                    look.at = now + look.pause;
+                    look.pause = (look.pause * 2).min(LONGEST_PAUSE);
+                }
+                Ok(Some(status)) => gone.push((*member, Some(status))),
+                // The program has the system throw it away, by ignoring SIGCHLD.
+                Err(_) => gone.push((*member, None)),
+            }
+        }
+        for (member, status) in gone {
+            let Some(process) = self.processes.remove(&member) else { continue };
+            self.count(&process, status);
+            self.last = status;
+            let fate = self.supervision.handle_gone(member, now);
+            let restarts_in = match fate {
+                Fate::Replaced(wait) => Some(wait),
+                Fate::Left | Fate::GivenUp => None,
+            };
+            self.shared.observe(&ServerEvent::WorkerEnded {
+                worker: process.number,
+                process: process.child.id(),
+                status,
+                was_told: process.is_told,
+                restarts_in,
+            });
+        }
+    }
+
+    /// Of one that was killed those whom it had are lost.
+    fn count(&mut self, process: &Process, status: Option<ExitStatus>) {
+        let mut last = process.counters;
+        last.aborted += std::mem::take(&mut last.active);
+        (last.threads, last.idle_threads) = (0, 0);
+        self.past = self.past.plus(&last);
+        let has_crashed = status.is_some_and(|status| status.code().is_none());
+        if has_crashed && !process.is_told {
+            self.shared.totals.crashed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn publish(&self) {
+        let sum = self.processes.values().fold(self.past, |sum, process| sum.plus(&process.counters));
+        *self.shared.elsewhere.lock().unwrap_or_else(PoisonError::into_inner) = sum;
+        self.crew.publish(self.processes.values().map(|process| WorkerStatus {
+            number: process.number,
+            process: process.child.id(),
+            state: process.state,
+            started: process.started,
+            counters: process.counters,
+        }));
+    }
+}

@@ -1,0 +1,211 @@
+//! A worker process, from within.
+
+use std::io::{self, Read, Write};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::failures::ProcessError;
+use super::role::Role;
+use crate::error::{Error, Operation, Result};
+use crate::proto::control::{MOST_BYTES, Note, VERSION};
+use crate::sys::{self, ControlSocket, StandardInput};
+use crate::tcp::server::builder::TcpServerBuilder;
+use crate::tcp::server::report::ServerCounters;
+use crate::tcp::server::serve::TcpServer;
+use crate::tcp::server::state::Shared;
+
+/// What a process is that was started by [`TcpServer::serve_workers`](crate::TcpServer::serve_workers): one of several that
+/// accept connections from the same listener. It is had by [`process::worker`](worker).
+#[derive(Debug)]
+#[must_use = "a worker that does not serve is ended by its parent"]
+pub struct Worker {
+    socket: ControlSocket,
+    listener: TcpListener,
+    number: usize,
+    grace: Duration,
+    /// What has arrived after the beginning.
+    arrived: Vec<u8>,
+}
+
+/// How long a parent may take to say what its worker is.
+const BEGINNING: Duration = Duration::from_secs(10);
+
+/// How often a worker tells its counters, while there is something to tell, and while there is not.
+const OFTEN: Duration = Duration::from_millis(100);
+const SELDOM: Duration = Duration::from_secs(1);
+
+/// How long a worker waits to be heard.
+const HEARING: Duration = Duration::from_secs(1);
+
+/// In a process that was started by [`TcpServer::serve_workers`](crate::TcpServer::serve_workers), the worker that it is;
+/// `None` in any other.
+///
+/// Call it first in `main`: what follows is then the parent's. A second call gives `None`.
+///
+/// # Errors
+///
+/// This returns an error if the listener cannot be taken over, or if the parent has ended meanwhile.
+///
+/// # Examples
+///
+/// ```no_run
+/// use socketry::process::{self, Workers};
+/// use socketry::{Encoding, TcpServer, TcpServerBuilder};
+///
+/// fn options() -> TcpServerBuilder {
+///     TcpServer::builder().max_connections(1_000)
+/// }
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     // A worker begins here: this program, started again by the parent below.
+///     if let Some(worker) = process::worker()? {
+///         worker.server(options())?.serve(|connection| {
+///             let mut lines = connection.lines(Encoding::Utf8);
+///             while let Some(line) = lines.recv()? {
+///                 lines.send(line)?;
+///             }
+///             Ok(())
+///         })?;
+///         return Ok(());
+///     }
+///     // The parent, which accepts nothing and watches the workers.
+///     println!("{}", options().bind(":7788")?.serve_workers(Workers::new(4)?)?);
+///     Ok(())
+/// }
+/// ```
+pub fn worker() -> Result<Option<Worker>> {
+    match Role::Worker.take()? {
+        Some(StandardInput::Control(socket)) => Worker::begin(socket).map(Some),
+        _ => Ok(None),
+    }
+}
+
+impl Worker {
+    fn begin(socket: ControlSocket) -> Result<Worker> {
+        let failed = |error| Error::system(Operation::Inherit, error);
+        socket.set_read_timeout(Some(BEGINNING)).map_err(failed)?;
+        socket.set_write_timeout(Some(HEARING)).map_err(failed)?;
+        let mut arrived = Vec::new();
+        let mut listener = None;
+        loop {
+            let mut buffer = [0; MOST_BYTES];
+            let (length, received) = match sys::receive_listener(&socket, &mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                result => result.map_err(failed)?,
+            };
+            if length == 0 {
+                return Err(failed(io::ErrorKind::UnexpectedEof.into()));
+            }
+            listener = received.or(listener);
+            arrived.extend(&buffer[..length]);
+            let unknown = || ProcessError::UnknownParent.into_error(Operation::Inherit);
+            match Note::take(&mut arrived) {
+                Ok(None) => {}
+                Ok(Some(Note::Begin { version: VERSION, number, grace })) => {
+                    let listener = listener.ok_or_else(unknown)?;
+                    return Ok(Worker { socket, listener, number: number as usize, grace, arrived });
+                }
+                Ok(Some(_)) | Err(_) => return Err(unknown()),
+            }
+        }
+    }
+
+    /// Which of the workers it is, counted from 0. The one that takes its place has the same number.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// The server of this worker, on the listener that all of them share: with options of its connections as the builder has
+    /// them, and any way of serving, such as [`serve`](crate::TcpServer::serve).
+    ///
+    /// From now on the parent sees to its end: it is shut down when the parent says so, or when the parent is gone. Serving
+    /// returns then, and `main` should, too. [Limits](TcpServerBuilder::max_connections) are this process's own.
+    ///
+    /// If the parent is gone and the process is still there a second after it should have ended, it is ended from within
+    /// ([`std::process::exit`]).
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`TcpServerBuilder::adopt`] would, or if no thread can be started.
+    pub fn server(self, builder: TcpServerBuilder) -> Result<TcpServer> {
+        let Worker { socket, listener, grace, arrived, .. } = self;
+        let server = builder.adopt(listener)?;
+        let failed = |error| Error::system(Operation::Serve, error);
+        let speaker = Arc::new(Speaker(Mutex::new(Some(socket.try_clone().map_err(failed)?))));
+        let last = Arc::clone(&speaker);
+        // There is no other: the server was just made.
+        let _ = server.shared.at_end.set(Box::new(move |counters| last.say_last(counters)));
+        let listening = Listening { socket, speaker: Arc::clone(&speaker), grace, arrived };
+        let shared = Arc::clone(&server.shared);
+        let thread = std::thread::Builder::new().name("socketry worker".to_owned());
+        thread.spawn(move || listening.obey(&shared)).map_err(failed)?;
+        speaker.say(&Note::Ready);
+        Ok(server)
+    }
+}
+
+/// What a worker tells its parent by, until it has said the last.
+struct Speaker(Mutex<Option<ControlSocket>>);
+
+impl Speaker {
+    fn say(&self, note: &Note) {
+        if let Some(socket) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            // A parent that is gone or does not listen is noticed by whoever reads.
+            let _ = (&mut &*socket).write_all(&note.encode());
+        }
+    }
+
+    fn say_last(&self, counters: &ServerCounters) {
+        self.say(&Note::Ended(counters.to_fields().to_vec()));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+/// The thread that does what the parent says.
+struct Listening {
+    socket: ControlSocket,
+    speaker: Arc<Speaker>,
+    grace: Duration,
+    arrived: Vec<u8>,
+}
+
+impl Listening {
+    fn obey(mut self, shared: &Shared) {
+        let mut told = ServerCounters::default();
+        let mut wait = None;
+        loop {
+            while let Ok(Some(note)) = Note::take(&mut self.arrived) {
+                match note {
+                    Note::Leave { grace } => shared.begin_leaving(grace),
+                    Note::Drain { grace } => shared.begin_shutdown(grace),
+                    _ => {}
+                }
+            }
+            let counters = shared.counters();
+            let next_wait = if counters == told { SELDOM } else { OFTEN };
+            if counters != told {
+                told = counters;
+                self.speaker.say(&Note::Counters(counters.to_fields().to_vec()));
+            }
+            if wait != Some(next_wait) && self.socket.set_read_timeout(Some(next_wait)).is_ok() {
+                wait = Some(next_wait);
+            }
+            let mut buffer = [0; MOST_BYTES];
+            match self.socket.read(&mut buffer) {
+                Ok(length) if length > 0 && self.arrived.len() <= MOST_BYTES => {
+                    self.arrived.extend(&buffer[..length]);
+                }
+                Err(error) if sys::is_again(&error) => {}
+                Ok(_) | Err(_) => break,
+            }
+        }
+        // The parent is gone, or is not to be understood.
+        shared.begin_shutdown(self.grace);
+        std::thread::sleep(self.grace.saturating_add(LAST));
+        std::process::exit(1);
+    }
+}
+
+/// How long a worker without a parent may take to end after it should have.
+const LAST: Duration = Duration::from_secs(1);
