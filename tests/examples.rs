@@ -12,7 +12,7 @@ use std::process::Output;
 use kit::*;
 
 /// Every example, and what its help must mention.
-const EXAMPLES: [(&str, &[&str]); 11] = [
+const EXAMPLES: [(&str, &[&str]); 12] = [
     ("bind_addresses", &[]),
     (
         "line_chat",
@@ -21,6 +21,7 @@ const EXAMPLES: [(&str, &[&str]); 11] = [
     ("listen_accept", &[]),
     ("socket_kinds", &[]),
     ("tcp_client", &["[ADDR]", "--message <M>", "--encoding <E>", "127.0.0.1:7788", "hahah", "gb2312"]),
+    ("tcp_handshake", &[]),
     ("tcp_server", &["[ADDR]", "--backlog <N>", "--encoding <E>", "--reply <TEXT>", ":7788", "gb2312"]),
     (
         "threads_server",
@@ -231,7 +232,8 @@ fn input_that_is_not_text_is_a_failure_as_well() {
 
 #[test]
 fn a_reader_that_has_read_enough_makes_no_example_panic() {
-    for name in ["bind_addresses", "listen_accept", "socket_kinds", "tour", "udp_connected"] {
+    for name in ["bind_addresses", "listen_accept", "socket_kinds", "tcp_handshake", "tour", "udp_connected"]
+    {
         let mut running = Running::start(&mut example(name));
         drop(running.stdout());
         let output = running.finish();

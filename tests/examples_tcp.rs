@@ -1,10 +1,11 @@
-//! `tcp_server`, `tcp_client`, `threads_server` and `line_chat` at work: with each other, and with peers that do it wrong.
+//! `tcp_server`, `tcp_client`, `threads_server` and `line_chat` at work: with each other, and with peers that do it wrong;
+//! and what `tcp_handshake` sees.
 
 mod kit;
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::process::Output;
+use std::process::{Command, Output};
 
 use kit::*;
 use socketry::frame::Framed;
@@ -387,4 +388,63 @@ fn input_that_is_not_text_ends_a_client_with_an_error() {
     client.stdin.as_mut().unwrap().write_all(b"\xFF\n").unwrap();
     assert!(client.notes.next().starts_with("line_chat: standard input: "));
     assert_eq!(client.running.finish().status.code(), Some(1));
+}
+
+/// The states that a row of the picture shows, if it shows any: the client's and the server's.
+fn states(row: &str) -> Option<(&str, &str)> {
+    let mut parts = row.split('|');
+    let (left, between, right) = (parts.next()?, parts.next()?, parts.next()?);
+    between.trim().is_empty().then_some((left.split_whitespace().last()?, right.trim()))
+}
+
+#[test]
+fn tcp_handshake_sees_every_state_of_both_ends_each_time() {
+    let draw = |command: &mut Command| {
+        let output = Running::start(command).finish();
+        let picture = String::from_utf8_lossy(&output.stdout).into_owned();
+        (picture, output.status.success() && output.stderr.is_empty())
+    };
+    let mut command = example("tcp_handshake");
+    let (mut picture, mut is_well) = draw(&mut command);
+    if picture.contains("refuses to hold segments back") {
+        // Everybody is root in a namespace of their own, if the system lets them have one.
+        let mut inside = Command::new("unshare");
+        inside.args(["-Urn", "sh", "-c", "ip link set lo up && exec \"$0\""]).arg(command.get_program());
+        if has("unshare") {
+            (picture, is_well) = draw(&mut inside);
+            command = inside;
+        }
+        if picture.is_empty() || picture.contains("refuses to hold segments back") {
+            return skip("the states of tcp_handshake", "this system refuses a filter, and a namespace");
+        }
+    }
+    assert!(is_well, "{picture}");
+    let seen: Vec<_> = picture.lines().filter_map(states).collect();
+    if !cfg!(target_os = "linux") {
+        assert!(seen.is_empty() && picture.contains("netstat -an"), "{picture}");
+        return;
+    }
+    let all = [
+        ("CLOSED", "LISTEN"),
+        ("SYN_SENT", "SYN_RECV"),
+        ("ESTABLISHED", "SYN_RECV"),
+        ("ESTABLISHED", "ESTABLISHED"),
+        ("FIN_WAIT1", "ESTABLISHED"),
+        ("FIN_WAIT1", "CLOSE_WAIT"),
+        ("FIN_WAIT2", "CLOSE_WAIT"),
+        ("FIN_WAIT2", "LAST_ACK"),
+        ("TIME_WAIT", "LAST_ACK"),
+        ("TIME_WAIT", "CLOSED"),
+    ];
+    assert_eq!(seen, all, "{picture}");
+    let captions =
+        picture.lines().filter_map(|line| line.split_once("第")).map(|(_, caption)| &caption[..12]);
+    let steps = ["一次握手", "二次握手", "三次握手", "一次挥手", "二次挥手", "三次挥手", "四次挥手"];
+    assert!(captions.eq(steps), "{picture}");
+    assert!(picture.contains("the server got \"你好\" and the client got \"收到\""), "{picture}");
+
+    // Another time only the numbers are others.
+    let alike = |picture: &str| picture.replace(|c: char| c.is_ascii_digit() || c == ' ', "");
+    let (again, _) = draw(&mut command);
+    assert_eq!(alike(&again), alike(&picture), "{again}");
 }
