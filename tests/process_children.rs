@@ -199,7 +199,7 @@ fn an_answer_to_a_request_that_was_not_read_arrives() {
 #[test]
 fn one_that_does_not_end_is_asked_and_then_killed() {
     const GRACE: Duration = Duration::from_millis(1_000);
-    let patient = "trap 'echo asked' TERM; echo $$; while :; do sleep 100 & wait $!; done";
+    let patient = "trap 'echo asked' TERM; echo $$; while :; do sleep 0.1; done";
     let serving = Serving::start(TcpServer::builder(), shell(patient));
     let client = serving.client();
     let mut lines = client.lines(socketry::Encoding::Utf8);
@@ -219,7 +219,7 @@ fn one_that_does_not_end_is_asked_and_then_killed() {
 
 #[test]
 fn those_that_want_to_are_asked_at_once() {
-    let script = "trap 'echo bye; exit 5' TERM; echo ready; while :; do sleep 100 & wait $!; done";
+    let script = "trap 'echo bye; exit 5' TERM; echo ready; while :; do sleep 0.1; done";
     let serving = Serving::start(TcpServer::builder(), shell(script).ask_at_once(true));
     let client = serving.client();
     let mut lines = client.lines(socketry::Encoding::Utf8);

@@ -113,6 +113,7 @@ pub(super) struct State {
     /// Whether those inside are asked to end, and when, once that is known.
     pub(super) asking: Option<Asking>,
     pub(super) ask_at: Option<Instant>,
+    pub(super) has_asked: bool,
 }
 
 /// The right to be inside, which a connection has until its last handle is dropped.
@@ -183,6 +184,7 @@ impl Shared {
             deadline: None,
             asking: None,
             ask_at: None,
+            has_asked: false,
         }
     }
 
@@ -206,9 +208,15 @@ impl Shared {
 
     /// Makes known who has that ticket now.
     pub(super) fn register_as(&self, ticket: &Ticket, inside: &Arc<dyn Inside>) {
-        if !self.state().connections.set(ticket.slot, inside) {
-            // The time was over before.
+        let mut state = self.state();
+        let is_in_time = state.connections.set(ticket.slot, inside);
+        // Whoever comes after the others were asked is asked now.
+        let is_asked = state.has_asked;
+        drop(state);
+        if !is_in_time {
             inside.cut();
+        } else if is_asked {
+            inside.ask();
         }
     }
 
@@ -321,6 +329,7 @@ impl Shared {
                 state.ask_at = None;
                 // Nobody is asked a second time: there is no other shutdown.
                 state.asking = None;
+                state.has_asked = true;
                 let inside = state.connections.inside();
                 drop(state);
                 inside.iter().for_each(|inside| inside.ask());
