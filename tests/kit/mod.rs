@@ -2,6 +2,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file is a crate that uses a part of the kit")]
 
 #[cfg(target_os = "linux")]
+pub mod load;
+#[cfg(target_os = "linux")]
 pub mod processes;
 
 use std::io::{BufRead, BufReader, Read};
