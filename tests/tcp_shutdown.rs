@@ -267,3 +267,34 @@ fn several_handles_wait_for_the_same_end() {
     });
     serving.join().unwrap().unwrap();
 }
+
+/// Fifty clients come without a pause, also in the moment between the last accept and the end of the listener: who is connected
+/// is answered.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_shutdown_under_load_resets_nobody() {
+    for _ in 0..5 {
+        let server = server();
+        let handle = server.handle();
+        let serving = std::thread::spawn(move || {
+            server.serve(|connection| {
+                let mut lines = connection.lines(socketry::Encoding::Utf8);
+                lines.send(std::process::id().to_string())?;
+                while let Some(line) = lines.recv()? {
+                    lines.send(line)?;
+                }
+                Ok(())
+            })
+        });
+        let load = kit::load::Load::start(handle.local_addr(), 50);
+        load.more(100);
+        let report = handle.shutdown(PATIENCE);
+        let (answered, _, failures) = load.end();
+        serving.join().unwrap().unwrap();
+        if !rustix::process::geteuid().is_root() {
+            return skip("a_shutdown_under_load_resets_nobody", "its last moment needs root");
+        }
+        assert!(failures.is_empty(), "{failures:?}");
+        assert_eq!(report.served + report.drained, answered, "{report}");
+    }
+}

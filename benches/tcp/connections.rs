@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::kit::{is_smoke_run, median};
-use super::servers::{MESSAGE, SERVERS, TOKIO};
+use super::servers::{MESSAGE, SERVERS, Start, TOKIO};
 
 /// What one turn of one server came to.
 #[derive(Clone, Copy, Debug)]
@@ -92,17 +92,24 @@ fn connect_until(end: Instant, port: u16, number: u64) -> Vec<Duration> {
     }
 }
 
-fn compare_with(threads: usize) {
+/// Servers, and the two that all are compared with, by their place in the list.
+pub(crate) struct Comparison<'a> {
+    pub(crate) servers: &'a [(&'a str, Start)],
+    pub(crate) to: [(usize, &'a str); 2],
+}
+
+pub(crate) fn compare(comparison: &Comparison<'_>, threads: usize) {
+    let Comparison { servers, to: [(first, first_name), (second, second_name)] } = *comparison;
     let (rounds, time) = match is_smoke_run() {
         true => (1, Duration::from_millis(5)),
         false => (15, Duration::from_millis(400)),
     };
     let mut clients = Clients::start();
-    let ports = SERVERS.map(|(_, start)| start().port());
-    let mut turns = vec![Vec::with_capacity(rounds); SERVERS.len()];
+    let ports: Vec<u16> = servers.iter().map(|(_, start)| start().port()).collect();
+    let mut turns = vec![Vec::with_capacity(rounds); servers.len()];
     for round in 0..=rounds {
-        for step in 0..SERVERS.len() {
-            let index = (step + round) % SERVERS.len();
+        for step in 0..servers.len() {
+            let index = (step + round) % servers.len();
             let turn = clients.turn(ports[index], threads, time);
             // The first round is not counted.
             if round > 0 {
@@ -113,9 +120,9 @@ fn compare_with(threads: usize) {
     println!("\nconnections of {threads} clients at a time");
     println!(
         "  {:<34} {:>9} {:>12} {:>9}   {:<12} {:>7} {:>8}",
-        "", "a second", "to a thread", "to tokio", "middle half", "p50 µs", "p99 µs"
+        "", "a second", first_name, second_name, "middle half", "p50 µs", "p99 µs"
     );
-    for (own, (name, _)) in turns.iter().zip(SERVERS) {
+    for (own, (name, _)) in turns.iter().zip(servers) {
         let all = |figure: fn(&Turn) -> f64| median(own.iter().map(figure).collect());
         let ratios = |to: usize| {
             let pairs = own.iter().zip(&turns[to]);
@@ -123,14 +130,14 @@ fn compare_with(threads: usize) {
             ratios.sort_by(f64::total_cmp);
             ratios
         };
-        let to_tokio = ratios(TOKIO);
-        let quarter = to_tokio.len() / 4;
-        let spread = format!("{:.2}–{:.2}", to_tokio[quarter], to_tokio[to_tokio.len() - 1 - quarter]);
+        let to_second = ratios(second);
+        let quarter = to_second.len() / 4;
+        let spread = format!("{:.2}–{:.2}", to_second[quarter], to_second[to_second.len() - 1 - quarter]);
         println!(
             "  {name:<34} {:>9.0} {:>11.2}× {:>8.2}×   {spread:<12} {:>7.0} {:>8.0}",
             all(|turn| turn.per_second),
-            median(ratios(0)),
-            median(to_tokio),
+            median(ratios(first)),
+            median(to_second),
             all(|turn| turn.half),
             all(|turn| turn.worst_of_100),
         );
@@ -139,6 +146,7 @@ fn compare_with(threads: usize) {
 
 pub(crate) fn run() {
     for threads in [8, 32] {
-        compare_with(threads);
+        let to = [(0, "to a thread"), (TOKIO, "to tokio")];
+        compare(&Comparison { servers: &SERVERS, to }, threads);
     }
 }

@@ -21,12 +21,18 @@ mod lines;
 #[cfg(target_os = "linux")]
 mod ping_pong;
 #[cfg(target_os = "linux")]
+mod processes;
+#[cfg(target_os = "linux")]
 mod raw;
 #[cfg(target_os = "linux")]
 mod servers;
 
 #[cfg(target_os = "linux")]
 fn main() {
+    // A worker or a child begins here, for the part that compares servers made of processes.
+    if processes::is_one() {
+        return processes::be_one();
+    }
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         // This program again, as another process.
@@ -34,12 +40,13 @@ fn main() {
         ["as-idle-server", model] => return idle::be_server(model),
         _ => {}
     }
-    let parts: [(&str, fn()); 6] = [
+    let parts: [(&str, fn()); 7] = [
         ("ping_pong", ping_pong::run),
         ("bulk", bulk::run),
         ("file", file::run),
         ("lines", lines::run),
         ("connections", connections::run),
+        ("processes", processes::run),
         ("idle", idle::run),
     ];
     let wanted = words.iter().find(|word| !word.starts_with('-'));

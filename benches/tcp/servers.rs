@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use socketry::frame::Fixed;
-use socketry::{TcpConnection, TcpServer, TcpServerBuilder};
+use socketry::{HandlerResult, TcpConnection, TcpServer, TcpServerBuilder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 pub(crate) const MESSAGE: usize = 16;
 
 /// The system chooses the port; every address of the loopback interface leads to it.
-const ANYWHERE: &str = "0.0.0.0:0";
+pub(crate) const ANYWHERE: &str = "0.0.0.0:0";
 
 /// Starts one, which runs until the process ends, and gives where it listens.
 pub(crate) type Start = fn() -> SocketAddr;
@@ -114,19 +114,19 @@ fn tokio_tasks() -> SocketAddr {
     address
 }
 
-fn serve(builder: TcpServerBuilder) -> SocketAddr {
+pub(crate) fn serve(builder: TcpServerBuilder) -> SocketAddr {
     let server = builder.bind(ANYWHERE).unwrap();
     let address = server.local_addr();
-    thread::spawn(move || {
-        server.serve(|mut connection: TcpConnection| {
-            let mut message = [0; MESSAGE];
-            connection.recv_exact(&mut message)?;
-            connection.send(&message[..])?;
-            while connection.read(&mut message)? > 0 {}
-            Ok(())
-        })
-    });
+    thread::spawn(move || server.serve(answer));
     address
+}
+
+pub(crate) fn answer(mut connection: TcpConnection) -> HandlerResult {
+    let mut message = [0; MESSAGE];
+    connection.recv_exact(&mut message)?;
+    connection.send(&message[..])?;
+    while connection.read(&mut message)? > 0 {}
+    Ok(())
 }
 
 fn serve_requests() -> SocketAddr {

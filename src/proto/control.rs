@@ -28,6 +28,8 @@ pub(crate) enum Note {
     Leave { grace: Duration },
     /// To a worker: end, and serve the queue before.
     Drain { grace: Duration },
+    /// To a worker: look whether somebody waits, for whom another was woken that is no more.
+    Look,
     /// From a worker: it accepts connections.
     Ready,
     /// From a worker: its counters so far.
@@ -47,6 +49,7 @@ const DRAIN: u8 = 3;
 const READY: u8 = 4;
 const COUNTERS: u8 = 5;
 const ENDED: u8 = 6;
+const LOOK: u8 = 7;
 
 impl Note {
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -54,6 +57,7 @@ impl Note {
             Note::Begin { version, number, grace } => (BEGIN, &[*version, *number, nanos(*grace)]),
             Note::Leave { grace } => (LEAVE, &[nanos(*grace)]),
             Note::Drain { grace } => (DRAIN, &[nanos(*grace)]),
+            Note::Look => (LOOK, &[]),
             Note::Ready => (READY, &[]),
             Note::Counters(counters) => (COUNTERS, counters),
             Note::Ended(counters) => (ENDED, counters),
@@ -91,6 +95,7 @@ impl Note {
             BEGIN => Note::Begin { version: field(0), number: field(1), grace: grace(field(2)) },
             LEAVE => Note::Leave { grace: grace(field(0)) },
             DRAIN => Note::Drain { grace: grace(field(0)) },
+            LOOK => Note::Look,
             READY => Note::Ready,
             COUNTERS => Note::Counters(fields),
             ENDED => Note::Ended(fields),
@@ -113,6 +118,7 @@ mod tests {
         vec![
             Note::Begin { version: VERSION, number: 3, grace },
             Note::Ready,
+            Note::Look,
             Note::Counters((0..14).collect()),
             Note::Leave { grace },
             Note::Drain { grace: Duration::ZERO },

@@ -257,3 +257,29 @@ pub(crate) fn hold_newcomers(listener: &TcpListener) -> bool {
     ];
     SockRef::from(listener).attach_filter(&program).is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
+
+    /// Who is there is accepted, who comes is not connected, and after the end finds the port closed.
+    #[test]
+    fn newcomers_are_held_off_and_nobody_else() {
+        const SHORT: Duration = Duration::from_millis(100);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let _first = TcpStream::connect(address).unwrap();
+        if !super::hold_newcomers(&listener) {
+            eprintln!("SKIPPED newcomers_are_held_off_and_nobody_else: it needs root here");
+            return;
+        }
+        let held = TcpStream::connect_timeout(&address, SHORT).unwrap_err();
+        assert_eq!(held.kind(), std::io::ErrorKind::TimedOut);
+        let (accepted, _) = listener.accept().unwrap();
+        accepted.set_read_timeout(Some(SHORT)).unwrap();
+        drop(listener);
+        let late = TcpStream::connect_timeout(&address, SHORT).unwrap_err();
+        assert_eq!(late.kind(), std::io::ErrorKind::ConnectionRefused);
+    }
+}

@@ -60,6 +60,7 @@ mod poll_list;
 #[cfg(test)]
 mod poller_tests;
 
+mod gate;
 mod handles;
 mod interfaces;
 mod moment;
@@ -81,6 +82,7 @@ pub(crate) use std::os::windows::io::AsSocket;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use epoll::Poller;
+pub(crate) use gate::Gate;
 pub(crate) use handles::{handle_conversions, stream_handle_conversions};
 pub(crate) use interfaces::{Link, index_of, select};
 pub(crate) use moment::Moment;

@@ -19,6 +19,28 @@ macro_rules! poller_tests {
             const LONG: Option<Duration> = Some(Duration::from_secs(20));
             const SHORT: Option<Duration> = Some(Duration::from_millis(20));
 
+            /// The bell ends a doze, also one that was rung before; where listeners can be shared, a connection does.
+            #[test]
+            fn a_doze_is_ended_by_the_bell_and_by_a_connection() {
+                let poller = Poller::new().unwrap();
+                let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+                poller.ring();
+                poller.doze().unwrap();
+                let is_shared = poller.add_shared(&listener).unwrap();
+                std::thread::scope(|scope| {
+                    let dozing = scope.spawn(|| poller.doze().unwrap());
+                    if is_shared {
+                        TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+                    } else {
+                        poller.ring();
+                    }
+                    dozing.join().unwrap();
+                });
+                poller.remove_shared(&listener);
+                poller.ring();
+                poller.doze().unwrap();
+            }
+
             #[test]
             fn each_is_told_of_once_until_it_is_armed_again() {
                 let poller = Poller::new().unwrap();

@@ -103,7 +103,12 @@ pub struct Running(Option<Child>);
 
 impl Running {
     pub fn start(command: &mut Command) -> Running {
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Running::start_with(command.stdin(Stdio::piped()))
+    }
+
+    /// With the standard input that the command has.
+    pub fn start_with(command: &mut Command) -> Running {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         Running(Some(child.unwrap_or_else(|error| panic!("{command:?}: {error}"))))
     }
 

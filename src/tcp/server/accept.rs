@@ -83,6 +83,9 @@ impl Shared {
                 Phase::Closed | Phase::Cut => return Ok(Next::Over),
                 Phase::Draining => {
                     self.hold_newcomers(listener);
+                    if let Some(gate) = self.gate.get() {
+                        gate.leave(listener);
+                    }
                     match sys::accept_now(listener) {
                         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                             return Ok(Next::Over);
@@ -92,7 +95,11 @@ impl Shared {
                 }
                 Phase::Open => {
                     let limit = Limit { deadline, stopper: Some(&self.wake), ..Limit::default() };
-                    match sys::accept_within(listener, limit) {
+                    let accepted = match self.gate.get() {
+                        Some(gate) if deadline.is_none() => gate.accept(listener, &self.wake),
+                        _ => sys::accept_within(listener, limit),
+                    };
+                    match accepted {
                         Ok(accepted) => Ok(accepted),
                         Err(Ended::Failed(error)) => Err(error),
                         Err(Ended::TimedOut) => return Ok(Next::TimedOut),

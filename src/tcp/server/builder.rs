@@ -207,6 +207,7 @@ impl TcpServerBuilder {
             config: self.config,
             inherited,
             listener: Mutex::new(Some(listener)),
+            gate: OnceLock::new(),
             is_alone,
             holds: AtomicBool::new(false),
             changed: Condvar::new(),

@@ -38,6 +38,13 @@ impl ServerHandle {
     ///
     /// A second call, also by another handle, waits for the same end; the earlier time counts. A handler that calls it
     /// waits for itself: there use [`begin_shutdown`](Self::begin_shutdown).
+    ///
+    /// # Platform-specific behavior
+    ///
+    /// Who comes in the moment between the last accept and the end of the listener is connected by the system and then reset.
+    /// On Linux newcomers are held off before, if the process may do that (`CAP_NET_ADMIN`, on recent kernels): their systems
+    /// try again after a second, and meet a closed port, or the next server. A listener that was
+    /// [adopted](crate::TcpServerBuilder::adopt) is left as it is, because others may have it.
     pub fn shutdown(&self, grace: Duration) -> ShutdownReport {
         self.shared.begin_shutdown(grace);
         self.shared.wait_for_end()

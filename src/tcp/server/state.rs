@@ -14,7 +14,7 @@ use super::report::{ServerCounters, ShutdownReport};
 use super::workers::Seat;
 use crate::config::ServerConfig;
 use crate::proto::admission::{Admission, Peer};
-use crate::sys::{Poller, ReceiveTimeout, Stopper, Told};
+use crate::sys::{Gate, Poller, ReceiveTimeout, Stopper, Told};
 use crate::tcp::connection::{Inner, Settings};
 
 /// One server. Its listener is taken out when it is closed; until then it belongs to whoever accepts.
@@ -29,6 +29,8 @@ pub(in crate::tcp) struct Shared {
     pub(super) is_alone: bool,
     /// Whether those who want to connect are held off: see [`Shared::hold_newcomers`].
     pub(super) holds: AtomicBool,
+    /// Where it waits for connections that reach one of several processes.
+    pub(super) gate: OnceLock<Gate>,
     pub(super) state: Mutex<State>,
     /// The phase has changed, or somebody has left for whose room or end somebody waits.
     pub(super) changed: Condvar,
@@ -166,6 +168,10 @@ impl Drop for Ticket {
     }
 }
 
+/// How many a server still takes that leaves the queue to others: one for which it was woken last may be waiting, and nobody
+/// else is woken for it.
+const LOOKS: usize = 8;
+
 impl Shared {
     pub(super) fn new_state(config: &ServerConfig) -> State {
         State {
@@ -242,7 +248,7 @@ impl Shared {
         };
         state.ask_at = earliest(state.ask_at, ask_at);
         if leaves {
-            state.queued = 0;
+            state.queued = state.queued.min(LOOKS);
         }
         if state.phase == Phase::Open {
             state.phase = Phase::Draining;

@@ -107,6 +107,13 @@ struct Process {
     look: Option<Look>,
 }
 
+impl Process {
+    fn say(&self, note: &Note) {
+        // It holds thousands of notes; one that has not read them does nothing, and is killed when its time is over.
+        let _ = (&mut &self.socket).write_all(&note.encode());
+    }
+}
+
 /// A process closes its end of the connection a moment before it can be waited for.
 #[derive(Clone, Copy, Debug)]
 struct Look {
@@ -251,8 +258,7 @@ impl Supervisor {
         let Some(process) = self.processes.get_mut(&member) else { return };
         process.state = WorkerState::Ending;
         process.is_told = true;
-        // It holds thousands of notes; one that has not read them does nothing, and is killed when its time is over.
-        let _ = (&mut &process.socket).write_all(&note.encode());
+        process.say(note);
     }
 
     /// Reads what a worker says.
@@ -323,6 +329,10 @@ impl Supervisor {
                 // The program has the system throw it away, by ignoring SIGCHLD.
                 Err(_) => gone.push((*member, None)),
             }
+        }
+        if !gone.is_empty() {
+            let others = self.processes.values().filter(|process| process.state == WorkerState::Serving);
+            others.for_each(|process| process.say(&Note::Look));
         }
         for (member, status) in gone {
             let Some(process) = self.processes.remove(&member) else { continue };

@@ -9,7 +9,7 @@ use super::failures::ProcessError;
 use super::role::Role;
 use crate::error::{Error, Operation, Result};
 use crate::proto::control::{MOST_BYTES, Note, VERSION};
-use crate::sys::{self, ControlSocket, StandardInput};
+use crate::sys::{self, ControlSocket, Gate, StandardInput};
 use crate::tcp::server::builder::TcpServerBuilder;
 use crate::tcp::server::report::ServerCounters;
 use crate::tcp::server::serve::TcpServer;
@@ -132,6 +132,12 @@ impl Worker {
         let Worker { socket, listener, grace, arrived, .. } = self;
         let server = builder.adopt(listener)?;
         let failed = |error| Error::system(Operation::Serve, error);
+        if let Some(listener) = &*server.shared.listener() {
+            // Without it all workers wake for each connection.
+            if let Some(gate) = Gate::new(listener, &server.shared.wake).map_err(failed)? {
+                let _ = server.shared.gate.set(gate);
+            }
+        }
         let speaker = Arc::new(Speaker(Mutex::new(Some(socket.try_clone().map_err(failed)?))));
         let last = Arc::clone(&speaker);
         // There is no other: the server was just made.
@@ -179,6 +185,11 @@ impl Listening {
                 match note {
                     Note::Leave { grace } => shared.begin_leaving(grace),
                     Note::Drain { grace } => shared.begin_shutdown(grace),
+                    Note::Look => {
+                        if let Some(gate) = shared.gate.get() {
+                            gate.ring();
+                        }
+                    }
                     _ => {}
                 }
             }

@@ -1,0 +1,93 @@
+//! Connections per second of servers made of processes: workers on one listener and a process for each connection, against
+//! threads, and against Python's.
+
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use socketry::TcpServer;
+use socketry::process::{self, Children, Workers};
+
+use super::connections::{Comparison, compare};
+use super::servers::{ANYWHERE, Start, answer, serve};
+
+const KIND: &str = "SOCKETRY_BENCH";
+
+/// Whether this is a worker or a child.
+pub(crate) fn is_one() -> bool {
+    std::env::var_os(KIND).is_some()
+}
+
+pub(crate) fn be_one() {
+    if let Some(worker) = process::worker().unwrap() {
+        let server = worker.server(TcpServer::builder().threads(8)).unwrap();
+        server.serve(answer).unwrap();
+    } else if let Some(connection) = process::connection().unwrap() {
+        answer(connection).unwrap();
+    }
+}
+
+fn this_program() -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.env(KIND, "process").args(std::env::args_os().skip(1));
+    command
+}
+
+fn workers(count: usize) -> SocketAddr {
+    let server = TcpServer::bind(ANYWHERE).unwrap();
+    let handle = server.handle();
+    thread::spawn(move || server.serve_workers(Workers::running(count, |_| this_program())).unwrap());
+    while handle.workers().iter().filter(|worker| worker.state == process::WorkerState::Serving).count()
+        < count
+    {
+        thread::yield_now();
+    }
+    handle.local_addr()
+}
+
+fn children() -> SocketAddr {
+    let server = TcpServer::bind(ANYWHERE).unwrap();
+    let address = server.local_addr();
+    thread::spawn(move || server.serve_children(Children::in_role(|_| this_program())));
+    address
+}
+
+fn python(kind: &str) -> SocketAddr {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/tcp/forking_server.py");
+    let mut command = Command::new("python3");
+    command.args([script, kind]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    // It ends when this process does, and with it the input.
+    std::mem::forget(child);
+    (Ipv4Addr::LOCALHOST, line.trim().parse().unwrap()).into()
+}
+
+const OURS: [(&str, Start); 5] = [
+    ("socketry serve, 8 threads", || serve(TcpServer::builder().threads(8))),
+    ("socketry serve", || serve(TcpServer::builder())),
+    ("socketry 2 workers of 8 threads", || workers(2)),
+    ("socketry 4 workers of 8 threads", || workers(4)),
+    ("socketry a process for each", children),
+];
+
+const PYTHONS: [(&str, Start); 2] = [
+    ("Python ForkingTCPServer", || python("forking")),
+    ("Python ThreadingTCPServer", || python("threading")),
+];
+
+pub(crate) fn run() {
+    let mut servers = OURS.to_vec();
+    let has_python = Command::new("python3").arg("--version").stdout(Stdio::null()).status().is_ok();
+    if has_python {
+        servers.extend(PYTHONS);
+    } else {
+        println!("there is no python3 to compare with");
+    }
+    let second = if has_python { (OURS.len(), "to forking") } else { (OURS.len() - 1, "to process") };
+    for threads in [8, 32] {
+        compare(&Comparison { servers: &servers, to: [(0, "to threads"), second] }, threads);
+    }
+}
