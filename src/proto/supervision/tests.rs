@@ -21,6 +21,7 @@ struct Fleet {
 }
 
 impl Fleet {
+    #[allow(clippy::disallowed_methods, reason = "a clock of the test's must begin somewhere")]
     fn of(places: usize) -> Fleet {
         let now = Instant::now();
         Fleet { supervision: Supervision::new(places, policy(), now), now }
