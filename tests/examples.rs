@@ -12,13 +12,29 @@ use std::process::Output;
 use kit::*;
 
 /// Every example, and what its help must mention.
-const EXAMPLES: [(&str, &[&str]); 12] = [
+const EXAMPLES: [(&str, &[&str]); 14] = [
     ("bind_addresses", &[]),
     (
         "line_chat",
         &["[ADDR]", "--name <NAME>", "--serve [<ADDR>]", "--encoding <E>", "--seconds <S>", "127.0.0.1:7788"],
     ),
     ("listen_accept", &[]),
+    (
+        "prefork_server",
+        &[
+            "[ADDR]",
+            "--workers <N>",
+            "--encoding <E>",
+            "--seconds <S>",
+            "127.0.0.1:7788",
+            "gb2312",
+            "r, restart",
+        ],
+    ),
+    (
+        "process_server",
+        &["[ADDR]", "--encoding <E>", "--max <N>", "--timeout <SECONDS>", "--seconds <S>", ":7788", "gb2312"],
+    ),
     ("socket_kinds", &[]),
     ("tcp_client", &["[ADDR]", "--message <M>", "--encoding <E>", "127.0.0.1:7788", "hahah", "gb2312"]),
     ("tcp_handshake", &[]),
@@ -165,6 +181,13 @@ fn a_mistake_in_the_arguments_is_one_clear_line() {
             &["--seconds", "nan"],
             "'nan' for '--seconds <S>': not a number of seconds above 0",
         ),
+        ("process_server", &[":77888"], "larger than 65535"),
+        ("process_server", &["--max", "0"], "'0' for '--max <N>': not a whole number of 1 or more"),
+        ("process_server", &["--timeout", "-1"], "'-1'"),
+        ("process_server", &["--encoding", "x"], "unknown encoding \"x\""),
+        ("prefork_server", &["127.0.0.1"], "\"127.0.0.1\": the port is missing"),
+        ("prefork_server", &["--workers", "0"], "'0' for '--workers <N>': not a whole number of 1 or more"),
+        ("prefork_server", &["--seconds", "soon"], "'soon' for '--seconds <S>': not a number of seconds"),
         ("line_chat", &[], "required arguments were not provided: --name <NAME>"),
         ("line_chat", &["--serve", "--name", "x"], "'--serve [<ADDR>]' cannot be used with '--name <NAME>'"),
         ("line_chat", &["--serve", "x"], "\"x\": the port is missing"),
@@ -220,6 +243,15 @@ fn a_failure_is_one_line_that_begins_with_the_name() {
         let begins = line.starts_with(&format!("{name}: "));
         assert!(begins && line.contains(words), "{name} {arguments:?}: {line}");
         assert!(!line.contains("panicked") && !line.contains("Error {"), "{line}");
+    }
+}
+
+#[test]
+#[cfg(not(unix))]
+fn servers_of_processes_say_that_they_need_unix() {
+    for name in ["prefork_server", "process_server"] {
+        let line = complaint(&run(name, &[], ""), 1);
+        assert!(line.starts_with(&format!("{name}: it needs Unix: ")), "{line}");
     }
 }
 

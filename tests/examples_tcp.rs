@@ -7,41 +7,11 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::process::{Command, Output};
 
+use kit::listening::*;
 use kit::*;
-use socketry::frame::Framed;
-use socketry::{Encoding, TcpClient, TcpConnection, TcpServer};
+use socketry::{Encoding, TcpClient, TcpServer};
 
 const GB2312: Encoding = Encoding::Gb2312;
-
-/// An example that listens at a port of the system's choice.
-struct Listening {
-    running: Running,
-    /// What it prints on standard output and on standard error, after saying where it listens.
-    lines: Lines,
-    notes: Lines,
-    address: SocketAddr,
-}
-
-fn listen(name: &str, arguments: &[&str]) -> Listening {
-    let mut running = Running::start(example(name).args(arguments));
-    let (lines, notes) = (Lines::of(running.stdout()), Lines::of(running.stderr()));
-    let ready = notes.next();
-    let address = ready.strip_prefix("listening on ").and_then(|rest| rest.split(' ').next());
-    let address = address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("{ready}"));
-    Listening { running, lines, notes, address }
-}
-
-/// A client that speaks lines.
-type Client = Framed<TcpConnection, socketry::frame::Lines>;
-
-fn client_in(encoding: Encoding, address: SocketAddr) -> Client {
-    client_of(address).framed(socketry::frame::Lines::new(encoding))
-}
-
-#[track_caller]
-fn heard(client: &mut Client) -> String {
-    client.recv().unwrap().expect("a line")
-}
 
 #[track_caller]
 fn tcp_client(address: SocketAddr, more: &[&str]) -> Output {
@@ -180,13 +150,6 @@ fn an_echo_ends_by_itself_with_a_report() {
     assert!(server.running.finish().status.success());
     let last = server.lines.rest().pop().unwrap();
     assert!(last.contains("aborted 0, refused 0") && last.contains('1'), "{last}");
-}
-
-/// Ends a child as Ctrl-C does.
-#[cfg(unix)]
-fn interrupt(running: &Running) {
-    let id = rustix::process::Pid::from_raw(running.id().try_into().unwrap()).unwrap();
-    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
 }
 
 #[test]

@@ -5,33 +5,13 @@
 
 mod kit;
 
-use std::path::Path;
-use std::process::Command;
-
+use kit::python::*;
 use kit::*;
 use socketry::Encoding;
 
 const ENCODINGS: [Encoding; 2] = [Encoding::Gb2312, Encoding::Utf8];
 
 const TEXTS: [&str; 4] = ["hahah", "你好，世界", "\"中文\" ①", "plain\tASCII"];
-
-/// One of the notes' scripts, or `None`, said aloud, where there is no Python.
-fn script(test: &str, name: &str, arguments: &[&str]) -> Option<Command> {
-    if !has("python3") {
-        skip(test, "no python3 on this machine");
-        return None;
-    }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/notes").join(name);
-    let mut command = Command::new("python3");
-    // Arguments are UTF-8, and so is what is printed, whatever the terminal of this machine speaks.
-    command.env("PYTHONUTF8", "1").arg(path).args(arguments);
-    Some(command)
-}
-
-/// Bytes as Python prints them, as far as these tests send any.
-fn python_bytes(bytes: &[u8]) -> String {
-    format!("b'{}'", bytes.escape_ascii().to_string().replace("\\\"", "\""))
-}
 
 #[test]
 fn what_the_notes_client_sends_is_received() {

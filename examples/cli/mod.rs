@@ -59,15 +59,17 @@ pub(crate) fn run(name: &str, example: impl FnOnce() -> Outcome) -> ExitCode {
 }
 
 /// Prints a line on standard output, at once; a closed output is an error here, where `println!` panics.
+///
+/// It is one write, so that the lines of several processes do not mix.
 pub(crate) fn line(line: std::fmt::Arguments<'_>) -> io::Result<()> {
     let mut output = io::stdout().lock();
-    writeln!(output, "{line}")?;
+    output.write_all(format!("{line}\n").as_bytes())?;
     output.flush()
 }
 
-/// Prints a line on standard error. Nothing is left to be done if that fails.
+/// Prints a line on standard error, as one write. Nothing is left to be done if that fails.
 pub(crate) fn note(line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// [`line`], written as `println!` is.

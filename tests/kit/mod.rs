@@ -1,10 +1,12 @@
 //! What the tests are written in: endpoints on free ports, children that cannot be left behind, tools that may be absent.
 #![allow(dead_code, unreachable_pub, reason = "each test file is a crate that uses a part of the kit")]
 
+pub mod listening;
 #[cfg(target_os = "linux")]
 pub mod load;
 #[cfg(target_os = "linux")]
 pub mod processes;
+pub mod python;
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
