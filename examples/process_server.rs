@@ -53,7 +53,7 @@ use clap::Parser;
 use cli::{Outcome, say};
 #[cfg(unix)]
 use socketry::process::{self, Children};
-use socketry::{AtLimit, BindAddress, Decoder, Encoding, TcpConnection, TcpServer};
+use socketry::{AtLimit, BindAddress, Decoder, Encoding, ServerEvent, TcpConnection, TcpServer};
 
 /// Prints what its clients send, with a process for each of them, until Ctrl-C.
 #[derive(Parser)]
@@ -110,7 +110,11 @@ fn listen(args: Args) -> Outcome {
         .max_connections(args.max)
         .at_limit(AtLimit::RefuseWith(encoding.encode("busy, try again later\n")?.into_owned()))
         .read_timeout(args.timeout)
-        .on_event(cli::note_event)
+        .on_event(|event| match event {
+            // It is said on standard output, in the notes' words.
+            ServerEvent::ChildStarted { .. } => {}
+            event => cli::note_event(event),
+        })
         .bind(args.on)?;
 
     let handle = server.handle();

@@ -137,7 +137,6 @@ fn a_silent_client_and_one_that_breaks_off_end_their_process_alone() {
 
 /// Its process finds a socket that was somebody's, and must not take itself for the parent.
 #[test]
-#[ignore = "a child whose client has broken off before takes itself for the parent"]
 fn a_client_that_breaks_off_at_once_makes_no_second_server() {
     // Should there be one, it does not stay for long.
     let server = process_server(&["--seconds", "30"]);
@@ -425,7 +424,6 @@ fn ctrl_c_ends_workers_once_those_inside_are_done() {
 }
 
 #[test]
-#[ignore = "a second shutdown with less time does not reach the workers yet"]
 fn ctrl_c_twice_ends_workers_at_once() {
     end_workers_by_ctrl_c(2);
 }

@@ -119,6 +119,9 @@ enum Step {
 /// How long a process may take to be gone after it was killed.
 const LONGEST_DEATH: Duration = Duration::from_secs(1);
 
+/// Even without any time a worker may say what it did, before it is killed.
+const LAST_WORD: Duration = Duration::from_millis(150);
+
 /// A worker is told of less time than there is, so that it can end by itself before it is killed: an eighth, at most half a
 /// second.
 fn told(grace: Duration) -> Duration {
@@ -213,7 +216,7 @@ impl Supervision {
             Some(old) if old != member => {
                 restart.step = Step::Ending(old);
                 self.orders.push_back(Order::Leave { member: old, grace: told(grace) });
-                self.must_end_by(old, now.checked_add(grace));
+                self.must_end_by(old, now.checked_add(grace.max(LAST_WORD)));
             }
             _ => self.restart_next(),
         }
@@ -321,9 +324,10 @@ impl Supervision {
         let end = deadline.or_else(|| now.checked_add(Duration::from_secs(365 * 24 * 3_600)));
         self.end = end;
         let grace = end.map_or(Duration::ZERO, |end| told(end.saturating_duration_since(now)));
+        let killed_at = end.max(now.checked_add(LAST_WORD));
         for index in 0..self.members.len() {
             let known = &mut self.members[index];
-            known.ends_by = [known.ends_by, end].into_iter().flatten().min();
+            known.ends_by = [known.ends_by, killed_at].into_iter().flatten().min();
             self.orders.push_back(Order::Drain { member: known.member, grace });
         }
     }

@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use super::report::ServerCounters;
 use crate::error::Error;
 
 /// Something that a server goes on after, for whoever wants to log it: see
@@ -42,8 +43,15 @@ pub enum ServerEvent<'a> {
         /// The same as an error, with both addresses.
         error: &'a Error,
     },
-    /// A process that served a connection ended with another code than 0, or by a signal, unasked; see
+    /// A process was started that serves a connection; see
     /// [`serve_children`](crate::TcpServer#method.serve_children).
+    ChildStarted {
+        /// Whose connection it is.
+        peer: SocketAddr,
+        /// The system's number of the process.
+        process: u32,
+    },
+    /// A process that served a connection ended with another code than 0, or by a signal, unasked.
     ChildEnded {
         /// Whose connection it was.
         peer: SocketAddr,
@@ -76,6 +84,8 @@ pub enum ServerEvent<'a> {
         was_told: bool,
         /// After how long another is started in its place; `None` if none is, or is there already.
         restarts_in: Option<Duration>,
+        /// What it has done, as it told last; whom it had then counts as aborted.
+        counters: &'a ServerCounters,
     },
     /// No thread could be started, so fewer connections are served at once.
     ThreadFailed {
@@ -93,13 +103,14 @@ impl fmt::Display for ServerEvent<'_> {
             }
             ServerEvent::Refused { peer } => write!(f, "refused {peer}: as many are connected as may be"),
             ServerEvent::Expired { peer, .. } => write!(f, "closed {peer}: no complete request in time"),
+            ServerEvent::ChildStarted { peer, process } => write!(f, "process {process} serves {peer}"),
             ServerEvent::ChildEnded { peer, process, status } => {
                 write!(f, "process {process}, which served {peer}, ended with {status}")
             }
             ServerEvent::WorkerStarted { worker, process } => {
                 write!(f, "worker {worker}, process {process}, accepts connections")
             }
-            ServerEvent::WorkerEnded { worker, process, status, was_told, restarts_in } => {
+            ServerEvent::WorkerEnded { worker, process, status, was_told, restarts_in, .. } => {
                 write!(f, "worker {worker}, process {process}, ended")?;
                 if let Some(status) = status {
                     write!(f, " with {status}")?;

@@ -257,6 +257,10 @@ impl Shared {
         self.wake.stop();
         self.changed.notify_all();
         self.state().call_all();
+        // The switch is thrown once, and the time may have become less.
+        if let Some(bell) = self.bell.get() {
+            bell.ring();
+        }
     }
 
     /// Has the system hold off those who want to connect, where it can and the listener is this server's alone. Otherwise one
@@ -331,7 +335,8 @@ impl Shared {
                 break;
             }
             let now = Instant::now();
-            if state.ask_at.is_some_and(|ask_at| now >= ask_at) {
+            let is_over = state.deadline.is_some_and(|deadline| now >= deadline);
+            if state.ask_at.is_some_and(|ask_at| now >= ask_at) && !is_over {
                 state.ask_at = None;
                 // Nobody is asked a second time: there is no other shutdown.
                 state.asking = None;
@@ -345,7 +350,7 @@ impl Shared {
             let until = match (last, earliest(state.deadline, state.ask_at)) {
                 (Some(last), _) if now >= last => break,
                 (Some(last), _) => Some(last),
-                (None, Some(_)) if state.deadline.is_some_and(|deadline| now >= deadline) => {
+                (None, Some(_)) if is_over => {
                     drop(state);
                     self.cut_off();
                     last = Some(now + MOMENT);

@@ -223,6 +223,7 @@ impl Duty for Children {
             }
         };
         let number = child.id();
+        shared.observe(&ServerEvent::ChildStarted { peer, process: number });
         let serving = Arc::new(Serving {
             child: Mutex::new(Some(child)),
             connection: Arc::downgrade(&connection.inner),
@@ -292,7 +293,7 @@ impl Children {
                     .env("TCPREMOTEPORT", inner.peer.port().to_string())
                     .stdout(sys::as_output(stream.try_clone().map_err(failed)?));
             }
-            Kind::Role => Role::Connection.give(&mut command),
+            Kind::Role => Role::Connection.give(&mut command, connection.encoding()),
         }
         sys::prepare(&mut command, stream);
         // The command has the stream, and closes it when it is dropped.

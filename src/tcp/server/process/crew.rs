@@ -21,7 +21,7 @@ pub struct WorkerStatus {
     pub state: WorkerState,
     /// When it was started.
     pub started: Instant,
-    /// What it has done, as it told last: some tenths of a second ago, while there was something to tell.
+    /// What it has done, as it told last: a tenth of a second ago while it has much to tell, up to a second after it had nothing to.
     pub counters: ServerCounters,
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::failures::ProcessError;
 use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::proto::text::Encoding;
 use crate::sys::{self, StandardInput};
 use crate::tcp::client::TcpClient;
 use crate::tcp::connection::TcpConnection;
@@ -27,32 +28,31 @@ impl Role {
     }
 
     /// Has the child know what it is started for.
-    pub(super) fn give(self, command: &mut Command) {
-        command.env(VARIABLE, format!("{} of {}", self.name(), std::process::id()));
-    }
-
-    /// What this process was started for, and whether it is this one: `None` for a program that nobody gave a role.
-    fn given() -> Option<(Role, bool)> {
-        let value = std::env::var(VARIABLE).ok()?;
-        let (name, parent) = value.split_once(" of ")?;
-        let role = [Role::Worker, Role::Connection].into_iter().find(|role| role.name() == name)?;
-        Some((role, parent.parse() == Ok(sys::parent())))
+    pub(super) fn give(self, command: &mut Command, encoding: Encoding) {
+        let (name, parent) = (self.name(), std::process::id());
+        command.env(VARIABLE, format!("{name} of {parent} in {encoding}"));
     }
 
     /// The socket that this process was given with the role; `None` if it has another role or none, or has taken it.
-    pub(super) fn take(self) -> Result<Option<StandardInput>> {
+    pub(super) fn take(self) -> Result<Option<(StandardInput, Encoding)>> {
         // A parent that is gone by now is not this one's parent any more; the socket is there all the same.
-        if !matches!(Role::given(), Some((role, _)) if role == self) || TAKEN.swap(true, Ordering::SeqCst) {
+        let Some(given) = Given::here().filter(|given| given.role == self) else { return Ok(None) };
+        if TAKEN.swap(true, Ordering::SeqCst) {
             return Ok(None);
         }
-        sys::take_standard_input().map_err(|error| Error::system(Operation::Inherit, error))
+        let failed = |error| Error::system(Operation::Inherit, error);
+        match sys::take_standard_input().map_err(failed)? {
+            // Whoever was connected has broken off, and the socket does not know any more who it was.
+            None if given.is_own => Err(failed(std::io::ErrorKind::NotConnected.into())),
+            taken => Ok(taken.map(|socket| (socket, given.encoding))),
+        }
     }
 
     /// Refuses to start processes in one that is itself such a process and does not know it: it would start itself again,
     /// and that one itself, and so on.
     pub(super) fn refuse_to_start_again() -> Result<()> {
-        match Role::given() {
-            Some((role, true)) if !TAKEN.load(Ordering::SeqCst) => {
+        match Given::here() {
+            Some(Given { role, is_own: true, .. }) if !TAKEN.load(Ordering::SeqCst) => {
                 let detail = ProcessError::RoleNotTaken { role: role.name() };
                 Err(Error::detailed(Operation::Serve, ErrorKind::InvalidInput, detail))
             }
@@ -61,17 +61,38 @@ impl Role {
     }
 }
 
+/// What this process, or one from which it descends, was started for.
+struct Given {
+    role: Role,
+    encoding: Encoding,
+    /// Whether it is this process.
+    is_own: bool,
+}
+
+impl Given {
+    /// `None` in a program that nobody gave a role.
+    fn here() -> Option<Given> {
+        let value = std::env::var(VARIABLE).ok()?;
+        let (name, rest) = value.split_once(" of ")?;
+        let (parent, encoding) = rest.split_once(" in ")?;
+        let role = [Role::Worker, Role::Connection].into_iter().find(|role| role.name() == name)?;
+        let encoding = encoding.parse().ok()?;
+        Some(Given { role, encoding, is_own: parent.parse() == Ok(sys::parent()) })
+    }
+}
+
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// In a process that was started for one connection by [`Children::this_program`](super::Children::this_program) or
 /// [`Children::in_role`](super::Children::in_role), the connection; `None` in any other.
 ///
-/// Call it first in `main`: what follows is then the parent's. The connection has the server's timeouts. It was the standard
+/// Call it first in `main`: what follows is then the parent's. The connection has the server's timeouts and
+/// encoding. It was the standard
 /// input, which is `/dev/null` from now on. A second call gives `None`.
 ///
 /// # Errors
 ///
-/// This returns an error if the connection cannot be taken over.
+/// This returns an error if the connection cannot be taken over, as when the client has broken it off meanwhile.
 ///
 /// # Examples
 ///
@@ -96,13 +117,13 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 /// ```
 pub fn connection() -> Result<Option<TcpConnection>> {
     match Role::Connection.take()? {
-        Some(StandardInput::Connection(stream)) => {
+        Some((StandardInput::Connection(stream), encoding)) => {
             let inherited = |error| Error::system(Operation::Inherit, error);
             let read = stream.read_timeout().map_err(inherited)?;
             let write = stream.write_timeout().map_err(inherited)?;
-            let connection =
-                TcpClient::builder().read_timeout(read).write_timeout(write).build().adopt(stream)?;
-            Ok(Some(connection))
+            let client =
+                TcpClient::builder().encoding(encoding).read_timeout(read).write_timeout(write).build();
+            Ok(Some(client.adopt(stream)?))
         }
         _ => Ok(None),
     }

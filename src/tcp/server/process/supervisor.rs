@@ -15,6 +15,7 @@ use super::workers::Workers;
 use crate::error::{Error, Operation, Result};
 use crate::proto::control::{MOST_BYTES, Note, VERSION};
 use crate::proto::supervision::{Fate, Member, Order, Supervision};
+use crate::proto::text::Encoding;
 use crate::sys::{self, ControlSocket, Poller, Tell};
 use crate::tcp::server::events::ServerEvent;
 use crate::tcp::server::report::{ServerCounters, ShutdownReport};
@@ -56,6 +57,7 @@ impl TcpServer {
         poller.add(&self.shared.wake.signal(), WAKE).map_err(failed)?;
         let crew = Arc::new(Crew::new(Arc::clone(&poller)));
         let _ = self.shared.own.set(crew.clone());
+        let _ = self.shared.bell.set(Arc::clone(&poller));
         // Whoever waits for the end of the server waits for this thread.
         self.shared.state().threads += 1;
         let shared = Arc::clone(&self.shared);
@@ -68,7 +70,7 @@ impl TcpServer {
             processes: HashMap::new(),
             past: ServerCounters::default(),
             last: None,
-            is_ending: false,
+            ending: None,
         };
         let result = supervisor.run();
         supervisor.end();
@@ -90,7 +92,8 @@ struct Supervisor {
     /// What those did that are no more.
     past: ServerCounters,
     last: Option<ExitStatus>,
-    is_ending: bool,
+    /// The shutdown, and by when it is to be over.
+    ending: Option<Option<Instant>>,
 }
 
 struct Process {
@@ -172,16 +175,22 @@ impl Supervisor {
     }
 
     fn notice_end(&mut self) {
-        if self.is_ending || self.shared.phase() == Phase::Open {
+        let (phase, deadline) = {
+            let state = self.shared.state();
+            (state.phase, state.deadline)
+        };
+        // A second shutdown may have less time.
+        if phase == Phase::Open || self.ending == Some(deadline) {
             return;
         }
-        self.is_ending = true;
+        self.supervision.end(deadline, Instant::now());
+        if self.ending.replace(deadline).is_some() {
+            return;
+        }
         let mut listener = self.shared.listener();
         if let Some(listener) = &*listener {
             self.shared.hold_newcomers(listener);
         }
-        let deadline = self.shared.state().deadline;
-        self.supervision.end(deadline, Instant::now());
         // The workers have it, and the last one that has served those who wait closes it.
         let listener = listener.take();
         self.shared.close(listener);
@@ -213,8 +222,8 @@ impl Supervisor {
                 self.lose(member);
             }
             Order::Forget { member } => {
-                if let Some(process) = self.processes.remove(&member) {
-                    self.count(&process, None);
+                if let Some(mut process) = self.processes.remove(&member) {
+                    self.count(&mut process, None);
                     self.poller.remove(&process.socket, member);
                     self.supervision.handle_gone(member, Instant::now());
                 }
@@ -227,7 +236,7 @@ impl Supervisor {
         let mut command = (self.workers.command)(number);
         let failed = |error| Error::system(Operation::StartProcess, error);
         let (socket, own) = ControlSocket::pair().map_err(failed)?;
-        Role::Worker.give(&mut command);
+        Role::Worker.give(&mut command, Encoding::default());
         sys::prepare(&mut command, own);
         let child = command.spawn();
         let mut child = child.map_err(|error| failed(error).at(command.get_program().to_string_lossy()))?;
@@ -335,8 +344,8 @@ impl Supervisor {
             others.for_each(|process| process.say(&Note::Look));
         }
         for (member, status) in gone {
-            let Some(process) = self.processes.remove(&member) else { continue };
-            self.count(&process, status);
+            let Some(mut process) = self.processes.remove(&member) else { continue };
+            self.count(&mut process, status);
             self.last = status;
             let fate = self.supervision.handle_gone(member, now);
             let restarts_in = match fate {
@@ -349,16 +358,17 @@ impl Supervisor {
                 status,
                 was_told: process.is_told,
                 restarts_in,
+                counters: &process.counters,
             });
         }
     }
 
     /// Of one that was killed those whom it had are lost.
-    fn count(&mut self, process: &Process, status: Option<ExitStatus>) {
-        let mut last = process.counters;
+    fn count(&mut self, process: &mut Process, status: Option<ExitStatus>) {
+        let last = &mut process.counters;
         last.aborted += std::mem::take(&mut last.active);
         (last.threads, last.idle_threads) = (0, 0);
-        self.past = self.past.plus(&last);
+        self.past = self.past.plus(last);
         let has_crashed = status.is_some_and(|status| status.code().is_none());
         if has_crashed && !process.is_told {
             self.shared.totals.crashed.fetch_add(1, Ordering::Relaxed);

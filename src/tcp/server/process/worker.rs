@@ -76,7 +76,7 @@ const HEARING: Duration = Duration::from_secs(1);
 /// ```
 pub fn worker() -> Result<Option<Worker>> {
     match Role::Worker.take()? {
-        Some(StandardInput::Control(socket)) => Worker::begin(socket).map(Some),
+        Some((StandardInput::Control(socket), _)) => Worker::begin(socket).map(Some),
         _ => Ok(None),
     }
 }
