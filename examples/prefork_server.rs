@@ -106,9 +106,6 @@ const TYPED: &str = "Typed in while it runs:
   s, status   shows them
 The end of the input ends nothing.";
 
-/// How long those inside may go on when their worker, or the server, ends.
-const GRACE: Duration = Duration::from_secs(5);
-
 /// How many clients a worker may have, and how long one may be silent.
 const MOST_CLIENTS: usize = 100;
 const LONGEST_SILENCE: Duration = Duration::from_secs(30);
@@ -176,25 +173,7 @@ fn watch(args: Args) -> Outcome {
     };
     let server = TcpServer::builder().on_event(cli::note_event).bind(args.on)?;
 
-    let handle = server.handle();
-    let mut grace = GRACE;
-    ctrlc::set_handler(move || {
-        // It is said first: with nobody inside the program is over at once.
-        match grace {
-            Duration::ZERO => cli::note(format_args!("ending at once")),
-            _ => cli::note(format_args!("ending: those inside have {grace:?}")),
-        }
-        handle.begin_shutdown(grace);
-        // Who does not want to wait for them asks again.
-        grace = Duration::ZERO;
-    })?;
-    if let Some(time) = args.seconds {
-        let handle = server.handle();
-        thread::spawn(move || {
-            thread::sleep(time);
-            handle.begin_shutdown(GRACE);
-        });
-    }
+    cli::end_by_ctrl_c(&server.handle(), args.seconds)?;
     cli::note(format_args!("listening on {} ({})", server.local_addr(), args.encoding));
     cli::note(format_args!("r restarts the workers, s shows them, Ctrl-C ends it"));
     let handle = server.handle();
@@ -216,7 +195,7 @@ fn obey(handle: &ServerHandle) -> Outcome {
             "r" | "restart" => {
                 // It takes as long as the clients do, and meanwhile there may be other things to do.
                 let handle = handle.clone();
-                thread::spawn(move || match handle.restart_workers(GRACE) {
+                thread::spawn(move || match handle.restart_workers(cli::GRACE) {
                     Ok(()) => cli::note(format_args!("every worker has been restarted")),
                     Err(error) => cli::note(format_args!("not restarted: {error}")),
                 });

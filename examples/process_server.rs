@@ -46,7 +46,6 @@ mod cli;
 
 use std::env;
 use std::process::{Command, ExitCode};
-use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
@@ -74,9 +73,6 @@ struct Args {
     #[arg(long, value_name = "S", value_parser = cli::seconds)]
     seconds: Option<Duration>,
 }
-
-/// How long those inside may go on when the server ends.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// How much one receive takes at most.
 const MOST: usize = 1024;
@@ -117,25 +113,7 @@ fn listen(args: Args) -> Outcome {
         })
         .bind(args.on)?;
 
-    let handle = server.handle();
-    let mut grace = GRACE;
-    ctrlc::set_handler(move || {
-        // It is said first: with nobody inside the program is over at once.
-        match grace {
-            Duration::ZERO => cli::note(format_args!("ending at once")),
-            _ => cli::note(format_args!("ending: those inside have {grace:?}")),
-        }
-        handle.begin_shutdown(grace);
-        // Who does not want to wait for them asks again.
-        grace = Duration::ZERO;
-    })?;
-    if let Some(time) = args.seconds {
-        let handle = server.handle();
-        thread::spawn(move || {
-            thread::sleep(time);
-            handle.begin_shutdown(GRACE);
-        });
-    }
+    cli::end_by_ctrl_c(&server.handle(), args.seconds)?;
     cli::note(format_args!("listening on {} ({encoding}); Ctrl-C ends it", server.local_addr()));
     say!("-----主进程等待新客户端的到来-----")?;
 

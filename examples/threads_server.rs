@@ -29,7 +29,6 @@
 mod cli;
 
 use std::process::ExitCode;
-use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
@@ -59,9 +58,6 @@ struct Args {
     seconds: Option<Duration>,
 }
 
-/// How long those inside may go on when the server ends.
-const GRACE: Duration = Duration::from_secs(5);
-
 fn main() -> ExitCode {
     let args: Args = cli::parse();
     cli::run("threads_server", || {
@@ -76,21 +72,7 @@ fn main() -> ExitCode {
         }
         let server = builder.bind(args.on)?;
 
-        let handle = server.handle();
-        let mut grace = GRACE;
-        ctrlc::set_handler(move || {
-            handle.begin_shutdown(grace);
-            cli::note(format_args!("ending: those inside have {grace:?}"));
-            // Who does not want to wait for them asks again.
-            grace = Duration::ZERO;
-        })?;
-        if let Some(time) = args.seconds {
-            let handle = server.handle();
-            thread::spawn(move || {
-                thread::sleep(time);
-                handle.begin_shutdown(GRACE);
-            });
-        }
+        cli::end_by_ctrl_c(&server.handle(), args.seconds)?;
         cli::note(format_args!("listening on {} ({encoding}); Ctrl-C ends it", server.local_addr()));
         say!("{}", server.serve(move |connection| echo(&connection, encoding))?)?;
         Ok(())

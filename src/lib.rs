@@ -23,6 +23,7 @@
 //! | to | use |
 //! |---|---|
 //! | serve TCP connections, from threads or in turn, and end in order | [`TcpServer`], [`ServerHandle`] |
+//! | serve by processes, on Unix | `process` |
 //! | connect to a server by name or address | [`TcpClient`] |
 //! | read and write one connection | [`TcpConnection`] |
 //! | exchange lines or other messages over a stream | [`frame`], [`TcpConnection::lines`] |
@@ -53,15 +54,16 @@
 //! 2. [Connect by name, within a time](#connect-by-name-within-a-time)
 //! 3. [Read exactly so much, by a deadline](#read-exactly-so-much-by-a-deadline)
 //! 4. [Keep thousands of connections that are idle](#keep-thousands-of-connections-that-are-idle)
-//! 5. [Send a file](#send-a-file)
-//! 6. [Send a line of text](#send-a-line-of-text)
-//! 7. [Receive without allocating](#receive-without-allocating)
-//! 8. [Give a whole exchange one deadline](#give-a-whole-exchange-one-deadline)
-//! 9. [Ask, and ask again](#ask-and-ask-again)
-//! 10. [Stop a thread that receives](#stop-a-thread-that-receives)
-//! 11. [Put a character together that was cut](#put-a-character-together-that-was-cut)
-//! 12. [Hear a multicast group on every interface](#hear-a-multicast-group-on-every-interface)
-//! 13. [Tell errors apart](#tell-errors-apart)
+//! 5. [Serve with another program, or with workers](#serve-with-another-program-or-with-workers)
+//! 6. [Send a file](#send-a-file)
+//! 7. [Send a line of text](#send-a-line-of-text)
+//! 8. [Receive without allocating](#receive-without-allocating)
+//! 9. [Give a whole exchange one deadline](#give-a-whole-exchange-one-deadline)
+//! 10. [Ask, and ask again](#ask-and-ask-again)
+//! 11. [Stop a thread that receives](#stop-a-thread-that-receives)
+//! 12. [Put a character together that was cut](#put-a-character-together-that-was-cut)
+//! 13. [Hear a multicast group on every interface](#hear-a-multicast-group-on-every-interface)
+//! 14. [Tell errors apart](#tell-errors-apart)
 //!
 //! ### Serve lines, and end in order
 //!
@@ -142,6 +144,33 @@
 //!     let answer = request.frame().to_uppercase();
 //!     Ok(request.reply(answer)?)
 //! })?;
+//! # Ok::<(), socketry::Error>(())
+//! ```
+//!
+//! ### Serve with another program, or with workers
+//!
+//! On Unix a process can have the connection as its standard input and output, or worker processes can accept from one
+//! listener and be replaced while they serve: see the module `process`.
+//!
+//! ```
+//! # #[cfg(unix)] {
+//! use socketry::process::Children;
+//! use socketry::{TcpClient, TcpServer};
+//! use std::process::Command;
+//! use std::time::Duration;
+//!
+//! let server = TcpServer::builder().max_connections(100).bind("127.0.0.1:0")?;
+//! let handle = server.handle();
+//! let sort = Children::running(|_| Command::new("sort"));
+//! let serving = std::thread::spawn(move || server.serve_children(sort));
+//!
+//! let client = TcpClient::new().connect(handle.local_addr())?;
+//! client.send("b\na\n")?;
+//! client.half_close()?;
+//! assert_eq!(client.recv_to_end(100)?, b"a\nb\n");
+//! handle.shutdown(Duration::from_secs(5));
+//! serving.join().unwrap()?;
+//! # }
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!
@@ -295,12 +324,13 @@
 //!
 //! Every type is `Send`, and endpoints, connections, servers and stoppers are `Sync`: threads share them by reference, and a
 //! connection can be cloned. Of several threads that receive from one endpoint each datagram reaches one. Only servers start
-//! threads: those that [`serve`](TcpServer::serve), within their limit, and one that sees connections off while some leave.
+//! threads: those that [`serve`](TcpServer::serve), within their limit, one that sees connections off while some leave, and in a
+//! worker process one that hears the parent. Processes are started where that is asked for, and no process is ever copied.
 //!
 //! # Platforms
 //!
-//! Linux is where it is developed and measured. macOS, FreeBSD and Windows have the same API, and what a system cannot do
-//! is said at the item, under "Platform-specific behavior". The minimum supported Rust version is 1.85.
+//! Linux is where it is developed and measured. macOS, FreeBSD and Windows have the same API, but for the servers made of
+//! processes, which are there on Unix; and what a system cannot do is said at the item, under "Platform-specific behavior". The minimum supported Rust version is 1.85.
 //!
 //! # What it does not do
 //!

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use socketry::frame::FrameError;
-use socketry::{DecodeError, EncodeError, Encoding, ErrorKind, ServerEvent};
+use socketry::{DecodeError, EncodeError, Encoding, ErrorKind, ServerEvent, ServerHandle};
 
 /// What an example, or a step of one, ends with.
 pub(crate) type Outcome = Result<(), Box<dyn Error>>;
@@ -109,4 +109,31 @@ pub(crate) fn fault_of_a_line(error: &socketry::Error) -> Option<String> {
 /// Says on standard error what a server goes on after: for its `on_event`.
 pub(crate) fn note_event(event: &ServerEvent<'_>) {
     note(format_args!("{event}"));
+}
+
+/// How long those inside may go on when a server ends.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
+
+/// Has Ctrl-C end a server, or the time if there is one: those inside have some time to finish, and none when it is asked
+/// for a second time.
+pub(crate) fn end_by_ctrl_c(handle: &ServerHandle, after: Option<Duration>) -> Outcome {
+    let own = handle.clone();
+    let mut grace = GRACE;
+    ctrlc::set_handler(move || {
+        // It is said first: with nobody inside the program is over at once.
+        match grace {
+            Duration::ZERO => note(format_args!("ending at once")),
+            _ => note(format_args!("ending: those inside have {grace:?}")),
+        }
+        own.begin_shutdown(grace);
+        grace = Duration::ZERO;
+    })?;
+    if let Some(time) = after {
+        let own = handle.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(time);
+            own.begin_shutdown(GRACE);
+        });
+    }
+    Ok(())
 }

@@ -148,7 +148,7 @@ impl TcpServer {
     /// # Errors
     ///
     /// This returns an error if no thread can be started, or if this process is itself a child that has not
-    /// [taken its role](super::process::connection). What goes wrong with one connection is counted.
+    /// [taken its role](crate::process::connection). What goes wrong with one connection is counted.
     ///
     /// # Platform-specific behavior
     ///

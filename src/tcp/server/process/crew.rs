@@ -142,7 +142,7 @@ impl ServerHandle {
     ///
     /// # Errors
     ///
-    /// This returns an error if a new worker ends or takes [too long](super::process::Workers::start_timeout) before it
+    /// This returns an error if a new worker ends or takes [too long](crate::process::Workers::start_timeout) before it
     /// accepts connections, which leaves the rest of the old ones in place; if the workers are being restarted already; if the
     /// server is shut down meanwhile ([`is_stopped`](Error::is_stopped)); or if it has no workers. The
     /// [`detail`](Error::detail) is a [`ProcessError`].

@@ -27,10 +27,10 @@ impl TcpServer {
     ///
     /// All accept from this server's listener: each connection reaches one of them, and one that a worker which ends has not
     /// accepted is accepted by another. A worker is this program, started again, and takes its part by
-    /// [`process::worker`](super::process::worker), where an example is. Of this server's options those of the
+    /// [`process::worker`](crate::process::worker), where an example is. Of this server's options those of the
     /// listener hold; each worker has options of its own for its connections.
     ///
-    /// * A worker that ends is started again, after a [wait](super::process::Workers::backoff) that grows with each one that
+    /// * A worker that ends is started again, after a [wait](crate::process::Workers::backoff) that grows with each one that
     ///   ends soon, and told as [`ServerEvent::WorkerEnded`](crate::ServerEvent::WorkerEnded). Meanwhile the others accept.
     /// * [`ServerHandle::restart_workers`](crate::ServerHandle::restart_workers) replaces them one after the other, without a
     ///   connection lost.
@@ -40,11 +40,11 @@ impl TcpServer {
     ///   Connections that a worker had when it crashed count as aborted.
     /// * If this process ends in any other way, or is killed, the workers notice at once that it does not hold its end of their
     ///   control connection any more. They shut down by themselves, within
-    ///   [their time](super::process::Workers::grace_without_parent) and a second.
+    ///   [their time](crate::process::Workers::grace_without_parent) and a second.
     ///
     /// # Errors
     ///
-    /// This returns an error if no worker is left because all of them ended [too often](super::process::Workers::give_up_after),
+    /// This returns an error if no worker is left because all of them ended [too often](crate::process::Workers::give_up_after),
     /// if the system has no descriptors left for watching, or if this process is itself a worker that has not taken its role.
     ///
     /// # Platform-specific behavior
