@@ -348,6 +348,7 @@
 )]
 
 mod addr;
+mod broadcast;
 mod config;
 mod error;
 pub mod frame;
@@ -358,7 +359,11 @@ mod tcp;
 mod udp;
 
 pub use addr::{Address, AddressError, BindAddress};
-pub use config::{AtLimit, Interfaces, Keepalive, Truncation};
+pub use broadcast::{
+    BroadcastBuilder, Broadcaster, Deliveries, Delivery, Discovered, Discovery, DiscoveryCounters,
+    NoneReached, Query, Responder, network_interfaces,
+};
+pub use config::{AtLimit, InterfaceAddress, Interfaces, Keepalive, NetworkInterface, Truncation};
 pub use error::{Error, ErrorKind, Operation, PartialTransfer, Result, Truncated};
 pub use proto::message::Message;
 pub use proto::retry::Retry;

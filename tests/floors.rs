@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module of the crate root with its floor. Modules of one floor import each other only where `BESIDE` says so.
-const FLOORS: [(&str, u8); 9] = [
+const FLOORS: [(&str, u8); 10] = [
     ("error", 0),
     ("addr", 0),
     ("config", 0),
@@ -14,11 +14,12 @@ const FLOORS: [(&str, u8); 9] = [
     ("resolve", 3),
     ("udp", 3),
     ("tcp", 3),
+    ("broadcast", 3),
 ];
 
 /// Who may import whom on the same floor.
-const BESIDE: [(&str, &str); 4] =
-    [("addr", "error"), ("udp", "resolve"), ("tcp", "resolve"), ("tcp", "frame")];
+const BESIDE: [(&str, &str); 5] =
+    [("addr", "error"), ("udp", "resolve"), ("tcp", "resolve"), ("tcp", "frame"), ("broadcast", "udp")];
 
 /// What only `sys` may know: the names of systems, and the crates that call them.
 const PLATFORM: [&str; 7] =

@@ -1,10 +1,12 @@
 //! Plain data with defaults: what a builder collects before there is a socket.
 
 mod interfaces;
+mod network_interface;
 mod tcp;
 mod udp;
 
 pub use interfaces::Interfaces;
+pub use network_interface::{InterfaceAddress, NetworkInterface};
 pub use tcp::{AtLimit, Keepalive};
 pub(crate) use tcp::{ServerConfig, TcpConfig};
 pub use udp::Truncation;

@@ -14,7 +14,7 @@ use nix::sys::socket::{
 use socket2::SockRef;
 
 pub(super) use super::plain::send_file;
-pub(crate) use super::plain::{hold_newcomers, receive_connected, receive_plain};
+pub(crate) use super::plain::{enable_loss_count, hold_newcomers, receive_connected, receive_plain};
 #[cfg(target_vendor = "apple")]
 pub(super) use super::unix::with_packet_info_v4 as with_source_v4;
 use super::unix::{Control, from_in_addr, sockaddr};
@@ -26,6 +26,7 @@ pub(crate) use super::unix::{
 use super::{Family, Mode, QueuedError, Received};
 use crate::config::LARGEST_DATAGRAM;
 
+pub(super) const PINS: bool = cfg!(target_vendor = "apple");
 pub(super) const BLOCKS: bool = true;
 pub(crate) const REPORTS_TO_UNCONNECTED: bool = false;
 /// The rounding of `SO_RCVTIMEO` on these systems was not measured: a wait with a deadline is a poll.
@@ -84,7 +85,7 @@ pub(crate) fn receive(
 
 /// The BSDs' own control message for the address to leave from.
 #[cfg(not(target_vendor = "apple"))]
-pub(super) fn with_source_v4<R>(source: Ipv4Addr, send: impl FnOnce(ControlMessage<'_>) -> R) -> R {
+pub(super) fn with_source_v4<R>(_: u32, source: Ipv4Addr, send: impl FnOnce(ControlMessage<'_>) -> R) -> R {
     send(ControlMessage::Ipv4SendSrcAddr(&super::unix::to_in_addr(source)))
 }
 

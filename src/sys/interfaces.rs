@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use getifaddrs::InterfaceFlags;
 
-use crate::config::Interfaces;
+use crate::config::{InterfaceAddress, Interfaces, NetworkInterface};
 
 /// An interface that is up.
 #[derive(Clone, Debug)]
@@ -26,26 +26,48 @@ impl Link {
     }
 }
 
+/// Every interface, whether it is up or not.
+pub(crate) fn network_interfaces() -> io::Result<Vec<NetworkInterface>> {
+    let interfaces: getifaddrs::Interfaces = getifaddrs::getifaddrs()?.collect();
+    let known = interfaces.into_values().filter_map(|found| {
+        let has = |flag| found.flags.contains(flag);
+        let families = [getifaddrs::AddressFamily::V4, getifaddrs::AddressFamily::V6];
+        let addresses =
+            families.into_iter().flat_map(|family| found.address.get_all(family).unwrap_or_default());
+        let addresses = addresses.filter_map(|address| {
+            let told = address.associated_address().filter(|_| has(InterfaceFlags::BROADCAST));
+            Some(InterfaceAddress::new(address.ip_addr()?, address.netmask(), told))
+        });
+        Some(NetworkInterface {
+            index: found.index?,
+            addresses: addresses.collect(),
+            is_up: has(InterfaceFlags::UP),
+            is_loopback: has(InterfaceFlags::LOOPBACK),
+            is_broadcast: has(InterfaceFlags::BROADCAST),
+            // The loopback interface of Linux lacks the flag and takes memberships all the same.
+            is_multicast: found.flags.intersects(InterfaceFlags::MULTICAST | InterfaceFlags::LOOPBACK),
+            is_point_to_point: has(InterfaceFlags::POINTTOPOINT),
+            name: found.name.into(),
+        })
+    });
+    Ok(known.collect())
+}
+
 /// Every interface that is up.
 fn links() -> io::Result<Vec<Link>> {
-    let interfaces: getifaddrs::Interfaces = getifaddrs::getifaddrs()?.collect();
-    let links =
-        interfaces.into_values().filter(|link| link.flags.contains(InterfaceFlags::UP)).filter_map(|link| {
-            let families = [getifaddrs::AddressFamily::V4, getifaddrs::AddressFamily::V6];
-            let addresses = families
-                .into_iter()
-                .flat_map(|family| link.address.get_all(family).unwrap_or_default())
-                .filter_map(getifaddrs::Address::ip_addr)
-                .collect();
-            Some(Link {
-                index: link.index?,
-                name: link.name.into(),
-                addresses,
-                // The loopback interface of Linux lacks the flag and takes memberships all the same.
-                is_multicast: link.flags.intersects(InterfaceFlags::MULTICAST | InterfaceFlags::LOOPBACK),
-            })
-        });
+    let up = network_interfaces()?.into_iter().filter(|interface| interface.is_up);
+    let links = up.map(|interface| Link {
+        index: interface.index,
+        addresses: interface.addresses.iter().map(|address| address.ip).collect(),
+        is_multicast: interface.is_multicast,
+        name: interface.name,
+    });
     Ok(links.collect())
+}
+
+/// The name of the interface with that index.
+pub(crate) fn name_of(index: u32) -> io::Result<String> {
+    getifaddrs::if_indextoname(index)
 }
 
 /// The index of the interface with that name.

@@ -24,6 +24,7 @@ pub(crate) use super::unix::{
 };
 use super::{Family, Mode, PacketInfo, QueuedError, Received, Sender, canonical};
 
+pub(super) const PINS: bool = true;
 pub(super) const BLOCKS: bool = true;
 pub(crate) const REPORTS_TO_UNCONNECTED: bool = false;
 pub(super) const BLOCKS_WITH_TIMEOUT: bool = true;
@@ -104,6 +105,7 @@ fn receive_with_info(
                 info.local = Some(to).filter(|to| !to.is_multicast());
                 info.interface = Some(packet.ipi6_ifindex);
             }
+            ControlMessageOwned::RxqOvfl(lost) => received.lost = lost,
             _ => {}
         }
     }
@@ -117,6 +119,12 @@ pub(crate) fn enable_packet_info(socket: &UdpSocket, family: Family) -> io::Resu
         Family::V4 => setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?,
         Family::V6 => setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?,
     }
+    Ok(true)
+}
+
+/// socket(7), `SO_RXQ_OVFL`.
+pub(crate) fn enable_loss_count(socket: &UdpSocket) -> io::Result<bool> {
+    setsockopt(socket, sockopt::RxqOvfl, &1)?;
     Ok(true)
 }
 

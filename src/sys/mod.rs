@@ -14,8 +14,10 @@
 //! | `receive_connected(socket, buffer)` | the same for a socket that hears one peer: true length |
 //! | `send(socket, bytes, mode)` | one datagram to the connected peer |
 //! | `send_to(socket, bytes, to, mode)` | one datagram to an address |
-//! | `send_from(socket, bytes, to, source, mode)` | the same, leaving from a local address |
-//! | `with_source_v4(source, send)` (Unix) | the control message that makes an IPv4 datagram leave from an address |
+//! | `send_from(socket, bytes, to, way, mode)` | the same, leaving from a local address, and by an interface where `PINS` |
+//! | `PINS` | whether a datagram can be told the interface to leave by; where not, the socket's option for multicast is set, and what cannot be is an error |
+//! | `enable_loss_count(socket)` | has the system tell with each datagram how many it has dropped; false where it cannot |
+//! | `with_source_v4(interface, source, send)` (Unix) | the control message that makes an IPv4 datagram leave from an address, and by an interface |
 //! | `enable_packet_info(socket, family)` | asks for the destination and interface of each datagram; false where the system cannot |
 //! | `enable_error_queue(socket, family)` | asks for ICMP errors on an unconnected socket; false where the system cannot |
 //! | `next_queued_error(socket)` | the next of them |
@@ -84,9 +86,9 @@ pub(crate) use std::os::windows::io::AsSocket;
 pub(crate) use epoll::Poller;
 pub(crate) use gate::Gate;
 pub(crate) use handles::{handle_conversions, stream_handle_conversions};
-pub(crate) use interfaces::{Link, index_of, select};
+pub(crate) use interfaces::{Link, index_of, name_of, network_interfaces, select};
 pub(crate) use moment::Moment;
-pub(crate) use open::{adopt, open, release};
+pub(crate) use open::{adopt, open, pin, release};
 pub(crate) use platform::{
     REPORTS_TO_UNCONNECTED, accept_fault, enable_error_queue, enable_packet_info, error_kind, hold_newcomers,
     is_async_error, join_multicast_v4, leave_multicast_v4, lookup_error_kind, next_queued_error, read,
@@ -114,6 +116,13 @@ pub(crate) use wait::{Ended, ReceiveTimeout, is_again, receiving, sending, sleep
 
 /// Whether a stream that is shut down wakes whoever waits on it: where the wait is the call itself.
 pub(crate) const CUT_WAKES: bool = platform::BLOCKS;
+
+/// The address that all sockets of this machine hear, or as many as the system lets.
+pub(crate) const LOOPBACK_BROADCAST: std::net::Ipv4Addr =
+    match cfg!(any(target_os = "linux", target_os = "android")) {
+        true => std::net::Ipv4Addr::new(127, 255, 255, 255),
+        false => std::net::Ipv4Addr::LOCALHOST,
+    };
 
 /// Good enough to spread waits; not for secrets.
 pub(crate) fn random() -> u64 {
@@ -150,6 +159,9 @@ pub(crate) struct Received {
     /// Unknown only when the system hides the sender, as Linux does after `shutdown`.
     pub(crate) from: Option<SocketAddr>,
     pub(crate) info: PacketInfo,
+    /// How many datagrams the system has dropped since the socket was opened, because its buffer was full, where that is
+    /// asked for.
+    pub(crate) lost: u32,
 }
 
 /// Who sent a datagram; IPv4 by itself, because an address that may be of either family is built by way of memory.
@@ -187,6 +199,15 @@ pub(crate) struct PacketInfo {
     pub(crate) local: Option<IpAddr>,
     /// The index of the interface it came in by.
     pub(crate) interface: Option<u32>,
+}
+
+/// How a datagram is to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// The local address, of the family of the socket.
+    pub(crate) source: IpAddr,
+    /// The index of the interface; 0 is the system's choice.
+    pub(crate) interface: u32,
 }
 
 /// An error that a router or host sent back for a datagram sent earlier.

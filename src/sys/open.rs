@@ -1,13 +1,13 @@
 //! Making a UDP socket, with its options.
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::platform::{self, BLOCKS};
-use super::{Family, select};
+use super::platform::{self, BLOCKS, PINS};
+use super::{Family, Way, select};
 use crate::config::{Interfaces, UdpConfig};
 use crate::error::{Error, Operation, Result};
 
@@ -110,6 +110,7 @@ pub(super) fn configure_ip(socket: &SockRef<'_>, family: Family, options: IpOpti
 
 /// The options that may be set on a socket of any origin.
 fn configure_socket(socket: &UdpSocket, family: Family, config: &UdpConfig) -> Result<()> {
+    let inner = socket;
     let socket = SockRef::from(socket);
     if config.broadcast {
         set("broadcast", socket.set_broadcast(true))?;
@@ -124,6 +125,10 @@ fn configure_socket(socket: &UdpSocket, family: Family, config: &UdpConfig) -> R
             send_buffer_size: config.send_buffer_size,
         },
     )?;
+    if config.count_lost {
+        let result = platform::enable_loss_count(inner);
+        result.map(drop).map_err(|error| failure(Operation::Configure("count_lost"), error))?;
+    }
     if let Some(ttl) = config.multicast_ttl {
         set(
             "multicast_ttl",
@@ -147,6 +152,22 @@ fn configure_socket(socket: &UdpSocket, family: Family, config: &UdpConfig) -> R
         result.map_err(|error| failure(Operation::Configure("multicast_interface"), error).at(chosen))?;
     }
     Ok(())
+}
+
+/// Prepares a datagram that is to leave by an interface, where it cannot be told so itself.
+pub(crate) fn pin(socket: &UdpSocket, to: &SocketAddr, way: Way) -> io::Result<()> {
+    if PINS {
+        return Ok(());
+    }
+    match (to.ip(), way.source) {
+        (IpAddr::V4(to), IpAddr::V4(source)) if to.is_multicast() => {
+            SockRef::from(socket).set_multicast_if_v4(&source)
+        }
+        (IpAddr::V6(to), _) if to.is_multicast() => SockRef::from(socket).set_multicast_if_v6(way.interface),
+        (IpAddr::V4(Ipv4Addr::BROADCAST), _) => Err(io::ErrorKind::Unsupported.into()),
+        // The route to the addresses of a link leads by it.
+        _ => Ok(()),
+    }
 }
 
 fn set_multicast_interface(socket: &SockRef<'_>, family: Family, chosen: &Interfaces) -> io::Result<()> {

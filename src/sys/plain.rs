@@ -24,6 +24,10 @@ pub(super) fn send_file(_: &TcpStream, _: &File, _: &mut Option<u64>, _: u64) ->
     Ok(None)
 }
 
+pub(crate) fn enable_loss_count(_: &UdpSocket) -> io::Result<bool> {
+    Ok(false)
+}
+
 pub(crate) fn hold_newcomers(_: &TcpListener) -> bool {
     false
 }

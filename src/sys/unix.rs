@@ -11,7 +11,7 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use socket2::{InterfaceIndexOrAddress, SockRef};
 
 use super::platform::with_source_v4;
-use super::{Link, Mode, canonical};
+use super::{Link, Mode, Way, canonical};
 use crate::error::ErrorKind;
 use crate::proto::accept::AcceptFault;
 
@@ -96,12 +96,12 @@ pub(crate) fn send_to(socket: &UdpSocket, bytes: &[u8], to: &SocketAddr, mode: M
     Ok(())
 }
 
-/// `source` must be of the same family as the socket, in its mapped form if need be.
+/// The source must be of the same family as the socket, in its mapped form if need be.
 pub(crate) fn send_from(
     socket: &UdpSocket,
     bytes: &[u8],
     to: &SocketAddr,
-    source: IpAddr,
+    way: Way,
     mode: Mode,
 ) -> io::Result<()> {
     let flags = if mode == Mode::Try { MsgFlags::MSG_DONTWAIT } else { MsgFlags::empty() };
@@ -110,22 +110,26 @@ pub(crate) fn send_from(
     let send = |control: ControlMessage<'_>| {
         nix_socket::sendmsg(socket.as_raw_fd(), &parts, &[control], flags, Some(&to))
     };
-    let sent = match source {
-        IpAddr::V4(source) => with_source_v4(source, send),
+    let sent = match way.source {
+        IpAddr::V4(source) => with_source_v4(way.interface, source, send),
         IpAddr::V6(source) => send(ControlMessage::Ipv6PacketInfo(&libc::in6_pktinfo {
             ipi6_addr: libc::in6_addr { s6_addr: source.octets() },
-            ipi6_ifindex: 0,
+            ipi6_ifindex: way.interface as _,
         })),
     };
     sent?;
     Ok(())
 }
 
-/// Sends with the control message that most systems take for the address to leave from.
+/// Sends with the control message that most systems take for the address and the interface to leave by.
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-pub(super) fn with_packet_info_v4<R>(source: Ipv4Addr, send: impl FnOnce(ControlMessage<'_>) -> R) -> R {
+pub(super) fn with_packet_info_v4<R>(
+    interface: u32,
+    source: Ipv4Addr,
+    send: impl FnOnce(ControlMessage<'_>) -> R,
+) -> R {
     send(ControlMessage::Ipv4PacketInfo(&libc::in_pktinfo {
-        ipi_ifindex: 0,
+        ipi_ifindex: interface as _,
         ipi_spec_dst: to_in_addr(source),
         ipi_addr: to_in_addr(Ipv4Addr::UNSPECIFIED),
     }))

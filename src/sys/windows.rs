@@ -11,12 +11,13 @@ use std::time::Duration;
 use socket2::{InterfaceIndexOrAddress, SockRef};
 
 pub(super) use super::plain::send_file;
-pub(crate) use super::plain::{hold_newcomers, receive_connected, receive_plain};
-use super::{Family, Link, Mode, QueuedError, Received, canonical};
+pub(crate) use super::plain::{enable_loss_count, hold_newcomers, receive_connected, receive_plain};
+use super::{Family, Link, Mode, QueuedError, Received, Way, canonical};
 use crate::config::LARGEST_DATAGRAM;
 use crate::error::ErrorKind;
 use crate::proto::accept::AcceptFault;
 
+pub(super) const PINS: bool = false;
 pub(super) const BLOCKS: bool = false;
 pub(crate) const REPORTS_TO_UNCONNECTED: bool = true;
 pub(super) const BLOCKS_WITH_TIMEOUT: bool = false;
@@ -71,7 +72,7 @@ pub(crate) fn send_from(
     socket: &UdpSocket,
     bytes: &[u8],
     to: &SocketAddr,
-    _source: IpAddr,
+    _way: Way,
     mode: Mode,
 ) -> io::Result<()> {
     send_to(socket, bytes, to, mode)

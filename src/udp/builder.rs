@@ -211,6 +211,12 @@ impl UdpBuilder {
         self
     }
 
+    /// Has the system count what it drops, where it can.
+    pub(crate) fn count_lost(mut self) -> UdpBuilder {
+        self.config.count_lost = true;
+        self
+    }
+
     /// Makes the endpoint at a local address. All options stand in this builder, so the address comes last.
     ///
     /// # Errors

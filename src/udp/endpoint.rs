@@ -1,6 +1,6 @@
 use std::fmt;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
@@ -55,6 +55,8 @@ pub struct UdpEndpoint {
     /// One of [`ErrorQueue`].
     pub(super) error_queue: AtomicU8,
     pub(super) receive_timeout: ReceiveTimeout,
+    /// How many datagrams the system has dropped, as it told last.
+    pub(super) lost: AtomicU32,
     pub(super) timing: Timing,
     pub(super) config: UdpConfig,
     pub(super) encoding: Encoding,
@@ -119,6 +121,11 @@ impl UdpEndpoint {
         UdpBuilder::default()
     }
 
+    /// How many datagrams the system has dropped, as it told last.
+    pub(crate) fn lost(&self) -> u32 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
     /// Takes over an open socket with all that the builder says of the endpoint.
     pub(super) fn assemble(
         socket: UdpSocket,
@@ -138,6 +145,7 @@ impl UdpEndpoint {
             packet_info: false,
             error_queue: AtomicU8::new(ErrorQueue::OFF),
             receive_timeout: ReceiveTimeout::default(),
+            lost: AtomicU32::new(0),
             timing: Timing::new(config.read_timeout, config.write_timeout),
             config,
             encoding,

@@ -76,7 +76,7 @@ impl UdpEndpoint {
         let is_plain = self.error_queue.load(Ordering::Relaxed) == ErrorQueue::OFF && self.stopper.is_none();
         if is_plain {
             // Nothing there is no error, and need not cost what one does.
-            let mut received = Received { length: 0, from: None, info: self.known };
+            let mut received = Received { info: self.known, ..Received::default() };
             let tried = SCRATCH.with_borrow_mut(|scratch| {
                 let buffer = &mut scratch[..self.config.max_datagram];
                 match sys::receive(&self.socket, buffer, Mode::Try, false, self.packet_info, &mut received) {
@@ -164,7 +164,7 @@ impl UdpEndpoint {
         unreachable: impl FnMut(&QueuedError) -> Option<ErrorKind>,
     ) -> Result<Datagram> {
         self.datagram(|buffer| {
-            let mut received = Received { length: 0, from: None, info: self.known };
+            let mut received = Received { info: self.known, ..Received::default() };
             self.receive_watching(Operation::Receive, buffer, span, unreachable, &mut received)?;
             self.arrived(Operation::Receive, buffer, &received)
         })
@@ -215,13 +215,17 @@ impl UdpEndpoint {
                 };
                 match outcome {
                     Ok((length, from)) => {
-                        return self.arrived(operation, buffer, &Received { length, from, info: self.known });
+                        return self.arrived(
+                            operation,
+                            buffer,
+                            &Received { length, from, info: self.known, lost: 0 },
+                        );
                     }
                     Err(refused) => error = Some(refused),
                 }
             }
         }
-        let mut received = Received { length: 0, from: None, info: self.known };
+        let mut received = Received { info: self.known, ..Received::default() };
         self.receive_slowly(operation, buffer, span, error, &mut received)?;
         self.arrived(operation, buffer, &received)
     }
@@ -325,6 +329,9 @@ impl UdpEndpoint {
     #[inline]
     fn arrived(&self, operation: Operation, buffer: &[u8], received: &Received) -> Result<Arrival> {
         let Some(from) = received.from else { return Err(self.shut_down(operation)) };
+        if received.lost != 0 {
+            self.lost.store(received.lost, Ordering::Relaxed);
+        }
         let len = received.length.min(buffer.len());
         if received.length > len && self.config.truncation == Truncation::Error {
             return Err(self.truncated(operation, received, from, buffer));

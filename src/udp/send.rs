@@ -10,7 +10,7 @@ use crate::addr::Address;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::message::Message;
 use crate::resolve;
-use crate::sys::{self, Ended, Family, Limit, Mode, Moment, Stopper};
+use crate::sys::{self, Ended, Family, Limit, Mode, Moment, Stopper, Way};
 
 /// Why a datagram cannot be sent, where the system's own word needs explaining.
 #[derive(Debug, thiserror::Error)]
@@ -149,6 +149,14 @@ impl UdpEndpoint {
         self.send_specially(bytes, *to, from)
     }
 
+    /// Sends to an address of the socket's family, by one interface.
+    pub(crate) fn send_by(&self, bytes: &[u8], to: &SocketAddr, way: Way) -> Result<()> {
+        sys::pin(&self.socket, to, way)
+            .map_err(|error| self.failure(Operation::Send, error).with_remote(Some(*to)))?;
+        let sent = self.sending(|mode| sys::send_from(&self.socket, bytes, to, way, mode));
+        sent.map_err(|unsent| self.unsent(unsent, bytes.len(), *to))
+    }
+
     /// Whether the socket takes the address as it is. IPv4 in the form of IPv6 is IPv4.
     #[inline]
     fn reaches(&self, to: &SocketAddr) -> bool {
@@ -168,7 +176,8 @@ impl UdpEndpoint {
             _ if self.peer == Some(to) => self.sending(|mode| sys::send(&self.socket, bytes, mode)),
             Some(source) => {
                 let source = sys::mapped(SocketAddr::new(source, 0), self.family).ip();
-                self.sending(|mode| sys::send_from(&self.socket, bytes, &address, source, mode))
+                let way = Way { source, interface: 0 };
+                self.sending(|mode| sys::send_from(&self.socket, bytes, &address, way, mode))
             }
             None => self.sending(|mode| sys::send_to(&self.socket, bytes, &address, mode)),
         };

@@ -1,13 +1,13 @@
 //! Servers made of processes: one for each connection, or workers that accept from the same listener. Unix.
 //!
 //! ```text
-//!   one for each connection                          workers
+//!  one for each connection              workers
 //!
-//!   TcpServer::serve_children(children)              TcpServer::serve_workers(workers)
-//!     │  accepts, starts, waits                        │  listens, watches, restarts; accepts nothing
-//!     ├── child: the connection is its                 ├── worker 0: TcpServer::serve on threads
-//!     │   standard input (and output)                  ├── worker 1:  │
-//!     └── child                                        └── worker 2:  └─ all accept from one listener
+//!  serve_children(children)             serve_workers(workers)
+//!    │  accepts, starts, waits            │  listens, watches, restarts
+//!    ├── child: the connection is         ├── worker 0: serve(handler)
+//!    │   its standard input               ├── worker 1:  │
+//!    └── child                            └── worker 2:  └─ all accept
 //! ```
 //!
 //! Processes are started from a program file and never copied by `fork` alone, which is not safe in a program with threads: a

@@ -1,0 +1,65 @@
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::error::{Error, ErrorKind, Operation, Result};
+
+/// What became of a message on one interface.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Delivery {
+    /// The interface's name, or what was asked for if there is no such interface.
+    pub interface: Box<str>,
+    /// The interface's index; 0 if there is none.
+    pub index: u32,
+    /// The address that it left from.
+    pub from: Option<IpAddr>,
+    /// The address that it went to.
+    pub to: Option<SocketAddr>,
+    /// Whether the system took it, and if not, why. Whether anybody has heard it nobody knows.
+    pub result: Result<()>,
+}
+
+/// What became of a message on each interface; at least one took it.
+pub type Deliveries = Vec<Delivery>;
+
+/// Why a message left by no interface at all: the [`detail`](crate::Error::detail) of an error.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct NoneReached {
+    /// What became of it on each; empty if no interface suits.
+    pub deliveries: Deliveries,
+}
+
+impl fmt::Display for NoneReached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.deliveries.is_empty() {
+            return f.write_str("no interface that is up leads to others");
+        }
+        f.write_str("no interface took it: ")?;
+        for (number, delivery) in self.deliveries.iter().enumerate() {
+            let comma = if number > 0 { ", " } else { "" };
+            match &delivery.result {
+                Err(error) => write!(f, "{comma}{}: {}", delivery.interface, error.reason())?,
+                Ok(()) => write!(f, "{comma}{}", delivery.interface)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for NoneReached {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        let errors = self.deliveries.iter().filter_map(|delivery| delivery.result.as_ref().err());
+        errors.map(|error| error as &(dyn std::error::Error + 'static)).next()
+    }
+}
+
+/// An error if nothing was delivered.
+pub(super) fn at_least_one(deliveries: Deliveries, to: impl fmt::Display) -> Result<Deliveries> {
+    if deliveries.iter().any(|delivery| delivery.result.is_ok()) {
+        return Ok(deliveries);
+    }
+    let first = deliveries.iter().find_map(|delivery| delivery.result.as_ref().err());
+    let kind = first.map_or(ErrorKind::NetworkUnreachable, Error::kind);
+    Err(Error::detailed(Operation::Send, kind, NoneReached { deliveries }).at(to))
+}

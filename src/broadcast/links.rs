@@ -1,0 +1,187 @@
+//! Which interfaces a message leaves by, from where, and to whom.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
+
+use crate::config::{Interfaces, NetworkInterface};
+use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::sys::{self, Way};
+
+/// The network interfaces of this machine as they are now, those that are down included.
+///
+/// # Errors
+///
+/// This returns an error if the system does not tell.
+///
+/// # Examples
+///
+/// ```
+/// let interfaces = socketry::network_interfaces()?;
+/// let loopback = interfaces.iter().find(|interface| interface.is_loopback).unwrap();
+/// assert!(loopback.reaches("127.0.0.1".parse().unwrap()));
+/// # Ok::<(), socketry::Error>(())
+/// ```
+pub fn network_interfaces() -> Result<Vec<NetworkInterface>> {
+    sys::network_interfaces().map_err(|error| Error::system(Operation::ListInterfaces, error))
+}
+
+/// Which interfaces are meant.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Choice {
+    /// None is every one.
+    pub(super) chosen: Vec<Interfaces>,
+    pub(super) excluded: Vec<Interfaces>,
+    pub(super) loopback: bool,
+}
+
+/// To whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// The broadcast address of each network.
+    Networks,
+    /// This one, by each interface.
+    Address(IpAddr),
+}
+
+/// A way out: an interface, and what leaves by it.
+#[derive(Clone, Debug)]
+pub(super) struct Exit {
+    pub(super) interface: Box<str>,
+    pub(super) index: u32,
+    /// Or why nothing can.
+    pub(super) route: std::result::Result<Route, ErrorKind>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Route {
+    pub(super) way: Way,
+    pub(super) to: SocketAddr,
+}
+
+fn is_one_of(interface: &NetworkInterface, list: &[Interfaces]) -> bool {
+    list.iter().any(|wanted| match wanted {
+        Interfaces::All => true,
+        Interfaces::Index(index) => interface.index == *index,
+        Interfaces::Name(name) => interface.name == *name,
+        Interfaces::Address(address) => interface.addresses.iter().any(|own| own.ip == *address),
+    })
+}
+
+impl Choice {
+    /// Whether every interface is meant that suits.
+    fn is_open(&self) -> bool {
+        self.chosen.is_empty() || self.chosen.contains(&Interfaces::All)
+    }
+
+    pub(super) fn takes(&self, interface: &NetworkInterface) -> bool {
+        let is_chosen = match self.is_open() {
+            // One's own machine is asked only if that is wanted.
+            true => !interface.is_loopback || self.loopback,
+            false => is_one_of(interface, &self.chosen),
+        };
+        is_chosen && !is_one_of(interface, &self.excluded)
+    }
+
+    /// The ways out of those that are meant and up. One that was asked for by itself and is not there is in the list, too.
+    pub(super) fn exits(&self, interfaces: &[NetworkInterface], target: Target, port: u16) -> Vec<Exit> {
+        let mut exits = Vec::new();
+        for interface in interfaces.iter().filter(|interface| self.takes(interface)) {
+            if !interface.is_up {
+                if !self.is_open() {
+                    exits.push(Exit::closed(
+                        &interface.name,
+                        interface.index,
+                        ErrorKind::AddressNotAvailable,
+                    ));
+                }
+                continue;
+            }
+            let routes = routes(interface, target, port);
+            if routes.is_empty() && (!self.is_open() || suits(interface, target)) {
+                exits.push(Exit::closed(&interface.name, interface.index, ErrorKind::AddressNotAvailable));
+            }
+            exits.extend(routes.into_iter().map(|route| Exit {
+                interface: interface.name.clone(),
+                index: interface.index,
+                route: Ok(route),
+            }));
+        }
+        if !self.is_open() {
+            let is_missing = |wanted: &&Interfaces| {
+                !interfaces.iter().any(|interface| is_one_of(interface, std::slice::from_ref(*wanted)))
+            };
+            for missing in self.chosen.iter().filter(is_missing) {
+                let name = match missing {
+                    Interfaces::Name(name) => name.to_string(),
+                    Interfaces::Index(index) => index.to_string(),
+                    Interfaces::Address(address) => format!("of {address}"),
+                    Interfaces::All => continue,
+                };
+                exits.push(Exit::closed(&name, 0, ErrorKind::AddressNotAvailable));
+            }
+        }
+        exits
+    }
+}
+
+impl Exit {
+    fn closed(name: &str, index: u32, why: ErrorKind) -> Exit {
+        Exit { interface: name.into(), index, route: Err(why) }
+    }
+}
+
+/// Whether a message of that kind is for such an interface.
+fn suits(interface: &NetworkInterface, target: Target) -> bool {
+    match target {
+        Target::Address(address) if address.is_multicast() => interface.is_multicast,
+        _ => interface.is_broadcast || interface.is_loopback,
+    }
+}
+
+fn routes(interface: &NetworkInterface, target: Target, port: u16) -> Vec<Route> {
+    if !suits(interface, target) {
+        return Vec::new();
+    }
+    let way = |source| Way { source, interface: interface.index };
+    match target {
+        // Each of its networks, and each once although there may be several addresses in it.
+        Target::Networks => {
+            let mut routes: Vec<Route> = Vec::new();
+            for address in &interface.addresses {
+                let Some(broadcast) = broadcast_of(interface, address.broadcast) else { continue };
+                let to = SocketAddr::from((broadcast, port));
+                if address.ip.is_ipv4() && routes.iter().all(|route| route.to != to) {
+                    routes.push(Route { way: way(address.ip), to });
+                }
+            }
+            routes
+        }
+        Target::Address(IpAddr::V4(to)) => {
+            let is_its_own = |ip: &Ipv4Addr| {
+                let network = interface.addresses.iter().find(|address| address.ip == IpAddr::V4(*ip));
+                to.is_broadcast()
+                    || to.is_multicast()
+                    || network.is_some_and(|network| network.reaches(to.into()))
+            };
+            let source = interface.ipv4().find(is_its_own);
+            source
+                .map(|source| Route { way: way(source.into()), to: (to, port).into() })
+                .into_iter()
+                .collect()
+        }
+        Target::Address(IpAddr::V6(to)) => {
+            // A group is on each link by itself; only an address of the link is one there.
+            let source = interface.addresses.iter().map(|address| address.ip);
+            let source = source.filter(IpAddr::is_ipv6).min_by_key(|ip| match ip {
+                IpAddr::V6(ip) => !ip.is_unicast_link_local(),
+                IpAddr::V4(_) => true,
+            });
+            let to = SocketAddrV6::new(to, port, 0, interface.index).into();
+            source.map(|source| Route { way: way(source), to }).into_iter().collect()
+        }
+    }
+}
+
+/// Linux takes the last address of 127.0.0.0/8 for all sockets of this machine.
+fn broadcast_of(interface: &NetworkInterface, told: Option<Ipv4Addr>) -> Option<Ipv4Addr> {
+    if interface.is_loopback { told.map(|_| sys::LOOPBACK_BROADCAST) } else { told }
+}

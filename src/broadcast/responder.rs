@@ -1,0 +1,226 @@
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use super::builder::BroadcastBuilder;
+use super::links::{Choice, Target, network_interfaces};
+use crate::config::NetworkInterface;
+use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::proto::message::Message;
+use crate::sys;
+use crate::udp::{Datagram, UdpEndpoint};
+
+/// Hears what is sent to everybody, on the interfaces that it was told, and answers from the right address of each.
+///
+/// It is made by [`BroadcastBuilder::listen`]. On Linux a socket that is bound to the address of one interface is deaf to
+/// broadcasts; so this one is bound to all, and what comes by another interface is passed over.
+///
+/// # Platform-specific behavior
+///
+/// On Windows the system does not tell by which interface a datagram came; it is taken to be the one in whose network the sender
+/// is.
+///
+/// # Examples
+///
+/// A lamp that says its name, on Ctrl-C no more:
+///
+/// ```no_run
+/// use socketry::{Broadcaster, Stopper};
+///
+/// let stopper = Stopper::new()?;
+/// let lamp = Broadcaster::builder().port(7788).interface("eth0").stopper(&stopper).listen()?;
+/// lamp.serve(|query| (query.bytes() == b"who is there?").then(|| "lamp in the hall".to_owned()))?;
+/// # Ok::<(), socketry::Error>(())
+/// ```
+pub struct Responder {
+    endpoint: UdpEndpoint,
+    choice: Choice,
+}
+
+/// A message to everybody, as a [`Responder`] has heard it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Query {
+    datagram: Datagram,
+    interface: Box<str>,
+}
+
+impl Responder {
+    pub(super) fn new(endpoint: UdpEndpoint, options: BroadcastBuilder) -> Result<Responder> {
+        let BroadcastBuilder { choice, target, .. } = options;
+        let interfaces = network_interfaces()?;
+        let mut meant = interfaces.iter().filter(|interface| interface.is_up && choice.takes(interface));
+        if meant.clone().next().is_none() {
+            let error = Error::new(Operation::Bind, ErrorKind::AddressNotAvailable);
+            return Err(error.at("none of the interfaces asked for, which is up"));
+        }
+        if let Target::Address(group) = target {
+            if group.is_multicast() {
+                let joined = meant.try_fold(None, |last, interface| {
+                    if !interface.is_multicast {
+                        return Ok(last);
+                    }
+                    match endpoint.join_multicast(group, interface.index) {
+                        Ok(_) => Err(()),
+                        Err(error) => Ok(Some(error)),
+                    }
+                });
+                // One is enough to go on; the others are tried for what they are worth.
+                match joined {
+                    Ok(error) => {
+                        let none = || Error::new(Operation::JoinMulticast, ErrorKind::AddressNotAvailable);
+                        return Err(error.unwrap_or_else(none));
+                    }
+                    Err(()) => meant.filter(|interface| interface.is_multicast).for_each(|interface| {
+                        let _ = endpoint.join_multicast(group, interface.index);
+                    }),
+                }
+            }
+        }
+        Ok(Responder { endpoint, choice })
+    }
+
+    /// Where it listens: the wildcard address, and the port that the system chose if it was asked to.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the system cannot tell.
+    pub fn local_addr(&self) -> Result<SocketAddr> {
+        self.endpoint.local_addr()
+    }
+
+    /// Waits for the next message.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the stopper was thrown ([`is_stopped`](Error::is_stopped)), if a message is longer than
+    /// [`max_datagram`](BroadcastBuilder::max_datagram) ([`is_truncated`](Error::is_truncated)), or if the system fails.
+    pub fn recv(&self) -> Result<Query> {
+        self.chosen(|| self.endpoint.recv())
+    }
+
+    /// Waits for the next message, no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv`](Self::recv) would, or if the time is over ([`is_timeout`](Error::is_timeout)).
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Query> {
+        let deadline = Instant::now().checked_add(timeout);
+        self.chosen(|| match deadline {
+            Some(deadline) => self.endpoint.recv_deadline(deadline),
+            None => self.endpoint.recv(),
+        })
+    }
+
+    /// The next message that came by an interface that is meant.
+    fn chosen(&self, mut receive: impl FnMut() -> Result<Datagram>) -> Result<Query> {
+        loop {
+            let datagram = receive()?;
+            // Interfaces come and go, and their list costs little beside a message from somebody.
+            let interfaces = network_interfaces()?;
+            let by = incoming(&datagram, &interfaces);
+            if by.is_none_or(|interface| self.choice.takes(interface)) {
+                let interface = name_of(&datagram, &interfaces);
+                return Ok(Query { datagram, interface });
+            }
+        }
+    }
+
+    /// Answers whoever sent a message, from the address of the interface by which it came.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`UdpEndpoint::reply`] would.
+    pub fn reply(&self, query: &Query, message: impl Message) -> Result<()> {
+        self.endpoint.reply(&query.datagram, message)
+    }
+
+    /// Answers what the handler has an answer for, until the stopper is thrown. Messages and answers that fail by themselves are
+    /// passed over: whoever asks asks again.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the system fails to receive.
+    pub fn serve<M: Message>(&self, mut answer: impl FnMut(&Query) -> Option<M>) -> Result<()> {
+        loop {
+            match self.recv() {
+                Ok(query) => {
+                    if let Some(message) = answer(&query) {
+                        match self.reply(&query, message) {
+                            Err(error) if error.is_stopped() => return Ok(()),
+                            _ => {}
+                        }
+                    }
+                }
+                Err(error) if error.is_stopped() => return Ok(()),
+                Err(error) if error.is_truncated() => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Query {
+    /// Who sent it.
+    pub fn from(&self) -> SocketAddr {
+        self.datagram.from()
+    }
+
+    /// The address it was sent to: that of a network, of a group, or this machine's own. Unknown on Windows.
+    pub fn to(&self) -> Option<IpAddr> {
+        self.datagram.to()
+    }
+
+    /// The name of the interface by which it came; empty if it is unknown.
+    pub fn interface(&self) -> &str {
+        &self.interface
+    }
+
+    /// The bytes as they came.
+    pub fn bytes(&self) -> &[u8] {
+        self.datagram.bytes()
+    }
+
+    /// The text, in the responder's encoding.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the bytes are not text of that encoding.
+    pub fn text(&self) -> Result<std::borrow::Cow<'_, str>> {
+        self.datagram.text()
+    }
+
+    /// The whole datagram.
+    pub fn datagram(&self) -> &Datagram {
+        &self.datagram
+    }
+}
+
+/// The interface by which a datagram came; where the system does not tell, the one in whose network the sender is.
+fn incoming<'a>(datagram: &Datagram, interfaces: &'a [NetworkInterface]) -> Option<&'a NetworkInterface> {
+    match datagram.interface() {
+        Some(index) => interfaces.iter().find(|interface| interface.index == index),
+        None => interfaces.iter().find(|interface| interface.reaches(datagram.from().ip())),
+    }
+}
+
+pub(super) fn name_of(datagram: &Datagram, interfaces: &[NetworkInterface]) -> Box<str> {
+    let name = incoming(datagram, interfaces).map(|interface| interface.name.clone());
+    let asked =
+        || datagram.interface().and_then(|index| sys::name_of(index).ok()).map(String::into_boxed_str);
+    name.or_else(asked).unwrap_or_default()
+}
+
+impl fmt::Debug for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Query").field("datagram", &self.datagram).field("interface", &self.interface).finish()
+    }
+}
+
+impl fmt::Debug for Responder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responder")
+            .field("endpoint", &self.endpoint)
+            .field("choice", &self.choice)
+            .finish_non_exhaustive()
+    }
+}

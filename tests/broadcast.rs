@@ -1,0 +1,301 @@
+//! Broadcasts on the loopback interface, which every machine has; several links are in `broadcast_namespaces.rs`.
+
+mod kit;
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use kit::*;
+use socketry::{
+    BroadcastBuilder, Broadcaster, Encoding, ErrorKind, NoneReached, Responder, Stopper, UdpEndpoint,
+    network_interfaces,
+};
+
+/// A window that nobody waits for to its end.
+const LONG: Duration = PATIENCE;
+const SHORT: Duration = Duration::from_millis(150);
+
+fn loopback() -> Box<str> {
+    let interfaces = network_interfaces().unwrap();
+    interfaces.into_iter().find(|interface| interface.is_loopback).expect("a loopback interface").name
+}
+
+fn on_loopback() -> BroadcastBuilder {
+    Broadcaster::builder().interface(&*loopback())
+}
+
+/// At a free port.
+fn responder() -> Responder {
+    on_loopback().port(0).listen().unwrap()
+}
+
+fn asking(responder: &Responder) -> BroadcastBuilder {
+    on_loopback().port(responder.local_addr().unwrap().port())
+}
+
+/// Whatever a test finds, the threads that it waits for are to end.
+struct OnDrop<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// Answers until it is stopped.
+fn answering<'scope>(
+    scope: &'scope std::thread::Scope<'scope, '_>,
+    responder: &'scope Responder,
+    answer: impl Fn(&str) -> String + Send + 'scope,
+) {
+    scope.spawn(move || responder.serve(|query| Some(answer(&query.text().unwrap()))).unwrap());
+}
+
+#[test]
+fn a_message_reaches_whoever_listens_and_the_delivery_says_how() {
+    let responder = responder();
+    let broadcaster = asking(&responder).encoding(Encoding::Gb2312).build().unwrap();
+    let deliveries = broadcaster.send("你好").unwrap();
+    assert_eq!(deliveries.len(), 1);
+    assert!(deliveries[0].result.is_ok() && *deliveries[0].interface == *loopback(), "{deliveries:?}");
+    assert_eq!(deliveries[0].from, Some(Ipv4Addr::LOCALHOST.into()));
+    let query = responder.recv_timeout(LONG).unwrap();
+    assert_eq!(query.bytes(), b"\xC4\xE3\xBA\xC3");
+    assert_eq!(query.interface(), &*loopback());
+    let own = broadcaster.local_addr().unwrap().port();
+    assert_eq!(query.from(), SocketAddr::from((Ipv4Addr::LOCALHOST, own)));
+    assert_timed_out(responder.recv_timeout(SHORT));
+}
+
+#[test]
+fn answers_come_with_their_sender_and_interface_and_each_once() {
+    let stopper = Stopper::new().unwrap();
+    let responder = on_loopback().port(0).stopper(&stopper).listen().unwrap();
+    let broadcaster = asking(&responder).repeats(4).spacing(Duration::from_millis(20)).build().unwrap();
+    std::thread::scope(|scope| {
+        answering(scope, &responder, |question| format!("heard {question}"));
+        let mut discovery = broadcaster.discover("hi", Duration::from_millis(400)).unwrap();
+        let replies: Vec<_> = discovery.by_ref().map(Result::unwrap).collect();
+        let _stop = OnDrop(|| stopper.stop());
+        assert_eq!(replies.len(), 1, "{replies:?}");
+        assert_eq!(replies[0].text().unwrap(), "heard hi");
+        assert_eq!(replies[0].interface(), &*loopback());
+        assert_eq!(replies[0].from().port(), responder.local_addr().unwrap().port());
+        assert!(replies[0].round_trip() < LONG);
+        let counters = discovery.counters();
+        assert_eq!((counters.asked, counters.replies, counters.duplicates), (4, 1, 3), "{counters:?}");
+        assert!(discovery.next().is_none(), "it stays at its end");
+        // And once more, with the same socket.
+        let again = broadcaster.discover("again", Duration::from_millis(100)).unwrap();
+        let texts: Vec<_> = again.map(|reply| reply.unwrap().text().unwrap().into_owned()).collect();
+        stopper.stop();
+        assert_eq!(texts, ["heard again"]);
+    });
+}
+
+#[test]
+fn a_window_is_as_long_as_it_was_asked_to_be() {
+    let responder = responder();
+    let began = Instant::now();
+    let broadcaster = asking(&responder).build().unwrap();
+    assert_eq!(broadcaster.discover("hi", SHORT).unwrap().count(), 0);
+    let elapsed = began.elapsed();
+    assert!(elapsed >= SHORT && elapsed < SHORT + Duration::from_millis(200), "{elapsed:?}");
+}
+
+#[test]
+fn a_stopper_ends_a_discovery_and_a_responder() {
+    let stopper = Stopper::new().unwrap();
+    let responder = on_loopback().port(0).stopper(&stopper).listen().unwrap();
+    let broadcaster = asking(&responder).stopper(&stopper).build().unwrap();
+    std::thread::scope(|scope| {
+        let serving = scope.spawn(|| responder.serve(|_| None::<String>));
+        let mut discovery = broadcaster.discover("hi", LONG).unwrap();
+        let discovering = scope
+            .spawn(move || (discovery.next().unwrap().unwrap_err().is_stopped(), discovery.next().is_none()));
+        let began = Instant::now();
+        stopper.stop();
+        assert_eq!(discovering.join().unwrap(), (true, true));
+        serving.join().unwrap().unwrap();
+        assert!(began.elapsed() < LONG / 4);
+    });
+}
+
+/// A peer that sends without an end, each time something else, takes no more than its share.
+#[test]
+fn a_flood_is_bounded_and_counted_and_takes_nobody_elses_room() {
+    let responder = responder();
+    let broadcaster = asking(&responder).max_replies_per_sender(3).repeats(1).build().unwrap();
+    let other = UdpEndpoint::bind("127.0.0.1:0").unwrap();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let query = responder.recv_timeout(LONG).unwrap();
+            other.send_to("quiet", query.from()).unwrap();
+            let mut number = 0_u64;
+            while !is_over.load(Ordering::Relaxed) {
+                // The system may have no room for it, which is no matter here.
+                let _ = responder.reply(&query, number.to_string());
+                number += 1;
+            }
+        });
+        let mut discovery = broadcaster.discover("hi", Duration::from_millis(500)).unwrap();
+        let replies: Vec<_> = discovery.by_ref().filter_map(Result::ok).collect();
+        is_over.store(true, Ordering::Relaxed);
+        let of_it = |reply: &&socketry::Discovered| reply.from() != other.local_addr().unwrap();
+        assert_eq!(replies.iter().filter(of_it).count(), 3, "{replies:?}");
+        assert_eq!(replies.len(), 4);
+        assert!(discovery.counters().dropped > 100, "{:?}", discovery.counters());
+    });
+}
+
+#[test]
+fn as_many_answers_as_may_be_are_the_end() {
+    let responder = responder();
+    let broadcaster = asking(&responder).max_replies(5).max_replies_per_sender(100).build().unwrap();
+    let mut discovery = broadcaster.discover("hi", LONG).unwrap();
+    let query = responder.recv_timeout(LONG).unwrap();
+    for number in 0..9 {
+        responder.reply(&query, number.to_string()).unwrap();
+    }
+    for number in 0..5 {
+        assert_eq!(discovery.next().unwrap().unwrap().text().unwrap(), number.to_string());
+    }
+    let error = discovery.next().unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MessageTooLong);
+    assert_eq!(error.to_string(), "receive: more than 5 answers came, and the rest is not taken");
+    assert!(discovery.next().is_none());
+}
+
+/// Answers that the system drops because they come faster than they are taken are told, on Linux.
+#[test]
+fn what_does_not_fit_the_receive_buffer_is_told() {
+    const SENT: u64 = 2_000;
+    let responder = responder();
+    let broadcaster = asking(&responder).receive_buffer_size(4_096).repeats(1).max_replies(5_000);
+    let broadcaster = broadcaster.max_replies_per_sender(5_000).build().unwrap();
+    let mut discovery = broadcaster.discover("hi", SHORT).unwrap();
+    let query = responder.recv_timeout(LONG).unwrap();
+    for number in 0..SENT {
+        responder.reply(&query, number.to_string()).unwrap();
+    }
+    let mut errors = Vec::new();
+    let replies = discovery.by_ref().filter_map(|item| item.map_err(|error| errors.push(error)).ok()).count();
+    let counters = discovery.counters();
+    assert_eq!(replies as u64, counters.replies);
+    assert!(counters.replies < SENT, "{counters:?}");
+    if cfg!(target_os = "linux") {
+        assert_eq!(counters.replies + counters.lost, SENT, "{counters:?}");
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert_eq!(errors[0].kind(), ErrorKind::ResourceExhausted);
+        let text = format!(
+            "receive: {} datagrams were lost, because they came faster than they were taken",
+            counters.lost
+        );
+        assert_eq!(errors[0].to_string(), text);
+    }
+}
+
+/// Two hundred answer at once: each is heard, or said to be lost.
+#[test]
+fn two_hundred_answers_at_once_are_not_lost_silently() {
+    let responder = responder();
+    let broadcaster = asking(&responder).repeats(1).build().unwrap();
+    let mut discovery = broadcaster.discover("hi", Duration::from_millis(500)).unwrap();
+    let query = responder.recv_timeout(LONG).unwrap();
+    let all: Vec<_> = (0..200).map(|_| UdpEndpoint::bind("127.0.0.1:0").unwrap()).collect();
+    all.iter().for_each(|one| one.send_to("here", query.from()).unwrap());
+    let senders: BTreeSet<_> = discovery.by_ref().filter_map(Result::ok).map(|reply| reply.from()).collect();
+    let counters = discovery.counters();
+    assert_eq!(senders.len() as u64 + counters.lost, 200, "{counters:?}");
+    assert!(senders.iter().all(|from| all.iter().any(|one| one.local_addr().unwrap() == *from)));
+}
+
+#[test]
+fn an_answer_that_is_too_long_is_an_error_and_the_next_one_is_an_answer() {
+    let responder = responder();
+    let broadcaster = asking(&responder).max_datagram(8).build().unwrap();
+    let mut discovery = broadcaster.discover("hi", LONG).unwrap();
+    let query = responder.recv_timeout(LONG).unwrap();
+    responder.reply(&query, "much too long").unwrap();
+    responder.reply(&query, "short").unwrap();
+    let error = discovery.next().unwrap().unwrap_err();
+    assert_eq!(error.truncated().map(|cut| cut.length), Some(13), "{error}");
+    assert_eq!(discovery.next().unwrap().unwrap().text().unwrap(), "short");
+}
+
+/// Who sends from the port at which it also listens hears itself, and does not take that for an answer.
+#[test]
+#[cfg(target_os = "linux")]
+fn its_own_messages_are_no_answers() {
+    let port = deserted().port();
+    let broadcaster = on_loopback().port(port).local_port(port).repeats(2).build().unwrap();
+    let mut discovery = broadcaster.discover("hi", Duration::from_millis(400)).unwrap();
+    assert_eq!(discovery.by_ref().count(), 0);
+    assert_eq!(discovery.counters().own, 2, "{:?}", discovery.counters());
+}
+
+/// An interface that was asked for and is not there is an error of its own, and of the whole if there is no other.
+#[test]
+fn an_interface_that_is_not_there_is_said() {
+    let responder = responder();
+    let both = asking(&responder).interface("nosuch0").build().unwrap();
+    let deliveries = both.send("hi").unwrap();
+    assert_eq!(deliveries.len(), 2, "{deliveries:?}");
+    let missing = deliveries.iter().find(|delivery| delivery.result.is_err()).unwrap();
+    let error = missing.result.as_ref().unwrap_err();
+    assert_eq!(error.to_string(), "send to interface nosuch0: address not available on this machine");
+    assert_eq!(responder.recv_timeout(LONG).unwrap().bytes(), b"hi");
+
+    let none = Broadcaster::builder().interface("nosuch0").build().unwrap();
+    let error = none.send("hi").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddressNotAvailable);
+    assert_eq!(error.detail::<NoneReached>().unwrap().deliveries.len(), 1);
+    let error = none.discover("hi", LONG).unwrap_err();
+    assert!(error.to_string().starts_with("send everybody: no interface took it: "), "{error}");
+    let error = Broadcaster::builder().port(0).interface("nosuch0").listen().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddressNotAvailable, "{error}");
+
+    let excluded = on_loopback().exclude(&*loopback()).build().unwrap();
+    let error = excluded.send("hi").unwrap_err();
+    assert_eq!(error.to_string(), "send everybody: no interface that is up leads to others");
+}
+
+#[test]
+fn what_is_no_address_of_several_is_refused() {
+    for address in ["127.0.0.1", "0.0.0.0", "::1"] {
+        let to: std::net::IpAddr = address.parse().unwrap();
+        let error = Broadcaster::builder().to(to).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains(address), "{error}");
+    }
+}
+
+#[test]
+fn what_cannot_be_encoded_is_not_sent() {
+    let responder = responder();
+    let broadcaster = asking(&responder).encoding(Encoding::Gb2312).build().unwrap();
+    let error = broadcaster.send("朱镕基").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnencodableText, "{error}");
+    assert_eq!(broadcaster.discover("朱镕基", LONG).unwrap_err().kind(), ErrorKind::UnencodableText);
+    assert_timed_out(responder.recv_timeout(SHORT));
+}
+
+/// A group, by the loopback interface; that of all nodes of IPv6 is not there on it.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_group_is_asked_by_the_same_means() {
+    let group = Ipv4Addr::new(239, 255, 77, 90);
+    let stopper = Stopper::new().unwrap();
+    let responder = on_loopback().to(group).port(0).stopper(&stopper).listen().unwrap();
+    let broadcaster = asking(&responder).to(group).build().unwrap();
+    std::thread::scope(|scope| {
+        let _stop = OnDrop(|| stopper.stop());
+        answering(scope, &responder, |question| format!("{question}!"));
+        let mut discovery = broadcaster.discover("hi", LONG).unwrap();
+        let reply = discovery.next().unwrap().unwrap();
+        assert_eq!((&*reply.text().unwrap(), reply.interface()), ("hi!", &*loopback()));
+    });
+}
