@@ -5,6 +5,8 @@ pub mod listening;
 #[cfg(target_os = "linux")]
 pub mod load;
 #[cfg(target_os = "linux")]
+pub mod network;
+#[cfg(target_os = "linux")]
 pub mod processes;
 pub mod python;
 
