@@ -254,13 +254,13 @@ fn an_interface_that_is_not_there_is_said() {
     assert_eq!(error.kind(), ErrorKind::AddressNotAvailable);
     assert_eq!(error.detail::<NoneReached>().unwrap().deliveries.len(), 1);
     let error = none.discover("hi", LONG).unwrap_err();
-    assert!(error.to_string().starts_with("send everybody: no interface took it: "), "{error}");
+    assert!(error.to_string().starts_with("send to everybody: no interface took it: "), "{error}");
     let error = Broadcaster::builder().port(0).interface("nosuch0").listen().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddressNotAvailable, "{error}");
 
     let excluded = on_loopback().exclude(&*loopback()).build().unwrap();
     let error = excluded.send("hi").unwrap_err();
-    assert_eq!(error.to_string(), "send everybody: no interface that is up leads to others");
+    assert_eq!(error.to_string(), "send to everybody: no interface that is up leads to others");
 }
 
 #[test]
