@@ -365,10 +365,15 @@ pub use broadcast::{
 };
 pub use config::{AtLimit, InterfaceAddress, Interfaces, Keepalive, NetworkInterface, Truncation};
 pub use error::{Error, ErrorKind, Operation, PartialTransfer, Result, Truncated};
+pub use proto::dns::name::BadName;
+pub use proto::dns::wire::RecordData;
 pub use proto::message::Message;
 pub use proto::retry::Retry;
 pub use proto::text::{
     DecodeError, Decoder, EncodeError, Encoder, Encoding, Policy, UnknownEncoding, WebEncoding,
+};
+pub use resolve::{
+    Backend, Families, LookupFailure, Resolved, Resolver, ResolverBuilder, ServerTrouble, Source,
 };
 pub use sys::Stopper;
 #[cfg(unix)]

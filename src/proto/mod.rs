@@ -8,6 +8,7 @@ pub(crate) mod attempts;
 #[cfg(unix)]
 pub(crate) mod control;
 pub(crate) mod discovery;
+pub(crate) mod dns;
 pub(crate) mod frame;
 pub(crate) mod message;
 pub(crate) mod retry;

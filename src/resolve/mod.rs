@@ -1,5 +1,19 @@
-//! Names to addresses. For now by the system alone, in the calling thread; this function is the seam at which the
-//! crate's own resolver takes over.
+//! Names to addresses: [`Resolver`]; and for the sockets of this crate, for now, the system alone, in the calling thread.
+
+mod answer;
+mod builder;
+mod exchange;
+mod failure;
+mod files;
+mod flight;
+mod promise;
+mod resolver;
+mod system;
+
+pub use answer::{Resolved, Source};
+pub use builder::{Backend, Families, ResolverBuilder};
+pub use failure::{LookupFailure, ServerTrouble};
+pub use resolver::Resolver;
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -13,7 +27,7 @@ pub(crate) fn lookup(address: &Address, family: Option<Family>) -> Result<Socket
     let Some(name) = address.name() else {
         return literal(address);
     };
-    let mut found = system(name, address.port())?;
+    let mut found = by_system(name, address.port())?;
     let fits = |found: &SocketAddr| family.is_none_or(|family| Family::of(found) == family);
     found.find(fits).ok_or_else(|| Error::new(Operation::Resolve, ErrorKind::NameNotFound).at(name))
 }
@@ -24,7 +38,7 @@ pub(crate) fn lookup_all(address: &Address) -> Result<Vec<SocketAddr>> {
         return Ok(vec![sys::canonical(literal(address)?)]);
     };
     let mut all: Vec<SocketAddr> = Vec::new();
-    for found in system(name, address.port())? {
+    for found in by_system(name, address.port())? {
         let found = sys::canonical(found);
         if !all.contains(&found) {
             all.push(found);
@@ -36,7 +50,7 @@ pub(crate) fn lookup_all(address: &Address) -> Result<Vec<SocketAddr>> {
     }
 }
 
-fn system(name: &str, port: u16) -> Result<std::vec::IntoIter<SocketAddr>> {
+fn by_system(name: &str, port: u16) -> Result<std::vec::IntoIter<SocketAddr>> {
     (name, port).to_socket_addrs().map_err(|error| {
         let kind = sys::lookup_error_kind(&error);
         Error::system(Operation::Resolve, error).with_kind(kind).at(name)

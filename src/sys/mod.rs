@@ -124,6 +124,17 @@ pub(crate) const LOOPBACK_BROADCAST: std::net::Ipv4Addr =
         false => std::net::Ipv4Addr::LOCALHOST,
     };
 
+/// Where the system has its names, and whether `resolv.conf` says all of how it looks others up.
+pub(crate) const HAS_RESOLV_CONF: bool = cfg!(all(unix, not(target_vendor = "apple")));
+
+pub(crate) fn hosts_file() -> std::path::PathBuf {
+    if cfg!(windows) {
+        let root = std::env::var_os("SystemRoot").unwrap_or_else(|| "C:\\Windows".into());
+        return std::path::Path::new(&root).join("System32\\drivers\\etc\\hosts");
+    }
+    "/etc/hosts".into()
+}
+
 /// Good enough to spread waits; not for secrets.
 pub(crate) fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher};

@@ -1,0 +1,269 @@
+//! One name asked of several servers: in what order, how often, for which of its records, and until when. Replies and `now` in,
+//! what to send out. RFC 1035, 4.2.1; RFC 8305, 3.
+//!
+//! ```text
+//!          ask: a fresh socket to a server, all queries that have no answer yet
+//!            │
+//!   receive ─┼─ answers of all ────────────────────────────────► done
+//!            ├─ one answer, and 50 ms without the other ───────► done
+//!            ├─ truncated ──► the same over TCP ──► receive
+//!            ├─ does not understand EDNS ──► ask the same server without
+//!            └─ failure, refused, too late ──► ask the next server, all servers as often as there are attempts
+//! ```
+
+use std::time::{Duration, Instant};
+
+use super::name::HostName;
+use super::wire::{Answer, Failure, Judgement, Kind, MOST_ALIASES, judge, query};
+
+/// How it is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) servers: usize,
+    /// Who is asked first.
+    pub(crate) first: usize,
+    pub(crate) attempts: u32,
+    pub(crate) timeout: Duration,
+    pub(crate) use_tcp: bool,
+    /// How long the answer of one kind waits for that of the other.
+    pub(crate) settle: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Open a socket to that server, close the one before, and send these.
+    Ask {
+        server: usize,
+        queries: Vec<Vec<u8>>,
+    },
+    /// Ask that server over TCP; what comes of it is given to [`Lookup::handle_tcp`].
+    AskByTcp {
+        server: usize,
+        query: Vec<u8>,
+    },
+    /// Wait for a reply, no longer than that.
+    Receive(Instant),
+    Done,
+}
+
+/// What went wrong with a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    Silent,
+    /// Its system says that nobody listens, or it cannot be reached.
+    Unreachable,
+    Failed(Failure),
+}
+
+#[derive(Debug)]
+pub(crate) struct Lookup {
+    plan: Plan,
+    asks: Vec<Ask>,
+    /// How many servers were asked, counted through all attempts.
+    round: u32,
+    edns: bool,
+    state: State,
+    settled_at: Option<Instant>,
+    troubles: Vec<(usize, Trouble)>,
+}
+
+#[derive(Debug)]
+struct Ask {
+    kind: Kind,
+    name: HostName,
+    query: Vec<u8>,
+    answer: Option<Answer>,
+    /// What this server will not answer any more.
+    has_failed: bool,
+    by_tcp: bool,
+    aliases: u8,
+    alias_ttl: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    ToAsk,
+    Asked { until: Instant },
+    Done,
+}
+
+impl Lookup {
+    pub(crate) fn new(plan: Plan, name: &HostName, kinds: &[Kind]) -> Lookup {
+        let ask = |kind: &Kind| Ask {
+            kind: *kind,
+            name: name.clone(),
+            query: Vec::new(),
+            answer: None,
+            has_failed: false,
+            by_tcp: plan.use_tcp,
+            aliases: 0,
+            alias_ttl: u32::MAX,
+        };
+        Lookup {
+            plan,
+            asks: kinds.iter().map(ask).collect(),
+            round: 0,
+            edns: true,
+            state: if plan.servers == 0 { State::Done } else { State::ToAsk },
+            settled_at: None,
+            troubles: Vec::new(),
+        }
+    }
+
+    /// The server that is asked now.
+    fn server(&self) -> usize {
+        (self.plan.first + self.round as usize) % self.plan.servers.max(1)
+    }
+
+    /// The next thing to do; `random` gives the numbers of queries.
+    pub(crate) fn poll(&mut self, now: Instant, mut random: impl FnMut() -> u16) -> Step {
+        loop {
+            match self.state {
+                State::Done => return Step::Done,
+                State::ToAsk => {
+                    let server = self.server();
+                    self.state = State::Asked { until: now + self.plan.timeout };
+                    let mut queries = Vec::new();
+                    for ask in self.asks.iter_mut().filter(|ask| ask.answer.is_none()) {
+                        ask.has_failed = false;
+                        match query(random(), &ask.name, ask.kind, self.edns) {
+                            Some(query) => ask.query = query,
+                            None => ask.has_failed = true,
+                        }
+                        if !ask.has_failed && !ask.by_tcp {
+                            queries.push(ask.query.clone());
+                        }
+                    }
+                    if !queries.is_empty() {
+                        return Step::Ask { server, queries };
+                    }
+                }
+                State::Asked { until } => {
+                    let server = self.server();
+                    let waits = |ask: &&Ask| ask.answer.is_none() && !ask.has_failed;
+                    if let Some(ask) = self.asks.iter().filter(waits).find(|ask| ask.by_tcp) {
+                        return Step::AskByTcp { server, query: ask.query.clone() };
+                    }
+                    if self.asks.iter().all(|ask| ask.answer.is_some()) {
+                        self.state = State::Done;
+                    } else if !self.asks.iter().any(|ask| waits(&ask)) {
+                        self.next_server();
+                    } else {
+                        let settled = self.settled_at.map(|at| at + self.plan.settle);
+                        let end = settled.map_or(until, |settled| settled.min(until));
+                        if now < end {
+                            return Step::Receive(end);
+                        }
+                        // The one that has answered is enough, if it has something.
+                        match settled {
+                            Some(settled) if now >= settled => self.state = State::Done,
+                            _ => {
+                                self.troubles.push((server, Trouble::Silent));
+                                self.next_server();
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn next_server(&mut self) {
+        // What has come stays; what has not is asked of the next.
+        let has_something = self.settled_at.is_some();
+        self.round += 1;
+        let all = self.plan.attempts.saturating_mul(self.plan.servers as u32);
+        self.state = if self.round >= all || has_something { State::Done } else { State::ToAsk };
+        self.asks.iter_mut().for_each(|ask| ask.by_tcp = self.plan.use_tcp);
+    }
+
+    /// A datagram has come from the server.
+    pub(crate) fn handle_datagram(&mut self, bytes: &[u8], now: Instant) {
+        self.handle(bytes, now, false);
+    }
+
+    /// What came of asking over TCP.
+    pub(crate) fn handle_tcp(&mut self, reply: Option<&[u8]>, now: Instant) {
+        let before = self.asks.iter().filter(|ask| ask.answer.is_some() || ask.has_failed).count();
+        if let Some(bytes) = reply {
+            self.handle(bytes, now, true);
+        }
+        let after = self.asks.iter().filter(|ask| ask.answer.is_some() || ask.has_failed).count();
+        let is_asked_again = self.state == State::ToAsk || self.state == State::Done;
+        if before == after && !is_asked_again {
+            // A stream has one reply, and it was none, or an alias that is asked for again.
+            let server = self.server();
+            let waiting =
+                self.asks.iter_mut().find(|ask| ask.answer.is_none() && !ask.has_failed && ask.by_tcp);
+            if let Some(ask) = waiting {
+                ask.has_failed = true;
+                self.troubles.push((server, Trouble::Unreachable));
+            }
+        }
+    }
+
+    /// The server's system says that nobody listens there.
+    pub(crate) fn handle_unreachable(&mut self) {
+        if let State::Asked { .. } = self.state {
+            self.troubles.push((self.server(), Trouble::Unreachable));
+            self.next_server();
+        }
+    }
+
+    fn handle(&mut self, bytes: &[u8], now: Instant, is_stream: bool) {
+        let server = self.server();
+        let waiting = self.asks.iter_mut().filter(|ask| ask.answer.is_none() && !ask.has_failed);
+        for ask in waiting {
+            match judge(bytes, &ask.query, &ask.name, ask.kind) {
+                Judgement::NotOurs => continue,
+                // Over TCP there is nothing more to be had.
+                Judgement::Truncated if is_stream => {
+                    ask.has_failed = true;
+                    self.troubles.push((server, Trouble::Failed(Failure::Malformed)));
+                }
+                Judgement::Truncated => ask.by_tcp = true,
+                Judgement::Failure(Failure::Format) if self.edns => {
+                    self.edns = false;
+                    self.state = State::ToAsk;
+                }
+                Judgement::Failure(failure) => {
+                    ask.has_failed = true;
+                    self.troubles.push((server, Trouble::Failed(failure)));
+                }
+                Judgement::Answer(Answer { alias: Some(alias), ttl, .. }) => {
+                    ask.aliases += 1;
+                    ask.alias_ttl = ask.alias_ttl.min(ttl);
+                    if ask.aliases > MOST_ALIASES {
+                        ask.has_failed = true;
+                        self.troubles.push((server, Trouble::Failed(Failure::Aliases)));
+                    } else {
+                        ask.name = alias;
+                        self.state = State::ToAsk;
+                    }
+                }
+                Judgement::Answer(mut answer) => {
+                    answer.ttl = answer.ttl.min(ask.alias_ttl);
+                    if !answer.records.is_empty() && self.settled_at.is_none() {
+                        self.settled_at = Some(now);
+                    }
+                    ask.answer = Some(answer);
+                }
+            }
+            return;
+        }
+    }
+
+    /// Who answered last.
+    pub(crate) fn answered_by(&self) -> usize {
+        self.server()
+    }
+
+    /// What was answered, of each kind.
+    pub(crate) fn answers(&self) -> impl Iterator<Item = (Kind, Option<&Answer>)> {
+        self.asks.iter().map(|ask| (ask.kind, ask.answer.as_ref()))
+    }
+
+    pub(crate) fn troubles(&self) -> &[(usize, Trouble)] {
+        &self.troubles
+    }
+}

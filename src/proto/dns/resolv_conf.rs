@@ -1,0 +1,194 @@
+//! How a machine's names are looked up: resolv.conf(5).
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use super::name::{Host, HostName};
+
+/// What such a file says; the defaults and the limits are those of resolv.conf(5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ResolvConf {
+    /// In the order in which they are asked.
+    pub(crate) servers: Vec<NameServer>,
+    pub(crate) search: Vec<Box<str>>,
+    /// So many dots make a name that is asked for as it is before the search list is tried.
+    pub(crate) ndots: usize,
+    /// How long an answer of one server is waited for.
+    pub(crate) timeout: Duration,
+    /// How often all servers are asked.
+    pub(crate) attempts: u32,
+    /// Whether another server is asked first each time.
+    pub(crate) rotate: bool,
+    /// Whether all is asked over TCP.
+    pub(crate) use_tcp: bool,
+}
+
+/// An IPv6 address may have a zone, by its name or number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NameServer {
+    pub(crate) ip: IpAddr,
+    pub(crate) zone: Option<Box<str>>,
+}
+
+const MOST_SERVERS: usize = 3;
+const MOST_SEARCHED: usize = 6;
+const MOST_NDOTS: usize = 15;
+const MOST_SECONDS: u64 = 30;
+const MOST_ATTEMPTS: u32 = 5;
+
+impl Default for ResolvConf {
+    fn default() -> ResolvConf {
+        ResolvConf {
+            servers: vec![NameServer { ip: Ipv4Addr::LOCALHOST.into(), zone: None }],
+            search: Vec::new(),
+            ndots: 1,
+            timeout: Duration::from_secs(5),
+            attempts: 2,
+            rotate: false,
+            use_tcp: false,
+        }
+    }
+}
+
+impl ResolvConf {
+    /// Reads a file. What it does not know is passed over, as everybody does.
+    pub(crate) fn read(bytes: &[u8]) -> ResolvConf {
+        let mut conf = ResolvConf { servers: Vec::new(), ..ResolvConf::default() };
+        for line in String::from_utf8_lossy(bytes).lines() {
+            // A comment begins in the first column and nowhere else.
+            if line.starts_with(['#', ';']) {
+                continue;
+            }
+            let mut words = line.split_ascii_whitespace();
+            match words.next() {
+                Some("nameserver") => {
+                    if let Some(server) = words.next().and_then(NameServer::read) {
+                        conf.servers.push(server);
+                    }
+                }
+                // The last of both is the one that counts.
+                Some("domain") => conf.search = words.take(1).filter_map(domain).collect(),
+                Some("search") => conf.search = words.filter_map(domain).take(MOST_SEARCHED).collect(),
+                Some("options") => words.for_each(|option| conf.take(option)),
+                _ => {}
+            }
+        }
+        conf.servers.truncate(MOST_SERVERS);
+        if conf.servers.is_empty() {
+            conf.servers = ResolvConf::default().servers;
+        }
+        conf
+    }
+
+    fn take(&mut self, option: &str) {
+        let (name, value) = option.split_once(':').unwrap_or((option, ""));
+        match (name, value.parse::<u64>()) {
+            ("ndots", Ok(value)) => self.ndots = usize::try_from(value).unwrap_or(MOST_NDOTS).min(MOST_NDOTS),
+            ("timeout", Ok(value)) => self.timeout = Duration::from_secs(value.clamp(1, MOST_SECONDS)),
+            ("attempts", Ok(value)) => {
+                self.attempts = u32::try_from(value).unwrap_or(MOST_ATTEMPTS).clamp(1, MOST_ATTEMPTS);
+            }
+            ("rotate", _) => self.rotate = true,
+            ("use-vc", _) => self.use_tcp = true,
+            _ => {}
+        }
+    }
+
+    /// The names that are asked for, one after the other until one exists: itself first if it has dots enough.
+    pub(crate) fn candidates(&self, name: &HostName, is_absolute: bool) -> Vec<HostName> {
+        if is_absolute {
+            return vec![name.clone()];
+        }
+        let mut names: Vec<HostName> = self.search.iter().filter_map(|domain| name.within(domain)).collect();
+        let place = if name.dots() >= self.ndots { 0 } else { names.len() };
+        names.insert(place, name.clone());
+        names
+    }
+}
+
+/// A domain that names can be searched in. `.` is the root, in which a name is itself; it and `--` are written where there is
+/// none.
+fn domain(word: &str) -> Option<Box<str>> {
+    match Host::read(word) {
+        Ok(Host::Name(name, _)) if name.as_str() == "--" => None,
+        Ok(Host::Name(name, _)) => Some(name.as_str().into()),
+        _ => None,
+    }
+}
+
+impl NameServer {
+    fn read(word: &str) -> Option<NameServer> {
+        let (ip, zone) = match word.split_once('%') {
+            Some((ip, zone)) => (ip, Some(zone)),
+            None => (word, None),
+        };
+        let ip: IpAddr = ip.parse().ok()?;
+        (zone.is_none() || ip.is_ipv6()).then(|| NameServer { ip, zone: zone.map(Box::from) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn servers(conf: &ResolvConf) -> Vec<String> {
+        let text = |server: &NameServer| match &server.zone {
+            Some(zone) => format!("{}%{zone}", server.ip),
+            None => server.ip.to_string(),
+        };
+        conf.servers.iter().map(text).collect()
+    }
+
+    #[test]
+    fn a_file_says_what_it_says() {
+        let conf = ResolvConf::read(
+            b"# comment\n; another\nnameserver 192.0.2.1 # the rest is nobody's\nnameserver\tfe80::1%eth0\r\n\
+              nameserver nonsense\nnameserver 192.0.2.3%lo\n nameserver 2001:db8::53\nnameserver 192.0.2.99\n\
+              domain old.example\nsearch a.Example. -- b.example\noptions ndots:2 timeout:3 attempts:4 rotate edns0 use-vc\n",
+        );
+        assert_eq!(servers(&conf), ["192.0.2.1", "fe80::1%eth0", "2001:db8::53"], "no more than three");
+        assert_eq!(conf.search, ["a.example".into(), "b.example".into()] as [Box<str>; 2]);
+        assert_eq!((conf.ndots, conf.timeout, conf.attempts), (2, Duration::from_secs(3), 4));
+        assert!(conf.rotate && conf.use_tcp);
+    }
+
+    #[test]
+    fn nothing_is_the_defaults_and_too_much_is_the_limits() {
+        assert_eq!(ResolvConf::read(b""), ResolvConf::default());
+        assert_eq!(servers(&ResolvConf::read(b"options x")), ["127.0.0.1"]);
+        let conf = ResolvConf::read(
+            b"options ndots:99 timeout:9999 attempts:0\noptions attempts:77 timeout:0 ndots:-1",
+        );
+        assert_eq!((conf.ndots, conf.timeout, conf.attempts), (15, Duration::from_secs(1), 5));
+        let conf = ResolvConf::read(b"search a b c d e f g\nsearch .\n");
+        assert!(conf.search.is_empty(), "the last one counts, and the root is no domain to search");
+    }
+
+    fn candidates(conf: &ResolvConf, name: &str) -> Vec<String> {
+        let Ok(Host::Name(name, is_absolute)) = Host::read(name) else { panic!("{name}") };
+        conf.candidates(&name, is_absolute).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn names_are_searched_by_their_dots() {
+        let conf = ResolvConf::read(b"search a.example b.example\n");
+        assert_eq!(candidates(&conf, "host"), ["host.a.example", "host.b.example", "host"]);
+        assert_eq!(candidates(&conf, "host.sub"), ["host.sub", "host.sub.a.example", "host.sub.b.example"]);
+        assert_eq!(candidates(&conf, "host."), ["host"]);
+        assert_eq!(candidates(&ResolvConf::default(), "host"), ["host"]);
+        let five = ResolvConf::read(b"search a.example\noptions ndots:5\n");
+        assert_eq!(candidates(&five, "a.b.c"), ["a.b.c.a.example", "a.b.c"]);
+        // What would not fit the wire with the domain is asked for as it is.
+        let long = ["a".repeat(60).as_str(); 4].join(".");
+        assert_eq!(candidates(&ResolvConf::read(b"search much.too.long.example"), &long), [long.as_str()]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_file_is_read(bytes in proptest::collection::vec(any::<u8>(), 0..1_000)) {
+            let conf = ResolvConf::read(&bytes);
+            prop_assert!((1..=3).contains(&conf.servers.len()) && conf.search.len() <= 6 && conf.ndots <= 15);
+        }
+    }
+}

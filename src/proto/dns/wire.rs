@@ -1,0 +1,280 @@
+//! Queries and what is made of the replies: RFC 1035, RFC 6891. The only module that knows the crate that reads messages.
+
+use std::net::IpAddr;
+
+use simple_dns::rdata::{OPT, RData};
+use simple_dns::{CLASS, Name, Packet, PacketFlag, Question, TYPE};
+
+use super::name::HostName;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    A,
+    Aaaa,
+    /// The name of an address.
+    Ptr,
+    Txt,
+    Mx,
+    Srv,
+}
+
+/// What a record says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecordData {
+    /// An address of a host.
+    Address(IpAddr),
+    /// The name of an address.
+    Name(String),
+    /// A text, of bytes that need not be any encoding's.
+    Text(Vec<u8>),
+    /// A host that takes the mail of a domain.
+    MailExchange {
+        /// Lower is better.
+        preference: u16,
+        /// The host.
+        host: String,
+    },
+    /// A host that has a service of a domain.
+    Service {
+        /// Lower is better.
+        priority: u16,
+        /// How much of those of one priority it takes.
+        weight: u16,
+        /// The port.
+        port: u16,
+        /// The host.
+        host: String,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) records: Vec<RecordData>,
+    /// For how many seconds it holds; of all that led to it the least.
+    pub(crate) ttl: u32,
+    /// Whether there is such a name. If so and there are no records, it has none of the kind.
+    pub(crate) exists: bool,
+    /// For how long it holds that there is none, if the zone says so.
+    pub(crate) negative_ttl: Option<u32>,
+    /// The name that is meant, of which the reply has nothing.
+    pub(crate) alias: Option<HostName>,
+}
+
+/// Why a server's reply is none that anything can be made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// It does not understand the query.
+    Format,
+    /// It has a problem of its own.
+    Server,
+    NotImplemented,
+    Refused,
+    Other(u8),
+    /// The reply is no message.
+    Malformed,
+    /// It is not in charge of the name and does not ask for it either.
+    Lame,
+    /// More aliases in a row than anybody needs.
+    Aliases,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Judgement {
+    /// Not a reply to this query; whoever it is from, the wait goes on.
+    NotOurs,
+    /// It did not fit, and is to be had over TCP.
+    Truncated,
+    Failure(Failure),
+    Answer(Answer),
+}
+
+/// What fits a datagram everywhere: the DNS flag day of 2020.
+const LARGEST_REPLY: u16 = 1_232;
+
+/// How many aliases in a row are followed.
+pub(crate) const MOST_ALIASES: u8 = 8;
+
+const HEADER: usize = 12;
+
+impl Kind {
+    fn on_the_wire(self) -> TYPE {
+        match self {
+            Kind::A => TYPE::A,
+            Kind::Aaaa => TYPE::AAAA,
+            Kind::Ptr => TYPE::PTR,
+            Kind::Txt => TYPE::TXT,
+            Kind::Mx => TYPE::MX,
+            Kind::Srv => TYPE::SRV,
+        }
+    }
+}
+
+/// A query; `None` for a name that cannot be written, which none is that was read as one.
+pub(crate) fn query(id: u16, name: &HostName, kind: Kind, edns: bool) -> Option<Vec<u8>> {
+    let mut packet = Packet::new_query(id);
+    packet.set_flags(PacketFlag::RECURSION_DESIRED);
+    let name = Name::new(name.as_str()).ok()?;
+    packet.questions.push(Question::new(name, kind.on_the_wire().into(), CLASS::IN.into(), false));
+    if edns {
+        *packet.opt_mut() = Some(OPT { opt_codes: Vec::new(), udp_packet_size: LARGEST_REPLY, version: 0 });
+    }
+    packet.build_bytes_vec().ok()
+}
+
+/// The question of a query as it stands on the wire, which a reply has again; its case need not be the same.
+fn question(query: &[u8]) -> Option<&[u8]> {
+    let mut end = HEADER;
+    while *query.get(end)? > 0 {
+        end += 1 + usize::from(query[end]);
+    }
+    query.get(HEADER..end + 5)
+}
+
+fn is_of(reply: &[u8], query: &[u8]) -> bool {
+    let Some(asked) = question(query) else { return false };
+    let Some(again) = reply.get(HEADER..HEADER + asked.len()) else { return false };
+    let (name, rest) = asked.split_at(asked.len() - 4);
+    again[..name.len()].eq_ignore_ascii_case(name) && again[name.len()..] == *rest
+}
+
+/// What a datagram, or a message over TCP, is to a query.
+pub(crate) fn judge(reply: &[u8], query: &[u8], name: &HostName, kind: Kind) -> Judgement {
+    let (Some(header), Some(asked)) = (reply.get(..HEADER), query.get(..HEADER)) else {
+        return Judgement::NotOurs;
+    };
+    let (flags, code) = (header[2], header[3] & 0x0f);
+    let questions = u16::from_be_bytes([header[4], header[5]]);
+    let is_reply = header[..2] == asked[..2] && flags & 0x80 != 0;
+    // Some servers that do not understand a query do not repeat it either.
+    let repeats = questions == 1 && is_of(reply, query) || questions == 0 && code == 1;
+    if !is_reply || !repeats {
+        return Judgement::NotOurs;
+    }
+    if flags & 0x02 != 0 {
+        return Judgement::Truncated;
+    }
+    let failure = match code {
+        0 | 3 => None,
+        1 => Some(Failure::Format),
+        2 => Some(Failure::Server),
+        4 => Some(Failure::NotImplemented),
+        5 => Some(Failure::Refused),
+        other => Some(Failure::Other(other)),
+    };
+    if let Some(failure) = failure {
+        return Judgement::Failure(failure);
+    }
+    // The bit that RFC 1035 keeps for later makes the crate refuse the whole message.
+    let mut copy = reply.to_vec();
+    copy[3] &= !0x40;
+    match Packet::parse(&copy) {
+        Ok(packet) => read(&packet, name, kind, code == 3),
+        Err(_) => Judgement::Failure(Failure::Malformed),
+    }
+}
+
+fn read(packet: &Packet<'_>, name: &HostName, kind: Kind, is_missing: bool) -> Judgement {
+    let mut owner = name.clone();
+    let mut ttl = u32::MAX;
+    let mut is_alias = false;
+    for hop in 0..=MOST_ALIASES {
+        let own = packet
+            .answers
+            .iter()
+            .filter(|record| is_named(&record.name, &owner) && record.class == CLASS::IN);
+        let mut records = Vec::new();
+        let mut alias = None;
+        for record in own {
+            match data(&record.rdata, kind) {
+                Some(found) => {
+                    ttl = ttl.min(seconds(record.ttl));
+                    if !records.contains(&found) {
+                        records.push(found);
+                    }
+                }
+                None => {
+                    if let RData::CNAME(target) = &record.rdata {
+                        alias = Some((HostName::found(&target.0.to_string()), seconds(record.ttl)));
+                    }
+                }
+            }
+        }
+        match alias {
+            _ if !records.is_empty() => {
+                return Judgement::Answer(Answer {
+                    records,
+                    ttl,
+                    exists: true,
+                    negative_ttl: None,
+                    alias: None,
+                });
+            }
+            Some(_) if hop == MOST_ALIASES => return Judgement::Failure(Failure::Aliases),
+            Some((target, alias_ttl)) => {
+                ttl = ttl.min(alias_ttl);
+                owner = target;
+                is_alias = true;
+            }
+            None => break,
+        }
+    }
+    let negative_ttl = packet.name_servers.iter().find_map(|record| match &record.rdata {
+        // RFC 2308, 5: the lesser of the two.
+        RData::SOA(soa) => Some(seconds(record.ttl).min(soa.minimum)),
+        _ => None,
+    });
+    let has_authority = packet.has_flags(PacketFlag::AUTHORITATIVE_ANSWER);
+    let recurses = packet.has_flags(PacketFlag::RECURSION_AVAILABLE);
+    let is_empty = packet.answers.is_empty() && negative_ttl.is_none();
+    if is_empty && !is_missing && !has_authority && !recurses {
+        return Judgement::Failure(Failure::Lame);
+    }
+    // A server that says nothing of what an alias leads to is asked for that.
+    let alias = (is_alias && !is_missing && negative_ttl.is_none()).then_some(owner);
+    let ttl = ttl.min(negative_ttl.unwrap_or(u32::MAX));
+    Judgement::Answer(Answer { records: Vec::new(), ttl, exists: !is_missing, negative_ttl, alias })
+}
+
+/// RFC 2181, 8: a number with the first bit set is 0.
+fn seconds(ttl: u32) -> u32 {
+    if ttl > i32::MAX as u32 { 0 } else { ttl }
+}
+
+fn is_named(found: &Name<'_>, name: &HostName) -> bool {
+    HostName::found(&found.to_string()) == *name
+}
+
+fn data(data: &RData<'_>, kind: Kind) -> Option<RecordData> {
+    let name = |name: &Name<'_>| HostName::found(&name.to_string()).to_string();
+    Some(match (data, kind) {
+        (RData::A(a), Kind::A) => RecordData::Address(std::net::Ipv4Addr::from(a.address).into()),
+        (RData::AAAA(a), Kind::Aaaa) => RecordData::Address(std::net::Ipv6Addr::from(a.address).into()),
+        (RData::PTR(ptr), Kind::Ptr) => RecordData::Name(name(&ptr.0)),
+        (RData::MX(mx), Kind::Mx) => {
+            RecordData::MailExchange { preference: mx.preference, host: name(&mx.exchange) }
+        }
+        (RData::SRV(srv), Kind::Srv) => RecordData::Service {
+            priority: srv.priority,
+            weight: srv.weight,
+            port: srv.port,
+            host: name(&srv.target),
+        },
+        (RData::TXT(txt), Kind::Txt) => RecordData::Text(text(txt)),
+        _ => return None,
+    })
+}
+
+/// The parts of a text are one text: RFC 7208, 3.3, for one.
+fn text(txt: &simple_dns::rdata::TXT<'_>) -> Vec<u8> {
+    let mut all = Vec::new();
+    for (key, value) in txt.iter_raw() {
+        all.extend_from_slice(key);
+        if let Some(value) = value {
+            all.push(b'=');
+            all.extend_from_slice(value);
+        }
+    }
+    all
+}

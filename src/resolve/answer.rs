@@ -1,0 +1,73 @@
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::time::{Duration, Instant};
+
+/// Where an answer comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Source {
+    /// The name was an address.
+    Literal,
+    /// The name means this machine by convention (RFC 6761).
+    Localhost,
+    /// A hosts file.
+    Hosts,
+    /// An earlier answer of a server, which still holds.
+    Cache,
+    /// That server.
+    Server(SocketAddr),
+    /// The system's own resolver, which does not tell.
+    System,
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Source::Literal => f.write_str("the name itself"),
+            Source::Localhost => f.write_str("convention"),
+            Source::Hosts => f.write_str("hosts file"),
+            Source::Cache => f.write_str("cache"),
+            Source::Server(server) => write!(f, "server {server}"),
+            Source::System => f.write_str("system"),
+        }
+    }
+}
+
+/// The addresses of a host, and how they are known; made by [`Resolver::lookup`](crate::Resolver::lookup).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// With the index of the interface of those that are of one link.
+    pub(super) addresses: Vec<(IpAddr, u32)>,
+    pub(super) ips: Vec<IpAddr>,
+    pub(super) source: Source,
+    pub(super) until: Option<Instant>,
+}
+
+impl Resolved {
+    pub(super) fn new(addresses: Vec<(IpAddr, u32)>, source: Source, until: Option<Instant>) -> Resolved {
+        let ips = addresses.iter().map(|(ip, _)| *ip).collect();
+        Resolved { addresses, ips, source, until }
+    }
+
+    /// The addresses, in the order in which they should be tried; there is at least one.
+    pub fn addresses(&self) -> &[IpAddr] {
+        &self.ips
+    }
+
+    /// The addresses with a port, and with the interface of those that are of one link.
+    pub fn with_port(&self, port: u16) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.addresses.iter().map(move |(ip, scope)| match ip {
+            IpAddr::V6(ip) => SocketAddrV6::new(*ip, port, 0, *scope).into(),
+            IpAddr::V4(ip) => (*ip, port).into(),
+        })
+    }
+
+    /// Where the answer comes from.
+    pub fn source(&self) -> Source {
+        self.source
+    }
+
+    /// For how long the answer still holds; `None` where nobody said so.
+    pub fn ttl(&self) -> Option<Duration> {
+        self.until.map(|until| until.saturating_duration_since(Instant::now()))
+    }
+}

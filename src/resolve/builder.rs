@@ -1,0 +1,224 @@
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::resolver::Resolver;
+use crate::addr::Address;
+use crate::error::{Error, Result};
+use crate::proto::dns::cache::Bounds;
+use crate::proto::dns::resolv_conf::ResolvConf;
+use crate::sys::{self, Stopper};
+
+/// Who looks a name up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Backend {
+    /// This library: hosts file, search list, servers, cache, within the time. What the system has besides (mDNS, directories,
+    /// the name service of a private network) it does not know.
+    Dns,
+    /// The system's `getaddrinfo`, in a thread that is left behind when the time is over. Of such threads there are 32 at most.
+    System,
+}
+
+/// Which addresses are looked up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Families {
+    /// Both, those of IPv6 first; those that this machine has no way to last.
+    #[default]
+    Both,
+    /// Those of IPv4.
+    Ipv4,
+    /// Those of IPv6.
+    Ipv6,
+}
+
+/// Options for a [`Resolver`], which [`build`](Self::build) makes.
+///
+/// # Examples
+///
+/// ```
+/// use socketry::Resolver;
+/// use std::time::Duration;
+///
+/// let resolver = Resolver::builder()
+///     .server("127.0.0.1:5353")?
+///     .no_hosts()
+///     .deadline(Duration::from_secs(2))
+///     .build();
+/// # Ok::<(), socketry::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct ResolverBuilder {
+    pub(super) backend: Option<Backend>,
+    pub(super) servers: Vec<SocketAddr>,
+    pub(super) hosts: Option<Vec<PathBuf>>,
+    pub(super) conf: PathBuf,
+    pub(super) search: Option<Vec<Box<str>>>,
+    pub(super) ndots: Option<usize>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) attempts: Option<u32>,
+    pub(super) use_tcp: Option<bool>,
+    pub(super) deadline: Option<Duration>,
+    pub(super) families: Families,
+    pub(super) bounds: Bounds,
+    pub(super) stopper: Option<Stopper>,
+}
+
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+impl Default for ResolverBuilder {
+    fn default() -> ResolverBuilder {
+        ResolverBuilder {
+            backend: None,
+            servers: Vec::new(),
+            hosts: None,
+            conf: PathBuf::from("/etc/resolv.conf"),
+            search: None,
+            ndots: None,
+            timeout: None,
+            attempts: None,
+            use_tcp: None,
+            deadline: Some(Duration::from_secs(10)),
+            families: Families::Both,
+            bounds: Bounds {
+                entries: 4_096,
+                shortest: Duration::ZERO,
+                longest: DAY,
+                longest_negative: Duration::from_secs(3_600),
+            },
+            stopper: None,
+        }
+    }
+}
+
+impl ResolverBuilder {
+    /// Sets who looks names up. Defaults to [`Backend::Dns`] where the system has a `resolv.conf` that is all there is to know,
+    /// or servers are [given](Self::server), and to [`Backend::System`] elsewhere: on macOS and Windows.
+    pub fn backend(mut self, backend: Backend) -> Self {
+        self.backend = Some(backend);
+        self
+    }
+
+    /// Adds a server, by its address and port, or by the address alone with port 53. Defaults to those of `resolv.conf`.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if it is no IP address with or without a port.
+    pub fn server(mut self, server: &str) -> Result<Self> {
+        let address = match server.parse::<IpAddr>() {
+            Ok(ip) => SocketAddr::new(ip, PORT),
+            Err(_) => super::literal(&server.parse::<Address>().map_err(Error::from)?)?,
+        };
+        self.servers.push(address);
+        Ok(self)
+    }
+
+    /// Reads hosts files, instead of the system's. Where a name stands in several, the first one counts. A file that changes is
+    /// read again within some seconds.
+    pub fn hosts(mut self, path: impl Into<PathBuf>) -> Self {
+        self.hosts.get_or_insert_default().push(path.into());
+        self
+    }
+
+    /// Reads no hosts file.
+    pub fn no_hosts(mut self) -> Self {
+        self.hosts = Some(Vec::new());
+        self
+    }
+
+    /// Reads another file than `/etc/resolv.conf`. What is set in this builder counts more than what stands there.
+    pub fn resolv_conf(mut self, path: impl Into<PathBuf>) -> Self {
+        self.conf = path.into();
+        self
+    }
+
+    /// Sets the domains in which a name is searched. Defaults to those of `resolv.conf`.
+    pub fn search<S: AsRef<str>>(mut self, domains: impl IntoIterator<Item = S>) -> Self {
+        self.search = Some(domains.into_iter().map(|domain| domain.as_ref().into()).collect());
+        self
+    }
+
+    /// Sets how many dots a name has that is asked for as it is before it is searched. Defaults to that of `resolv.conf`, 1.
+    pub fn ndots(mut self, dots: usize) -> Self {
+        self.ndots = Some(dots);
+        self
+    }
+
+    /// Sets how long the answer of one server is waited for. Defaults to that of `resolv.conf`, 5 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets how often all servers are asked; 0 counts as 1. Defaults to that of `resolv.conf`, 2.
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.attempts = Some(attempts.max(1));
+        self
+    }
+
+    /// Sets whether all is asked over TCP. Defaults to false, or what `resolv.conf` says; long answers come over TCP anyway.
+    pub fn use_tcp(mut self, on: bool) -> Self {
+        self.use_tcp = Some(on);
+        self
+    }
+
+    /// Sets how long a look-up takes at most, with all servers, attempts and search domains. `None` is for ever. Defaults to
+    /// 10 s.
+    pub fn deadline(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.deadline = time.into();
+        self
+    }
+
+    /// Sets which addresses are looked up. Defaults to both.
+    pub fn families(mut self, families: Families) -> Self {
+        self.families = families;
+        self
+    }
+
+    /// Sets how many answers are kept. Defaults to 4,096; 0 keeps none.
+    pub fn cache_size(mut self, answers: usize) -> Self {
+        self.bounds.entries = answers;
+        self
+    }
+
+    /// Sets for how long an answer is kept at least and at most, whatever it says. Defaults to 0 s and a day. An answer that says
+    /// 0 is never kept.
+    pub fn cache_ttl(mut self, least: Duration, most: Duration) -> Self {
+        (self.bounds.shortest, self.bounds.longest) = (least, most);
+        self
+    }
+
+    /// Gives a [`Stopper`], which ends look-ups. Defaults to none.
+    pub fn stopper(mut self, stopper: &Stopper) -> Self {
+        self.stopper = Some(stopper.clone());
+        self
+    }
+
+    /// Makes the resolver, and reads its files.
+    pub fn build(self) -> Resolver {
+        Resolver::new_with(self)
+    }
+
+    pub(super) fn backend_or_default(&self) -> Backend {
+        let is_dns = sys::HAS_RESOLV_CONF || !self.servers.is_empty();
+        self.backend.unwrap_or(if is_dns { Backend::Dns } else { Backend::System })
+    }
+
+    /// What stands in the file, under what was set here.
+    pub(super) fn over(&self, conf: &ResolvConf) -> ResolvConf {
+        let mut conf = conf.clone();
+        if let Some(search) = &self.search {
+            conf.search.clone_from(search);
+        }
+        conf.ndots = self.ndots.unwrap_or(conf.ndots);
+        conf.timeout = self.timeout.unwrap_or(conf.timeout);
+        conf.attempts = self.attempts.unwrap_or(conf.attempts);
+        conf.use_tcp = self.use_tcp.unwrap_or(conf.use_tcp);
+        conf
+    }
+}
+
+/// RFC 1035, 4.2.
+pub(super) const PORT: u16 = 53;

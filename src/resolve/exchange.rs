@@ -1,0 +1,137 @@
+//! Speaking to servers: a fresh connected socket for each that is asked, so that its port is random, the system drops what comes
+//! from others, and a server that is not there is known at once; or TCP.
+
+use std::io::{self, IoSlice};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::time::Instant;
+
+use crate::config::TcpConfig;
+use crate::proto::dns::lookup::{Lookup, Step};
+use crate::sys::{self, Ended, Limit, Moment, ReceiveTimeout, Stopper};
+
+/// What bounds a look-up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bound<'a> {
+    pub(super) deadline: Option<Instant>,
+    pub(super) stopper: Option<&'a Stopper>,
+}
+
+/// Why a look-up ended before it had come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Interrupted {
+    TimedOut,
+    Stopped,
+}
+
+/// Replies are no larger over UDP; what is, comes with a mark that it is cut.
+const LARGEST: usize = 4_096;
+
+impl Bound<'_> {
+    fn limit(&self, until: Option<Instant>) -> Limit<'_> {
+        let end = [self.deadline, until].into_iter().flatten().min();
+        Limit {
+            started: Some(Moment::now()),
+            deadline: end.map(Moment::from),
+            stopper: self.stopper,
+            also: None,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+}
+
+/// Asks until it is answered, or nobody is left, or the time is over.
+pub(super) fn run(lookup: &mut Lookup, servers: &[SocketAddr], bound: Bound<'_>) -> Result<(), Interrupted> {
+    let mut socket = None;
+    let mut buffer = [0; LARGEST];
+    loop {
+        if bound.stopper.is_some_and(Stopper::is_stopped) {
+            return Err(Interrupted::Stopped);
+        }
+        // The upper half of a keyed hash that nobody sees is not guessed.
+        match lookup.poll(Instant::now(), || (sys::random() >> 48) as u16) {
+            Step::Done => return Ok(()),
+            _ if bound.is_over() => return Err(Interrupted::TimedOut),
+            Step::Ask { server, queries } => match ask(servers[server], &queries) {
+                Ok(opened) => socket = Some(opened),
+                Err(_) => lookup.handle_unreachable(),
+            },
+            Step::AskByTcp { server, query } => {
+                let reply = ask_by_tcp(servers[server], &query, bound);
+                lookup.handle_tcp(reply.as_deref(), Instant::now());
+            }
+            Step::Receive(until) => {
+                let Some(socket) = &socket else {
+                    lookup.handle_unreachable();
+                    continue;
+                };
+                match receive(socket, &mut buffer, bound.limit(Some(until))) {
+                    Ok(length) => lookup.handle_datagram(&buffer[..length], Instant::now()),
+                    Err(Ended::Stopped) => return Err(Interrupted::Stopped),
+                    Err(Ended::TimedOut | Ended::Reports) => {}
+                    Err(Ended::Failed(_)) => lookup.handle_unreachable(),
+                }
+            }
+        }
+    }
+}
+
+fn ask(server: SocketAddr, queries: &[Vec<u8>]) -> io::Result<UdpSocket> {
+    let any: SocketAddr = match server {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let socket = UdpSocket::bind(any)?;
+    socket.connect(server)?;
+    // Where every wait is a poll, no call may block.
+    socket.set_nonblocking(!sys::CUT_WAKES)?;
+    queries.iter().try_for_each(|query| socket.send(query).map(drop))?;
+    Ok(socket)
+}
+
+fn receive(socket: &UdpSocket, buffer: &mut [u8], limit: Limit<'_>) -> Result<usize, Ended> {
+    let mut length = 0;
+    let capacity = buffer.len();
+    sys::receiving(socket, &ReceiveTimeout::default(), limit, |mode| {
+        let mut received = sys::Received::default();
+        sys::receive(socket, buffer, mode, false, false, &mut received)?;
+        length = received.length.min(capacity);
+        Ok(())
+    })?;
+    Ok(length)
+}
+
+/// RFC 1035, 4.2.2: each message behind its length. `None` if nothing came of it.
+fn ask_by_tcp(server: SocketAddr, query: &[u8], bound: Bound<'_>) -> Option<Vec<u8>> {
+    let limit = bound.limit(None);
+    let stream = sys::connect(server, None, &TcpConfig::default(), limit).ok()?;
+    let length = u16::try_from(query.len()).ok()?.to_be_bytes();
+    let mut message = [&length[..], query].concat();
+    while !message.is_empty() {
+        let sent = sys::write_within(&stream, limit, &[IoSlice::new(&message)]).ok()?;
+        message.drain(..sent);
+    }
+    let mut length = [0; 2];
+    read_exactly(&stream, &mut length, limit)?;
+    let mut reply = vec![0; u16::from_be_bytes(length).into()];
+    read_exactly(&stream, &mut reply, limit)?;
+    Some(reply)
+}
+
+fn read_exactly(stream: &TcpStream, mut buffer: &mut [u8], limit: Limit<'_>) -> Option<()> {
+    let timeout = ReceiveTimeout::default();
+    while !buffer.is_empty() {
+        // A peer that drips cannot outlast it.
+        if limit.deadline.is_some_and(|deadline| Moment::now() >= deadline) {
+            return None;
+        }
+        let read = sys::read_within(stream, &timeout, limit, buffer, false).ok()?;
+        if read == 0 {
+            return None;
+        }
+        buffer = &mut buffer[read..];
+    }
+    Some(())
+}

@@ -1,0 +1,80 @@
+//! Something that another thread will say: waited for no longer than the waiter may.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::exchange::{Bound, Interrupted};
+use crate::sys::{Stopper, Told};
+
+pub(super) struct Promise<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+}
+
+enum State<T> {
+    Open,
+    Kept(T),
+    /// Nobody will keep it.
+    Broken,
+}
+
+impl<T: Clone + Send + 'static> Promise<T> {
+    pub(super) fn new() -> Arc<Promise<T>> {
+        Arc::new(Promise { state: Mutex::new(State::Open), changed: Condvar::new() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn keep(&self, value: T) {
+        *self.state() = State::Kept(value);
+        self.changed.notify_all();
+    }
+
+    pub(super) fn break_if_open(&self) {
+        let mut state = self.state();
+        if matches!(*state, State::Open) {
+            *state = State::Broken;
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// What was said; `None` if nobody will say it.
+    pub(super) fn wait(self: &Arc<Self>, bound: Bound<'_>) -> Result<Option<T>, Interrupted> {
+        if let Some(stopper) = bound.stopper {
+            let told: Arc<dyn Told> = self.clone();
+            stopper.tell(Arc::downgrade(&told));
+        }
+        let mut state = self.state();
+        loop {
+            match &*state {
+                State::Kept(value) => return Ok(Some(value.clone())),
+                State::Broken => return Ok(None),
+                State::Open => {}
+            }
+            if bound.stopper.is_some_and(Stopper::is_stopped) {
+                return Err(Interrupted::Stopped);
+            }
+            state = match bound.deadline {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let remaining = deadline.saturating_duration_since(Instant::now());
+                    if remaining.is_zero() {
+                        return Err(Interrupted::TimedOut);
+                    }
+                    self.changed.wait_timeout(state, remaining).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+}
+
+impl<T: Send> Told for Promise<T> {
+    fn stopped(&self) {
+        // The lock sees to it that nobody is between looking and waiting.
+        drop(self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_all();
+    }
+}

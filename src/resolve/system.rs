@@ -1,0 +1,69 @@
+//! The system's own resolver, which cannot be stopped once it is asked: it is asked by a thread of its own, which is left behind
+//! when the time is over. Of these there are only so many.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::exchange::{Bound, Interrupted};
+use super::promise::Promise;
+use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::sys;
+
+/// More threads than these wait for nobody's answer.
+const MOST: usize = 32;
+
+static BUSY: AtomicUsize = AtomicUsize::new(0);
+
+type Answer = std::result::Result<Vec<SocketAddr>, (ErrorKind, String)>;
+
+struct Seat;
+
+impl Seat {
+    fn take() -> Option<Seat> {
+        let taken =
+            BUSY.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |busy| (busy < MOST).then_some(busy + 1));
+        taken.ok().map(|_| Seat)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        BUSY.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{MOST} look-ups of the system have not come back yet")]
+struct AllBusy;
+
+/// Why the system said no.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Said(String);
+
+pub(super) fn lookup(
+    name: &str,
+    bound: Bound<'_>,
+) -> std::result::Result<Result<Vec<SocketAddr>>, Interrupted> {
+    let Some(seat) = Seat::take() else {
+        return Ok(Err(Error::detailed(Operation::Resolve, ErrorKind::ResourceExhausted, AllBusy).at(name)));
+    };
+    let promise = Promise::<Answer>::new();
+    let (own, host) = (Arc::clone(&promise), name.to_owned());
+    let thread = std::thread::Builder::new().name("socketry resolve".to_owned());
+    let started = thread.spawn(move || {
+        let found = (host.as_str(), 0).to_socket_addrs().map(Iterator::collect);
+        own.keep(found.map_err(|error: io::Error| (sys::lookup_error_kind(&error), error.to_string())));
+        drop(seat);
+    });
+    if let Err(error) = started {
+        return Ok(Err(Error::system(Operation::Resolve, error).at(name)));
+    }
+    Ok(match promise.wait(bound)? {
+        Some(Ok(found)) => Ok(found),
+        Some(Err((kind, said))) => Err(Error::detailed(Operation::Resolve, kind, Said(said)).at(name)),
+        None => Err(Error::new(Operation::Resolve, ErrorKind::Other).at(name)),
+    })
+}

@@ -1,0 +1,520 @@
+//! Look-ups against a name server that does what the test says.
+
+mod kit;
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use kit::dns::*;
+use kit::*;
+use simple_dns::{PacketFlag, RCODE};
+use socketry::{
+    BadName, Error, ErrorKind, Families, LookupFailure, RecordData, Resolver, ResolverBuilder, Source,
+    Stopper,
+};
+
+/// Of these servers and nothing of this machine.
+fn of(servers: &[SocketAddr]) -> ResolverBuilder {
+    let builder = Resolver::builder()
+        .no_hosts()
+        .resolv_conf("/nowhere/resolv.conf")
+        .timeout(Duration::from_millis(400));
+    servers
+        .iter()
+        .fold(builder.deadline(PATIENCE), |builder, server| builder.server(&server.to_string()).unwrap())
+}
+
+fn only_v4(server: &Server) -> ResolverBuilder {
+    of(&[server.address]).families(Families::Ipv4)
+}
+
+#[track_caller]
+fn failure(result: Result<socketry::Resolved, Error>) -> LookupFailure {
+    let error = result.unwrap_err();
+    error.detail::<LookupFailure>().unwrap_or_else(|| panic!("{error}")).clone()
+}
+
+fn ips(texts: &[&str]) -> Vec<IpAddr> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+/// The answer of a look-up of IPv4 alone, and how long it took.
+#[track_caller]
+fn looked_up(server: &Server) -> (Result<Vec<IpAddr>, Error>, Duration) {
+    let began = Instant::now();
+    let result = only_v4(server).build().lookup("host.test");
+    (result.map(|found| found.addresses().to_vec()), began.elapsed())
+}
+
+#[track_caller]
+fn assert_found(server: &Server) -> Duration {
+    let (found, elapsed) = looked_up(server);
+    assert_eq!(found.unwrap(), ips(&["192.0.2.1"]));
+    elapsed
+}
+
+#[test]
+fn both_families_are_asked_at_once_from_one_port_and_kept_for_their_time() {
+    let server = Server::start(|asked| usual(asked).now(asked));
+    let resolver = of(&[server.address]).build();
+    let found = resolver.lookup("Host.Test").unwrap();
+    let mut all = found.addresses().to_vec();
+    all.sort();
+    assert_eq!(all, ips(&["192.0.2.1", "2001:db8::1"]));
+    assert_eq!(found.source(), Source::Server(server.address));
+    let ttl = found.ttl().unwrap();
+    assert!(ttl > Duration::from_secs(58) && ttl <= Duration::from_secs(60), "{ttl:?}");
+    let asked = server.queries();
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    assert_eq!(asked[0].from, asked[1].from);
+    assert!(asked.iter().all(|asked| asked.name == "host.test" && asked.has_edns && !asked.by_tcp));
+    assert_ne!(asked[0].bytes[..2], asked[1].bytes[..2], "a number for each");
+
+    let again = resolver.lookup("host.test.").unwrap();
+    assert_eq!((again.source(), again.addresses().len()), (Source::Cache, 2));
+    assert_eq!((server.queries().len(), resolver.cached()), (2, 2));
+    resolver.flush();
+    assert_eq!(resolver.lookup("host.test").unwrap().source(), Source::Server(server.address));
+    assert_ne!(server.queries()[2].from, asked[0].from, "another port each time");
+    assert_eq!(resolver.lookup_host_port("host.test:80").unwrap().len(), 2);
+    assert_eq!(resolver.gethostbyname("host.test").unwrap(), "192.0.2.1");
+}
+
+/// Whatever else arrives at the socket, the wait goes on for the answer to the question.
+#[test]
+fn what_is_no_answer_to_the_question_is_passed_over() {
+    type Before = fn(&Asked) -> Vec<u8>;
+    let forged = |asked: &Asked| reply_to(asked).address("host.test", 60, "203.0.113.66").bytes();
+    let _ = forged;
+    let table: [(&str, Before); 8] = [
+        ("wrong id", |asked| {
+            let mut bytes = reply_to(asked).address("host.test", 60, "203.0.113.66").bytes();
+            bytes[0] ^= 0xff;
+            bytes
+        }),
+        ("wrong question", |asked| {
+            let mut bytes = reply_to(asked).address("host.test", 60, "203.0.113.66").bytes();
+            bytes[13] ^= 1;
+            bytes
+        }),
+        ("wrong type", |asked| {
+            let mut bytes = reply_to(asked).address("host.test", 60, "203.0.113.66").bytes();
+            bytes[12 + 11 + 1] = 28;
+            bytes
+        }),
+        ("an echo", |asked| asked.bytes.clone()),
+        ("garbage", |_| vec![0xff; 60]),
+        ("nothing", |_| Vec::new()),
+        ("a header cut", |asked| asked.bytes[..7].to_vec()),
+        ("no question", |asked| {
+            let mut bytes = reply_to(asked).bytes();
+            bytes[5] = 0;
+            bytes
+        }),
+    ];
+    for (what, before) in table {
+        let server = Server::start(move |asked| {
+            let mut replies = vec![(Duration::ZERO, before(asked))];
+            replies.extend(usual(asked).after(asked, 20));
+            replies
+        });
+        let elapsed = assert_found(&server);
+        assert!(
+            elapsed >= Duration::from_millis(15) && elapsed < Duration::from_millis(350),
+            "{what}: {elapsed:?}"
+        );
+        assert_eq!(server.queries().len(), 1, "{what}");
+    }
+}
+
+#[test]
+fn the_first_of_two_answers_counts_and_its_case_need_not_be_ours() {
+    let server = Server::start(|asked| {
+        let mut bytes = usual(asked).bytes();
+        bytes[13].make_ascii_uppercase();
+        let late = reply_to(asked).address("host.test", 60, "203.0.113.66").bytes();
+        vec![(Duration::ZERO, bytes), (Duration::ZERO, late)]
+    });
+    assert_found(&server);
+}
+
+/// RFC 1035, 4.2.1: what is cut comes again over TCP, in pieces of any size; RFC 5966.
+#[test]
+fn a_truncated_answer_comes_over_tcp() {
+    let whole = |asked: &Asked| usual(asked).now(asked);
+    let cut = |asked: &Asked| {
+        // In the middle of a record.
+        let mut bytes = usual(asked).with(PacketFlag::TRUNCATION).bytes();
+        bytes.truncate(bytes.len() - 3);
+        vec![(Duration::ZERO, bytes)]
+    };
+    let server = Server::start(move |asked| if asked.by_tcp { whole(asked) } else { cut(asked) });
+    assert_found(&server);
+    assert_eq!(server.queries().iter().map(|asked| asked.by_tcp).collect::<Vec<_>>(), [false, true]);
+
+    let server = Server::start(move |asked| match asked.by_tcp {
+        true => on(asked, usual(asked).bytes())
+            .into_iter()
+            .map(|byte| (Duration::from_micros(200), vec![byte]))
+            .collect(),
+        false => cut(asked),
+    });
+    assert_found(&server);
+
+    let server = Server::start(move |asked| match asked.by_tcp {
+        true => (0..2_000_u32)
+            .fold(reply_to(asked), |reply, number| {
+                reply.address("host.test", 60, &std::net::Ipv4Addr::from(0x0a00_0000 + number).to_string())
+            })
+            .now(asked),
+        false => cut(asked),
+    });
+    assert_eq!(looked_up(&server).0.unwrap().len(), 2_000, "32 KiB");
+
+    // Over TCP from the beginning.
+    let server = Server::start(move |asked| usual(asked).now(asked));
+    only_v4(&server).use_tcp(true).build().lookup("host.test").unwrap();
+    assert!(server.queries().iter().all(|asked| asked.by_tcp));
+}
+
+/// A stream that is closed, or lies about its length, or is cut again, is a failure of that server, and the next one is asked.
+#[test]
+fn what_goes_wrong_over_tcp_is_the_servers_failure() {
+    type Stream = fn(&Asked) -> Vec<u8>;
+    let table: [(&str, Stream); 5] = [
+        ("closed", |_| Vec::new()),
+        ("too long a length", |asked| [&[0xff, 0xff][..], &usual(asked).bytes()].concat()),
+        ("too short a length", |asked| [&[0, 20][..], &usual(asked).bytes()].concat()),
+        ("no length", |asked| usual(asked).bytes()),
+        ("truncated", |asked| on(asked, usual(asked).with(PacketFlag::TRUNCATION).bytes())),
+    ];
+    for (what, stream) in table {
+        let liar = Server::start(move |asked| match asked.by_tcp {
+            true => vec![(Duration::ZERO, stream(asked))],
+            false => usual(asked).with(PacketFlag::TRUNCATION).now(asked),
+        });
+        let good = Server::start(|asked| usual(asked).now(asked));
+        let resolver = of(&[liar.address, good.address]).families(Families::Ipv4).build();
+        let found = resolver.lookup("host.test").unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!(found.source(), Source::Server(good.address), "{what}");
+    }
+}
+
+#[test]
+fn another_server_is_asked_when_one_fails_is_silent_or_not_there() {
+    type Bad = fn(&Asked) -> Replies;
+    let table: [(&str, Bad); 6] = [
+        ("SERVFAIL", |asked| reply_to(asked).code(RCODE::ServerFailure).now(asked)),
+        ("REFUSED", |asked| reply_to(asked).code(RCODE::Refused).now(asked)),
+        ("NOTIMP", |asked| reply_to(asked).code(RCODE::NotImplemented).now(asked)),
+        ("lame", |asked| reply_to(asked).without(PacketFlag::RECURSION_AVAILABLE).now(asked)),
+        ("malformed", |asked| {
+            let mut bytes = usual(asked).bytes();
+            bytes.truncate(bytes.len() - 3);
+            vec![(Duration::ZERO, bytes)]
+        }),
+        ("silent", |_| Vec::new()),
+    ];
+    for (what, bad) in table {
+        let bad = Server::start(bad);
+        let good = Server::start(|asked| usual(asked).now(asked));
+        let began = Instant::now();
+        let resolver = of(&[bad.address, good.address]).families(Families::Ipv4).build();
+        assert_eq!(resolver.lookup("host.test").unwrap().source(), Source::Server(good.address), "{what}");
+        let elapsed = began.elapsed();
+        assert_eq!(elapsed >= Duration::from_millis(400), what == "silent", "{what}: {elapsed:?}");
+        assert!(elapsed < Duration::from_millis(700), "{what}: {elapsed:?}");
+        // The one that answered is asked first now.
+        resolver.flush();
+        resolver.lookup("host.test").unwrap();
+        assert_eq!(bad.queries().len(), 1, "{what}");
+    }
+    let good = Server::start(|asked| usual(asked).now(asked));
+    let began = Instant::now();
+    let found = of(&[deserted(), good.address]).families(Families::Ipv4).build().lookup("host.test").unwrap();
+    assert_eq!(found.source(), Source::Server(good.address));
+    assert!(began.elapsed() < Duration::from_millis(200), "nobody listens, which is known at once");
+}
+
+#[test]
+fn a_lost_query_is_asked_again() {
+    let server = Server::start(|asked| if asked.number < 1 { Vec::new() } else { usual(asked).now(asked) });
+    let elapsed = assert_found(&server);
+    assert!(elapsed >= Duration::from_millis(400) && elapsed < Duration::from_millis(700), "{elapsed:?}");
+}
+
+/// RFC 6891, 7: a server that does not know EDNS answers with FORMERR, and is asked without.
+#[test]
+fn a_server_that_does_not_know_edns_is_asked_without() {
+    for repeats_question in [true, false] {
+        let server = Server::start(move |asked| match asked.has_edns {
+            false => usual(asked).now(asked),
+            true => {
+                let mut bytes = reply_to(asked).code(RCODE::FormatError).bytes();
+                if !repeats_question {
+                    bytes.truncate(12);
+                    bytes[5] = 0;
+                }
+                vec![(Duration::ZERO, bytes)]
+            }
+        });
+        assert!(assert_found(&server) < Duration::from_millis(300));
+        assert_eq!(server.queries().iter().map(|asked| asked.has_edns).collect::<Vec<_>>(), [true, false]);
+    }
+}
+
+/// The bit that RFC 1035 reserves is nobody's reason not to read the rest.
+#[test]
+fn a_reserved_bit_is_passed_over() {
+    let server = Server::start(|asked| {
+        let mut bytes = usual(asked).bytes();
+        bytes[3] |= 0x40;
+        vec![(Duration::ZERO, bytes)]
+    });
+    assert_found(&server);
+}
+
+#[test]
+fn aliases_are_followed_within_an_answer_and_beyond_and_not_for_ever() {
+    let server = Server::start(|asked| {
+        reply_to(asked)
+            .alias("b.test", 20, "c.test")
+            .address("other.test", 60, "203.0.113.66")
+            .address("c.test", 60, "192.0.2.1")
+            .alias("host.test", 40, "b.test")
+            .now(asked)
+    });
+    let found = only_v4(&server).build().lookup("host.test").unwrap();
+    assert_eq!(found.addresses(), ips(&["192.0.2.1"]), "in any order, and of nobody else");
+    assert!(found.ttl().unwrap() <= Duration::from_secs(20), "the least of all that led there");
+
+    let server = Server::start(|asked| match asked.name.as_str() {
+        "host.test" => reply_to(asked).alias("host.test", 30, "far.example").now(asked),
+        name => reply_to(asked).address(name, 60, "192.0.2.1").now(asked),
+    });
+    let found = only_v4(&server).build().lookup("host.test").unwrap();
+    assert_eq!(found.addresses(), ips(&["192.0.2.1"]));
+    assert!(found.ttl().unwrap() <= Duration::from_secs(30));
+    assert_eq!(server.queries()[1].name, "far.example");
+
+    let loops = Server::start(|asked| {
+        reply_to(asked).alias("host.test", 9, "b.test").alias("b.test", 9, "host.test").now(asked)
+    });
+    assert!(matches!(failure(only_v4(&loops).build().lookup("host.test")), LookupFailure::ServersFailed(_)));
+    let endless = Server::start(|asked| {
+        let next = format!("{}.test", asked.number);
+        reply_to(asked).alias(&asked.name.clone(), 9, &next).now(asked)
+    });
+    assert!(matches!(
+        failure(only_v4(&endless).build().lookup("host.test")),
+        LookupFailure::ServersFailed(_)
+    ));
+    assert!(endless.queries().len() < 40, "{}", endless.queries().len());
+}
+
+#[test]
+fn that_there_is_nothing_is_told_apart_and_kept_as_long_as_the_zone_says() {
+    let server = Server::start(|asked| match asked.name.as_str() {
+        "missing.test" => reply_to(asked).code(RCODE::NameError).authority(300, 30).now(asked),
+        "unsaid.test" => reply_to(asked).code(RCODE::NameError).now(asked),
+        "empty.test" => reply_to(asked).authority(300, 30).now(asked),
+        _ => Vec::new(),
+    });
+    let resolver = of(&[server.address]).build();
+    let error = resolver.lookup("missing.test").unwrap_err();
+    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::NameNotFound, false));
+    assert_eq!(error.to_string(), "resolve missing.test: no such name");
+    assert_eq!(failure(resolver.lookup("missing.test")), LookupFailure::NoSuchName);
+    let asked = server.queries().len();
+    assert!(asked <= 2, "the second time it is known");
+    assert_eq!(failure(resolver.lookup("empty.test")), LookupFailure::NothingOfTheKind("address"));
+    assert_eq!(failure(resolver.lookup("unsaid.test")), LookupFailure::NoSuchName);
+    let before = server.queries().len();
+    assert_eq!(failure(resolver.lookup("unsaid.test")), LookupFailure::NoSuchName);
+    assert!(server.queries().len() > before, "without a word of how long it is asked again");
+}
+
+#[test]
+fn an_answer_that_holds_for_no_time_is_used_once() {
+    for ttl in [0, 0x8000_0000, u32::MAX] {
+        let server =
+            Server::start(move |asked| reply_to(asked).address("host.test", ttl, "192.0.2.1").now(asked));
+        let resolver = only_v4(&server).build();
+        for _ in 0..2 {
+            assert_eq!(resolver.lookup("host.test").unwrap().source(), Source::Server(server.address));
+        }
+        assert_eq!((server.queries().len(), resolver.cached()), (2, 0), "{ttl}");
+    }
+}
+
+/// RFC 8305, 3: the addresses of one family wait 50 ms for those of the other.
+#[test]
+fn a_server_that_is_silent_on_one_family_costs_50_ms() {
+    let server =
+        Server::start(|asked| if asked.kind == "A" { usual(asked).after(asked, 30) } else { Vec::new() });
+    let resolver = of(&[server.address]).timeout(Duration::from_secs(5)).build();
+    let began = Instant::now();
+    assert_eq!(resolver.lookup("host.test").unwrap().addresses(), ips(&["192.0.2.1"]));
+    let elapsed = began.elapsed();
+    assert!(
+        elapsed >= Duration::from_millis(75) && elapsed < Duration::from_millis(30 + 60 + 40),
+        "{elapsed:?}"
+    );
+    assert_eq!(resolver.cached(), 1, "what did not come is not known");
+}
+
+/// Two servers that say nothing and two domains: it ends when it should, and says who was silent.
+#[test]
+fn the_time_holds_over_all_servers_attempts_and_domains() {
+    let silent = [Server::silent(), Server::silent()];
+    let resolver = of(&silent.each_ref().map(|server| server.address))
+        .search(["a.example", "b.example"])
+        .timeout(Duration::from_secs(5))
+        .deadline(Duration::from_millis(700))
+        .build();
+    let began = Instant::now();
+    let error = resolver.lookup("host").unwrap_err();
+    let elapsed = began.elapsed();
+    assert!(elapsed >= Duration::from_millis(699) && elapsed < Duration::from_millis(800), "{elapsed:?}");
+    assert!(error.is_timeout() && error.is_temporary());
+    let expected = format!(
+        "resolve host: timed out: {} is silent, {} is silent after ",
+        silent[0].address, silent[1].address
+    );
+    assert!(error.to_string().starts_with(&expected), "{error}");
+
+    let few = of(&[silent[0].address])
+        .timeout(Duration::from_millis(50))
+        .attempts(3)
+        .families(Families::Ipv4)
+        .build();
+    let before = silent[0].queries().len();
+    let error = few.lookup("host.test").unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    assert_eq!(silent[0].queries().len(), before + 3);
+}
+
+#[test]
+fn what_servers_failed_with_is_said() {
+    let failing = Server::start(|asked| reply_to(asked).code(RCODE::ServerFailure).now(asked));
+    let refusing = Server::start(|asked| reply_to(asked).code(RCODE::Refused).now(asked));
+    let error = of(&[failing.address, refusing.address]).build().lookup("host.test").unwrap_err();
+    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::NameUnavailable, true));
+    let expected = format!(
+        "resolve host.test: no server has an answer: {} failed, {} refused after ",
+        failing.address, refusing.address
+    );
+    assert!(error.to_string().starts_with(&expected), "{error}");
+}
+
+#[test]
+fn names_are_searched_until_one_exists() {
+    let server = Server::start(|asked| match asked.name.as_str() {
+        "host.b.example" => usual(asked).now(asked),
+        _ => reply_to(asked).code(RCODE::NameError).authority(60, 60).now(asked),
+    });
+    let resolver = only_v4(&server).search(["a.example", "b.example"]).build();
+    assert_eq!(resolver.lookup("host").unwrap().addresses(), ips(&["192.0.2.1"]));
+    let names: Vec<_> = server.queries().into_iter().map(|asked| asked.name).collect();
+    assert_eq!(names, ["host.a.example", "host.b.example"]);
+    assert_eq!(failure(resolver.lookup("host.")), LookupFailure::NoSuchName);
+    assert_eq!(server.queries().last().unwrap().name, "host");
+    // A name of which nobody knows whether it exists is not said not to.
+    let doubtful = Server::start(|asked| match asked.name.as_str() {
+        "host.a.example" => reply_to(asked).code(RCODE::ServerFailure).now(asked),
+        _ => reply_to(asked).code(RCODE::NameError).authority(60, 60).now(asked),
+    });
+    let error = only_v4(&doubtful).search(["a.example"]).build().lookup("host").unwrap_err();
+    assert!(error.is_temporary(), "{error}");
+}
+
+#[test]
+fn a_hundred_threads_that_want_the_same_send_one_query() {
+    let server = Server::start(|asked| usual(asked).after(asked, 100));
+    let resolver = only_v4(&server).timeout(Duration::from_secs(5)).build();
+    std::thread::scope(|scope| {
+        for _ in 0..100 {
+            scope
+                .spawn(|| assert_eq!(resolver.lookup("host.test").unwrap().addresses(), ips(&["192.0.2.1"])));
+        }
+    });
+    assert_eq!(server.queries().len(), 1);
+    // And what is not kept is shared as well.
+    let failing = Server::start(|asked| reply_to(asked).code(RCODE::ServerFailure).after(asked, 100));
+    let resolver = only_v4(&failing).timeout(Duration::from_secs(5)).attempts(1).build();
+    std::thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| assert!(resolver.lookup("host.test").unwrap_err().is_temporary()));
+        }
+    });
+    assert!(failing.queries().len() <= 2, "{}", failing.queries().len());
+}
+
+#[test]
+fn a_stopper_ends_a_look_up() {
+    let silent = Server::silent();
+    let stopper = Stopper::new().unwrap();
+    let resolver = of(&[silent.address]).timeout(PATIENCE).stopper(&stopper).build();
+    std::thread::scope(|scope| {
+        // One asks and the other waits for it.
+        let waiting =
+            [(); 2].map(|()| scope.spawn(|| resolver.lookup("host.test").unwrap_err().is_stopped()));
+        eventually("it is asked", || !silent.queries().is_empty());
+        let began = Instant::now();
+        stopper.stop();
+        assert!(waiting.into_iter().all(|thread| thread.join().unwrap()));
+        assert!(began.elapsed() < PATIENCE / 4);
+    });
+}
+
+#[test]
+fn other_records_are_had() {
+    let server = Server::start(|asked| match asked.kind.as_str() {
+        "PTR" => reply_to(asked).pointer("7.2.0.192.in-addr.arpa", "host.test").now(asked),
+        "MX" => reply_to(asked).mail("test", 20, "second.test").mail("test", 10, "first.test").now(asked),
+        "SRV" => reply_to(asked).service("_x._tcp.test", 1, 5222, "host.test").now(asked),
+        "TXT" => reply_to(asked).text("test", &["v=spf1 ", "-all"]).now(asked),
+        _ => reply_to(asked).authority(60, 60).now(asked),
+    });
+    let resolver = of(&[server.address]).build();
+    assert_eq!(resolver.reverse("192.0.2.7".parse::<IpAddr>().unwrap()).unwrap(), "host.test");
+    let mail = |preference, host: &str| RecordData::MailExchange { preference, host: host.to_owned() };
+    assert_eq!(resolver.mail_exchanges("test").unwrap(), [mail(10, "first.test"), mail(20, "second.test")]);
+    let service = RecordData::Service { priority: 1, weight: 5, port: 5222, host: "host.test".to_owned() };
+    assert_eq!(resolver.services("_x._tcp.test").unwrap(), [service]);
+    assert_eq!(resolver.texts("test").unwrap(), [RecordData::Text(b"v=spf1 -all".to_vec())]);
+    let error = resolver.lookup("test").unwrap_err();
+    assert_eq!(error.detail(), Some(&LookupFailure::NothingOfTheKind("address")));
+}
+
+/// What cannot be a name is refused with the reason, and nothing leaves.
+#[test]
+fn what_is_no_name_is_never_sent() {
+    let server = Server::start(|asked| usual(asked).now(asked));
+    let resolver = of(&[server.address]).build();
+    let long = "a".repeat(64);
+    let table: [(&str, BadName); 6] = [
+        ("127.1", BadName::EndsInNumber),
+        (&long, BadName::LabelTooLong(64)),
+        ("a..b", BadName::EmptyLabel),
+        ("a\0b", BadName::Character('\0')),
+        ("a b", BadName::Character(' ')),
+        ("", BadName::Empty),
+    ];
+    for (name, reason) in table {
+        let error = resolver.lookup(name).unwrap_err();
+        assert_eq!(error.detail(), Some(&LookupFailure::BadName(reason)), "{name:?}");
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(!error.to_string().contains('\0'), "{error:?}");
+    }
+    assert_eq!(resolver.lookup("localhost").unwrap().source(), Source::Localhost);
+    assert_eq!(resolver.lookup("a.localhost").unwrap().source(), Source::Localhost);
+    assert_eq!(failure(resolver.lookup("x.invalid")), LookupFailure::NoSuchName);
+    assert_eq!(resolver.lookup("192.0.2.9").unwrap().source(), Source::Literal);
+    assert!(server.queries().is_empty(), "{:?}", server.queries());
+    for name in ["例如.中国", "例如。中国", "xn--fsqu6v.xn--fiqs8s"] {
+        resolver.lookup(name).unwrap();
+    }
+    let names: Vec<_> = server.queries().into_iter().map(|asked| asked.name).collect();
+    assert_eq!(names, ["xn--fsqu6v.xn--fiqs8s"; 2], "one name, of both families");
+}
