@@ -194,6 +194,18 @@ fn what_became_of_the_message_is_said_for_each_interface() {
     }
 }
 
+/// Who has chosen is told of the choice, and not of another one.
+#[test]
+fn an_interface_that_is_not_there_is_the_failure_if_it_was_the_only_one() {
+    let missing = "nosuch0: address not available on this machine";
+    for name in ["udp_broadcast", "discover"] {
+        let output = Running::start(example(name).args(["--interface", "nosuch0"])).finish();
+        assert_eq!(output.status.code(), Some(1));
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(text, format!("{name}: send to everybody: no interface took it: {missing}\n"));
+    }
+}
+
 /// A socket that did not allow it keeps its port to itself.
 #[test]
 #[cfg(target_os = "linux")]
