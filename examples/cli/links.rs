@@ -15,8 +15,7 @@ pub(crate) struct Links {
     #[arg(long = "interface", value_name = "NAME", value_parser = interface)]
     interfaces: Vec<Interfaces>,
     /// Uses the loopback interface as well, which leads to this machine itself
-    // The library takes those that are chosen and no other, so together they would be a choice that is not kept.
-    #[arg(long, conflicts_with = "interfaces")]
+    #[arg(long)]
     loopback: bool,
 }
 

@@ -25,7 +25,9 @@ pub(crate) fn a_question_to_everybody() -> Outcome {
     let broadcaster = on_loopback().port(port).repeats(times).spacing(spacing).build()?;
     thread::scope(|scope| {
         for (responder, name) in [(&lamp, "灯"), (&door, "门")] {
-            scope.spawn(move || responder.serve(|_| Some(name)));
+            scope.spawn(move || {
+                responder.serve(|_| Some(name), |error| crate::cli::note(format_args!("{error}")))
+            });
         }
         let found = listed(&broadcaster);
         stopper.stop();

@@ -457,7 +457,7 @@ impl fmt::Debug for Shared {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use crate::{TcpClient, TcpServer};
+    use crate::tcp::{TcpClient, TcpServer};
     use std::io::Read;
     use std::net::{TcpListener, TcpStream};
     use std::time::Duration;
