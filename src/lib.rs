@@ -28,6 +28,9 @@
 //! | read and write one connection | [`TcpConnection`] |
 //! | exchange lines or other messages over a stream | [`frame`], [`TcpConnection::lines`] |
 //! | send and receive datagrams | [`UdpEndpoint`] |
+//! | reach everybody on the links of this machine, and hear who answers | [`Broadcaster`], [`Discovery`] |
+//! | be there, and answer who asks everybody | [`Responder`] |
+//! | list the interfaces of this machine | [`network_interfaces`] |
 //! | turn text into bytes and back | [`Encoding`] |
 //! | end waits from another thread | [`Stopper`] |
 //!
@@ -39,6 +42,8 @@
 //!   A [`Datagram`] is what is received: its bytes, its text, and how it came in ([`Arrival`]).
 //! * An **encoding** ([`Encoding`]) turns text into bytes and back, strictly, so that what does not fit is an error that
 //!   says which character or byte, and where.
+//! * A **broadcaster** ([`Broadcaster`]) speaks to everybody on the links of this machine; a **discovery** ([`Discovery`]) is
+//!   one question and the answers to it; a **responder** ([`Responder`]) is who answers.
 //! * A **framing** ([`frame`]) cuts a stream of bytes into lines or other messages, over anything that is read and written.
 //! * An **address** ([`Address`], [`BindAddress`]) is parsed once, from every form in which people write one.
 //! * Every wait ends: by a **timeout**, by a **deadline** over many calls, or by a **stopper** ([`Stopper`]) in another
@@ -63,7 +68,8 @@
 //! 11. [Stop a thread that receives](#stop-a-thread-that-receives)
 //! 12. [Put a character together that was cut](#put-a-character-together-that-was-cut)
 //! 13. [Hear a multicast group on every interface](#hear-a-multicast-group-on-every-interface)
-//! 14. [Tell errors apart](#tell-errors-apart)
+//! 14. [Ask who is there](#ask-who-is-there)
+//! 15. [Tell errors apart](#tell-errors-apart)
 //!
 //! ### Serve lines, and end in order
 //!
@@ -300,6 +306,42 @@
 //! for membership in endpoint.join_multicast(Ipv4Addr::new(239, 255, 77, 88), Interfaces::All)? {
 //!     println!("{}: {:?}", membership.interface, membership.result);
 //! }
+//! # Ok::<(), socketry::Error>(())
+//! ```
+//!
+//! ### Ask who is there
+//!
+//! Without [`interface`](BroadcastBuilder::interface) everybody is asked on every link, and what became of the question on each
+//! is told. Whoever is there is a [`Responder`], which is stopped at its end, or another program at the port:
+//!
+//! ```
+//! use socketry::{Broadcaster, Stopper};
+//! use std::net::Ipv4Addr;
+//! use std::time::Duration;
+//!
+//! let stopper = Stopper::new()?;
+//! let here = Broadcaster::builder().interface(Ipv4Addr::LOCALHOST); // nobody else is to hear this
+//! let lamp = here.clone().port(0).stopper(&stopper).listen()?;
+//! let port = lamp.local_addr()?.port();
+//! let serving = std::thread::spawn(move || {
+//!     lamp.serve(|query| (query.bytes() == b"who is there?").then_some("lamp"))
+//! });
+//!
+//! let broadcaster = here.port(port).build()?;
+//! let mut discovery = broadcaster.discover("who is there?", Duration::from_millis(600))?;
+//! for delivery in discovery.deliveries() {
+//!     println!("{}: {:?}", delivery.interface, delivery.result);
+//! }
+//! for reply in discovery.by_ref() {
+//!     match reply {
+//!         Ok(reply) => println!("{} on {}: {}", reply.from(), reply.interface(), reply.text()?),
+//!         Err(error) => eprintln!("{error}"), // some were lost, for one; the others are told
+//!     }
+//! }
+//! println!("{:?}", discovery.counters());
+//! # assert_eq!(discovery.counters().replies, 1);
+//! stopper.stop();
+//! serving.join().unwrap()?;
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!

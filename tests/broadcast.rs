@@ -50,7 +50,9 @@ fn answering<'scope>(
     responder: &'scope Responder,
     answer: impl Fn(&str) -> String + Send + 'scope,
 ) {
-    scope.spawn(move || responder.serve(|query| Some(answer(&query.text().unwrap()))).unwrap());
+    scope.spawn(move || {
+        responder.serve(|query| Some(answer(&query.text().unwrap())), |error| panic!("{error}")).unwrap()
+    });
 }
 
 #[test]
@@ -111,7 +113,7 @@ fn a_stopper_ends_a_discovery_and_a_responder() {
     let responder = on_loopback().port(0).stopper(&stopper).listen().unwrap();
     let broadcaster = asking(&responder).stopper(&stopper).build().unwrap();
     std::thread::scope(|scope| {
-        let serving = scope.spawn(|| responder.serve(|_| None::<String>));
+        let serving = scope.spawn(|| responder.serve(|_| None::<String>, |_| {}));
         let mut discovery = broadcaster.discover("hi", LONG).unwrap();
         let discovering = scope
             .spawn(move || (discovery.next().unwrap().unwrap_err().is_stopped(), discovery.next().is_none()));
@@ -256,6 +258,10 @@ fn an_interface_that_is_not_there_is_said() {
     let error = none.discover("hi", LONG).unwrap_err();
     assert!(error.to_string().starts_with("send to everybody: no interface took it: "), "{error}");
     let error = Broadcaster::builder().port(0).interface("nosuch0").listen().unwrap_err();
+    assert_eq!(error.to_string(), "bind interface nosuch0: address not available on this machine");
+    let error = on_loopback().port(0).interface("nosuch0").listen().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddressNotAvailable, "also beside one that is there: {error}");
+    let error = on_loopback().exclude(&*loopback()).port(0).listen().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddressNotAvailable, "{error}");
 
     let excluded = on_loopback().exclude(&*loopback()).build().unwrap();
@@ -271,6 +277,46 @@ fn what_is_no_address_of_several_is_refused() {
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(error.to_string().contains(address), "{error}");
     }
+}
+
+#[test]
+fn a_port_at_which_nobody_listens_is_refused() {
+    let error = on_loopback().port(0).build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+}
+
+/// What goes wrong with one question is told, and the next one is answered.
+#[test]
+fn a_responder_goes_on_after_what_goes_wrong_and_tells_it() {
+    let stopper = Stopper::new().unwrap();
+    let responder = on_loopback().port(0).encoding(Encoding::Gb2312).stopper(&stopper).listen().unwrap();
+    let broadcaster = asking(&responder).repeats(1).build().unwrap();
+    std::thread::scope(|scope| {
+        let _stop = OnDrop(|| stopper.stop());
+        let (sender, told) = std::sync::mpsc::channel();
+        let answer =
+            |query: &socketry::Query| Some(if query.bytes() == b"bad" { "朱镕基" } else { "good" });
+        let responder = &responder;
+        scope
+            .spawn(move || responder.serve(answer, move |error| sender.send(error.kind()).unwrap()).unwrap());
+        broadcaster.send("bad").unwrap();
+        assert_eq!(told.recv_timeout(PATIENCE).unwrap(), ErrorKind::UnencodableText);
+        let reply = broadcaster.discover("well", LONG).unwrap().next().unwrap().unwrap();
+        assert_eq!(reply.bytes(), b"good");
+    });
+}
+
+/// The loopback interface can be asked besides those that are chosen.
+#[test]
+fn this_machine_is_asked_as_well_if_that_is_wanted() {
+    let responder = responder();
+    let port = responder.local_addr().unwrap().port();
+    let both = Broadcaster::builder().port(port).interface("nosuch0").loopback(true).build().unwrap();
+    let deliveries = both.send("hi").unwrap();
+    let reached: Vec<_> =
+        deliveries.iter().map(|delivery| (&*delivery.interface, delivery.result.is_ok())).collect();
+    assert!(reached.contains(&(&*loopback(), true)) && reached.contains(&("nosuch0", false)), "{reached:?}");
+    assert_eq!(responder.recv_timeout(LONG).unwrap().bytes(), b"hi");
 }
 
 #[test]

@@ -12,8 +12,22 @@ use std::process::Output;
 use kit::*;
 
 /// Every example, and what its help must mention.
-const EXAMPLES: [(&str, &[&str]); 14] = [
+const EXAMPLES: [(&str, &[&str]); 16] = [
     ("bind_addresses", &[]),
+    (
+        "discover",
+        &[
+            "--serve <NAME>",
+            "--port <P>",
+            "--message <M>",
+            "--seconds <S>",
+            "--for <S>",
+            "--interface <NAME>",
+            "--loopback",
+            "7788",
+            "who is there?",
+        ],
+    ),
     (
         "line_chat",
         &["[ADDR]", "--name <NAME>", "--serve [<ADDR>]", "--encoding <E>", "--seconds <S>", "127.0.0.1:7788"],
@@ -52,6 +66,20 @@ const EXAMPLES: [(&str, &[&str]); 14] = [
         ],
     ),
     ("tour", &[]),
+    (
+        "udp_broadcast",
+        &[
+            "--port <P>",
+            "--message <M>",
+            "--encoding <E>",
+            "--seconds <S>",
+            "--interface <NAME>",
+            "--loopback",
+            "7788",
+            "default: hi",
+            "utf-8",
+        ],
+    ),
     ("udp_connected", &["--message <M>", "--encoding <E>", "utf-8"]),
     ("udp_recv", &["[ADDR]", "--encoding <E>", "--count <N>", ":7788", "gb2312"]),
     ("udp_send", &["[ADDR]", "--encoding <E>", "127.0.0.1:8080", "utf-8"]),
@@ -193,6 +221,19 @@ fn a_mistake_in_the_arguments_is_one_clear_line() {
         ("line_chat", &["--serve", "x"], "\"x\": the port is missing"),
         ("line_chat", &["x", "--name", "y"], "\"x\": the port is missing"),
         ("line_chat", &["--name", "x", "--seconds", "1"], "cannot be used with '--seconds <S>'"),
+        ("udp_broadcast", &["--port", "0"], "'0' for '--port <P>': 0 is not in 1..=65535"),
+        ("udp_broadcast", &["--port", "77888"], "77888 is not in 1..=65535"),
+        ("udp_broadcast", &["--seconds", "0"], "'0' for '--seconds <S>': not a number of seconds above 0"),
+        ("udp_broadcast", &["--encoding", "x"], "unknown encoding \"x\""),
+        ("udp_broadcast", &["--interface", ""], "'' for '--interface <NAME>': an interface has a name"),
+        ("discover", &["--port", "0"], "nobody can be asked at port 0"),
+        ("discover", &["--serve", ""], "a value is required for '--serve <NAME>'"),
+        (
+            "discover",
+            &["--serve", "x", "--seconds", "1"],
+            "'--serve <NAME>' cannot be used with '--seconds <S>'",
+        ),
+        ("discover", &["--for", "1"], "required arguments were not provided: --serve <NAME>"),
     ] {
         let output = run(name, arguments, "text\n");
         let line = complaint(&output, 2);
@@ -234,6 +275,20 @@ fn a_failure_is_one_line_that_begins_with_the_name() {
             "'镕' (U+9555) at byte 3 does not exist in gb2312",
         ),
         ("line_chat", &[&listening, "--name", "镕", "--encoding", "gb2312"], "", "'镕' (U+9555) at byte 0"),
+        ("udp_broadcast", &["--interface", "nosuch0"], "", "nosuch0: address not available on this machine"),
+        (
+            "udp_broadcast",
+            &["--interface", "127.0.0.1", "--message", "镕", "--encoding", "gb2312"],
+            "",
+            "'镕' (U+9555) at byte 0",
+        ),
+        ("discover", &["--interface", "nosuch0"], "", "nosuch0: address not available on this machine"),
+        (
+            "discover",
+            &["--serve", "x", "--interface", "nosuch0"],
+            "",
+            "bind interface nosuch0: address not available on this machine",
+        ),
     ] {
         if arguments.contains(&"203.0.113.1:0") && is_wine() {
             skip("the failure of a foreign address", "Wine binds any address");
@@ -278,7 +333,7 @@ fn the_tour_shows_every_step_with_real_data() {
     let text = printed_by("tour");
     let headings = text.lines().filter(|line| line.trim_start().starts_with(|c: char| c.is_ascii_digit()));
     let numbered = headings.filter(|line| line.get(2..4) == Some(". ")).count();
-    assert_eq!(numbered, 15, "{text}");
+    assert_eq!(numbered, 17, "{text}");
     for promised in [
         "C4 E3 BA C3 A3 AC CA C0 BD E7",
         "\"你好，世界\" from 127.0.0.1:",
@@ -293,6 +348,11 @@ fn the_tour_shows_every_step_with_real_data() {
         "the endpoint goes on: \"next one\"",
         ": timed out after 20",
         "was answered \"12:30\"",
+        "\"who is there?\" left by ",
+        "\" answered from 127.0.0.1:",
+        "asked 2 times, in case one gets lost; ",
+        "nosuch0: send to interface nosuch0: address not available on this machine",
+        "whoever is reached hears it: \"hi\" on ",
         ": stopped, ",
         "received \"hahah\"",
         "came C4 E3 BA: receive at ",

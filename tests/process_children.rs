@@ -4,7 +4,10 @@
 
 mod kit;
 
-use std::process::Command;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use kit::processes::*;
@@ -21,8 +24,12 @@ struct Serving {
 
 impl Serving {
     fn start(builder: TcpServerBuilder, children: Children) -> Serving {
+        Serving::start_at("127.0.0.1:0", builder, children)
+    }
+
+    fn start_at(address: &str, builder: TcpServerBuilder, children: Children) -> Serving {
         let events = Events::default();
-        let server = builder.on_event(events.observer()).bind("127.0.0.1:0").unwrap();
+        let server = builder.on_event(events.observer()).bind(address).unwrap();
         let handle = server.handle();
         let thread = std::thread::spawn(move || server.serve_children(children));
         Serving { handle, events, thread }
@@ -57,14 +64,18 @@ fn in_role(kind: &'static str) -> Children {
 fn part() {
     match kind().as_str() {
         "echo" => {
+            assert!(process::worker().unwrap().is_none(), "another role");
             let connection = process::connection().unwrap().expect("the role of a child");
             assert!(process::connection().unwrap().is_none(), "once");
+            let stdin = std::fs::read_link("/proc/self/fd/0").unwrap();
+            assert_eq!(stdin, std::path::Path::new("/dev/null"), "no child of its own gets the connection");
             while let Ok(bytes) = connection.recv(1024) {
                 if bytes.is_empty() {
                     break;
                 }
-                let (timeout, encoding) = (connection.read_timeout(), connection.encoding());
-                connection.send(format!("{} {timeout:?} {encoding}", std::process::id())).unwrap();
+                let timeouts = (connection.read_timeout(), connection.write_timeout());
+                let encoding = connection.encoding();
+                connection.send(format!("{} {timeouts:?} {encoding}", std::process::id())).unwrap();
             }
         }
         "again" => {
@@ -74,21 +85,50 @@ fn part() {
             let detail = error.detail::<ProcessError>();
             assert!(matches!(detail, Some(ProcessError::RoleNotTaken { role: "connection", .. })), "{error}");
         }
+        "ancestor" => {
+            // It has its role, and may start processes; those have none, though they find its name in their environment.
+            let connection = process::connection().unwrap().expect("the role of a child");
+            serve_nobody();
+            for kind in ["descendant", "descendant that does not look"] {
+                let status = this_test("part", kind).stdin(Stdio::null()).status().unwrap();
+                connection.send(format!("{status}\n")).unwrap();
+            }
+        }
+        "descendant" => {
+            assert!(process::connection().unwrap().is_none());
+            serve_nobody();
+        }
+        "descendant that does not look" => serve_nobody(),
+        "leaves its group" => {
+            let connection = process::connection().unwrap().expect("the role of a child");
+            let parent = rustix::process::getppid();
+            let group = rustix::process::getpgid(parent).unwrap();
+            rustix::process::setpgid(None, Some(group)).unwrap();
+            connection.send(std::process::id().to_string()).unwrap();
+            std::thread::sleep(2 * PATIENCE);
+        }
         kind => panic!("{kind}"),
     }
 }
 
+/// A server of children that has ended before it begins.
+fn serve_nobody() {
+    let server = TcpServer::bind("127.0.0.1:0").unwrap();
+    server.handle().begin_shutdown(PATIENCE);
+    server.serve_children(shell("exit 1")).unwrap();
+}
+
 #[test]
 fn any_program_serves_and_knows_who_is_connected() {
-    let serving = Serving::start(
-        TcpServer::builder(),
-        shell("read line; echo \"$line of $PROTO $TCPREMOTEIP $TCPREMOTEPORT at $TCPLOCALPORT\""),
-    );
+    let script =
+        "read line; echo \"$line of $PROTO $TCPREMOTEIP $TCPREMOTEPORT at $TCPLOCALIP $TCPLOCALPORT\"";
+    let serving = Serving::start_at("127.0.0.2:0", TcpServer::builder(), shell(script));
     let client = serving.client();
     let (own, port) = (client.local_addr().unwrap(), serving.handle.local_addr().port());
     client.send("你好\n").unwrap();
     let answer = client.recv_to_end(1024).unwrap();
-    let expected = format!("你好 of TCP 127.0.0.1 {} at {port}\n", own.port());
+    assert_ne!(own.ip(), serving.handle.local_addr().ip());
+    let expected = format!("你好 of TCP {} {} at 127.0.0.2 {port}\n", own.ip(), own.port());
     assert_eq!(String::from_utf8(answer).unwrap(), expected);
     drop(client);
     let report = serving.end(PATIENCE);
@@ -97,7 +137,8 @@ fn any_program_serves_and_knows_who_is_connected() {
 
 #[test]
 fn this_program_serves_in_its_role_with_a_process_for_each() {
-    let builder = TcpServer::builder().read_timeout(Duration::from_secs(77)).encoding(Encoding::Gb18030);
+    let builder = TcpServer::builder().read_timeout(Duration::from_secs(77));
+    let builder = builder.write_timeout(Duration::from_secs(88)).encoding(Encoding::Gb18030);
     let serving = Serving::start(builder, in_role("echo"));
     let clients: Vec<_> = (0..3).map(|_| serving.client()).collect();
     let ask = |client: &socketry::TcpConnection| {
@@ -106,7 +147,7 @@ fn this_program_serves_in_its_role_with_a_process_for_each() {
     };
     let mut answers: Vec<_> = clients.iter().map(ask).collect();
     for answer in &answers {
-        assert!(answer.ends_with(" Some(77s) gb18030"), "as the server has it: {answer}");
+        assert!(answer.ends_with(" (Some(77s), Some(88s)) gb18030"), "as the server has it: {answer}");
         let id: u32 = answer.split(' ').next().unwrap().parse().unwrap();
         assert!(children_of_this_process().contains(&id), "{answer}");
     }
@@ -127,32 +168,44 @@ fn one_that_does_not_look_at_its_role_starts_no_others() {
 }
 
 #[test]
+fn a_child_that_has_its_role_may_start_others_and_they_have_none() {
+    let serving = Serving::start(TcpServer::builder(), in_role("ancestor"));
+    assert_eq!(serving.client().recv_to_end(1024).unwrap(), b"exit status: 0\nexit status: 0\n");
+    assert_eq!(serving.end(PATIENCE).failed, 0);
+}
+
+#[test]
 fn what_ends_badly_is_counted_and_told() {
     let serving = Serving::start(TcpServer::builder(), shell("read how; eval \"$how\""));
-    for how in ["exit 0", "exit 3", "kill -KILL $$"] {
+    for how in ["exit 0", "exit 3", "exit 4", "kill -KILL $$"] {
         let client = serving.client();
         client.send(format!("{how}\n")).unwrap();
         assert_eq!(client.recv_to_end(10).unwrap(), b"", "{how}");
     }
-    eventually("two are counted", || {
+    eventually("three are counted", || {
         let counters = serving.handle.counters();
-        (counters.failed, counters.crashed, counters.served) == (1, 1, 3)
+        (counters.failed, counters.crashed, counters.served) == (2, 1, 4)
     });
     let events = serving.events.clone();
     let report = serving.end(PATIENCE);
     assert_eq!(
         report.to_string(),
-        "served 3, drained 0, aborted 0, refused 0, failed 1, panicked 0, crashed 1"
+        "served 4, drained 0, aborted 0, refused 0, failed 2, panicked 0, crashed 1"
     );
     let events: Vec<_> = events.all().into_iter().filter(|event| event.contains("ended with")).collect();
-    assert_eq!(events.len(), 2, "{events:?}");
+    assert_eq!(events.len(), 3, "{events:?}");
     assert!(events.iter().any(|event| event.ends_with("ended with exit status: 3")), "{events:?}");
     assert!(events.iter().any(|event| event.contains("ended with signal: 9")), "{events:?}");
 }
 
 #[test]
 fn a_program_that_is_not_there_ends_its_connection_and_is_told() {
-    let children = Children::running(|_| Command::new("/nowhere/at-all"));
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let own = Arc::clone(&attempts);
+    let children = Children::running(move |_| {
+        own.fetch_add(1, Ordering::Relaxed);
+        Command::new("/nowhere/at-all")
+    });
     let serving = Serving::start(TcpServer::builder(), children);
     let client = serving.client();
     let address = client.local_addr().unwrap();
@@ -164,6 +217,60 @@ fn a_program_that_is_not_there_ends_its_connection_and_is_told() {
     assert_eq!(all.len(), 1, "{all:?}");
     assert!(all[0].starts_with("start process /nowhere/at-all"), "{all:?}");
     assert!(all[0].contains(&address.to_string()), "{all:?}");
+    assert_eq!(attempts.load(Ordering::Relaxed), 1, "it would not be there the next time either");
+}
+
+/// Children whose start fails so often as if there were too many processes, and how often it was tried.
+fn scarce(failures: usize) -> (Children, Arc<AtomicUsize>) {
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let own = Arc::clone(&attempts);
+    let children = Children::running(move |_| {
+        let mut command = Command::new("cat");
+        if own.fetch_add(1, Ordering::SeqCst) < failures {
+            // SAFETY: what runs between fork and exec makes an error of a number, and nothing else.
+            unsafe { command.pre_exec(|| Err(std::io::Error::from_raw_os_error(libc::EAGAIN))) };
+        }
+        command
+    });
+    (children, attempts)
+}
+
+#[test]
+fn a_shortage_of_processes_is_waited_out() {
+    let (children, attempts) = scarce(3);
+    let serving = Serving::start(TcpServer::builder(), children);
+    let client = serving.client();
+    client.send("x").unwrap();
+    assert_eq!(client.recv(1).unwrap(), b"x");
+    assert_eq!(attempts.load(Ordering::SeqCst), 4);
+    drop(client);
+    assert_eq!(serving.end(PATIENCE).failed, 0);
+}
+
+#[test]
+fn a_shortage_that_lasts_ends_the_connection_and_is_told() {
+    let (children, attempts) = scarce(usize::MAX);
+    let serving = Serving::start(TcpServer::builder(), children);
+    let client = serving.client();
+    assert_eq!(client.recv_to_end(10).unwrap(), b"");
+    assert!(attempts.load(Ordering::SeqCst) > 1);
+    drop(client);
+    let events = serving.events.clone();
+    assert_eq!(serving.end(PATIENCE).failed, 1);
+    assert_eq!(events.all().len(), 1, "{:?}", events.all());
+}
+
+/// When the time of a shutdown is over nothing is started any more.
+#[test]
+fn a_shortage_is_not_waited_out_beyond_the_end() {
+    let (children, attempts) = scarce(usize::MAX);
+    let serving = Serving::start(TcpServer::builder(), children);
+    let _client = serving.client();
+    eventually("an attempt", || attempts.load(Ordering::SeqCst) > 0);
+    let events = serving.events.clone();
+    assert_eq!(serving.end(Duration::ZERO).aborted, 1);
+    eventually("it is told", || !events.all().is_empty());
+    assert!(events.all()[0].contains("stopped"), "{:?}", events.all());
 }
 
 /// No more processes than connections may be open: the next one waits, or is refused.
@@ -200,12 +307,16 @@ fn an_answer_to_a_request_that_was_not_read_arrives() {
 #[test]
 fn one_that_does_not_end_is_asked_and_then_killed() {
     const GRACE: Duration = Duration::from_millis(1_000);
-    let patient = "trap 'echo asked' TERM; echo $$; while :; do sleep 0.1; done";
+    // What ignores a signal hands that on to its own children.
+    let patient = "trap '' TERM; sleep 60 & trap 'echo asked' TERM; echo $$ $!; while :; do sleep 0.1; done";
     let serving = Serving::start(TcpServer::builder(), shell(patient));
     let client = serving.client();
     let mut lines = client.lines(Encoding::Utf8);
-    let id: u32 = lines.recv().unwrap().unwrap().parse().unwrap();
+    let line = lines.recv().unwrap().unwrap();
+    let (id, own_child) = line.split_once(' ').unwrap();
+    let (id, own_child): (u32, u32) = (id.parse().unwrap(), own_child.parse().unwrap());
     assert!(children_of_this_process().contains(&id));
+    assert_eq!((group_of(id), group_of(own_child)), (Some(id), Some(id)), "a group of its own");
     let began = Instant::now();
     serving.handle.begin_shutdown(GRACE);
     assert_eq!(lines.recv().unwrap().as_deref(), Some("asked"));
@@ -215,7 +326,58 @@ fn one_that_does_not_end_is_asked_and_then_killed() {
     let ended = began.elapsed();
     assert!(ended >= GRACE && ended < GRACE + Duration::from_millis(500), "ended after {ended:?}");
     assert_eq!((report.aborted, report.crashed, report.failed), (1, 0, 0), "{report}");
-    eventually("the group is gone", || !group_exists(id));
+    eventually("the group is gone", || !group_exists(id) && !is_alive(own_child));
+}
+
+/// A child that is in another group by now is still this program's to end.
+#[test]
+fn one_that_has_left_its_group_is_ended_as_well() {
+    let serving = Serving::start(TcpServer::builder(), in_role("leaves its group"));
+    let client = serving.client();
+    let id: u32 = client.recv_text(100).unwrap().parse().unwrap();
+    assert_eq!(group_of(id), group_of(std::process::id()));
+    serving.end(Duration::from_millis(200));
+    eventually("its end", || !is_alive(id));
+}
+
+/// What is out of reach is not killed, but has no connection any more.
+#[test]
+fn the_connection_ends_for_those_too_who_have_left_the_group() {
+    let serving = Serving::start(
+        TcpServer::builder(),
+        shell("exec 3<&0; setsid cat <&3 3<&- >/dev/null & exec 3<&-; echo $!; while :; do sleep 0.1; done"),
+    );
+    let client = serving.client();
+    let mut lines = client.lines(Encoding::Utf8);
+    let id: u32 = lines.recv().unwrap().unwrap().parse().unwrap();
+    eventually("it is out of reach", || group_of(id) == Some(id));
+    assert_eq!(serving.end(Duration::ZERO).aborted, 1);
+    eventually("it has read the end", || !is_alive(id));
+}
+
+/// A process that is started while the time runs out does not outlive it.
+#[test]
+fn one_that_comes_too_late_is_killed() {
+    let (begun, is_over) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (own_begun, own_over) = (Arc::clone(&begun), Arc::clone(&is_over));
+    let children = Children::running(move |_| {
+        own_begun.store(true, Ordering::SeqCst);
+        eventually("the end of the time", || own_over.load(Ordering::SeqCst));
+        let mut command = Command::new("sleep");
+        command.arg("60");
+        command
+    });
+    let serving = Serving::start(TcpServer::builder(), children);
+    let _client = serving.client();
+    eventually("it is about to be started", || begun.load(Ordering::SeqCst));
+    let events = serving.events.clone();
+    assert_eq!(serving.end(Duration::ZERO).aborted, 1);
+    is_over.store(true, Ordering::SeqCst);
+    eventually("it is started all the same", || !events.all().is_empty());
+    let event = events.all().remove(0);
+    let id = event.strip_prefix("process ").and_then(|rest| rest.split(' ').next()).expect(&event);
+    let id = id.parse().expect(&event);
+    eventually("its end", || !is_alive(id));
 }
 
 #[test]
@@ -231,6 +393,63 @@ fn those_that_want_to_are_asked_at_once() {
     assert_eq!(lines.recv().unwrap().as_deref(), Some("bye"));
     // It ended as it was asked to, whatever its code.
     assert_eq!((report.drained, report.failed, report.aborted), (1, 0, 0), "{report}");
+}
+
+/// Children that begin after the others were asked are asked, too.
+#[test]
+fn those_that_come_after_the_others_were_asked_are_asked_as_well() {
+    let builder = TcpServer::builder().max_connections(1);
+    let serving = Serving::start(builder, Children::running(|_| Command::new("cat")).ask_at_once(true));
+    let first = serving.client();
+    first.send("x").unwrap();
+    assert_eq!(first.recv(1).unwrap(), b"x");
+    let second = serving.client();
+    let began = Instant::now();
+    let report = serving.end(PATIENCE);
+    assert!(began.elapsed() < PATIENCE / 4, "{:?}", began.elapsed());
+    assert_eq!((report.drained, report.failed, report.crashed, report.aborted), (2, 0, 0, 0), "{report}");
+    drop((first, second));
+}
+
+/// The time that counts is the one that is over first.
+#[test]
+fn a_second_shutdown_with_less_time_asks_earlier() {
+    const GRACE: Duration = Duration::from_secs(2);
+    let serving = Serving::start(TcpServer::builder(), Children::running(|_| Command::new("cat")));
+    let client = serving.client();
+    client.send("x").unwrap();
+    assert_eq!(client.recv(1).unwrap(), b"x");
+    serving.handle.begin_shutdown(PATIENCE);
+    let began = Instant::now();
+    serving.handle.begin_shutdown(GRACE);
+    assert_eq!(client.recv_to_end(10).unwrap(), b"");
+    let asked = began.elapsed();
+    assert!(asked >= GRACE / 2 && asked < GRACE, "asked after {asked:?}");
+    drop(client);
+    let report = serving.end(PATIENCE);
+    assert_eq!((report.drained, report.aborted), (1, 0), "{report}");
+}
+
+/// It may have begun before there was anybody to ask.
+#[test]
+fn a_shutdown_that_began_before_the_serving_asks_as_well() {
+    for at_once in [true, false] {
+        let server = TcpServer::builder().max_connections(1).bind("127.0.0.1:0").unwrap();
+        let handle = server.handle();
+        let client = client_of(handle.local_addr());
+        let grace = if at_once { PATIENCE } else { Duration::from_secs(2) };
+        let began = Instant::now();
+        handle.begin_shutdown(grace);
+        let children = Children::running(|_| Command::new("cat")).ask_at_once(at_once);
+        let serving = std::thread::spawn(move || server.serve_children(children));
+        assert_eq!(client.recv_to_end(10).unwrap(), b"");
+        let elapsed = began.elapsed();
+        drop(client);
+        let latest = if at_once { grace / 4 } else { grace };
+        assert!(elapsed < latest && (at_once || elapsed >= grace / 2), "{at_once} {elapsed:?}");
+        let report = serving.join().unwrap().unwrap();
+        assert_eq!((report.drained, report.aborted), (1, 0), "{report}");
+    }
 }
 
 /// Those who wait when the shutdown begins are served by processes, too.

@@ -26,9 +26,16 @@ fn part() {
     assert!(process::inherited_listeners().unwrap().is_empty(), "once");
     println!("\n{} handed in", listeners.len());
     if let Some(listener) = listeners.pop() {
+        let flags = rustix::io::fcntl_getfd(&listener).unwrap();
+        assert!(flags.contains(rustix::io::FdFlags::CLOEXEC), "its children do not get it");
         let server = TcpServer::builder().adopt(listener).unwrap();
-        let connection = server.accept_timeout(PATIENCE).unwrap();
-        connection.send("served").unwrap();
+        let handle = server.handle();
+        let report = server.serve(move |connection| {
+            connection.send("served")?;
+            handle.begin_shutdown(PATIENCE);
+            Ok(())
+        });
+        assert_eq!(report.unwrap().aborted, 0);
     }
 }
 

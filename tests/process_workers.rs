@@ -5,6 +5,10 @@
 
 mod kit;
 
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -85,16 +89,18 @@ fn echo(connection: TcpConnection) -> socketry::HandlerResult {
     Ok(())
 }
 
+/// Two of the tags of the notes between a parent and its workers: "I accept connections", and "look whether somebody waits".
+const READY: u8 = 4;
+const LOOK: u8 = 7;
+
+/// The control connection of a worker that does not take its role.
+fn control() -> UnixStream {
+    std::io::stdin().as_fd().try_clone_to_owned().unwrap().into()
+}
+
 #[test]
 #[ignore = "a part of the tests below, which run it in a process of its own"]
 fn part() {
-    if let "parent" = kind().as_str() {
-        let workers = workers(2, "serve").grace_without_parent(Duration::from_millis(700));
-        let server = TcpServer::bind("127.0.0.1:0").unwrap();
-        eprintln!("at port {}", server.local_addr().port());
-        server.serve_workers(workers).unwrap();
-        return;
-    }
     if let "again" = kind().as_str() {
         // It does not look at its role.
         let error = TcpServer::bind("127.0.0.1:0").unwrap().serve_workers(workers(1, "again")).unwrap_err();
@@ -109,7 +115,31 @@ fn part() {
         std::thread::sleep(PATIENCE);
         return;
     }
+    if let "nonsense" = kind().as_str() {
+        control().write_all(b"\xFF\xFF").unwrap();
+        std::thread::sleep(PATIENCE);
+        return;
+    }
+    if let "looks" = kind().as_str() {
+        // As a worker that does nothing but wait until it is told to look.
+        let mut control = control();
+        control.write_all(&[0, READY]).unwrap();
+        let mut note = [0; 2];
+        while control.read_exact(&mut note).is_ok() {
+            control.read_exact(&mut vec![0; 8 * usize::from(note[0])]).unwrap();
+            if note[1] == LOOK {
+                std::process::exit(44);
+            }
+        }
+        return;
+    }
+    assert!(process::connection().unwrap().is_none(), "another role");
     let worker = process::worker().unwrap().expect("the role of a worker");
+    if let "mute" = kind().as_str() {
+        drop(worker);
+        std::thread::sleep(PATIENCE);
+        return;
+    }
     assert!(process::worker().unwrap().is_none(), "once");
     let server = worker.server(TcpServer::builder()).unwrap();
     match kind().as_str() {
@@ -134,6 +164,8 @@ fn workers_accept_from_one_listener_and_their_counters_reach_the_parent() {
     let own = serving.serving();
     let all = children_of_this_process();
     assert!(own.iter().all(|process| all.contains(process)), "{own:?} of {all:?}");
+    // Ctrl-C at the terminal is for the parent alone.
+    assert!(own.iter().all(|process| group_of(*process) == Some(*process)), "each leads a group");
     let mut numbers: Vec<_> = serving.handle.workers().iter().map(|worker| worker.number).collect();
     numbers.sort();
     assert_eq!(numbers, [0, 1, 2]);
@@ -145,7 +177,9 @@ fn workers_accept_from_one_listener_and_their_counters_reach_the_parent() {
         lines.send("你好").unwrap();
         assert_eq!(lines.recv().unwrap().as_deref(), Some("你好"));
     }
+    let done = Instant::now();
     eventually("the counters are told", || serving.handle.counters().served == 30);
+    assert!(done.elapsed() < PATIENCE / 5, "a second later at most: {:?}", done.elapsed());
     let each: u64 = serving.handle.workers().iter().map(|worker| worker.counters.served).sum();
     assert_eq!(each, 30);
     let report = serving.end(PATIENCE).unwrap();
@@ -225,6 +259,23 @@ fn restarts_and_the_end_lose_nobody() {
     assert!(handle.restart_workers(PATIENCE).unwrap_err().is_stopped());
 }
 
+/// Fifty clients come without a pause, also in the last moment.
+#[test]
+fn an_end_under_load_resets_nobody() {
+    if !rustix::process::geteuid().is_root() {
+        return skip("an_end_under_load_resets_nobody", "the last moment of a shutdown needs root");
+    }
+    for round in 0..12 {
+        let serving = Serving::of(1 + round % 2);
+        let load = Load::start(serving.handle.local_addr(), 50);
+        load.more(100);
+        let report = serving.end(PATIENCE).unwrap();
+        let (answered, _, failures) = load.end();
+        assert!(failures.is_empty(), "{failures:?}");
+        assert_eq!(report.served + report.drained, answered, "{report}");
+    }
+}
+
 /// The connection that a worker has goes on while the worker leaves, for as long as it was given.
 #[test]
 fn a_leaving_worker_goes_on_with_whom_it_has() {
@@ -253,6 +304,40 @@ fn a_leaving_worker_goes_on_with_whom_it_has() {
     assert_eq!((report.served + report.drained, report.aborted), (1 + others, 0), "{report}");
 }
 
+/// Who watches the workers wakes for it, though nothing is heard of any of them.
+#[test]
+fn a_restart_begins_while_all_are_silent() {
+    let serving = Serving::start(workers(1, "looks"));
+    serving.all_serve(1);
+    let old = serving.serving();
+    let handle = serving.handle.clone();
+    let restarting = std::thread::spawn(move || handle.restart_workers(Duration::ZERO));
+    eventually("the restart is over", || restarting.is_finished());
+    restarting.join().unwrap().unwrap();
+    assert_ne!(serving.serving(), old);
+    serving.end(Duration::ZERO).unwrap();
+}
+
+/// Whoever restarts while the server is shut down hears that, and not that a worker did not come.
+#[test]
+fn a_restart_that_a_shutdown_ends_is_said_to_be_stopped() {
+    let serving = Serving::of(1);
+    let client = serving.client();
+    let mut lines = client.lines(Encoding::Utf8);
+    let old: u32 = lines.recv().unwrap().unwrap().parse().unwrap();
+    let handle = serving.handle.clone();
+    let restarting = std::thread::spawn(move || handle.restart_workers(PATIENCE));
+    eventually("another serves", || !serving.serving().is_empty() && !serving.serving().contains(&old));
+    serving.handle.begin_shutdown(PATIENCE);
+    let error = restarting.join().unwrap().unwrap_err();
+    assert!(error.is_stopped(), "{error}");
+    let error = serving.handle.restart_workers(PATIENCE).unwrap_err();
+    assert!(error.is_stopped(), "{error}");
+    drop(lines);
+    drop(client);
+    serving.end(PATIENCE).unwrap();
+}
+
 #[test]
 fn a_restart_whose_workers_do_not_come_leaves_the_old_ones() {
     let breaks = Arc::new(AtomicBool::new(false));
@@ -277,7 +362,39 @@ fn a_worker_that_does_not_begin_to_serve_is_killed() {
     let serving = Serving::start(workers);
     let error = serving.thread.join().unwrap().unwrap_err();
     assert!(began.elapsed() >= Duration::from_millis(300) && began.elapsed() < PATIENCE / 2);
+    let events = serving.events.all();
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert!(events[0].ends_with("and is not started again"), "it was not told to end: {events:?}");
     assert!(matches!(error.detail(), Some(ProcessError::WorkersGivenUp { last: Some(_), .. })), "{error}");
+}
+
+/// It cannot be told anything, so that it would be there for ever.
+#[test]
+fn a_worker_that_cannot_be_spoken_with_is_killed() {
+    for kind in ["mute", "nonsense"] {
+        let began = Instant::now();
+        let serving = Serving::start(workers(1, kind).give_up_after(0));
+        let error = serving.thread.join().unwrap().unwrap_err();
+        assert!(began.elapsed() < PATIENCE / 2, "{kind}: {:?}", began.elapsed());
+        let Some(ProcessError::WorkersGivenUp { last: Some(status), .. }) = error.detail() else {
+            panic!("{kind}: {error}")
+        };
+        assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{kind}");
+    }
+}
+
+/// Somebody may wait for whom one was woken that is no more: the others are told to look.
+#[test]
+fn when_a_worker_is_killed_the_others_look() {
+    let command = |number| this_test("part", if number == 0 { "looks" } else { "serve" });
+    let serving = Serving::start(Workers::running(2, command).backoff(PATIENCE, PATIENCE));
+    serving.all_serve(2);
+    let workers = serving.handle.workers();
+    kill(workers.iter().find(|worker| worker.number == 1).unwrap().process);
+    eventually("the other one looks", || {
+        serving.events.all().iter().any(|event| event.contains("ended with exit status: 44"))
+    });
+    serving.end(Duration::ZERO).unwrap();
 }
 
 /// Waits of 40, 80 and 80 ms, and then no more.
@@ -323,34 +440,33 @@ fn a_worker_that_does_not_end_is_killed_when_the_time_is_over() {
     let client = serving.client();
     assert_eq!(client.recv(4).unwrap(), b"here");
     let processes = serving.serving();
+    eventually("their threads are told", || serving.handle.counters().threads >= 2);
+    let handle = serving.handle.clone();
     let began = Instant::now();
     let report = serving.end(GRACE).unwrap();
     let ended = began.elapsed();
+    let counters = handle.counters();
+    assert_eq!((counters.active, counters.threads, counters.idle_threads), (0, 0, 0), "nobody is left");
     assert!(ended >= GRACE && ended < GRACE + Duration::from_millis(500), "{ended:?}");
     assert!(processes.iter().all(|process| !is_alive(*process)));
     assert_eq!((report.aborted, report.crashed), (1, 0), "{report}");
 }
 
-/// Its workers notice, end what they have within their time, and are gone.
+/// It reaches workers that have been told of more time already, and nobody else has anything to say.
 #[test]
-fn no_worker_outlives_a_killed_parent_for_long() {
-    let mut parent = Running::start(&mut this_test("part", "parent"));
-    let lines = Lines::of(parent.stderr());
-    let port = lines.next().strip_prefix("at port ").unwrap().parse().unwrap();
-    let clients = [(); 2].map(|()| client_of(([127, 0, 0, 1], port).into()));
-    let mut views = clients.each_ref().map(|client| client.lines(Encoding::Utf8));
-    views.iter_mut().for_each(|view| drop(view.recv().unwrap().unwrap()));
-    let workers = children_of(parent.id());
-    assert_eq!(workers.len(), 2);
-    kill(parent.id());
-    let moment = Instant::now();
-    // One is still served, and ends; the other waits until it is cut.
-    views[0].send("are you there?").unwrap();
-    assert_eq!(views[0].recv().unwrap().as_deref(), Some("are you there?"));
-    assert!(!matches!(views[1].recv(), Ok(Some(_))), "it was cut");
-    assert!(moment.elapsed() >= Duration::from_millis(600), "{:?}", moment.elapsed());
-    eventually("the workers are gone", || workers.iter().all(|worker| !is_alive(*worker)));
-    assert!(moment.elapsed() < Duration::from_millis(700 + 1_500), "{:?}", moment.elapsed());
+fn a_second_shutdown_with_less_time_counts() {
+    let serving = Serving::of(1);
+    let client = serving.client();
+    let mut lines = client.lines(Encoding::Utf8);
+    lines.recv().unwrap();
+    eventually("its connection is told", || serving.handle.counters().active == 1);
+    serving.handle.begin_shutdown(PATIENCE);
+    let is_told = || serving.handle.workers().iter().all(|worker| worker.state == WorkerState::Ending);
+    eventually("it is told to end", is_told);
+    let began = Instant::now();
+    let report = serving.end(Duration::from_millis(300)).unwrap();
+    assert!(began.elapsed() < PATIENCE / 4, "{:?}", began.elapsed());
+    assert_eq!((report.aborted, report.crashed), (1, 0), "{report}");
 }
 
 #[test]

@@ -297,3 +297,50 @@ fn frames_of_bytes_are_served_as_well() {
     }
     handle.shutdown(PATIENCE);
 }
+
+/// Clients come without a pause, also in the moment between the last accept and the end of the listener. Who is connected is
+/// answered or sees an end, and is not reset.
+#[test]
+#[cfg(target_os = "linux")]
+fn an_end_under_load_resets_nobody() {
+    use std::io::{ErrorKind, Read, Write};
+    use std::net::TcpStream;
+    if !rustix::process::geteuid().is_root() {
+        return skip("an_end_under_load_resets_nobody", "the last moment of a shutdown needs root");
+    }
+    let visit = |address| {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(b"question\n")?;
+        stream.read_to_end(&mut Vec::new())
+    };
+    for _ in 0..8 {
+        let server = server();
+        let handle = server.handle();
+        let serving = std::thread::spawn(move || {
+            server.serve_requests(Lines::new(Encoding::Utf8), |request| {
+                request.reply("answer")?;
+                request.close();
+                Ok(())
+            })
+        });
+        let address = handle.local_addr();
+        let clients = [(); 50].map(|()| {
+            std::thread::spawn(move || {
+                loop {
+                    match visit(address) {
+                        Ok(_) => {}
+                        Err(error) => return error,
+                    }
+                }
+            })
+        });
+        eventually("some are answered", || handle.counters().requests > 100);
+        handle.shutdown(PATIENCE);
+        serving.join().unwrap().unwrap();
+        for client in clients {
+            let error = client.join().unwrap();
+            assert_eq!(error.kind(), ErrorKind::ConnectionRefused, "{error}");
+        }
+    }
+}

@@ -8,6 +8,8 @@
 //! | 2 | the arguments are wrong: `error: which, and why` on standard error |
 #![allow(dead_code, unused_imports, unused_macros, reason = "each example uses a part of it")]
 
+pub(crate) mod links;
+
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -30,9 +32,14 @@ pub(crate) fn parse<A: Parser>() -> A {
         // What clap adds below the first paragraph, tips and usage, is in `--help`.
         let text = error.to_string();
         let paragraph = text.lines().map(str::trim).take_while(|line| !line.is_empty());
-        note(format_args!("{} (see --help)", paragraph.collect::<Vec<_>>().join(" ")));
-        std::process::exit(2);
+        wrong(format_args!("{}", paragraph.collect::<Vec<_>>().join(" ")))
     })
+}
+
+/// Ends the program because of its arguments, with one line.
+pub(crate) fn wrong(why: std::fmt::Arguments<'_>) -> ! {
+    note(format_args!("{why} (see --help)"));
+    std::process::exit(2);
 }
 
 /// An argument that counts something of which there is at least one.
@@ -85,6 +92,17 @@ pub(crate) fn readable(bytes: &[u8], encoding: Encoding) -> String {
         Ok(text) => printable(&text),
         Err(_) => bytes.escape_ascii().to_string(),
     }
+}
+
+/// A text and spaces behind it, so that so many cells of a terminal are filled: Chinese characters take two.
+pub(crate) fn filled(text: &str, cells: usize) -> String {
+    let is_wide = |character: &char| {
+        matches!(character, '\u{1100}'..='\u{115F}' | '\u{2E80}'..='\u{A4CF}' | '\u{AC00}'..='\u{D7A3}'
+            | '\u{F900}'..='\u{FAFF}' | '\u{FE30}'..='\u{FE6F}' | '\u{FF01}'..='\u{FF60}'
+            | '\u{FFE0}'..='\u{FFE6}' | '\u{1F300}'..='\u{1FAFF}' | '\u{20000}'..='\u{3FFFD}')
+    };
+    let taken = text.chars().count() + text.chars().filter(is_wide).count();
+    format!("{text}{}", " ".repeat(cells.saturating_sub(taken)))
 }
 
 /// Text from a peer, whose control characters are shown and not obeyed: it moves no cursor and begins no line.

@@ -16,6 +16,7 @@
 //!
 //! A step is a function in the file of its theme, and a line of [`STEPS`].
 
+mod broadcast;
 #[path = "../cli/mod.rs"]
 mod cli;
 mod endpoints;
@@ -38,7 +39,7 @@ struct Args {}
 /// A heading, and the function that shows what it says.
 type Step = (&'static str, fn() -> Outcome);
 
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 17] = [
     ("An endpoint at a port of the system's choice", endpoints::a_port_of_the_systems_choice),
     ("A text in GB 2312, there and back", endpoints::a_text_in_gb2312),
     ("What GB 2312 cannot say is an error, and nothing is sent", text::what_gb2312_cannot_say),
@@ -48,6 +49,8 @@ const STEPS: [Step; 15] = [
     ("A wait that has an end", waiting::a_wait_that_has_an_end),
     ("A question that gets lost is asked again", limits::a_question_that_gets_lost),
     ("One datagram for every member of a group", multicast::one_datagram_for_a_group),
+    ("A question to everybody on a link", broadcast::a_question_to_everybody),
+    ("A message leaves by each interface, or it is said why not", broadcast::an_interface_that_is_not_there),
     ("A blocked call is woken from another thread", waiting::a_blocked_call_is_woken),
     ("A client, a server, and a connection", tcp::a_client_and_a_server),
     ("Lines in GB 2312, in whatever pieces they come", tcp::lines_in_gb2312),

@@ -33,16 +33,17 @@ use crate::udp::UdpEndpoint;
 ///
 /// ```
 /// use socketry::Broadcaster;
+/// use std::net::Ipv4Addr;
 /// use std::time::Duration;
 ///
-/// # let responder = Broadcaster::builder().port(0).interface("lo").listen();
-/// # let Ok(responder) = responder else { return Ok(()) }; // another name elsewhere
+/// # let responder = Broadcaster::builder().port(0).interface(Ipv4Addr::LOCALHOST).listen()?;
 /// # let port = responder.local_addr()?.port();
 /// # let answering = std::thread::spawn(move || {
 /// #     let query = responder.recv_timeout(Duration::from_secs(5))?;
 /// #     responder.reply(&query, format!("you said {}", query.text()?))
 /// # });
-/// let broadcaster = Broadcaster::builder().port(port).interface("lo").max_replies(1).build()?;
+/// // On this machine alone; without `interface` it is every link.
+/// let broadcaster = Broadcaster::builder().port(port).interface(Ipv4Addr::LOCALHOST).build()?;
 /// for reply in broadcaster.discover("hi", Duration::from_secs(2))? {
 ///     let reply = reply?;
 ///     println!("{} on {}: {}", reply.from(), reply.interface(), reply.text()?);
@@ -91,8 +92,9 @@ impl Broadcaster {
     ///
     /// ```
     /// use socketry::Broadcaster;
+    /// use std::net::Ipv4Addr;
     ///
-    /// let broadcaster = Broadcaster::builder().port(7788).loopback(true).build()?;
+    /// let broadcaster = Broadcaster::builder().port(7788).interface(Ipv4Addr::LOCALHOST).build()?;
     /// for delivery in broadcaster.send("hi")? {
     ///     println!("{}: {:?}", delivery.interface, delivery.result);
     /// }

@@ -101,7 +101,7 @@ impl BroadcastBuilder {
         self
     }
 
-    /// Sets whether this machine itself is asked, by its loopback interface. Defaults to false.
+    /// Sets whether this machine itself is asked, by its loopback interface, besides those that are chosen. Defaults to false.
     pub fn loopback(mut self, on: bool) -> Self {
         self.choice.loopback = on;
         self
@@ -174,9 +174,13 @@ impl BroadcastBuilder {
     /// # Errors
     ///
     /// This returns an error if the address of [`to`](Self::to) is neither a broadcast nor a multicast address nor one of a
-    /// network, if the local port is taken, or if the system refuses an option.
+    /// network, if the port is 0 or the local port is taken, or if the system refuses an option.
     pub fn build(self) -> Result<Broadcaster> {
         self.check()?;
+        if self.port == 0 {
+            return Err(Error::new(Operation::Configure("port"), ErrorKind::InvalidInput)
+                .at("0, at which nobody listens"));
+        }
         let endpoint = self.udp.clone().count_lost().bind(self.everywhere(self.local_port))?;
         Ok(Broadcaster::new(endpoint, self))
     }

@@ -68,16 +68,17 @@ fn is_one_of(interface: &NetworkInterface, list: &[Interfaces]) -> bool {
 
 impl Choice {
     /// Whether every interface is meant that suits.
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.chosen.is_empty() || self.chosen.contains(&Interfaces::All)
     }
 
     pub(super) fn takes(&self, interface: &NetworkInterface) -> bool {
+        // One's own machine is asked only if that is wanted.
         let is_chosen = match self.is_open() {
-            // One's own machine is asked only if that is wanted.
-            true => !interface.is_loopback || self.loopback,
+            true => !interface.is_loopback,
             false => is_one_of(interface, &self.chosen),
         };
+        let is_chosen = is_chosen || self.loopback && interface.is_loopback;
         is_chosen && !is_one_of(interface, &self.excluded)
     }
 
@@ -105,21 +106,24 @@ impl Choice {
                 route: Ok(route),
             }));
         }
-        if !self.is_open() {
-            let is_missing = |wanted: &&Interfaces| {
-                !interfaces.iter().any(|interface| is_one_of(interface, std::slice::from_ref(*wanted)))
-            };
-            for missing in self.chosen.iter().filter(is_missing) {
-                let name = match missing {
-                    Interfaces::Name(name) => name.to_string(),
-                    Interfaces::Index(index) => index.to_string(),
-                    Interfaces::Address(address) => format!("of {address}"),
-                    Interfaces::All => continue,
-                };
-                exits.push(Exit::closed(&name, 0, ErrorKind::AddressNotAvailable));
-            }
-        }
+        let missing = self.missing(interfaces).into_iter();
+        exits.extend(missing.map(|name| Exit::closed(&name, 0, ErrorKind::AddressNotAvailable)));
         exits
+    }
+
+    /// What was asked for by itself and is not there.
+    pub(super) fn missing(&self, interfaces: &[NetworkInterface]) -> Vec<String> {
+        let is_missing = |wanted: &&Interfaces| {
+            !interfaces.iter().any(|interface| is_one_of(interface, std::slice::from_ref(*wanted)))
+        };
+        let missing = self.chosen.iter().filter(|_| !self.is_open()).filter(is_missing);
+        let names = missing.map(|wanted| match wanted {
+            Interfaces::Name(name) => name.to_string(),
+            Interfaces::Index(index) => index.to_string(),
+            Interfaces::Address(address) => format!("of {address}"),
+            Interfaces::All => wanted.to_string(),
+        });
+        names.collect()
     }
 }
 

@@ -3,10 +3,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::builder::BroadcastBuilder;
+use super::deliveries::NoneReached;
 use super::links::{Choice, Target, network_interfaces};
 use crate::config::NetworkInterface;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::message::Message;
+use crate::proto::text::Encoding;
 use crate::sys;
 use crate::udp::{Datagram, UdpEndpoint};
 
@@ -29,7 +31,8 @@ use crate::udp::{Datagram, UdpEndpoint};
 ///
 /// let stopper = Stopper::new()?;
 /// let lamp = Broadcaster::builder().port(7788).interface("eth0").stopper(&stopper).listen()?;
-/// lamp.serve(|query| (query.bytes() == b"who is there?").then(|| "lamp in the hall".to_owned()))?;
+/// let name = || "lamp in the hall".to_owned();
+/// lamp.serve(|query| (query.bytes() == b"who is there?").then(name), |error| eprintln!("{error}"))?;
 /// # Ok::<(), socketry::Error>(())
 /// ```
 pub struct Responder {
@@ -48,10 +51,21 @@ impl Responder {
     pub(super) fn new(endpoint: UdpEndpoint, options: BroadcastBuilder) -> Result<Responder> {
         let BroadcastBuilder { choice, target, .. } = options;
         let interfaces = network_interfaces()?;
+        let unavailable = |name: &str| {
+            let error = Error::new(Operation::Bind, ErrorKind::AddressNotAvailable);
+            error.at(format_args!("interface {name}"))
+        };
+        if let Some(name) = choice.missing(&interfaces).first() {
+            return Err(unavailable(name));
+        }
         let mut meant = interfaces.iter().filter(|interface| interface.is_up && choice.takes(interface));
         if meant.clone().next().is_none() {
-            let error = Error::new(Operation::Bind, ErrorKind::AddressNotAvailable);
-            return Err(error.at("none of the interfaces asked for, which is up"));
+            let down = interfaces.iter().find(|interface| !choice.is_open() && choice.takes(interface));
+            let none = NoneReached { deliveries: Vec::new() };
+            return Err(down.map_or_else(
+                || Error::detailed(Operation::Bind, ErrorKind::AddressNotAvailable, none),
+                |interface| unavailable(&interface.name),
+            ));
         }
         if let Target::Address(group) = target {
             if group.is_multicast() {
@@ -134,26 +148,27 @@ impl Responder {
         self.endpoint.reply(&query.datagram, message)
     }
 
-    /// Answers what the handler has an answer for, until the stopper is thrown. Messages and answers that fail by themselves are
-    /// passed over: whoever asks asks again.
+    /// Answers what the handler has an answer for, until the stopper is thrown. What goes wrong with one message or answer is
+    /// told to `failed`, and it goes on: whoever asks asks again.
     ///
     /// # Errors
     ///
     /// This returns an error if the system fails to receive.
-    pub fn serve<M: Message>(&self, mut answer: impl FnMut(&Query) -> Option<M>) -> Result<()> {
+    pub fn serve<M: Message>(
+        &self,
+        mut answer: impl FnMut(&Query) -> Option<M>,
+        mut failed: impl FnMut(&Error),
+    ) -> Result<()> {
         loop {
-            match self.recv() {
-                Ok(query) => {
-                    if let Some(message) = answer(&query) {
-                        match self.reply(&query, message) {
-                            Err(error) if error.is_stopped() => return Ok(()),
-                            _ => {}
-                        }
-                    }
-                }
-                Err(error) if error.is_stopped() => return Ok(()),
-                Err(error) if error.is_truncated() => {}
+            let served = match self.recv() {
+                Ok(query) => answer(&query).map_or(Ok(()), |message| self.reply(&query, message)),
+                Err(error) if error.is_truncated() || error.is_stopped() => Err(error),
                 Err(error) => return Err(error),
+            };
+            match served {
+                Ok(()) => {}
+                Err(error) if error.is_stopped() => return Ok(()),
+                Err(error) => failed(&error),
             }
         }
     }
@@ -187,6 +202,15 @@ impl Query {
     /// This returns an error if the bytes are not text of that encoding.
     pub fn text(&self) -> Result<std::borrow::Cow<'_, str>> {
         self.datagram.text()
+    }
+
+    /// The text in an encoding.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the bytes are not text of that encoding.
+    pub fn text_in(&self, encoding: Encoding) -> Result<std::borrow::Cow<'_, str>> {
+        self.datagram.text_in(encoding)
     }
 
     /// The whole datagram.

@@ -65,6 +65,11 @@ pub fn is_alive(process: u32) -> bool {
     status(process).is_some_and(|(_, _, state)| state != 'Z')
 }
 
+/// The process group of a process.
+pub fn group_of(process: u32) -> Option<u32> {
+    status(process).map(|(_, group, _)| group)
+}
+
 /// Whether somebody is in a process group.
 pub fn group_exists(group: u32) -> bool {
     let numbers = std::fs::read_dir("/proc")

@@ -193,6 +193,23 @@ fn a_restart_begins_anew_with_places_that_were_given_up() {
     assert_eq!(fleet.order(), Some(Order::Start { member: 6, place: 1 }));
     fleet.ready(6);
     assert_eq!(fleet.order(), Some(Order::Restarted { failed: None }));
+    assert_eq!(fleet.gone(6), Fate::Replaced(100 * MS), "its short lives begin anew, too");
+}
+
+/// Even who has no time at all may say what it did.
+#[test]
+fn nobody_is_killed_before_a_last_word() {
+    let mut fleet = Fleet::serving(1);
+    fleet.supervision.begin_restart(Duration::ZERO);
+    fleet.order();
+    fleet.ready(1);
+    assert_eq!(fleet.order(), Some(Order::Leave { member: 0, grace: Duration::ZERO }));
+    assert_eq!((fleet.order(), fleet.sleeps()), (None, Some(LAST_WORD)));
+    fleet.gone(0);
+    assert_eq!(fleet.order(), Some(Order::Restarted { failed: None }));
+    fleet.supervision.end(Some(fleet.now), fleet.now);
+    assert_eq!(fleet.order(), Some(Order::Drain { member: 1, grace: Duration::ZERO }));
+    assert_eq!((fleet.order(), fleet.sleeps()), (None, Some(LAST_WORD)));
 }
 
 #[test]

@@ -139,7 +139,8 @@ impl Shared {
                     return Ok(false);
                 }
             }
-            match self.state().step() {
+            let phase = self.state().step();
+            match phase {
                 Phase::Closed | Phase::Cut => return Ok(true),
                 Phase::Draining => self.hold_newcomers(listener),
                 Phase::Open => {}
@@ -152,7 +153,11 @@ impl Shared {
                     }
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    return Ok(self.phase() >= Phase::Draining);
+                    // If the shutdown has begun meanwhile, whoever comes before the end must be held off first.
+                    if phase == Phase::Open && self.phase() >= Phase::Draining {
+                        continue;
+                    }
+                    return Ok(phase >= Phase::Draining);
                 }
                 Err(error) => {
                     if let Some(pause) = self.fault(error, &mut accepting.faults)? {

@@ -66,6 +66,15 @@ pub(super) enum Asking {
     Halfway,
 }
 
+impl Asking {
+    fn at(self, now: Instant, grace: Duration) -> Option<Instant> {
+        match self {
+            Asking::AtOnce => Some(now),
+            Asking::Halfway => now.checked_add(grace / 2),
+        }
+    }
+}
+
 pub(super) type Observer = Arc<dyn Fn(&ServerEvent<'_>) + Send + Sync>;
 
 /// What has happened so far.
@@ -226,6 +235,19 @@ impl Shared {
         }
     }
 
+    /// Has those inside asked to end at a shutdown; if one has begun already, at that.
+    #[allow(dead_code, reason = "not all systems have the processes that use it")]
+    pub(super) fn ask_inside(&self, asking: Asking) {
+        let mut state = self.state();
+        state.asking = Some(asking);
+        if let (true, Some(deadline)) = (state.phase != Phase::Open, state.deadline) {
+            let now = Instant::now();
+            state.ask_at = asking.at(now, deadline.saturating_duration_since(now));
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
     /// Begins the shutdown, if nobody has; the earliest time given counts.
     pub(super) fn begin_shutdown(&self, grace: Duration) {
         self.begin(grace, false);
@@ -241,11 +263,7 @@ impl Shared {
         let mut state = self.state();
         let now = Instant::now();
         state.deadline = earliest(state.deadline, now.checked_add(grace));
-        let ask_at = match state.asking {
-            None => None,
-            Some(Asking::AtOnce) => Some(now),
-            Some(Asking::Halfway) => now.checked_add(grace / 2),
-        };
+        let ask_at = state.asking.and_then(|asking| asking.at(now, grace));
         state.ask_at = earliest(state.ask_at, ask_at);
         if leaves {
             state.queued = state.queued.min(LOOKS);
@@ -434,5 +452,38 @@ impl Told for Shared {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use crate::tcp::{TcpClient, TcpServer};
+    use std::io::Read;
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
+
+    /// Whoever leaves takes one for whom it may have been woken last, and not the queue; the others find that as it was.
+    #[test]
+    fn one_that_leaves_takes_few_of_those_who_wait() {
+        const PATIENCE: Duration = Duration::from_secs(20);
+        const WAITING: usize = 30;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = TcpServer::builder().adopt(listener.try_clone().unwrap()).unwrap();
+        let address = server.local_addr();
+        let clients: Vec<_> = (0..WAITING).map(|_| TcpStream::connect(address).unwrap()).collect();
+        server.shared.begin_leaving(PATIENCE);
+        let report = server.serve_in_turn(|connection| Ok(connection.send("x")?)).unwrap();
+        let taken = report.drained as usize;
+        assert!((1..=8).contains(&taken), "{report}");
+        // A server that goes on, and not one that leaves, takes all the others.
+        let other = TcpServer::builder().adopt(listener).unwrap();
+        other.handle().begin_shutdown(PATIENCE);
+        let report = other.serve_in_turn(|connection| Ok(connection.send("x")?)).unwrap();
+        assert_eq!(report.drained as usize, WAITING - taken);
+        for mut client in clients {
+            client.set_read_timeout(Some(PATIENCE)).unwrap();
+            client.read_exact(&mut [0]).unwrap();
+        }
+        assert!(TcpClient::new().connect(address).is_err(), "nobody has the port any more");
     }
 }

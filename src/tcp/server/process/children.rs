@@ -155,7 +155,7 @@ impl TcpServer {
     /// Unix. On Windows a socket cannot be the standard input of a process that `std` starts, so the method is not there.
     pub fn serve_children(self, children: Children) -> Result<ShutdownReport> {
         Role::refuse_to_start_again()?;
-        self.shared.state().asking = Some(children.asking);
+        self.shared.ask_inside(children.asking);
         self.shared.serve(children)
     }
 }
@@ -195,8 +195,10 @@ impl Inside for Serving {
     }
 
     fn cut(&self) {
+        // Held meanwhile: it is let go of when the process ends, and others may have it still.
+        let connection = self.connection.upgrade();
         self.tell(Tell::Kill);
-        if let Some(connection) = self.connection.upgrade() {
+        if let Some(connection) = connection {
             connection.cut();
         }
     }

@@ -51,8 +51,17 @@ struct State {
     /// How many restarts have begun, and how the last one ended.
     begun: u64,
     ended: u64,
-    failed: Option<usize>,
+    unfinished: Option<Unfinished>,
     is_over: bool,
+}
+
+/// Why not all workers were replaced.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Unfinished {
+    /// The new worker of that place did not come.
+    Failed(usize),
+    /// The shutdown has begun.
+    Stopped,
 }
 
 impl Crew {
@@ -76,10 +85,10 @@ impl Crew {
         self.state().wanted.take()
     }
 
-    pub(super) fn restarted(&self, failed: Option<usize>) {
+    pub(super) fn restarted(&self, unfinished: Option<Unfinished>) {
         let mut state = self.state();
         state.ended = state.begun;
-        state.failed = failed;
+        state.unfinished = unfinished;
         drop(state);
         self.changed.notify_all();
     }
@@ -110,9 +119,12 @@ impl Crew {
             // It is bounded by the time that each worker may take to start, and to end.
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        match state.failed {
+        match state.unfinished {
             _ if state.is_over => Err(stopped()),
-            Some(worker) => Err(ProcessError::RestartFailed { worker }.into_error(Operation::StartProcess)),
+            Some(Unfinished::Stopped) => Err(stopped()),
+            Some(Unfinished::Failed(worker)) => {
+                Err(ProcessError::RestartFailed { worker }.into_error(Operation::StartProcess))
+            }
             None => Ok(()),
         }
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::crew::{Crew, WorkerState, WorkerStatus};
+use super::crew::{Crew, Unfinished, WorkerState, WorkerStatus};
 use super::failures::ProcessError;
 use super::role::Role;
 use super::workers::Workers;
@@ -137,7 +137,7 @@ impl Supervisor {
             self.notice_end();
             if let Some(grace) = self.crew.take_wanted() {
                 if !self.supervision.begin_restart(grace) {
-                    self.crew.restarted(Some(0));
+                    self.crew.restarted(Some(Unfinished::Stopped));
                 }
             }
             self.bury(Instant::now());
@@ -228,7 +228,10 @@ impl Supervisor {
                     self.supervision.handle_gone(member, Instant::now());
                 }
             }
-            Order::Restarted { failed } => self.crew.restarted(failed),
+            Order::Restarted { failed } => self.crew.restarted(failed.map(|place| match self.ending {
+                Some(_) => Unfinished::Stopped,
+                None => Unfinished::Failed(place),
+            })),
         }
     }
 

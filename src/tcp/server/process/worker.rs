@@ -220,3 +220,7 @@ impl Listening {
 
 /// How long a worker without a parent may take to end after it should have.
 const LAST: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+#[path = "worker/tests.rs"]
+mod tests;
