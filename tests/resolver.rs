@@ -2,31 +2,13 @@
 
 mod kit;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use kit::dns::*;
 use kit::*;
 use simple_dns::{PacketFlag, RCODE};
-use socketry::{
-    BadName, Error, ErrorKind, Families, LookupFailure, RecordData, Resolver, ResolverBuilder, Source,
-    Stopper,
-};
-
-/// Of these servers and nothing of this machine.
-fn of(servers: &[SocketAddr]) -> ResolverBuilder {
-    let builder = Resolver::builder()
-        .no_hosts()
-        .resolv_conf("/nowhere/resolv.conf")
-        .timeout(Duration::from_millis(400));
-    servers
-        .iter()
-        .fold(builder.deadline(PATIENCE), |builder, server| builder.server(&server.to_string()).unwrap())
-}
-
-fn only_v4(server: &Server) -> ResolverBuilder {
-    of(&[server.address]).families(Families::Ipv4)
-}
+use socketry::{BadName, Error, ErrorKind, Families, LookupFailure, RecordData, Source, Stopper};
 
 #[track_caller]
 fn failure(result: Result<socketry::Resolved, Error>) -> LookupFailure {
@@ -84,8 +66,6 @@ fn both_families_are_asked_at_once_from_one_port_and_kept_for_their_time() {
 #[test]
 fn what_is_no_answer_to_the_question_is_passed_over() {
     type Before = fn(&Asked) -> Vec<u8>;
-    let forged = |asked: &Asked| reply_to(asked).address("host.test", 60, "203.0.113.66").bytes();
-    let _ = forged;
     let table: [(&str, Before); 8] = [
         ("wrong id", |asked| {
             let mut bytes = reply_to(asked).address("host.test", 60, "203.0.113.66").bytes();
@@ -136,68 +116,6 @@ fn the_first_of_two_answers_counts_and_its_case_need_not_be_ours() {
         vec![(Duration::ZERO, bytes), (Duration::ZERO, late)]
     });
     assert_found(&server);
-}
-
-/// RFC 1035, 4.2.1: what is cut comes again over TCP, in pieces of any size; RFC 5966.
-#[test]
-fn a_truncated_answer_comes_over_tcp() {
-    let whole = |asked: &Asked| usual(asked).now(asked);
-    let cut = |asked: &Asked| {
-        // In the middle of a record.
-        let mut bytes = usual(asked).with(PacketFlag::TRUNCATION).bytes();
-        bytes.truncate(bytes.len() - 3);
-        vec![(Duration::ZERO, bytes)]
-    };
-    let server = Server::start(move |asked| if asked.by_tcp { whole(asked) } else { cut(asked) });
-    assert_found(&server);
-    assert_eq!(server.queries().iter().map(|asked| asked.by_tcp).collect::<Vec<_>>(), [false, true]);
-
-    let server = Server::start(move |asked| match asked.by_tcp {
-        true => on(asked, usual(asked).bytes())
-            .into_iter()
-            .map(|byte| (Duration::from_micros(200), vec![byte]))
-            .collect(),
-        false => cut(asked),
-    });
-    assert_found(&server);
-
-    let server = Server::start(move |asked| match asked.by_tcp {
-        true => (0..2_000_u32)
-            .fold(reply_to(asked), |reply, number| {
-                reply.address("host.test", 60, &std::net::Ipv4Addr::from(0x0a00_0000 + number).to_string())
-            })
-            .now(asked),
-        false => cut(asked),
-    });
-    assert_eq!(looked_up(&server).0.unwrap().len(), 2_000, "32 KiB");
-
-    // Over TCP from the beginning.
-    let server = Server::start(move |asked| usual(asked).now(asked));
-    only_v4(&server).use_tcp(true).build().lookup("host.test").unwrap();
-    assert!(server.queries().iter().all(|asked| asked.by_tcp));
-}
-
-/// A stream that is closed, or lies about its length, or is cut again, is a failure of that server, and the next one is asked.
-#[test]
-fn what_goes_wrong_over_tcp_is_the_servers_failure() {
-    type Stream = fn(&Asked) -> Vec<u8>;
-    let table: [(&str, Stream); 5] = [
-        ("closed", |_| Vec::new()),
-        ("too long a length", |asked| [&[0xff, 0xff][..], &usual(asked).bytes()].concat()),
-        ("too short a length", |asked| [&[0, 20][..], &usual(asked).bytes()].concat()),
-        ("no length", |asked| usual(asked).bytes()),
-        ("truncated", |asked| on(asked, usual(asked).with(PacketFlag::TRUNCATION).bytes())),
-    ];
-    for (what, stream) in table {
-        let liar = Server::start(move |asked| match asked.by_tcp {
-            true => vec![(Duration::ZERO, stream(asked))],
-            false => usual(asked).with(PacketFlag::TRUNCATION).now(asked),
-        });
-        let good = Server::start(|asked| usual(asked).now(asked));
-        let resolver = of(&[liar.address, good.address]).families(Families::Ipv4).build();
-        let found = resolver.lookup("host.test").unwrap_or_else(|error| panic!("{what}: {error}"));
-        assert_eq!(found.source(), Source::Server(good.address), "{what}");
-    }
 }
 
 #[test]
@@ -512,9 +430,17 @@ fn what_is_no_name_is_never_sent() {
     assert_eq!(failure(resolver.lookup("x.invalid")), LookupFailure::NoSuchName);
     assert_eq!(resolver.lookup("192.0.2.9").unwrap().source(), Source::Literal);
     assert!(server.queries().is_empty(), "{:?}", server.queries());
+}
+
+#[test]
+#[cfg(feature = "idna")]
+fn a_name_of_any_script_is_one_name() {
+    let server = Server::start(|asked| usual(asked).now(asked));
+    let resolver = of(&[server.address]).build();
     for name in ["例如.中国", "例如。中国", "xn--fsqu6v.xn--fiqs8s"] {
         resolver.lookup(name).unwrap();
     }
     let names: Vec<_> = server.queries().into_iter().map(|asked| asked.name).collect();
     assert_eq!(names, ["xn--fsqu6v.xn--fiqs8s"; 2], "one name, of both families");
+    assert_eq!(resolver.lookup("１２７.０.０.1").unwrap().source(), Source::Literal);
 }

@@ -1,6 +1,7 @@
 //! Names to addresses: [`Resolver`]; and for the sockets of this crate, for now, the system alone, in the calling thread.
 
 mod answer;
+mod asking;
 mod builder;
 mod exchange;
 mod failure;

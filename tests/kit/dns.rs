@@ -242,3 +242,18 @@ pub fn usual(asked: &Asked) -> Reply<'static> {
 pub fn is_type(asked: &Asked, kind: TYPE) -> bool {
     asked.kind == format!("{kind:?}")
 }
+
+/// Of these servers and nothing of this machine.
+pub fn of(servers: &[SocketAddr]) -> socketry::ResolverBuilder {
+    let builder = socketry::Resolver::builder()
+        .no_hosts()
+        .resolv_conf("/nowhere/resolv.conf")
+        .timeout(Duration::from_millis(400));
+    servers.iter().fold(builder.deadline(super::PATIENCE), |builder, server| {
+        builder.server(&server.to_string()).unwrap()
+    })
+}
+
+pub fn only_v4(server: &Server) -> socketry::ResolverBuilder {
+    of(&[server.address]).families(socketry::Families::Ipv4)
+}

@@ -250,7 +250,7 @@ mod tests {
         ] {
             assert_eq!(name(text).0, "xn--fsqu6v.xn--fiqs8s", "{text}");
         }
-        assert_eq!(name("例如.中国.").1, true);
+        assert!(name("例如.中国.").1);
         assert_eq!(Host::read("１２７.０.０.1"), Ok(Host::Address(Ipv4Addr::LOCALHOST.into())));
         assert_eq!(Host::read("１２７.1"), Err(BadName::EndsInNumber));
         assert_eq!(Host::read("例 如"), Err(BadName::Character(' ')));

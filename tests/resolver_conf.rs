@@ -1,0 +1,59 @@
+//! What `resolv.conf` says is done, and the system's own resolver is bounded.
+
+mod kit;
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use kit::dns::*;
+use simple_dns::RCODE;
+use socketry::{Backend, Families, Resolver, Source};
+
+#[test]
+fn the_system_answers_as_the_system_does() {
+    let resolver = Resolver::builder().backend(Backend::System).no_hosts().build();
+    let found = resolver.lookup("localhost").unwrap();
+    assert_eq!(found.source(), Source::Localhost, "it need not be asked");
+    let error = resolver.lookup("no-such-name.invalid").unwrap_err();
+    assert!(!error.is_temporary(), "{error}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_system_is_asked_in_a_thread_that_is_left_behind_when_the_time_is_over() {
+    let own = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let resolver = Resolver::builder().backend(Backend::System).no_hosts().families(Families::Both);
+    let began = Instant::now();
+    let result = resolver.deadline(Duration::from_millis(300)).build().lookup(own.trim());
+    assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
+    if let Ok(found) = result {
+        assert_eq!(found.source(), Source::System);
+    }
+}
+
+/// The file's search list, dots and attempts, of servers that the builder gives, because a file cannot give their port.
+#[test]
+fn search_list_dots_and_attempts_are_those_of_the_file() {
+    let server = Server::start(|asked| match asked.name.as_str() {
+        "a.b.two.example" => usual(asked).now(asked),
+        "late.test" if asked.number < 3 => Vec::new(),
+        "late.test" => usual(asked).now(asked),
+        _ => reply_to(asked).code(RCODE::NameError).authority(60, 60).now(asked),
+    });
+    let path = std::env::temp_dir().join(format!("socketry-conf-{}", std::process::id()));
+    fs::write(&path, "search one.example two.example\noptions ndots:3 timeout:1 attempts:2\n").unwrap();
+    let builder = Resolver::builder().resolv_conf(&path).no_hosts().families(Families::Ipv4);
+    let builder = builder.server(&server.address.to_string()).unwrap();
+    let resolver = builder.clone().build();
+    let names = |server: &Server| server.queries().into_iter().map(|asked| asked.name).collect::<Vec<_>>();
+    resolver.lookup("a.b").unwrap();
+    assert_eq!(names(&server), ["a.b.one.example", "a.b.two.example"]);
+    fs::write(&path, "search three.example\n").unwrap();
+    resolver.flush();
+    assert!(resolver.lookup("c.d").is_err());
+    assert_eq!(names(&server)[2..], ["c.d", "c.d.three.example"]);
+    fs::remove_file(&path).unwrap();
+    let own = builder.search(["own.example"]).ndots(1).build();
+    assert!(own.lookup("host").is_err());
+    assert_eq!(names(&server)[4..], ["host.own.example", "host"]);
+}
