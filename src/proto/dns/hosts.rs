@@ -25,9 +25,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 impl Hosts {
     /// Reads a file. What is no line of such a file is passed over. More than 4 GiB are not read.
     pub(crate) fn read(bytes: Vec<u8>) -> Hosts {
-        let start = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
         let mut index = Vec::with_capacity(bytes.len() / 24);
-        for (offset, line) in lines(&bytes, start) {
+        for (offset, line) in lines(&bytes) {
             let Ok(offset) = u32::try_from(offset) else { break };
             let Some((_, names)) = split(line) else { continue };
             for name in words(names) {
@@ -64,14 +63,15 @@ impl Hosts {
 
     /// The first name of an address: the canonical one.
     pub(crate) fn name(&self, ip: IpAddr) -> Option<HostName> {
-        let mut found = lines(&self.bytes, 0).filter_map(|(_, line)| split(line));
+        let mut found = lines(&self.bytes).filter_map(|(_, line)| split(line));
         let (_, names) = found.find(|(address, _)| address.ip == ip.to_canonical())?;
         let first = words(names).next()?;
         Some(HostName::found(&String::from_utf8_lossy(first)))
     }
 }
 
-fn lines(bytes: &[u8], mut start: usize) -> impl Iterator<Item = (usize, &[u8])> {
+fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let mut start = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
     std::iter::from_fn(move || {
         let line = line_at(bytes, start)?;
         let offset = start;
@@ -227,6 +227,8 @@ mod tests {
         let hosts = Hosts::read(FILE.into());
         let name = |ip: &str| hosts.name(ip.parse().unwrap()).map(|name| name.to_string());
         assert_eq!(name("192.0.2.2").as_deref(), Some("first"));
+        let marked = Hosts::read("\u{FEFF}192.0.2.1 marked".into());
+        assert!(marked.name("192.0.2.1".parse().unwrap()).is_some(), "behind a byte order mark");
         assert_eq!(name("::ffff:192.0.2.5").as_deref(), Some("camelcase.example"));
         assert_eq!(name("192.0.2.99"), None);
     }

@@ -267,3 +267,128 @@ impl Lookup {
         &self.troubles
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// A look-up on a clock of the test's.
+    struct Clock {
+        lookup: Lookup,
+        now: Instant,
+        id: u16,
+    }
+
+    fn plan(servers: usize, attempts: u32) -> Plan {
+        Plan { servers, first: 0, attempts, timeout: 1_000 * MS, use_tcp: false, settle: 50 * MS }
+    }
+
+    impl Clock {
+        #[allow(clippy::disallowed_methods, reason = "a clock of the test's must begin somewhere")]
+        fn new(plan: Plan, kinds: &[Kind]) -> Clock {
+            let lookup = Lookup::new(plan, &HostName::found("host.test"), kinds);
+            Clock { lookup, now: Instant::now(), id: 0 }
+        }
+
+        fn step(&mut self) -> Step {
+            let id = &mut self.id;
+            self.lookup.poll(self.now, || {
+                *id += 1;
+                *id
+            })
+        }
+
+        /// Asked of that server: the queries.
+        #[track_caller]
+        fn asks(&mut self, expected: usize) -> Vec<Vec<u8>> {
+            match self.step() {
+                Step::Ask { server, queries } if server == expected => queries,
+                other => panic!("{other:?}"),
+            }
+        }
+
+        #[track_caller]
+        fn waits(&mut self, time: Duration) {
+            assert_eq!(self.step(), Step::Receive(self.now + time));
+        }
+
+        /// A reply to a query, with a code and flags of its own, and no records.
+        fn says(&mut self, query: &[u8], truncated: bool, code: u8) {
+            let mut reply = query.to_vec();
+            reply[2] |= if truncated { 0x82 } else { 0x80 };
+            reply[3] = 0x80 | code;
+            self.lookup.handle_datagram(&reply, self.now);
+        }
+    }
+
+    #[test]
+    fn servers_are_asked_in_turn_as_often_as_there_are_attempts() {
+        let mut clock = Clock::new(Plan { first: 1, ..plan(2, 2) }, &[Kind::A]);
+        for server in [1, 0, 1, 0] {
+            assert_eq!(clock.asks(server).len(), 1);
+            clock.waits(1_000 * MS);
+            clock.now += 1_000 * MS;
+        }
+        assert_eq!(clock.step(), Step::Done);
+        assert_eq!(clock.lookup.troubles(), [1, 0, 1, 0].map(|server| (server, Trouble::Silent)));
+    }
+
+    #[test]
+    fn a_failure_and_an_unreachable_server_are_the_next_ones_turn_at_once() {
+        let mut clock = Clock::new(plan(3, 1), &[Kind::A]);
+        let queries = clock.asks(0);
+        clock.says(&queries[0], false, 2);
+        clock.asks(1);
+        clock.lookup.handle_unreachable();
+        let queries = clock.asks(2);
+        clock.says(&queries[0], false, 3);
+        assert_eq!(clock.step(), Step::Done);
+        let troubles = [(0, Trouble::Failed(Failure::Server)), (1, Trouble::Unreachable)];
+        assert_eq!(clock.lookup.troubles(), troubles);
+        assert!(clock.lookup.answers().all(|(_, answer)| answer.is_some_and(|answer| !answer.exists)));
+    }
+
+    #[test]
+    fn a_reply_to_a_query_of_before_is_none_to_that_of_now() {
+        let mut clock = Clock::new(plan(1, 2), &[Kind::A]);
+        let old = clock.asks(0);
+        clock.now += 1_000 * MS;
+        clock.asks(0);
+        clock.says(&old[0], false, 3);
+        clock.waits(1_000 * MS);
+    }
+
+    /// What was truncated is asked over TCP, and the other kind waited for as before.
+    #[test]
+    fn the_two_kinds_have_fates_of_their_own() {
+        let mut clock = Clock::new(plan(1, 1), &[Kind::Aaaa, Kind::A]);
+        let queries = clock.asks(0);
+        clock.says(&queries[1], true, 0);
+        assert_eq!(clock.step(), Step::AskByTcp { server: 0, query: queries[1].clone() });
+        clock.lookup.handle_tcp(None, clock.now);
+        clock.waits(1_000 * MS);
+        clock.says(&queries[0], false, 3);
+        assert_eq!(clock.step(), Step::Done);
+        let found: Vec<_> = clock.lookup.answers().map(|(kind, answer)| (kind, answer.is_some())).collect();
+        assert_eq!(found, [(Kind::Aaaa, true), (Kind::A, false)]);
+    }
+
+    #[test]
+    fn edns_is_given_up_once_and_then_the_server_is() {
+        let mut clock = Clock::new(plan(1, 1), &[Kind::A]);
+        let with = clock.asks(0);
+        clock.says(&with[0], false, 1);
+        let without = clock.asks(0);
+        assert!(without[0].len() < with[0].len());
+        clock.says(&without[0], false, 1);
+        assert_eq!(clock.step(), Step::Done);
+        assert_eq!(clock.lookup.troubles(), [(0, Trouble::Failed(Failure::Format))]);
+    }
+
+    #[test]
+    fn without_a_server_there_is_nothing_to_do() {
+        assert_eq!(Clock::new(plan(0, 2), &[Kind::A]).step(), Step::Done);
+    }
+}

@@ -278,3 +278,104 @@ fn text(txt: &simple_dns::rdata::TXT<'_>) -> Vec<u8> {
     }
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use simple_dns::ResourceRecord;
+    use simple_dns::rdata::A;
+
+    fn name(text: &str) -> HostName {
+        HostName::found(text)
+    }
+
+    /// A query for `host.test`, and a reply with 192.0.2.1.
+    fn exchange() -> (Vec<u8>, Vec<u8>) {
+        let asked = query(0x1234, &name("host.test"), Kind::A, true).unwrap();
+        let parsed = Packet::parse(&asked).unwrap();
+        let mut reply = Packet::new_reply(0x1234);
+        reply.set_flags(PacketFlag::RECURSION_AVAILABLE);
+        reply.questions = parsed.questions.clone();
+        let data = RData::A(A { address: 0xc000_0201 });
+        reply.answers.push(ResourceRecord::new(Name::new_unchecked("host.test"), CLASS::IN, 60, data));
+        let reply = reply.build_bytes_vec_compressed().unwrap();
+        (asked, reply)
+    }
+
+    fn judged(reply: &[u8], asked: &[u8]) -> Judgement {
+        judge(reply, asked, &name("host.test"), Kind::A)
+    }
+
+    #[test]
+    fn a_query_is_a_question_that_wants_recursion() {
+        let plain = query(0x1234, &name("host.test"), Kind::Aaaa, false).unwrap();
+        let expected =
+            b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x04host\x04test\x00\x00\x1c\x00\x01";
+        assert_eq!(plain, expected);
+        // RFC 6891, 6.1.2: the root, type 41, the size, and nothing more.
+        let with = query(0x1234, &name("host.test"), Kind::Aaaa, true).unwrap();
+        assert_eq!(with[plain.len()..], *b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00");
+        assert_eq!(with[11], 1, "one additional record");
+    }
+
+    #[test]
+    fn a_reply_is_read_whole_and_cut_anywhere_it_is_no_answer() {
+        let (asked, reply) = exchange();
+        let Judgement::Answer(answer) = judged(&reply, &asked) else { panic!() };
+        assert_eq!(answer.records, [RecordData::Address("192.0.2.1".parse().unwrap())]);
+        assert_eq!((answer.ttl, answer.exists), (60, true));
+        for end in 0..reply.len() {
+            let judgement = judged(&reply[..end], &asked);
+            let is_none = matches!(judgement, Judgement::NotOurs | Judgement::Failure(Failure::Malformed));
+            assert!(is_none, "cut at {end}: {judgement:?}");
+        }
+    }
+
+    /// Of the header and the question every bit counts, but the case of letters and what is for later.
+    #[test]
+    fn a_reply_with_one_bit_wrong_is_not_taken_for_the_answer() {
+        let (asked, reply) = exchange();
+        let question_end = HEADER + question(&asked).unwrap().len();
+        for byte in 0..question_end {
+            for bit in 0..8 {
+                let mut wrong = reply.clone();
+                wrong[byte] ^= 1 << bit;
+                let is_letter = byte > HEADER
+                    && byte < question_end - 5
+                    && wrong[byte].eq_ignore_ascii_case(&reply[byte]);
+                // Opcode, AA, RD, RA, Z, AD and CD; and how many records there are, which the reader sees to.
+                let is_no_matter = is_letter
+                    || byte == 2 && (0x7d >> bit) & 1 != 0
+                    || byte == 3 && bit >= 4
+                    || (6..12).contains(&byte);
+                if !is_no_matter {
+                    assert!(
+                        !matches!(judged(&wrong, &asked), Judgement::Answer(Answer { exists: true, .. })),
+                        "byte {byte}, bit {bit}"
+                    );
+                }
+            }
+        }
+    }
+
+    proptest! {
+        /// Whatever comes: it is judged, and what is not ours is not believed.
+        #[test]
+        fn any_bytes_are_judged(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+            let (asked, _) = exchange();
+            let _ = judged(&bytes, &asked);
+        }
+
+        /// Behind a good header anything may stand.
+        #[test]
+        fn any_records_are_judged(tail in proptest::collection::vec(any::<u8>(), 0..600), counts in any::<[u8; 6]>()) {
+            let (asked, reply) = exchange();
+            let end = HEADER + question(&asked).unwrap().len();
+            let mut bytes = reply[..end].to_vec();
+            bytes[6..12].copy_from_slice(&counts);
+            bytes.extend(tail);
+            let _ = judged(&bytes, &asked);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Look-ups against the system's: `cargo bench --bench resolver`. Every figure is a ratio to `getaddrinfo` in the same run; more is
+//! faster.
+
+#[path = "../kit/mod.rs"]
+mod kit;
+
+use std::net::{ToSocketAddrs, UdpSocket};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use kit::{compare, is_smoke_run, variant};
+use socketry::{Families, Resolver};
+
+fn timed(times: u32, mut work: impl FnMut()) -> Duration {
+    let times = if is_smoke_run() { 1 } else { times };
+    let start = Instant::now();
+    (0..times).for_each(|_| work());
+    start.elapsed() / times
+}
+
+/// A name server in a thread, which answers with 192.0.2.1 whatever it is asked, for an hour.
+fn server() -> String {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 1_500];
+        while let Ok((_, from)) = socket.recv_from(&mut buffer) {
+            let mut end = 12;
+            while buffer[end] > 0 {
+                end += 1 + usize::from(buffer[end]);
+            }
+            let mut reply = buffer[..end + 5].to_vec();
+            (reply[2], reply[3], reply[7], reply[11]) = (0x81, 0x80, 1, 0);
+            reply.extend(b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x0e\x10\x00\x04\xc0\x00\x02\x01");
+            let _ = socket.send_to(&reply, from);
+        }
+    });
+    address
+}
+
+fn print(title: &str, rows: &[kit::Row]) {
+    println!("\n{title}");
+    for row in rows {
+        let kit::Row { name, median, ratio, lowest, highest } = row;
+        println!("  {name:<44} {median:>10.1?} {ratio:>8.1}×   {lowest:.1}–{highest:.1}");
+    }
+}
+
+fn main() {
+    let server = server();
+    let lines = if is_smoke_run() { 100 } else { 150_000 };
+    let path: PathBuf = std::env::temp_dir().join(format!("socketry-bench-{}", std::process::id()));
+    let text: String = (0..lines).map(|n| format!("0.0.0.0 host{n}.blocked.example\n")).collect();
+    std::fs::write(&path, text).unwrap();
+    let of = || Resolver::builder().server(&server).unwrap().families(Families::Ipv4);
+    let (long, cached) = (of().hosts(&path).build(), of().no_hosts().build());
+    let fresh = of().no_hosts().cache_size(0).build();
+    cached.lookup("host.test").unwrap();
+    let system = || drop(("localhost", 0).to_socket_addrs().unwrap().next().unwrap());
+    let rows = compare(
+        15,
+        vec![
+            variant("getaddrinfo, localhost", || timed(200, system)),
+            variant("from the cache", || timed(20_000, || drop(cached.lookup("host.test").unwrap()))),
+            variant("from a hosts file of 150,000 lines", || {
+                timed(20_000, || drop(long.lookup("host77777.blocked.example").unwrap()))
+            }),
+            variant("asked of a server in this process", || {
+                timed(200, || drop(fresh.lookup("host.test").unwrap()))
+            }),
+        ],
+    );
+    print("a look-up, to the system's of localhost", &rows);
+    let rows = compare(
+        9,
+        vec![
+            variant("read alone", || timed(1, || drop(std::fs::read(&path).unwrap()))),
+            variant("read and indexed", || timed(1, || drop(of().hosts(&path).build()))),
+        ],
+    );
+    print("a hosts file of 150,000 lines, to reading its bytes", &rows);
+    let _ = std::fs::remove_file(&path);
+}
