@@ -31,6 +31,7 @@
 //! | reach everybody on the links of this machine, and hear who answers | [`Broadcaster`], [`Discovery`] |
 //! | be there, and answer who asks everybody | [`Responder`] |
 //! | list the interfaces of this machine | [`network_interfaces`] |
+//! | look names up, with a time, and know where an answer is from | [`Resolver`], [`Resolved`] |
 //! | turn text into bytes and back | [`Encoding`] |
 //! | end waits from another thread | [`Stopper`] |
 //!
@@ -57,19 +58,20 @@
 //!
 //! 1. [Serve lines, and end in order](#serve-lines-and-end-in-order)
 //! 2. [Connect by name, within a time](#connect-by-name-within-a-time)
-//! 3. [Read exactly so much, by a deadline](#read-exactly-so-much-by-a-deadline)
-//! 4. [Keep thousands of connections that are idle](#keep-thousands-of-connections-that-are-idle)
-//! 5. [Serve with another program, or with workers](#serve-with-another-program-or-with-workers)
-//! 6. [Send a file](#send-a-file)
-//! 7. [Send a line of text](#send-a-line-of-text)
-//! 8. [Receive without allocating](#receive-without-allocating)
-//! 9. [Give a whole exchange one deadline](#give-a-whole-exchange-one-deadline)
-//! 10. [Ask, and ask again](#ask-and-ask-again)
-//! 11. [Stop a thread that receives](#stop-a-thread-that-receives)
-//! 12. [Put a character together that was cut](#put-a-character-together-that-was-cut)
-//! 13. [Hear a multicast group on every interface](#hear-a-multicast-group-on-every-interface)
-//! 14. [Ask who is there](#ask-who-is-there)
-//! 15. [Tell errors apart](#tell-errors-apart)
+//! 3. [Look a name up](#look-a-name-up)
+//! 4. [Read exactly so much, by a deadline](#read-exactly-so-much-by-a-deadline)
+//! 5. [Keep thousands of connections that are idle](#keep-thousands-of-connections-that-are-idle)
+//! 6. [Serve with another program, or with workers](#serve-with-another-program-or-with-workers)
+//! 7. [Send a file](#send-a-file)
+//! 8. [Send a line of text](#send-a-line-of-text)
+//! 9. [Receive without allocating](#receive-without-allocating)
+//! 10. [Give a whole exchange one deadline](#give-a-whole-exchange-one-deadline)
+//! 11. [Ask, and ask again](#ask-and-ask-again)
+//! 12. [Stop a thread that receives](#stop-a-thread-that-receives)
+//! 13. [Put a character together that was cut](#put-a-character-together-that-was-cut)
+//! 14. [Hear a multicast group on every interface](#hear-a-multicast-group-on-every-interface)
+//! 15. [Ask who is there](#ask-who-is-there)
+//! 16. [Tell errors apart](#tell-errors-apart)
 //!
 //! ### Serve lines, and end in order
 //!
@@ -109,6 +111,29 @@
 //!     .peer_timeout(Duration::from_secs(60)) // notices a peer that has vanished
 //!     .build();
 //! let connection = client.connect(("localhost", port))?;
+//! # Ok::<(), socketry::Error>(())
+//! ```
+//!
+//! ### Look a name up
+//!
+//! In the hosts file first, then in what was answered before, then at the name servers of this machine, and all of it within a
+//! time. An answer says who gave it, and a failure whether asking again may help:
+//!
+//! ```
+//! use socketry::{LookupFailure, Resolver, Source};
+//! use std::time::Duration;
+//!
+//! let resolver = Resolver::builder().deadline(Duration::from_secs(3)).build();
+//! let found = resolver.lookup("localhost")?;
+//! for address in found.with_port(80) {
+//!     println!("{address} from {}, holds {:?}", found.source(), found.ttl());
+//! }
+//! assert!(matches!(found.source(), Source::Hosts | Source::Localhost));
+//! # assert!(found.addresses().iter().all(|address| address.is_loopback()));
+//!
+//! let error = resolver.lookup("no-such-name.invalid").unwrap_err(); // a name that never exists
+//! assert_eq!(error.detail(), Some(&LookupFailure::NoSuchName));
+//! assert!(!error.is_temporary());
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!

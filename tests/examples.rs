@@ -12,7 +12,7 @@ use std::process::Output;
 use kit::*;
 
 /// Every example, and what its help must mention.
-const EXAMPLES: [(&str, &[&str]); 16] = [
+const EXAMPLES: [(&str, &[&str]); 18] = [
     ("bind_addresses", &[]),
     (
         "discover",
@@ -28,6 +28,7 @@ const EXAMPLES: [(&str, &[&str]); 16] = [
             "who is there?",
         ],
     ),
+    ("hosts_file", &[]),
     (
         "line_chat",
         &["[ADDR]", "--name <NAME>", "--serve [<ADDR>]", "--encoding <E>", "--seconds <S>", "127.0.0.1:7788"],
@@ -48,6 +49,20 @@ const EXAMPLES: [(&str, &[&str]); 16] = [
     (
         "process_server",
         &["[ADDR]", "--encoding <E>", "--max <N>", "--timeout <SECONDS>", "--seconds <S>", ":7788", "gb2312"],
+    ),
+    (
+        "resolve_name",
+        &[
+            "[NAME]...",
+            "--server <ADDR[:PORT]>",
+            "--hosts <PATH>",
+            "--no-hosts",
+            "--ipv4",
+            "--ipv6",
+            "--seconds <S>",
+            "--reverse",
+            "localhost",
+        ],
     ),
     ("socket_kinds", &[]),
     ("tcp_client", &["[ADDR]", "--message <M>", "--encoding <E>", "127.0.0.1:7788", "hahah", "gb2312"]),
@@ -233,6 +248,13 @@ fn a_mistake_in_the_arguments_is_one_clear_line() {
             &["--serve", "x", "--seconds", "1"],
             "'--serve <NAME>' cannot be used with '--seconds <S>'",
         ),
+        ("resolve_name", &["--server", "x:53"], "'x:53' for '--server <ADDR[:PORT]>': not an IP address"),
+        ("resolve_name", &["--server", "127.0.0.1:0"], "not an IP address, with a port or without"),
+        ("resolve_name", &["--hosts", "x", "--no-hosts"], "'--hosts <PATH>' cannot be used with"),
+        ("resolve_name", &["--ipv4", "--ipv6"], "'--ipv4' cannot be used with '--ipv6'"),
+        ("resolve_name", &["--ipv4", "--reverse"], "'--ipv4' cannot be used with '--reverse'"),
+        ("resolve_name", &["--seconds", "0"], "'0' for '--seconds <S>': not a number of seconds above 0"),
+        ("resolve_name", &["--reverse", "::1", "x"], "--reverse takes IP addresses, and \"x\" is none"),
         ("discover", &["--for", "1"], "required arguments were not provided: --serve <NAME>"),
     ] {
         let output = run(name, arguments, "text\n");
@@ -282,6 +304,8 @@ fn a_failure_is_one_line_that_begins_with_the_name() {
             "",
             "'镕' (U+9555) at byte 0",
         ),
+        ("resolve_name", &["--hosts", "no-such-file"], "", "hosts file no-such-file: "),
+        ("resolve_name", &["no-such-name.invalid"], "", "no such name; asking again does not help"),
         ("discover", &["--interface", "nosuch0"], "", "nosuch0: address not available on this machine"),
         (
             "discover",
@@ -319,8 +343,16 @@ fn input_that_is_not_text_is_a_failure_as_well() {
 
 #[test]
 fn a_reader_that_has_read_enough_makes_no_example_panic() {
-    for name in ["bind_addresses", "listen_accept", "socket_kinds", "tcp_handshake", "tour", "udp_connected"]
-    {
+    for name in [
+        "bind_addresses",
+        "hosts_file",
+        "listen_accept",
+        "resolve_name",
+        "socket_kinds",
+        "tcp_handshake",
+        "tour",
+        "udp_connected",
+    ] {
         let mut running = Running::start(&mut example(name));
         drop(running.stdout());
         let output = running.finish();
