@@ -349,7 +349,8 @@
 //! let lamp = here.clone().port(0).stopper(&stopper).listen()?;
 //! let port = lamp.local_addr()?.port();
 //! let serving = std::thread::spawn(move || {
-//!     lamp.serve(|query| (query.bytes() == b"who is there?").then_some("lamp"))
+//!     let answer = |query: &socketry::Query| (query.bytes() == b"who is there?").then_some("lamp");
+//!     lamp.serve(answer, |error| eprintln!("{error}"))
 //! });
 //!
 //! let broadcaster = here.port(port).build()?;
