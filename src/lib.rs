@@ -402,8 +402,8 @@
 //!
 //! # What it does not do
 //!
-//! * A name is looked up by the system's resolver, in the calling thread, for as long as that takes; no timeout covers it
-//!   yet.
+//! * [`Resolver`] looks names up within a time. Sockets that are given a name still ask the system, in the calling thread, for
+//!   as long as that takes; no timeout covers it yet.
 //! * No TLS or DTLS, no raw sockets, no Unix-domain sockets.
 #![forbid(unsafe_code)]
 #![warn(

@@ -95,7 +95,10 @@ fn this_machine_is_known_without_a_network() {
     let found = printed("resolve_name", &["--no-hosts", "--ipv4", "localhost", "a.localhost"]);
     assert_eq!(
         found.lines,
-        ["localhost: 127.0.0.1 from convention", "a.localhost: 127.0.0.1 from convention"]
+        [
+            "localhost: 127.0.0.1 from what localhost means",
+            "a.localhost: 127.0.0.1 from what localhost means"
+        ]
     );
 }
 

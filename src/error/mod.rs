@@ -277,7 +277,7 @@ impl Error {
     /// [`DecodeError`](crate::DecodeError), an [`EncodeError`](crate::EncodeError), an
     /// [`UnknownEncoding`](crate::UnknownEncoding), an [`AddressError`](crate::AddressError), a
     /// [`FrameError`](crate::frame::FrameError), an [`UnsafeDelimiter`](crate::frame::UnsafeDelimiter), a
-    /// [`PartialTransfer`] or the [`ConnectFailures`](crate::ConnectFailures) of a name's addresses.
+    /// [`PartialTransfer`], a [`LookupFailure`](crate::LookupFailure) or the [`ConnectFailures`](crate::ConnectFailures) of a name's addresses.
     ///
     /// # Examples
     ///

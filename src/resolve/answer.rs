@@ -23,7 +23,7 @@ impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Source::Literal => f.write_str("the name itself"),
-            Source::Localhost => f.write_str("convention"),
+            Source::Localhost => f.write_str("what localhost means"),
             Source::Hosts => f.write_str("hosts file"),
             Source::Cache => f.write_str("cache"),
             Source::Server(server) => write!(f, "server {server}"),

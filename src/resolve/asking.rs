@@ -50,17 +50,11 @@ pub(super) fn bad_name(bad: BadName, host: &str) -> Error {
 pub(super) fn failed(troubles: &[ServerTrouble], host: &str, started: Instant) -> Error {
     let is_silent = !troubles.is_empty() && troubles.iter().all(|trouble| trouble.trouble == "is silent");
     let mut each: Vec<ServerTrouble> = Vec::new();
-    troubles
-        .iter()
-        .filter(|trouble| !each.contains(trouble))
-        .cloned()
-        .collect::<Vec<_>>()
-        .into_iter()
-        .for_each(|trouble| {
-            if !each.contains(&trouble) {
-                each.push(trouble);
-            }
-        });
+    for trouble in troubles {
+        if !each.contains(trouble) {
+            each.push(trouble.clone());
+        }
+    }
     let failure = if is_silent { LookupFailure::TimedOut(each) } else { LookupFailure::ServersFailed(each) };
     failure.into_error(host).with_elapsed(Some(started.elapsed()))
 }
@@ -100,6 +94,13 @@ impl Inner {
             Families::Both => true,
             Families::Ipv4 => ip.is_ipv4(),
             Families::Ipv6 => ip.is_ipv6(),
+        }
+    }
+
+    pub(super) fn literal(&self, ip: IpAddr, scope: u32, host: &str) -> Result<Resolved> {
+        match self.wants(ip) {
+            true => Ok(Resolved::new(vec![(ip, scope)], Source::Literal, None)),
+            false => Err(LookupFailure::NothingOfTheKind(self.kind_name()).into_error(host)),
         }
     }
 
@@ -175,14 +176,13 @@ impl Inner {
         bound: Bound<'_>,
         started: Instant,
     ) -> Result<Resolved> {
-        let conf = self.options.over(&self.conf.current());
-        let servers = self.servers(&conf);
+        let conf = self.conf.current();
         let mut exists = false;
         let mut trouble = None;
         for candidate in conf.candidates(name, is_absolute) {
-            let found = self.known_or_asked(&candidate, self.kinds(), &conf, &servers, bound);
-            let found =
-                found.map_err(|interrupted| self.interrupted(interrupted, &servers, host, started))?;
+            let found = self.known_or_asked(&candidate, self.kinds(), &conf, bound);
+            let found = found
+                .map_err(|interrupted| self.interrupted(interrupted, &self.servers(&conf), host, started))?;
             if let Some(resolved) = resolved(&found) {
                 return Ok(resolved);
             }
@@ -202,7 +202,7 @@ impl Inner {
 
     fn known(&self, name: &HostName, kind: Kind, now: Instant) -> Option<Kept> {
         let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.get(&(name.clone(), kind), now).cloned()
+        cache.get(name, kind, now).cloned()
     }
 
     pub(super) fn known_or_asked(
@@ -210,7 +210,6 @@ impl Inner {
         name: &HostName,
         kinds: &[Kind],
         conf: &ResolvConf,
-        servers: &[SocketAddr],
         bound: Bound<'_>,
     ) -> std::result::Result<Found, Interrupted> {
         let now = Instant::now();
@@ -224,7 +223,7 @@ impl Inner {
             return Ok(Found { answers, troubles: Arc::default(), server: None });
         }
         let outcome = self.flights.fly(&(name.clone(), missing.clone()), bound, || {
-            self.ask_servers(name, &missing, conf, servers, bound)
+            self.ask_servers(name, &missing, conf, &self.servers(conf), bound)
         })?;
         let now = Instant::now();
         for (kind, answer) in &outcome.answers {
@@ -316,6 +315,6 @@ fn is_reachable(ip: IpAddr) -> bool {
 }
 
 /// The index of an interface by its name or number.
-fn scope(zone: &str) -> Option<u32> {
+pub(super) fn scope(zone: &str) -> Option<u32> {
     zone.parse().ok().or_else(|| sys::index_of(zone).ok())
 }

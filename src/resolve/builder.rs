@@ -207,8 +207,7 @@ impl ResolverBuilder {
     }
 
     /// What stands in the file, under what was set here.
-    pub(super) fn over(&self, conf: &ResolvConf) -> ResolvConf {
-        let mut conf = conf.clone();
+    pub(super) fn over(&self, mut conf: ResolvConf) -> ResolvConf {
         if let Some(search) = &self.search {
             conf.search.clone_from(search);
         }

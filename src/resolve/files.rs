@@ -14,7 +14,7 @@ const LARGEST: u64 = 256 << 20;
 
 pub(super) struct Watched<T> {
     path: PathBuf,
-    read: fn(Vec<u8>) -> T,
+    read: Box<dyn Fn(Vec<u8>) -> T + Send + Sync>,
     now: RwLock<Arc<T>>,
     last: Mutex<Last>,
 }
@@ -37,20 +37,26 @@ fn stamp(path: &PathBuf) -> Option<Stamp> {
 
 impl<T> Watched<T> {
     /// Reads the file; one that is not there, or cannot be read, is empty until it is.
-    pub(super) fn new(path: PathBuf, read: fn(Vec<u8>) -> T) -> Watched<T> {
+    pub(super) fn new(path: PathBuf, read: impl Fn(Vec<u8>) -> T + Send + Sync + 'static) -> Watched<T> {
         let before = stamp(&path);
         let bytes = bytes(&path, before).unwrap_or_default();
         let last = Last { looked: Instant::now(), stamp: before };
-        Watched { read, now: RwLock::new(Arc::new(read(bytes))), last: Mutex::new(last), path }
+        let now = RwLock::new(Arc::new(read(bytes)));
+        Watched { read: Box::new(read), now, last: Mutex::new(last), path }
     }
 
     pub(super) fn current(&self) -> Arc<T> {
-        self.look(LOOK);
+        self.look(LOOK, false);
         Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Reads it again, changed or not.
+    pub(super) fn read_again(&self) {
+        self.look(Duration::ZERO, true);
+    }
+
     /// Looks whether it has changed, if nobody has for so long, and nobody does now.
-    pub(super) fn look(&self, after: Duration) {
+    fn look(&self, after: Duration, anyway: bool) {
         let mut last = match self.last.try_lock() {
             Ok(last) => last,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -61,7 +67,7 @@ impl<T> Watched<T> {
         }
         last.looked = Instant::now();
         let found = stamp(&self.path);
-        if found == last.stamp {
+        if found == last.stamp && !anyway {
             return;
         }
         // What cannot be read now is no reason to forget what was; and what changes while it is read, changes again.

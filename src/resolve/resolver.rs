@@ -2,10 +2,10 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::answer::{Resolved, Source};
-use super::asking::{Inner, bad_name, failed};
+use super::asking::{Inner, bad_name, failed, scope};
 use super::builder::{Backend, ResolverBuilder};
 use super::failure::LookupFailure;
 use super::files::Watched;
@@ -67,7 +67,8 @@ impl Resolver {
     pub(super) fn new_with(options: ResolverBuilder) -> Resolver {
         let paths = options.hosts.clone().unwrap_or_else(|| vec![sys::hosts_file()]);
         let hosts = paths.into_iter().map(|path| Watched::new(path, Hosts::read)).collect();
-        let conf = Watched::new(options.conf.clone(), |bytes| ResolvConf::read(&bytes));
+        let own = options.clone();
+        let conf = Watched::new(options.conf.clone(), move |bytes| own.over(ResolvConf::read(&bytes)));
         let cache = Mutex::new(Cache::new(options.bounds));
         let inner =
             Inner { hosts, conf, cache, flights: Flights::new(), first: AtomicUsize::new(0), options };
@@ -89,11 +90,17 @@ impl Resolver {
         let inner = &*self.inner;
         let bound = inner.bound(started);
         let (name, is_absolute) = match Host::read(host) {
-            Ok(Host::Address(ip)) => {
-                return Ok(Resolved::new(vec![(ip.to_canonical(), 0)], Source::Literal, None));
-            }
+            Ok(Host::Address(ip)) => return inner.literal(ip.to_canonical(), 0, host),
             Ok(Host::Name(name, is_absolute)) => (name, is_absolute),
-            Err(bad) => return Err(bad_name(bad, host)),
+            Err(bad) => {
+                // An address of one link, with the interface behind it.
+                let zoned =
+                    host.split_once('%').and_then(|(ip, zone)| Some((ip.parse().ok()?, scope(zone)?)));
+                return match zoned {
+                    Some((ip, scope)) => inner.literal(IpAddr::V6(ip), scope, host),
+                    None => Err(bad_name(bad, host)),
+                };
+            }
         };
         if let Some(found) = inner.in_hosts(&name) {
             let fit: Vec<_> = found.into_iter().filter(|(ip, _)| inner.wants(*ip)).collect();
@@ -212,10 +219,11 @@ impl Resolver {
         let started = Instant::now();
         let inner = &*self.inner;
         let bound = inner.bound(started);
-        let conf = inner.options.over(&inner.conf.current());
-        let servers = inner.servers(&conf);
-        let found = inner.known_or_asked(name, &[kind], &conf, &servers, bound);
-        let found = found.map_err(|interrupted| inner.interrupted(interrupted, &servers, asked, started))?;
+        let conf = inner.conf.current();
+        let found = inner.known_or_asked(name, &[kind], &conf, bound);
+        let servers = || inner.servers(&conf);
+        let found =
+            found.map_err(|interrupted| inner.interrupted(interrupted, &servers(), asked, started))?;
         match found.answers.first() {
             Some((_, Some(kept))) if !kept.records.is_empty() => Ok(kept.records.to_vec()),
             Some((_, Some(kept))) if kept.exists => {
@@ -226,11 +234,11 @@ impl Resolver {
         }
     }
 
-    /// Forgets what was answered, and reads the files again if they have changed.
+    /// Forgets what was answered, and reads the files again.
     pub fn flush(&self) {
         self.inner.cache.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.inner.hosts.iter().for_each(|hosts| hosts.look(Duration::ZERO));
-        self.inner.conf.look(Duration::ZERO);
+        self.inner.hosts.iter().for_each(Watched::read_again);
+        self.inner.conf.read_again();
     }
 
     /// How many answers are kept.

@@ -16,6 +16,9 @@ pub(crate) struct Bounds {
     pub(crate) longest_negative: Duration,
 }
 
+/// How many kinds there are.
+const KINDS: usize = Kind::Srv as usize + 1;
+
 /// What is known of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Kept {
@@ -27,18 +30,19 @@ pub(crate) struct Kept {
 #[derive(Debug)]
 pub(crate) struct Cache {
     bounds: Bounds,
-    entries: HashMap<(HostName, Kind), Kept>,
+    /// Of each kind by itself, so that a name is looked for without a copy of it.
+    entries: [HashMap<HostName, Kept>; KINDS],
     /// In the order in which they came; the first goes when there is no room.
     order: VecDeque<(HostName, Kind)>,
 }
 
 impl Cache {
     pub(crate) fn new(bounds: Bounds) -> Cache {
-        Cache { bounds, entries: HashMap::new(), order: VecDeque::new() }
+        Cache { bounds, entries: Default::default(), order: VecDeque::new() }
     }
 
-    pub(crate) fn get(&self, key: &(HostName, Kind), now: Instant) -> Option<&Kept> {
-        self.entries.get(key).filter(|kept| kept.until > now)
+    pub(crate) fn get(&self, name: &HostName, kind: Kind, now: Instant) -> Option<&Kept> {
+        self.entries[kind as usize].get(name).filter(|kept| kept.until > now)
     }
 
     /// Keeps an answer, if it holds for any time.
@@ -58,22 +62,22 @@ impl Cache {
             return;
         }
         let kept = Kept { records: answer.records.clone().into(), exists: answer.exists, until };
-        if self.entries.insert(key.clone(), kept).is_none() {
+        if self.entries[key.1 as usize].insert(key.0.clone(), kept).is_none() {
             self.order.push_back(key);
         }
-        while self.entries.len() > entries {
+        while self.order.len() > entries {
             let Some(first) = self.order.pop_front() else { break };
-            self.entries.remove(&first);
+            self.entries[first.1 as usize].remove(&first.0);
         }
     }
 
     pub(crate) fn clear(&mut self) {
-        self.entries.clear();
+        self.entries.iter_mut().for_each(HashMap::clear);
         self.order.clear();
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.order.len()
     }
 }
 
@@ -114,7 +118,7 @@ mod tests {
     fn kept(answer: &Answer) -> Option<Duration> {
         let (mut cache, now) = (cache(9), now());
         cache.put(key("a"), answer, now);
-        cache.get(&key("a"), now).map(|kept| kept.until - now)
+        cache.get(&HostName::found("a"), Kind::A, now).map(|kept| kept.until - now)
     }
 
     #[test]
@@ -137,13 +141,13 @@ mod tests {
     fn it_is_there_until_its_time_is_over() {
         let (mut cache, now) = (cache(9), now());
         cache.put(key("a"), &answer(30), now);
-        assert!(cache.get(&key("A."), now + 29 * SECOND).is_some(), "a name is a name");
-        assert!(cache.get(&(HostName::found("a"), Kind::Aaaa), now).is_none());
-        assert!(cache.get(&key("a"), now + 30 * SECOND).is_none());
+        assert!(cache.get(&HostName::found("A."), Kind::A, now + 29 * SECOND).is_some(), "a name is a name");
+        assert!(cache.get(&HostName::found("a"), Kind::Aaaa, now).is_none());
+        assert!(cache.get(&HostName::found("a"), Kind::A, now + 30 * SECOND).is_none());
         cache.put(key("a"), &answer(30), now + 30 * SECOND);
-        assert!(cache.get(&key("a"), now + 31 * SECOND).is_some());
+        assert!(cache.get(&HostName::found("a"), Kind::A, now + 31 * SECOND).is_some());
         cache.clear();
-        assert_eq!((cache.get(&key("a"), now), cache.len()), (None, 0));
+        assert_eq!((cache.get(&HostName::found("a"), Kind::A, now), cache.len()), (None, 0));
     }
 
     #[test]
@@ -153,7 +157,9 @@ mod tests {
             cache.put(key(&number.to_string()), &answer(30), now);
         }
         assert_eq!((cache.len(), cache.order.len()), (100, 100));
-        assert!(cache.get(&key("999999"), now).is_some() && cache.get(&key("1"), now).is_none());
+        let has = |name| cache.get(&HostName::found(name), Kind::A, now).is_some();
+        assert!(has("999999") && !has("1"));
+        assert_eq!(cache.entries.iter().map(HashMap::len).sum::<usize>(), 100);
         let mut none = Cache::new(Bounds { entries: 0, ..cache.bounds });
         none.put(key("a"), &answer(30), now);
         assert_eq!(none.len(), 0);
