@@ -35,17 +35,24 @@ impl std::fmt::Display for Source {
 /// The addresses of a host, and how they are known; made by [`Resolver::lookup`](crate::Resolver::lookup).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
-    /// With the index of the interface of those that are of one link.
-    pub(super) addresses: Vec<(IpAddr, u32)>,
-    pub(super) ips: Vec<IpAddr>,
-    pub(super) source: Source,
-    pub(super) until: Option<Instant>,
+    ips: Vec<IpAddr>,
+    /// The index of the interface of each that is of one link; empty if none is.
+    scopes: Vec<u32>,
+    source: Source,
+    until: Option<Instant>,
 }
 
 impl Resolved {
     pub(super) fn new(addresses: Vec<(IpAddr, u32)>, source: Source, until: Option<Instant>) -> Resolved {
-        let ips = addresses.iter().map(|(ip, _)| *ip).collect();
-        Resolved { addresses, ips, source, until }
+        let (ips, mut scopes): (_, Vec<u32>) = addresses.into_iter().unzip();
+        if scopes.iter().all(|scope| *scope == 0) {
+            scopes.clear();
+        }
+        Resolved { ips, scopes, source, until }
+    }
+
+    pub(super) fn without_scopes(ips: Vec<IpAddr>, source: Source, until: Option<Instant>) -> Resolved {
+        Resolved { ips, scopes: Vec::new(), source, until }
     }
 
     /// The addresses, in the order in which they should be tried; there is at least one.
@@ -55,8 +62,9 @@ impl Resolved {
 
     /// The addresses with a port, and with the interface of those that are of one link.
     pub fn with_port(&self, port: u16) -> impl Iterator<Item = SocketAddr> + '_ {
-        self.addresses.iter().map(move |(ip, scope)| match ip {
-            IpAddr::V6(ip) => SocketAddrV6::new(*ip, port, 0, *scope).into(),
+        let scopes = self.scopes.iter().copied().chain(std::iter::repeat(0));
+        self.ips.iter().zip(scopes).map(move |(ip, scope)| match ip {
+            IpAddr::V6(ip) => SocketAddrV6::new(*ip, port, 0, scope).into(),
             IpAddr::V4(ip) => (*ip, port).into(),
         })
     }

@@ -105,9 +105,9 @@ impl Inner {
     }
 
     /// What the first file that has the name says.
-    pub(super) fn in_hosts(&self, name: &HostName) -> Option<Vec<(IpAddr, u32)>> {
+    pub(super) fn in_hosts(&self, name: &HostName, now: Instant) -> Option<Vec<(IpAddr, u32)>> {
         self.hosts.iter().find_map(|hosts| {
-            let hosts = hosts.current();
+            let hosts = hosts.current(now);
             let found = hosts.addresses(name);
             // An address of a link that is not there leads nowhere.
             let with_scope = found.iter().filter_map(|address| match address.zone {
@@ -176,11 +176,11 @@ impl Inner {
         bound: Bound<'_>,
         started: Instant,
     ) -> Result<Resolved> {
-        let conf = self.conf.current();
+        let conf = self.conf.current(started);
         let mut exists = false;
         let mut trouble = None;
         for candidate in conf.candidates(name, is_absolute) {
-            let found = self.known_or_asked(&candidate, self.kinds(), &conf, bound);
+            let found = self.known_or_asked(&candidate, self.kinds(), &conf, bound, started);
             let found = found
                 .map_err(|interrupted| self.interrupted(interrupted, &self.servers(&conf), host, started))?;
             if let Some(resolved) = resolved(&found) {
@@ -211,8 +211,8 @@ impl Inner {
         kinds: &[Kind],
         conf: &ResolvConf,
         bound: Bound<'_>,
+        now: Instant,
     ) -> std::result::Result<Found, Interrupted> {
-        let now = Instant::now();
         let mut answers: Vec<(Kind, Option<Kept>)> =
             kinds.iter().map(|kind| (*kind, self.known(name, *kind, now))).collect();
         // RFC 2308, 5: that there is no such name is so for every kind.
@@ -285,12 +285,13 @@ impl Inner {
 
 /// The addresses of what was found, in order; `None` if there are none.
 fn resolved(found: &Found) -> Option<Resolved> {
-    let mut addresses = Vec::new();
+    let kept = || found.answers.iter().flat_map(|(_, kept)| kept);
+    let mut addresses = Vec::with_capacity(kept().map(|kept| kept.records.len()).sum());
     let mut until: Option<Instant> = None;
-    for kept in found.answers.iter().flat_map(|(_, kept)| kept) {
+    for kept in kept() {
         for record in kept.records.iter() {
             if let RecordData::Address(ip) = record {
-                addresses.push((ip.to_canonical(), 0));
+                addresses.push(ip.to_canonical());
             }
         }
         if !kept.records.is_empty() {
@@ -300,12 +301,12 @@ fn resolved(found: &Found) -> Option<Resolved> {
     if addresses.is_empty() {
         return None;
     }
-    if found.server.is_some() && addresses.iter().any(|(ip, _)| ip.is_ipv6()) {
+    if found.server.is_some() && addresses.iter().any(IpAddr::is_ipv6) {
         // Those that no route leads to are tried last. Of IPv6 alone, because that is where it happens.
-        addresses.sort_by_key(|(ip, _)| ip.is_ipv6() && !is_reachable(*ip));
+        addresses.sort_by_key(|ip| ip.is_ipv6() && !is_reachable(*ip));
     }
     let source = found.server.map_or(Source::Cache, Source::Server);
-    Some(Resolved::new(addresses, source, until))
+    Some(Resolved::without_scopes(addresses, source, until))
 }
 
 /// RFC 6724, rule 1: whether this machine has an address to reach it from. Nothing is sent.

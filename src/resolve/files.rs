@@ -3,11 +3,12 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
-/// How often it is looked whether a file has changed.
-const LOOK: Duration = Duration::from_secs(5);
+/// How often it is looked whether a file has changed, in nanoseconds.
+const LOOK: u64 = 5_000_000_000;
 
 /// No such file is larger, and a device without an end is none.
 const LARGEST: u64 = 256 << 20;
@@ -16,12 +17,10 @@ pub(super) struct Watched<T> {
     path: PathBuf,
     read: Box<dyn Fn(Vec<u8>) -> T + Send + Sync>,
     now: RwLock<Arc<T>>,
-    last: Mutex<Last>,
-}
-
-struct Last {
-    looked: Instant,
-    stamp: Option<Stamp>,
+    began: Instant,
+    /// When it is looked next, in nanoseconds since the beginning.
+    next: AtomicU64,
+    last: Mutex<Option<Stamp>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,39 +39,40 @@ impl<T> Watched<T> {
     pub(super) fn new(path: PathBuf, read: impl Fn(Vec<u8>) -> T + Send + Sync + 'static) -> Watched<T> {
         let before = stamp(&path);
         let bytes = bytes(&path, before).unwrap_or_default();
-        let last = Last { looked: Instant::now(), stamp: before };
         let now = RwLock::new(Arc::new(read(bytes)));
-        Watched { read: Box::new(read), now, last: Mutex::new(last), path }
+        let (read, next) = (Box::new(read), AtomicU64::new(LOOK));
+        Watched { path, read, now, began: Instant::now(), next, last: Mutex::new(before) }
     }
 
-    pub(super) fn current(&self) -> Arc<T> {
-        self.look(LOOK, false);
+    /// What it says, looked at some seconds ago at most.
+    pub(super) fn current(&self, now: Instant) -> Arc<T> {
+        let now = u64::try_from(now.saturating_duration_since(self.began).as_nanos()).unwrap_or(u64::MAX);
+        if now >= self.next.load(Ordering::Relaxed) {
+            self.next.store(now.saturating_add(LOOK), Ordering::Relaxed);
+            self.look(false);
+        }
         Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Reads it again, changed or not.
     pub(super) fn read_again(&self) {
-        self.look(Duration::ZERO, true);
+        self.look(true);
     }
 
-    /// Looks whether it has changed, if nobody has for so long, and nobody does now.
-    fn look(&self, after: Duration, anyway: bool) {
+    /// Reads it again if it has changed, unless somebody does so now.
+    fn look(&self, anyway: bool) {
         let mut last = match self.last.try_lock() {
             Ok(last) => last,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return,
         };
-        if last.looked.elapsed() < after {
-            return;
-        }
-        last.looked = Instant::now();
         let found = stamp(&self.path);
-        if found == last.stamp && !anyway {
+        if found == *last && !anyway {
             return;
         }
         // What cannot be read now is no reason to forget what was; and what changes while it is read, changes again.
         if let Some(bytes) = bytes(&self.path, found) {
-            last.stamp = found;
+            *last = found;
             let new = Arc::new((self.read)(bytes));
             *self.now.write().unwrap_or_else(PoisonError::into_inner) = new;
         }

@@ -102,7 +102,7 @@ impl Resolver {
                 };
             }
         };
-        if let Some(found) = inner.in_hosts(&name) {
+        if let Some(found) = inner.in_hosts(&name, started) {
             let fit: Vec<_> = found.into_iter().filter(|(ip, _)| inner.wants(*ip)).collect();
             return match fit.is_empty() {
                 true => Err(LookupFailure::NothingOfTheKind(inner.kind_name()).into_error(host)),
@@ -161,7 +161,7 @@ impl Resolver {
     pub fn reverse(&self, ip: impl Into<IpAddr>) -> Result<String> {
         let ip = ip.into();
         let inner = &*self.inner;
-        if let Some(name) = inner.hosts.iter().find_map(|hosts| hosts.current().name(ip)) {
+        if let Some(name) = inner.hosts.iter().find_map(|hosts| hosts.current(Instant::now()).name(ip)) {
             return Ok(name.to_string());
         }
         let records = self.ask(&HostName::reverse(ip), Kind::Ptr, "name", &ip.to_string())?;
@@ -219,8 +219,8 @@ impl Resolver {
         let started = Instant::now();
         let inner = &*self.inner;
         let bound = inner.bound(started);
-        let conf = inner.conf.current();
-        let found = inner.known_or_asked(name, &[kind], &conf, bound);
+        let conf = inner.conf.current(started);
+        let found = inner.known_or_asked(name, &[kind], &conf, bound, started);
         let servers = || inner.servers(&conf);
         let found =
             found.map_err(|interrupted| inner.interrupted(interrupted, &servers(), asked, started))?;

@@ -53,19 +53,21 @@ impl Host {
         if let Ok(ip) = text.parse() {
             return Ok(Host::Address(ip));
         }
-        // Without characters beyond ASCII, and without what only looks so, there is nothing to translate.
-        let is_plain = text.is_ascii() && !text.to_ascii_lowercase().contains("xn--");
-        let ascii = if is_plain { text.to_ascii_lowercase() } else { to_ascii(text)? };
-        // Digits may have been such of another script.
-        if let Ok(ip) = ascii.parse() {
-            return Ok(Host::Address(ip));
+        // Without characters beyond ASCII, and without what stands for some, there is nothing to translate.
+        let mut ascii = text.to_ascii_lowercase();
+        if !ascii.is_ascii() || ascii.contains("xn--") {
+            ascii = to_ascii(text)?;
+            // Digits may have been such of another script.
+            if let Ok(ip) = ascii.parse() {
+                return Ok(Host::Address(ip));
+            }
         }
-        let (name, is_absolute) = match ascii.strip_suffix('.') {
-            Some(name) => (name, true),
-            None => (&*ascii, false),
-        };
-        check(name)?;
-        Ok(Host::Name(HostName(name.into()), is_absolute))
+        let is_absolute = ascii.ends_with('.');
+        if is_absolute {
+            ascii.pop();
+        }
+        check(&ascii)?;
+        Ok(Host::Name(HostName(ascii.into()), is_absolute))
     }
 }
 

@@ -1,5 +1,6 @@
 //! How a machine's names are looked up: resolv.conf(5).
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -95,14 +96,16 @@ impl ResolvConf {
     }
 
     /// The names that are asked for, one after the other until one exists: itself first if it has dots enough.
-    pub(crate) fn candidates(&self, name: &HostName, is_absolute: bool) -> Vec<HostName> {
-        if is_absolute {
-            return vec![name.clone()];
-        }
-        let mut names: Vec<HostName> = self.search.iter().filter_map(|domain| name.within(domain)).collect();
-        let place = if name.dots() >= self.ndots { 0 } else { names.len() };
-        names.insert(place, name.clone());
-        names
+    pub(crate) fn candidates<'a>(
+        &'a self,
+        name: &'a HostName,
+        is_absolute: bool,
+    ) -> impl Iterator<Item = Cow<'a, HostName>> {
+        let searched: &[Box<str>] = if is_absolute { &[] } else { &self.search };
+        let is_first = is_absolute || name.dots() >= self.ndots;
+        let itself = |wanted: bool| wanted.then_some(Cow::Borrowed(name)).into_iter();
+        let within = searched.iter().filter_map(|domain| name.within(domain)).map(Cow::Owned);
+        itself(is_first).chain(within).chain(itself(!is_first))
     }
 }
 
@@ -167,7 +170,7 @@ mod tests {
 
     fn candidates(conf: &ResolvConf, name: &str) -> Vec<String> {
         let Ok(Host::Name(name, is_absolute)) = Host::read(name) else { panic!("{name}") };
-        conf.candidates(&name, is_absolute).iter().map(ToString::to_string).collect()
+        conf.candidates(&name, is_absolute).map(|name| name.to_string()).collect()
     }
 
     #[test]
