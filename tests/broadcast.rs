@@ -200,6 +200,44 @@ fn what_does_not_fit_the_receive_buffer_is_told() {
     }
 }
 
+/// Also what was dropped at the very end, when there is no room for anything that would tell it.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_was_lost_last_is_told_as_well() {
+    const SENT: u64 = 500;
+    let responder = responder();
+    let broadcaster = asking(&responder).receive_buffer_size(4_096).repeats(1).max_replies_per_sender(1_000);
+    let broadcaster = broadcaster.build().unwrap();
+    let began = Instant::now();
+    let mut discovery = broadcaster.discover("hi", SHORT).unwrap();
+    let query = responder.recv_timeout(LONG).unwrap();
+    eventually("the window is over, and the buffer is full", || {
+        let _ = responder.reply(&query, began.elapsed().as_nanos().to_string());
+        began.elapsed() > SHORT
+    });
+    (0..SENT).for_each(|number| responder.reply(&query, number.to_string()).unwrap());
+    let errors = discovery.by_ref().filter_map(Result::err).count();
+    assert_eq!(errors, 1, "{:?}", discovery.counters());
+    assert!(discovery.counters().lost >= SENT, "{:?}", discovery.counters());
+}
+
+#[test]
+fn the_round_trip_is_that_of_the_last_question() {
+    const SPACING: Duration = Duration::from_millis(300);
+    let responder = responder();
+    let broadcaster = asking(&responder).repeats(2).spacing(SPACING).build().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let _first = responder.recv_timeout(LONG).unwrap();
+            let second = responder.recv_timeout(LONG).unwrap();
+            responder.reply(&second, "late").unwrap();
+        });
+        let began = Instant::now();
+        let reply = broadcaster.discover("hi", LONG).unwrap().next().unwrap().unwrap();
+        assert!(began.elapsed() >= SPACING && reply.round_trip() < SPACING, "{:?}", reply.round_trip());
+    });
+}
+
 /// Two hundred answer at once: each is heard, or said to be lost.
 #[test]
 fn two_hundred_answers_at_once_are_not_lost_silently() {

@@ -204,6 +204,9 @@ fn a_link_goes() {
 fn every_link_is_asked_once_from_its_own_address_and_answers_are_told_apart() {
     let test = "every_link_is_asked_once_from_its_own_address_and_answers_are_told_apart";
     let Some(network) = Network::lay(test, 4) else { return };
+    // Two addresses in one network are one network; and what is asked on a link is asked from an address of the link.
+    network.ip("addr add 10.77.1.3/24 dev h1");
+    network.ip("addr add 2001:db8::1/64 dev h1 nodad");
     network.ip("addr flush dev h3");
     network.ip("link set h4 down");
     let peers = [1, 2].map(|link| Peer::start(&network.peer(link), None));

@@ -3,6 +3,7 @@
 mod kit;
 
 use std::fs;
+#[cfg(target_os = "linux")]
 use std::time::{Duration, Instant};
 
 use kit::dns::*;
