@@ -279,6 +279,13 @@ fn a_server_that_is_silent_on_one_family_costs_50_ms() {
         "{elapsed:?}"
     );
     assert_eq!(resolver.cached(), 1, "what did not come is not known");
+    let began = Instant::now();
+    assert_eq!(resolver.lookup("host.test").unwrap().addresses(), ips(&["192.0.2.1"]));
+    assert!(
+        began.elapsed() < Duration::from_millis(50 + 100),
+        "nor is it waited for long: {:?}",
+        began.elapsed()
+    );
 }
 
 /// Two servers that say nothing and two domains: it ends when it should, and says who was silent.
@@ -323,6 +330,17 @@ fn what_servers_failed_with_is_said() {
         failing.address, refusing.address
     );
     assert!(error.to_string().starts_with(&expected), "{error}");
+}
+
+/// That there is no address of one family says nothing of the other, of which nobody has told.
+#[test]
+fn an_answer_for_one_family_alone_is_no_answer_for_both() {
+    let server = Server::start(|asked| match asked.kind.as_str() {
+        "AAAA" => reply_to(asked).authority(60, 60).now(asked),
+        _ => reply_to(asked).code(RCODE::ServerFailure).now(asked),
+    });
+    let error = of(&[server.address]).build().lookup("host.test").unwrap_err();
+    assert!(error.is_temporary(), "{error}");
 }
 
 #[test]

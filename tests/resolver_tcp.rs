@@ -53,6 +53,21 @@ fn a_truncated_answer_comes_over_tcp() {
     assert!(server.queries().iter().all(|asked| asked.by_tcp));
 }
 
+/// A stream on which nothing comes takes the time of one server, and not that of all.
+#[test]
+fn a_stream_that_stalls_is_given_up_for_the_next_server() {
+    let stalls = Server::start(|asked| match asked.by_tcp {
+        true => usual(asked).after(asked, 5_000),
+        false => usual(asked).with(PacketFlag::TRUNCATION).now(asked),
+    });
+    let good = Server::start(|asked| usual(asked).now(asked));
+    let began = std::time::Instant::now();
+    let found =
+        of(&[stalls.address, good.address]).families(Families::Ipv4).build().lookup("host.test").unwrap();
+    assert_eq!(found.source(), Source::Server(good.address));
+    assert!(began.elapsed() < Duration::from_millis(700), "{:?}", began.elapsed());
+}
+
 /// A stream that is closed, or lies about its length, or is cut again, is a failure of that server, and the next one is asked.
 #[test]
 fn what_goes_wrong_over_tcp_is_the_servers_failure() {

@@ -186,10 +186,14 @@ impl Inner {
             if let Some(resolved) = resolved(&found) {
                 return Ok(resolved);
             }
-            if found.answers.iter().all(|(_, kept)| kept.is_none()) {
-                trouble.get_or_insert(found.troubles);
-            } else {
-                exists |= found.answers.iter().flat_map(|(_, kept)| kept).any(|kept| kept.exists);
+            let mut known = found.answers.iter().flat_map(|(_, kept)| kept);
+            if known.any(|kept| !kept.exists) {
+                continue;
+            }
+            // One kind of which nobody knows is enough for there to be something.
+            match found.answers.iter().any(|(_, kept)| kept.is_none()) {
+                true => drop(trouble.get_or_insert(found.troubles)),
+                false => exists = true,
             }
         }
         match trouble {
@@ -222,8 +226,9 @@ impl Inner {
         if missing.is_empty() || is_missing {
             return Ok(Found { answers, troubles: Arc::default(), server: None });
         }
+        let is_settled = answers.iter().flat_map(|(_, kept)| kept).any(|kept| !kept.records.is_empty());
         let outcome = self.flights.fly(&(name.clone(), missing.clone()), bound, || {
-            self.ask_servers(name, &missing, conf, &self.servers(conf), bound)
+            self.ask_servers(name, &missing, conf, is_settled, bound)
         })?;
         let now = Instant::now();
         for (kind, answer) in &outcome.answers {
@@ -245,9 +250,10 @@ impl Inner {
         name: &HostName,
         kinds: &[Kind],
         conf: &ResolvConf,
-        servers: &[SocketAddr],
+        is_settled: bool,
         bound: Bound<'_>,
     ) -> std::result::Result<Outcome, Interrupted> {
+        let servers = self.servers(conf);
         let first = match conf.rotate {
             true => self.first.fetch_add(1, Ordering::Relaxed),
             false => self.first.load(Ordering::Relaxed),
@@ -259,9 +265,10 @@ impl Inner {
             timeout: conf.timeout,
             use_tcp: conf.use_tcp,
             settle: SETTLE,
+            is_settled,
         };
         let mut lookup = Lookup::new(plan, name, kinds);
-        run(&mut lookup, servers, bound)?;
+        run(&mut lookup, &servers, bound)?;
         let answers: Vec<_> = lookup.answers().map(|(kind, answer)| (kind, answer.cloned())).collect();
         let has_answer = answers.iter().any(|(_, answer)| answer.is_some());
         if has_answer && !conf.rotate {

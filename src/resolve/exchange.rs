@@ -58,8 +58,8 @@ pub(super) fn run(lookup: &mut Lookup, servers: &[SocketAddr], bound: Bound<'_>)
                 Ok(opened) => socket = Some(opened),
                 Err(_) => lookup.handle_unreachable(),
             },
-            Step::AskByTcp { server, query } => {
-                let reply = ask_by_tcp(servers[server], &query, bound);
+            Step::AskByTcp { server, query, until } => {
+                let reply = ask_by_tcp(servers[server], &query, bound.limit(Some(until)));
                 lookup.handle_tcp(reply.as_deref(), Instant::now());
             }
             Step::Receive(until) => {
@@ -104,8 +104,7 @@ fn receive(socket: &UdpSocket, buffer: &mut [u8], limit: Limit<'_>) -> Result<us
 }
 
 /// RFC 1035, 4.2.2: each message behind its length. `None` if nothing came of it.
-fn ask_by_tcp(server: SocketAddr, query: &[u8], bound: Bound<'_>) -> Option<Vec<u8>> {
-    let limit = bound.limit(None);
+fn ask_by_tcp(server: SocketAddr, query: &[u8], limit: Limit<'_>) -> Option<Vec<u8>> {
     let stream = sys::connect(server, None, &TcpConfig::default(), limit).ok()?;
     let length = u16::try_from(query.len()).ok()?.to_be_bytes();
     let mut message = [&length[..], query].concat();

@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) use_tcp: bool,
     /// How long the answer of one kind waits for that of the other.
     pub(crate) settle: Duration,
+    /// Whether the other is known already.
+    pub(crate) is_settled: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,10 +38,11 @@ pub(crate) enum Step {
         server: usize,
         queries: Vec<Vec<u8>>,
     },
-    /// Ask that server over TCP; what comes of it is given to [`Lookup::handle_tcp`].
+    /// Ask that server over TCP, no longer than that; what comes of it is given to [`Lookup::handle_tcp`].
     AskByTcp {
         server: usize,
         query: Vec<u8>,
+        until: Instant,
     },
     /// Wait for a reply, no longer than that.
     Receive(Instant),
@@ -123,6 +126,9 @@ impl Lookup {
                 State::ToAsk => {
                     let server = self.server();
                     self.state = State::Asked { until: now + self.plan.timeout };
+                    if self.plan.is_settled {
+                        self.settled_at.get_or_insert(now);
+                    }
                     let mut queries = Vec::new();
                     for ask in self.asks.iter_mut().filter(|ask| ask.answer.is_none()) {
                         ask.has_failed = false;
@@ -142,7 +148,7 @@ impl Lookup {
                     let server = self.server();
                     let waits = |ask: &&Ask| ask.answer.is_none() && !ask.has_failed;
                     if let Some(ask) = self.asks.iter().filter(waits).find(|ask| ask.by_tcp) {
-                        return Step::AskByTcp { server, query: ask.query.clone() };
+                        return Step::AskByTcp { server, query: ask.query.clone(), until };
                     }
                     if self.asks.iter().all(|ask| ask.answer.is_some()) {
                         self.state = State::Done;
@@ -282,7 +288,15 @@ mod tests {
     }
 
     fn plan(servers: usize, attempts: u32) -> Plan {
-        Plan { servers, first: 0, attempts, timeout: 1_000 * MS, use_tcp: false, settle: 50 * MS }
+        Plan {
+            servers,
+            first: 0,
+            attempts,
+            timeout: 1_000 * MS,
+            use_tcp: false,
+            settle: 50 * MS,
+            is_settled: false,
+        }
     }
 
     impl Clock {
@@ -366,7 +380,8 @@ mod tests {
         let mut clock = Clock::new(plan(1, 1), &[Kind::Aaaa, Kind::A]);
         let queries = clock.asks(0);
         clock.says(&queries[1], true, 0);
-        assert_eq!(clock.step(), Step::AskByTcp { server: 0, query: queries[1].clone() });
+        let until = clock.now + 1_000 * MS;
+        assert_eq!(clock.step(), Step::AskByTcp { server: 0, query: queries[1].clone(), until });
         clock.lookup.handle_tcp(None, clock.now);
         clock.waits(1_000 * MS);
         clock.says(&queries[0], false, 3);
@@ -385,6 +400,16 @@ mod tests {
         clock.says(&without[0], false, 1);
         assert_eq!(clock.step(), Step::Done);
         assert_eq!(clock.lookup.troubles(), [(0, Trouble::Failed(Failure::Format))]);
+    }
+
+    /// Where the addresses of one family are known, those of the other are waited for as if they had just come.
+    #[test]
+    fn what_is_known_does_not_wait_for_long_for_the_rest() {
+        let mut clock = Clock::new(Plan { is_settled: true, ..plan(2, 2) }, &[Kind::Aaaa]);
+        clock.asks(0);
+        clock.waits(50 * MS);
+        clock.now += 50 * MS;
+        assert_eq!(clock.step(), Step::Done);
     }
 
     #[test]
