@@ -151,7 +151,9 @@ fn another_server_is_asked_when_one_fails_is_silent_or_not_there() {
     let began = Instant::now();
     let found = of(&[deserted(), good.address]).families(Families::Ipv4).build().lookup("host.test").unwrap();
     assert_eq!(found.source(), Source::Server(good.address));
-    assert!(began.elapsed() < Duration::from_millis(200), "nobody listens, which is known at once");
+    // Wine never says that nobody listens.
+    let longest = if is_wine() { Duration::from_secs(2) } else { Duration::from_millis(200) };
+    assert!(began.elapsed() < longest, "nobody listens, which is known at once");
 }
 
 #[test]
