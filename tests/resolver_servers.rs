@@ -23,17 +23,27 @@ fn resolver(server: SocketAddr) -> Resolver {
     builder.server(&server.to_string()).unwrap().build()
 }
 
-/// A server that has begun to answer; `None`, said aloud, where it is not installed.
-fn start(test: &str, program: &str, arguments: &[&str], port: u16) -> Option<(Running, SocketAddr)> {
+/// A server that has begun to answer; `None`, said aloud, where it is not installed. One that ends at once has found its port
+/// taken meanwhile, and is started at another.
+fn start(test: &str, program: &str, arguments: impl Fn(u16) -> Vec<String>) -> Option<(Running, SocketAddr)> {
     if !has(program) {
         skip(test, &format!("{program} is not installed"));
         return None;
     }
-    let running = Running::start(Command::new(program).args(arguments));
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
-    let asking = resolver(address);
-    eventually("the server answers", || asking.lookup("v4.test").is_ok());
-    Some((running, address))
+    for _ in 0..5 {
+        let port = free_port();
+        let mut running = Running::start(Command::new(program).args(arguments(port)));
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let mut answers = false;
+        eventually("the server answers, or has ended", || {
+            answers = resolver(address).lookup("v4.test").is_ok();
+            answers || running.has_ended()
+        });
+        if answers && !running.has_ended() {
+            return Some((running, address));
+        }
+    }
+    panic!("{program} does not start");
 }
 
 /// What `dig` says of a name, of one kind; `None` where it is not installed.
@@ -61,12 +71,9 @@ fn agrees(server: SocketAddr, name: &str, expected: &[&str]) {
 
 #[test]
 fn dnsmasq_is_understood() {
-    let port = free_port();
-    let port_is = format!("--port={port}");
     let arguments = [
         "-k",
         "--conf-file=/dev/null",
-        &port_is,
         "--listen-address=127.0.0.1",
         "--bind-interfaces",
         "--no-resolv",
@@ -85,7 +92,11 @@ fn dnsmasq_is_understood() {
         "--mx-host=mail.test,mx.test,7",
         "--srv-host=_x._tcp.test,v4.test,5222,3",
     ];
-    let Some((_running, server)) = start("dnsmasq_is_understood", "dnsmasq", &arguments, port) else {
+    let with_port = |port| {
+        let port = [format!("--port={port}")];
+        arguments.iter().map(ToString::to_string).chain(port).collect()
+    };
+    let Some((_running, server)) = start("dnsmasq_is_understood", "dnsmasq", with_port) else {
         return;
     };
     agrees(server, "dual.test", &["192.0.2.1", "2001:db8::1"]);
@@ -111,20 +122,22 @@ fn dnsmasq_is_understood() {
 
 #[test]
 fn unbound_is_understood() {
-    let port = free_port();
     let path = std::env::temp_dir().join(format!("socketry-unbound-{}.conf", std::process::id()));
-    let conf = format!(
-        "server:\n interface: 127.0.0.1\n port: {port}\n chroot: \"\"\n username: \"\"\n pidfile: \"\"\n use-syslog: no\n \
+    let conf = |port| {
+        format!(
+            "server:\n interface: 127.0.0.1\n port: {port}\n chroot: \"\"\n username: \"\"\n pidfile: \"\"\n use-syslog: no\n \
          module-config: \"iterator\"\n do-daemonize: no\n local-zone: \"test.\" static\n \
          local-data: \"dual.test. 300 A 192.0.2.1\"\n local-data: \"dual.test. 300 AAAA 2001:db8::1\"\n \
          local-data: \"v4.test. 300 A 192.0.2.2\"\n \
          local-zone: \"nx.example.\" always_nxdomain\n local-zone: \"nodata.example.\" always_nodata\n \
          local-zone: \"refuse.example.\" refuse\n local-zone: \"drop.example.\" always_deny\n\
          remote-control:\n control-enable: no\n"
-    );
-    std::fs::write(&path, conf).unwrap();
-    let arguments = ["-d", "-c", path.to_str().unwrap()];
-    let started = start("unbound_is_understood", "unbound", &arguments, port);
+        )
+    };
+    let started = start("unbound_is_understood", "unbound", |port| {
+        std::fs::write(&path, conf(port)).unwrap();
+        ["-d", "-c", path.to_str().unwrap()].map(str::to_owned).into()
+    });
     let _ = std::fs::remove_file(&path);
     let Some((_running, server)) = started else { return };
     agrees(server, "dual.test", &["192.0.2.1", "2001:db8::1"]);

@@ -134,6 +134,11 @@ impl Running {
         self.child().stderr.take().expect("stderr is taken once")
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child().try_wait().unwrap().is_some()
+    }
+
     fn child(&mut self) -> &mut Child {
         self.0.as_mut().expect("a running child")
     }
