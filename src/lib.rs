@@ -433,8 +433,9 @@ pub use broadcast::{
 };
 pub use config::{AtLimit, InterfaceAddress, Interfaces, Keepalive, NetworkInterface, Truncation};
 pub use error::{Error, ErrorKind, Operation, PartialTransfer, Result, Truncated};
-pub use proto::dns::name::BadName;
-pub use proto::dns::wire::RecordData;
+pub use proto::dns::host::BadName;
+pub use proto::dns::lookup::ServerFault;
+pub use proto::dns::wire::{BadReply, RecordData};
 pub use proto::message::Message;
 pub use proto::retry::Retry;
 pub use proto::text::{

@@ -1,61 +1,22 @@
 //! Memory and work stay in proportion, whatever a peer sends: counted by the allocator.
 
+mod allocations;
 mod frames_kit;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::io::{self, Write};
 
+use allocations::{KIB, allocated};
 use frames_kit::{Script, feed};
 use socketry::Encoding;
 use socketry::frame::{Delimited, Fixed, Framed, Framing, LengthPrefixed, Lines};
 
-thread_local! {
-    static HELD: Cell<isize> = const { Cell::new(0) };
-    static MOST: Cell<isize> = const { Cell::new(0) };
-    static CALLS: Cell<usize> = const { Cell::new(0) };
+fn most_of(work: impl FnOnce()) -> isize {
+    allocated(work).most
 }
 
-struct Counting;
-
-fn count(change: isize) {
-    // A thread that ends frees without them.
-    let _ = HELD.try_with(|held| {
-        held.set(held.get() + change);
-        MOST.with(|most| most.set(most.get().max(held.get())));
-        if change > 0 {
-            CALLS.with(|calls| calls.set(calls.get() + 1));
-        }
-    });
+fn calls_of(work: impl FnOnce()) -> usize {
+    allocated(work).calls
 }
-
-// SAFETY: every call goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller's promise is handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: the caller's promise is handed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
-/// The most bytes that `work` had at a time, beyond what there was, and how often it allocated.
-fn allocated(work: impl FnOnce()) -> (isize, usize) {
-    let (before, calls) = (HELD.get(), CALLS.get());
-    MOST.set(before);
-    work();
-    (MOST.get() - before, CALLS.get() - calls)
-}
-
-const KIB: isize = 1024;
 
 /// Feeds chunk after chunk of 64 KiB and counts what is received and what is refused.
 fn flood(mut framing: impl Framing, chunk: &[u8], chunks: usize) -> (usize, usize) {
@@ -73,22 +34,22 @@ fn flood(mut framing: impl Framing, chunk: &[u8], chunks: usize) -> (usize, usiz
 fn a_line_without_end_is_refused_once_and_not_kept() {
     let chunk = vec![b'x'; 64 * 1024];
     for encoding in [Encoding::Utf8, Encoding::Gb18030] {
-        let (most, _) = allocated(|| {
+        let most = most_of(|| {
             assert_eq!(flood(Lines::new(encoding).max_length(1_000_000), &chunk, 160), (0, 1));
         });
         // The limit, doubled as it grew, and the chunk.
         assert!(most < 3 * 1024 * KIB, "{encoding}: {} KiB", most / KIB);
-        let (most, _) = allocated(|| assert_eq!(flood(Lines::new(encoding), &chunk, 160), (0, 1)));
+        let most = most_of(|| assert_eq!(flood(Lines::new(encoding), &chunk, 160), (0, 1)));
         assert!(most < 600 * KIB, "{encoding}: {} KiB", most / KIB);
     }
-    let (most, _) = allocated(|| assert_eq!(flood(Delimited::new("\r\n"), &chunk, 160), (0, 1)));
+    let most = most_of(|| assert_eq!(flood(Delimited::new("\r\n"), &chunk, 160), (0, 1)));
     assert!(most < 250 * KIB, "{} KiB", most / KIB);
 }
 
 #[test]
 fn an_announced_length_allocates_nothing() {
     for header in [&[0xFF; 8][..], &(u64::MAX / 2).to_be_bytes()] {
-        let (most, _) = allocated(|| {
+        let most = most_of(|| {
             let mut frames = LengthPrefixed::u64().max_length(usize::MAX);
             let mut events = Vec::new();
             feed(&mut frames, header, &mut events);
@@ -98,7 +59,7 @@ fn an_announced_length_allocates_nothing() {
         });
         assert!(most < 32 * KIB, "{most}");
     }
-    let (most, _) = allocated(|| {
+    let most = most_of(|| {
         let mut frames = LengthPrefixed::u64();
         let mut events = Vec::new();
         feed(&mut frames, &[0xFF; 8], &mut events);
@@ -115,7 +76,7 @@ fn an_announced_length_allocates_nothing() {
 fn an_idle_view_holds_nothing_and_a_borrowed_echo_allocates_nothing() {
     let bytes = b"0123456789 0123456789 0123456789\n".repeat(20_000);
     let mut lines = Framed::new(Script::of([&bytes[..]]), Lines::new(Encoding::Utf8));
-    let (_, calls) = allocated(|| assert_eq!(lines.framing().frame(), ""));
+    let calls = calls_of(|| assert_eq!(lines.framing().frame(), ""));
     assert_eq!(calls, 0);
     for _ in 0..10_000 {
         let (line, mut reply) = lines.exchange().unwrap().unwrap();
@@ -123,7 +84,7 @@ fn an_idle_view_holds_nothing_and_a_borrowed_echo_allocates_nothing() {
     }
     let mut most_calls = 0;
     for _ in 0..9_000 {
-        let (_, calls) = allocated(|| {
+        let calls = calls_of(|| {
             let (line, mut reply) = lines.exchange().unwrap().unwrap();
             reply.queue(line).unwrap();
         });
@@ -134,9 +95,8 @@ fn an_idle_view_holds_nothing_and_a_borrowed_echo_allocates_nothing() {
 
     let mut lines = Lines::new(Encoding::Gb2312);
     feed(&mut lines, &b"abc\n".repeat(50_000), &mut Vec::new());
-    let before = HELD.get();
-    lines.release();
-    assert!(before - HELD.get() > 100 * KIB, "{}", before - HELD.get());
+    let released = -allocated(|| lines.release()).held;
+    assert!(released > 100 * KIB, "{released}");
     assert!(lines.is_empty());
 }
 
@@ -157,7 +117,7 @@ fn a_stream_that_takes_a_frame_at_a_time_does_not_fill_the_memory() {
     for _ in 0..10 {
         frames.queue([0; 1000]).unwrap();
     }
-    let (most, _) = allocated(|| {
+    let most = most_of(|| {
         for _ in 0..10_000 {
             assert!(frames.send([0; 1000]).is_err_and(|error| error.is_timeout()));
         }

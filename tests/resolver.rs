@@ -53,8 +53,8 @@ fn both_families_are_asked_at_once_from_one_port_and_kept_for_their_time() {
     assert_ne!(asked[0].bytes[..2], asked[1].bytes[..2], "a number for each");
 
     let again = resolver.lookup("host.test.").unwrap();
-    assert_eq!((again.source(), again.addresses().len()), (Source::Cache, 2));
-    assert_eq!((server.queries().len(), resolver.cached()), (2, 2));
+    assert_eq!((again.source(), again.addresses()), (Source::Cache, found.addresses()));
+    assert_eq!((server.queries().len(), resolver.cached()), (2, 1));
     resolver.flush();
     assert_eq!(resolver.lookup("host.test").unwrap().source(), Source::Server(server.address));
     assert_ne!(server.queries()[2].from, asked[0].from, "another port each time");
@@ -267,29 +267,6 @@ fn an_answer_that_holds_for_no_time_is_used_once() {
     }
 }
 
-/// RFC 8305, 3: the addresses of one family wait 50 ms for those of the other.
-#[test]
-fn a_server_that_is_silent_on_one_family_costs_50_ms() {
-    let server =
-        Server::start(|asked| if asked.kind == "A" { usual(asked).after(asked, 30) } else { Vec::new() });
-    let resolver = of(&[server.address]).timeout(Duration::from_secs(5)).build();
-    let began = Instant::now();
-    assert_eq!(resolver.lookup("host.test").unwrap().addresses(), ips(&["192.0.2.1"]));
-    let elapsed = began.elapsed();
-    assert!(
-        elapsed >= Duration::from_millis(75) && elapsed < Duration::from_millis(30 + 60 + 40),
-        "{elapsed:?}"
-    );
-    assert_eq!(resolver.cached(), 1, "what did not come is not known");
-    let began = Instant::now();
-    assert_eq!(resolver.lookup("host.test").unwrap().addresses(), ips(&["192.0.2.1"]));
-    assert!(
-        began.elapsed() < Duration::from_millis(50 + 100),
-        "nor is it waited for long: {:?}",
-        began.elapsed()
-    );
-}
-
 /// Two servers that say nothing and two domains: it ends when it should, and says who was silent.
 #[test]
 fn the_time_holds_over_all_servers_attempts_and_domains() {
@@ -332,17 +309,6 @@ fn what_servers_failed_with_is_said() {
         failing.address, refusing.address
     );
     assert!(error.to_string().starts_with(&expected), "{error}");
-}
-
-/// That there is no address of one family says nothing of the other, of which nobody has told.
-#[test]
-fn an_answer_for_one_family_alone_is_no_answer_for_both() {
-    let server = Server::start(|asked| match asked.kind.as_str() {
-        "AAAA" => reply_to(asked).authority(60, 60).now(asked),
-        _ => reply_to(asked).code(RCODE::ServerFailure).now(asked),
-    });
-    let error = of(&[server.address]).build().lookup("host.test").unwrap_err();
-    assert!(error.is_temporary(), "{error}");
 }
 
 #[test]
@@ -448,7 +414,13 @@ fn what_is_no_name_is_never_sent() {
     assert_eq!(resolver.lookup("localhost").unwrap().source(), Source::Localhost);
     assert_eq!(resolver.lookup("a.localhost").unwrap().source(), Source::Localhost);
     assert_eq!(failure(resolver.lookup("x.invalid")), LookupFailure::NoSuchName);
-    assert_eq!(resolver.lookup("192.0.2.9").unwrap().source(), Source::Literal);
+    for literal in ["192.0.2.9", "2001:db8::9", "[2001:db8::9]", "[::1%1]", "fe80::9%1", "::ffff:192.0.2.9"] {
+        assert_eq!(resolver.lookup(literal).unwrap().source(), Source::Literal, "{literal}");
+    }
+    assert_eq!(resolver.lookup("[2001:db8::9]").unwrap().addresses(), ips(&["2001:db8::9"]));
+    for this_machine in ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"] {
+        assert_eq!(resolver.reverse(this_machine.parse::<IpAddr>().unwrap()).unwrap(), "localhost");
+    }
     assert!(server.queries().is_empty(), "{:?}", server.queries());
 }
 

@@ -58,3 +58,25 @@ fn search_list_dots_and_attempts_are_those_of_the_file() {
     assert!(own.lookup("host").is_err());
     assert_eq!(names(&server)[4..], ["host.own.example", "host"]);
 }
+
+#[test]
+fn a_server_is_an_address_with_or_without_a_port() {
+    for server in [
+        "192.0.2.53",
+        "192.0.2.53:5353",
+        "2001:db8::53",
+        "[2001:db8::53]",
+        "[2001:db8::53]:5353",
+        "fe80::53%1",
+    ] {
+        assert!(Resolver::builder().server(server).is_ok(), "{server}");
+    }
+    for text in ["", "dns.example", "dns.example:53", "192.0.2.53:", "192.0.2", "a\nb"] {
+        let error = Resolver::builder().server(text).unwrap_err();
+        let expected = format!(
+            "resolve {}: a name server is given by its IP address, with or without a port",
+            text.escape_debug()
+        );
+        assert_eq!(error.to_string(), expected);
+    }
+}

@@ -68,6 +68,15 @@ fn a_name_in_the_file_is_asked_of_nobody_in_either_family() {
     assert!(matches!(resolver.lookup("another.test").unwrap().source(), Source::Server(_)));
 }
 
+/// A name with more addresses than anybody tries is cut, and not a matter of minutes.
+#[test]
+fn a_name_has_a_thousand_addresses_at_most() {
+    let lines: String = (0..20_000).map(|n| format!("10.0.{}.{} many.test\n", n / 256, n % 256)).collect();
+    let file = File::new("many", lines + "10.0.0.7 many.test\n");
+    let found = of(&Server::silent(), &file).build().lookup("many.test").unwrap();
+    assert_eq!((found.addresses().len(), found.addresses()[999]), (1_000, ips(&["10.0.3.231"])[0]));
+}
+
 #[test]
 fn the_first_file_that_has_a_name_counts_and_one_that_is_not_there_has_none() {
     let server = Server::start(|asked| usual(asked).now(asked));

@@ -1,37 +1,14 @@
 //! What a read and a write cost, counted: system calls by strace, allocations by an allocator that counts.
 
+mod allocations;
 mod kit;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::io::Read;
 use std::time::{Duration, Instant};
 
+use allocations::allocated;
 use kit::*;
 use socketry::{Stopper, TcpServer};
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is the system allocator's own, with the same arguments.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: as for this function.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as for this function.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn reading_and_writing_allocate_nothing() {
@@ -39,14 +16,15 @@ fn reading_and_writing_allocate_nothing() {
     let mut buffer = [0; 64];
     client.send("first").unwrap();
     peer.recv_exact(&mut buffer[..5]).unwrap();
-    let before = ALLOCATIONS.get();
-    for _ in 0..10 {
-        client.send("text, which is UTF-8 already").unwrap();
-        assert_eq!((&peer).read(&mut buffer).unwrap(), 28);
-        peer.send(&buffer[..28]).unwrap();
-        client.recv_exact(&mut buffer[..28]).unwrap();
-    }
-    assert_eq!(ALLOCATIONS.get() - before, 0);
+    let exchanged = allocated(|| {
+        for _ in 0..10 {
+            client.send("text, which is UTF-8 already").unwrap();
+            assert_eq!((&peer).read(&mut buffer).unwrap(), 28);
+            peer.send(&buffer[..28]).unwrap();
+            client.recv_exact(&mut buffer[..28]).unwrap();
+        }
+    });
+    assert_eq!(exchanged.calls, 0);
 }
 
 const EXCHANGES: usize = 100;

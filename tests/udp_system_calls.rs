@@ -1,41 +1,12 @@
 //! What a call costs, counted: system calls by strace, allocations by an allocator that counts.
 
+mod allocations;
 mod kit;
 
+use allocations::allocated;
 use kit::*;
 use socketry::{Stopper, UdpEndpoint};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::time::{Duration, Instant};
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is the system allocator's own, with the same arguments.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: as for this function.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as for this function.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn allocations(work: impl FnOnce()) -> usize {
-    let before = ALLOCATIONS.get();
-    work();
-    ALLOCATIONS.get() - before
-}
 
 #[test]
 fn sending_and_receiving_into_a_buffer_allocate_nothing() {
@@ -47,7 +18,7 @@ fn sending_and_receiving_into_a_buffer_allocate_nothing() {
     for receiver in [&plain, &stoppable, &wildcard] {
         let to = std::net::SocketAddr::from(([127, 0, 0, 1], receiver.local_addr().unwrap().port()));
         let mut buffer = [0; 64];
-        let count = allocations(|| {
+        let received = allocated(|| {
             for _ in 0..10 {
                 sender.send_to(&b"bytes"[..], to).unwrap();
                 sender.send_to("text, which is UTF-8 already", to).unwrap();
@@ -58,7 +29,8 @@ fn sending_and_receiving_into_a_buffer_allocate_nothing() {
             }
         });
         // A Windows receive buffer is allocated once for each thread.
-        assert!(count <= usize::from(cfg!(not(target_os = "linux"))), "{count} allocations by {receiver:?}");
+        let most = usize::from(cfg!(not(target_os = "linux")));
+        assert!(received.calls <= most, "{received:?} by {receiver:?}");
     }
 }
 
@@ -66,7 +38,7 @@ fn sending_and_receiving_into_a_buffer_allocate_nothing() {
 fn finding_nothing_allocates_nothing() {
     let endpoint = local();
     assert!(endpoint.try_recv().unwrap().is_none(), "and the thread has its buffer");
-    assert_eq!(allocations(|| assert!(endpoint.try_recv().unwrap().is_none())), 0);
+    assert_eq!(allocated(|| assert!(endpoint.try_recv().unwrap().is_none())).calls, 0);
 }
 
 const EXCHANGES: usize = 100;

@@ -9,6 +9,7 @@
 #![allow(dead_code, unused_imports, unused_macros, reason = "each example uses a part of it")]
 
 pub(crate) mod links;
+pub(crate) mod name_server;
 
 use std::error::Error;
 use std::io::{self, Write};

@@ -1,6 +1,6 @@
 //! Everything that the crate has so far, one step after another, on the loopback interface and in one process.
 //!
-//! From the notes: all of UDP, of TCP and of text on the wire (网络编程 (复习); sections 4, 5, 7 and 8), and what they leave
+//! From the notes: all of UDP, of TCP and of text on the wire (网络编程 (复习); sections 4, 5, 7, 8 and 9), and what they leave
 //! to luck: loss, truncation, waiting, half characters, peers that drip, crowds, the end.
 //!
 //! ```text
@@ -22,6 +22,7 @@ mod cli;
 mod endpoints;
 mod limits;
 mod multicast;
+mod names;
 mod tcp;
 mod text;
 mod waiting;
@@ -39,7 +40,7 @@ struct Args {}
 /// A heading, and the function that shows what it says.
 type Step = (&'static str, fn() -> Outcome);
 
-const STEPS: [Step; 17] = [
+const STEPS: [Step; 19] = [
     ("An endpoint at a port of the system's choice", endpoints::a_port_of_the_systems_choice),
     ("A text in GB 2312, there and back", endpoints::a_text_in_gb2312),
     ("What GB 2312 cannot say is an error, and nothing is sent", text::what_gb2312_cannot_say),
@@ -52,6 +53,8 @@ const STEPS: [Step; 17] = [
     ("A question to everybody on a link", broadcast::a_question_to_everybody),
     ("A message leaves by each interface, or it is said why not", broadcast::an_interface_that_is_not_there),
     ("A blocked call is woken from another thread", waiting::a_blocked_call_is_woken),
+    ("A name, and who says what it stands for", names::a_name_and_who_says_so),
+    ("A name that is not found, and why", names::a_name_that_is_not_found),
     ("A client, a server, and a connection", tcp::a_client_and_a_server),
     ("Lines in GB 2312, in whatever pieces they come", tcp::lines_in_gb2312),
     ("A peer that drips cannot outlast a deadline", tcp::a_peer_that_drips),

@@ -43,16 +43,25 @@ pub struct Resolved {
 }
 
 impl Resolved {
-    pub(super) fn new(addresses: Vec<(IpAddr, u32)>, source: Source, until: Option<Instant>) -> Resolved {
-        let (ips, mut scopes): (_, Vec<u32>) = addresses.into_iter().unzip();
-        if scopes.iter().all(|scope| *scope == 0) {
-            scopes.clear();
-        }
-        Resolved { ips, scopes, source, until }
+    pub(super) fn new(ips: Vec<IpAddr>, source: Source, until: Option<Instant>) -> Resolved {
+        Resolved { ips, scopes: Vec::new(), source, until }
     }
 
-    pub(super) fn without_scopes(ips: Vec<IpAddr>, source: Source, until: Option<Instant>) -> Resolved {
-        Resolved { ips, scopes: Vec::new(), source, until }
+    /// Adds an address, unless it is there; one of a link with the index of the interface, which is 0 for all others.
+    pub(super) fn push(&mut self, ip: IpAddr, scope: u32) {
+        let known = self.scopes.iter().copied().chain(std::iter::repeat(0));
+        if self.ips.iter().zip(known).any(|known| known == (&ip, scope)) {
+            return;
+        }
+        if scope != 0 {
+            self.scopes.resize(self.ips.len(), 0);
+            self.scopes.push(scope);
+        }
+        self.ips.push(ip);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ips.is_empty()
     }
 
     /// The addresses, in the order in which they should be tried; there is at least one.

@@ -1,8 +1,8 @@
 //! A look-up, from what is known to who is asked.
 
-use std::net::{IpAddr, SocketAddr, SocketAddrV6, UdpSocket};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::answer::{Resolved, Source};
@@ -11,12 +11,13 @@ use super::exchange::{Bound, Interrupted, run};
 use super::failure::{LookupFailure, ServerTrouble};
 use super::files::Watched;
 use super::flight::Flights;
-use super::system;
+use super::{sources, system};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::dns::cache::{Cache, Kept};
+use crate::proto::dns::host::BadName;
 use crate::proto::dns::hosts::Hosts;
-use crate::proto::dns::lookup::{Lookup, Plan};
-use crate::proto::dns::name::{BadName, HostName};
+use crate::proto::dns::lookup::{Lookup, Plan, ServerFault};
+use crate::proto::dns::name::{HostName, NameRef};
 use crate::proto::dns::resolv_conf::ResolvConf;
 use crate::proto::dns::wire::{Answer, Kind, RecordData};
 use crate::sys;
@@ -43,12 +44,16 @@ pub(super) struct Outcome {
 /// How long the addresses of one family wait for those of the other: RFC 8305, 3.
 const SETTLE: Duration = Duration::from_millis(50);
 
+/// More addresses of one name in a hosts file are a mistake.
+const MOST_IN_HOSTS: usize = 1_000;
+
 pub(super) fn bad_name(bad: BadName, host: &str) -> Error {
     LookupFailure::BadName(bad).into_error(host)
 }
 
 pub(super) fn failed(troubles: &[ServerTrouble], host: &str, started: Instant) -> Error {
-    let is_silent = !troubles.is_empty() && troubles.iter().all(|trouble| trouble.trouble == "is silent");
+    let is_silent =
+        !troubles.is_empty() && troubles.iter().all(|trouble| trouble.fault == ServerFault::Silent);
     let mut each: Vec<ServerTrouble> = Vec::new();
     for trouble in troubles {
         if !each.contains(trouble) {
@@ -99,23 +104,49 @@ impl Inner {
 
     pub(super) fn literal(&self, ip: IpAddr, scope: u32, host: &str) -> Result<Resolved> {
         match self.wants(ip) {
-            true => Ok(Resolved::new(vec![(ip, scope)], Source::Literal, None)),
+            true => {
+                let mut itself = Resolved::new(Vec::with_capacity(1), Source::Literal, None);
+                itself.push(ip, scope);
+                Ok(itself)
+            }
             false => Err(LookupFailure::NothingOfTheKind(self.kind_name()).into_error(host)),
         }
     }
 
-    /// What the first file that has the name says.
-    pub(super) fn in_hosts(&self, name: &HostName, now: Instant) -> Option<Vec<(IpAddr, u32)>> {
-        self.hosts.iter().find_map(|hosts| {
-            let hosts = hosts.current(now);
-            let found = hosts.addresses(name);
-            // An address of a link that is not there leads nowhere.
-            let with_scope = found.iter().filter_map(|address| match address.zone {
-                None => Some((address.ip, 0)),
-                Some(zone) => scope(zone).map(|scope| (address.ip, scope)),
+    /// What the first file that has the name says, which may be nothing that is wanted.
+    pub(super) fn in_hosts(&self, name: NameRef<'_>, now: Instant) -> Option<Resolved> {
+        let in_file = |hosts: &Hosts| {
+            let mut found = Resolved::new(Vec::new(), Source::Hosts, None);
+            let is_there = hosts.each(name, |ip, zone| {
+                if !self.wants(ip) || found.addresses().len() >= MOST_IN_HOSTS {
+                    return;
+                }
+                match zone.map(scope) {
+                    None => found.push(ip, 0),
+                    Some(Some(scope)) => found.push(ip, scope),
+                    // An address of a link that is not there leads nowhere.
+                    Some(None) => {}
+                }
             });
-            (!found.is_empty()).then(|| with_scope.collect())
-        })
+            is_there.then_some(found)
+        };
+        self.hosts.iter().find_map(|hosts| hosts.with(now, in_file))
+    }
+
+    /// What was answered of a name that is asked for as it is, and still holds.
+    pub(super) fn in_cache(&self, name: NameRef<'_>, is_absolute: bool, now: Instant) -> Option<Resolved> {
+        let is_first = self.conf.with(now, |conf| conf.is_first(name, is_absolute));
+        if is_first { self.in_order(name, now, Source::Cache) } else { None }
+    }
+
+    fn in_order(&self, name: NameRef<'_>, now: Instant, source: Source) -> Option<Resolved> {
+        let cache = self.cache();
+        let kept = cache.in_order(name, now)?;
+        Some(Resolved::new(kept.ips.to_vec(), source, Some(kept.until)))
+    }
+
+    pub(super) fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn servers(&self, conf: &ResolvConf) -> Vec<SocketAddr> {
@@ -141,7 +172,8 @@ impl Inner {
                 Error::new(Operation::Resolve, ErrorKind::Stopped).at(host.escape_debug())
             }
             Interrupted::TimedOut => {
-                let silent = |server: &SocketAddr| ServerTrouble { server: *server, trouble: "is silent" };
+                let silent =
+                    |server: &SocketAddr| ServerTrouble { server: *server, fault: ServerFault::Silent };
                 LookupFailure::TimedOut(servers.iter().map(silent).collect()).into_error(host)
             }
         };
@@ -151,27 +183,23 @@ impl Inner {
     pub(super) fn by_system(&self, host: &str, bound: Bound<'_>, started: Instant) -> Result<Resolved> {
         let found = system::lookup(host, bound);
         let found = found.map_err(|interrupted| self.interrupted(interrupted, &[], host, started))??;
-        let mut addresses: Vec<(IpAddr, u32)> = Vec::new();
-        for address in found {
-            let address = sys::canonical(address);
-            let scope = match address {
-                SocketAddr::V6(v6) => v6.scope_id(),
-                SocketAddr::V4(_) => 0,
-            };
-            if self.wants(address.ip()) && !addresses.contains(&(address.ip(), scope)) {
-                addresses.push((address.ip(), scope));
+        let mut addresses = Resolved::new(Vec::new(), Source::System, None);
+        for address in found.into_iter().map(sys::canonical).filter(|address| self.wants(address.ip())) {
+            match address {
+                SocketAddr::V6(v6) => addresses.push((*v6.ip()).into(), v6.scope_id()),
+                SocketAddr::V4(v4) => addresses.push((*v4.ip()).into(), 0),
             }
         }
         match addresses.is_empty() {
             true => Err(LookupFailure::NothingOfTheKind(self.kind_name()).into_error(host)),
-            false => Ok(Resolved::new(addresses, Source::System, None)),
+            false => Ok(addresses),
         }
     }
 
     pub(super) fn by_servers(
         &self,
         host: &str,
-        name: &HostName,
+        name: NameRef<'_>,
         is_absolute: bool,
         bound: Bound<'_>,
         started: Instant,
@@ -183,7 +211,7 @@ impl Inner {
             let found = self.known_or_asked(&candidate, self.kinds(), &conf, bound, started);
             let found = found
                 .map_err(|interrupted| self.interrupted(interrupted, &self.servers(&conf), host, started))?;
-            if let Some(resolved) = resolved(&found) {
+            if let Some(resolved) = self.resolved(&candidate, &found) {
                 return Ok(resolved);
             }
             let mut known = found.answers.iter().flat_map(|(_, kept)| kept);
@@ -204,9 +232,32 @@ impl Inner {
         }
     }
 
+    /// The addresses of what was found, in order; `None` if there are none.
+    fn resolved(&self, name: &HostName, found: &Found) -> Option<Resolved> {
+        let source = found.server.map_or(Source::Cache, Source::Server);
+        let now = Instant::now();
+        // Of those who waited for the same answer, the first has put it in order.
+        if let Some(resolved) = self.in_order(name.as_ref(), now, source) {
+            return Some(resolved);
+        }
+        let kept = || found.answers.iter().flat_map(|(_, kept)| kept);
+        let mut ips = Vec::with_capacity(kept().map(|kept| kept.records.len()).sum());
+        for record in kept().flat_map(|kept| kept.records.iter()) {
+            if let RecordData::Address(ip) = record {
+                ips.push(ip.to_canonical());
+            }
+        }
+        if ips.is_empty() {
+            return None;
+        }
+        sources::in_order(&mut ips);
+        self.cache().put_in_order(name, self.kinds(), &ips, now);
+        let until = kept().filter(|kept| !kept.records.is_empty()).map(|kept| kept.until).min();
+        Some(Resolved::new(ips, source, until))
+    }
+
     fn known(&self, name: &HostName, kind: Kind, now: Instant) -> Option<Kept> {
-        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.get(name, kind, now).cloned()
+        self.cache().get(name.as_ref(), kind, now).cloned()
     }
 
     pub(super) fn known_or_asked(
@@ -227,9 +278,11 @@ impl Inner {
             return Ok(Found { answers, troubles: Arc::default(), server: None });
         }
         let is_settled = answers.iter().flat_map(|(_, kept)| kept).any(|kept| !kept.records.is_empty());
-        let outcome = self.flights.fly(&(name.clone(), missing.clone()), bound, || {
-            self.ask_servers(name, &missing, conf, is_settled, bound)
-        })?;
+        let outcome =
+            self.flights.fly(&(name.clone(), missing.clone()), bound, || match conf.one_at_a_time {
+                true => self.ask_one_at_a_time(name, &missing, conf, bound),
+                false => self.ask_servers(name, &missing, conf, is_settled, bound),
+            })?;
         let now = Instant::now();
         for (kind, answer) in &outcome.answers {
             let kept = answer.as_ref().map(|answer| {
@@ -243,6 +296,39 @@ impl Inner {
             }
         }
         Ok(Found { answers, troubles: outcome.troubles, server: outcome.server })
+    }
+
+    /// The last kind, which is A, first: if the time is over before the other is answered, it is enough.
+    fn ask_one_at_a_time(
+        &self,
+        name: &HostName,
+        kinds: &[Kind],
+        conf: &ResolvConf,
+        bound: Bound<'_>,
+    ) -> std::result::Result<Outcome, Interrupted> {
+        let mut all: Option<Outcome> = None;
+        for kind in kinds.iter().rev() {
+            let outcome = match (self.ask_servers(name, &[*kind], conf, false, bound), &all) {
+                (Ok(outcome), _) => outcome,
+                (Err(Interrupted::TimedOut), Some(_)) => break,
+                (Err(interrupted), _) => return Err(interrupted),
+            };
+            // RFC 2308, 5: that there is no such name is so for every kind.
+            let is_missing =
+                outcome.answers.iter().flat_map(|(_, answer)| answer).any(|answer| !answer.exists);
+            all = Some(match all {
+                None => outcome,
+                Some(before) => Outcome {
+                    answers: [before.answers, outcome.answers].concat(),
+                    troubles: before.troubles.iter().chain(outcome.troubles.iter()).cloned().collect(),
+                    server: before.server.or(outcome.server),
+                },
+            });
+            if is_missing {
+                break;
+            }
+        }
+        Ok(all.unwrap_or(Outcome { answers: Vec::new(), troubles: Arc::default(), server: None }))
     }
 
     fn ask_servers(
@@ -276,50 +362,21 @@ impl Inner {
             self.first.store(lookup.answered_by(), Ordering::Relaxed);
         }
         let now = Instant::now();
-        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cache = self.cache();
         for (kind, answer) in &answers {
             if let Some(answer) = answer {
-                cache.put((name.clone(), *kind), answer, now);
+                cache.put(name, *kind, answer, now);
             }
         }
         drop(cache);
-        let troubles =
-            lookup.troubles().iter().map(|(server, trouble)| ServerTrouble::of(servers[*server], *trouble));
+        let trouble = |(server, fault): &(usize, ServerFault)| ServerTrouble {
+            server: servers[*server],
+            fault: *fault,
+        };
+        let troubles = lookup.troubles().iter().map(trouble);
         let server = has_answer.then(|| servers[lookup.answered_by()]);
         Ok(Outcome { answers, troubles: troubles.collect(), server })
     }
-}
-
-/// The addresses of what was found, in order; `None` if there are none.
-fn resolved(found: &Found) -> Option<Resolved> {
-    let kept = || found.answers.iter().flat_map(|(_, kept)| kept);
-    let mut addresses = Vec::with_capacity(kept().map(|kept| kept.records.len()).sum());
-    let mut until: Option<Instant> = None;
-    for kept in kept() {
-        for record in kept.records.iter() {
-            if let RecordData::Address(ip) = record {
-                addresses.push(ip.to_canonical());
-            }
-        }
-        if !kept.records.is_empty() {
-            until = Some(until.map_or(kept.until, |until| until.min(kept.until)));
-        }
-    }
-    if addresses.is_empty() {
-        return None;
-    }
-    if found.server.is_some() && addresses.iter().any(IpAddr::is_ipv6) {
-        // Those that no route leads to are tried last. Of IPv6 alone, because that is where it happens.
-        addresses.sort_by_key(|ip| ip.is_ipv6() && !is_reachable(*ip));
-    }
-    let source = found.server.map_or(Source::Cache, Source::Server);
-    Some(Resolved::without_scopes(addresses, source, until))
-}
-
-/// RFC 6724, rule 1: whether this machine has an address to reach it from. Nothing is sent.
-fn is_reachable(ip: IpAddr) -> bool {
-    let socket = UdpSocket::bind((std::net::Ipv6Addr::UNSPECIFIED, 0));
-    socket.is_ok_and(|socket| socket.connect((ip, PORT)).is_ok())
 }
 
 /// The index of an interface by its name or number.

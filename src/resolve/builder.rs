@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::resolver::Resolver;
 use crate::addr::Address;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::dns::cache::Bounds;
 use crate::proto::dns::resolv_conf::ResolvConf;
 use crate::sys::{self, Stopper};
@@ -60,11 +60,16 @@ pub struct ResolverBuilder {
     pub(super) timeout: Option<Duration>,
     pub(super) attempts: Option<u32>,
     pub(super) use_tcp: Option<bool>,
+    pub(super) one_at_a_time: Option<bool>,
     pub(super) deadline: Option<Duration>,
     pub(super) families: Families,
     pub(super) bounds: Bounds,
     pub(super) stopper: Option<Stopper>,
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("a name server is given by its IP address, with or without a port")]
+struct NotAServer;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -80,10 +85,11 @@ impl Default for ResolverBuilder {
             timeout: None,
             attempts: None,
             use_tcp: None,
+            one_at_a_time: None,
             deadline: Some(Duration::from_secs(10)),
             families: Families::Both,
             bounds: Bounds {
-                entries: 4_096,
+                names: 4_096,
                 shortest: Duration::ZERO,
                 longest: DAY,
                 longest_negative: Duration::from_secs(3_600),
@@ -107,16 +113,24 @@ impl ResolverBuilder {
     ///
     /// This returns an error if it is no IP address with or without a port.
     pub fn server(mut self, server: &str) -> Result<Self> {
+        let alone = || format!("[{}]:{PORT}", server.trim_start_matches('[').trim_end_matches(']'));
         let address = match server.parse::<IpAddr>() {
             Ok(ip) => SocketAddr::new(ip, PORT),
-            Err(_) => super::literal(&server.parse::<Address>().map_err(Error::from)?)?,
+            Err(_) => match server.parse().or_else(|_| alone().parse()) {
+                Ok(address) if Address::name(&address).is_none() => super::literal(&address)?,
+                _ => {
+                    let kind = ErrorKind::InvalidAddress;
+                    let error = Error::detailed(Operation::Resolve, kind, NotAServer);
+                    return Err(error.at(server.escape_debug()));
+                }
+            },
         };
         self.servers.push(address);
         Ok(self)
     }
 
     /// Reads hosts files, instead of the system's. Where a name stands in several, the first one counts. A file that changes is
-    /// read again within some seconds.
+    /// read again within some seconds. A name has no more than 1,000 addresses.
     pub fn hosts(mut self, path: impl Into<PathBuf>) -> Self {
         self.hosts.get_or_insert_default().push(path.into());
         self
@@ -164,6 +178,13 @@ impl ResolverBuilder {
         self
     }
 
+    /// Sets whether the query for the other family is sent only when the first, for IPv4, is answered, from a socket of its own: for
+    /// servers and routers that lose one of two at a time. Defaults to false, or what `resolv.conf` says.
+    pub fn one_at_a_time(mut self, on: bool) -> Self {
+        self.one_at_a_time = Some(on);
+        self
+    }
+
     /// Sets how long a look-up takes at most, with all servers, attempts and search domains. `None` is for ever. Defaults to
     /// 10 s.
     pub fn deadline(mut self, time: impl Into<Option<Duration>>) -> Self {
@@ -177,9 +198,9 @@ impl ResolverBuilder {
         self
     }
 
-    /// Sets how many answers are kept. Defaults to 4,096; 0 keeps none.
-    pub fn cache_size(mut self, answers: usize) -> Self {
-        self.bounds.entries = answers;
+    /// Sets of how many names answers are kept; all together have no more than 1 KiB for each. Defaults to 4,096; 0 keeps none.
+    pub fn cache_size(mut self, names: usize) -> Self {
+        self.bounds.names = names;
         self
     }
 
@@ -215,6 +236,7 @@ impl ResolverBuilder {
         conf.timeout = self.timeout.unwrap_or(conf.timeout);
         conf.attempts = self.attempts.unwrap_or(conf.attempts);
         conf.use_tcp = self.use_tcp.unwrap_or(conf.use_tcp);
+        conf.one_at_a_time = self.one_at_a_time.unwrap_or(conf.one_at_a_time);
         conf
     }
 }

@@ -2,9 +2,8 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use crate::error::{Error, ErrorKind, Operation};
-use crate::proto::dns::lookup::Trouble;
-use crate::proto::dns::name::BadName;
-use crate::proto::dns::wire::Failure;
+use crate::proto::dns::host::BadName;
+use crate::proto::dns::lookup::ServerFault;
 
 /// Why a name was not resolved: the [`detail`](crate::Error::detail) of an error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,36 +32,18 @@ pub enum LookupFailure {
 pub struct ServerTrouble {
     /// Who was asked.
     pub server: SocketAddr,
-    /// What came of it, in a few words.
-    pub trouble: &'static str,
+    /// What came of it.
+    pub fault: ServerFault,
 }
 
 struct List<'a>(&'a [ServerTrouble]);
 
 impl fmt::Display for List<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, ServerTrouble { server, trouble }) in self.0.iter().enumerate() {
-            write!(f, "{}{server} {trouble}", if number > 0 { ", " } else { ": " })?;
+        for (number, ServerTrouble { server, fault }) in self.0.iter().enumerate() {
+            write!(f, "{}{server} {fault}", if number > 0 { ", " } else { ": " })?;
         }
         Ok(())
-    }
-}
-
-impl ServerTrouble {
-    pub(super) fn of(server: SocketAddr, trouble: Trouble) -> ServerTrouble {
-        let trouble = match trouble {
-            Trouble::Silent => "is silent",
-            Trouble::Unreachable => "cannot be reached",
-            Trouble::Failed(Failure::Format) => "does not understand the query",
-            Trouble::Failed(Failure::Server) => "failed",
-            Trouble::Failed(Failure::NotImplemented) => "does not implement the query",
-            Trouble::Failed(Failure::Refused) => "refused",
-            Trouble::Failed(Failure::Other(_)) => "answered with an unknown code",
-            Trouble::Failed(Failure::Malformed) => "sent what is no message",
-            Trouble::Failed(Failure::Lame) => "is not in charge of the name",
-            Trouble::Failed(Failure::Aliases) => "has too many aliases in a row",
-        };
-        ServerTrouble { server, trouble }
     }
 }
 

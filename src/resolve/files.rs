@@ -46,12 +46,22 @@ impl<T> Watched<T> {
 
     /// What it says, looked at some seconds ago at most.
     pub(super) fn current(&self, now: Instant) -> Arc<T> {
+        self.look_if_due(now);
+        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Something of what it says, which does not take long.
+    pub(super) fn with<R>(&self, now: Instant, take: impl FnOnce(&T) -> R) -> R {
+        self.look_if_due(now);
+        take(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn look_if_due(&self, now: Instant) {
         let now = u64::try_from(now.saturating_duration_since(self.began).as_nanos()).unwrap_or(u64::MAX);
         if now >= self.next.load(Ordering::Relaxed) {
             self.next.store(now.saturating_add(LOOK), Ordering::Relaxed);
             self.look(false);
         }
-        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Reads it again, changed or not.

@@ -9,6 +9,7 @@ mod files;
 mod flight;
 mod promise;
 mod resolver;
+mod sources;
 mod system;
 
 pub use answer::{Resolved, Source};

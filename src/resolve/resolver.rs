@@ -1,7 +1,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::answer::{Resolved, Source};
@@ -13,8 +13,9 @@ use super::flight::Flights;
 use crate::addr::Address;
 use crate::error::{Error, Result};
 use crate::proto::dns::cache::Cache;
+use crate::proto::dns::host::{Host, Spelling};
 use crate::proto::dns::hosts::Hosts;
-use crate::proto::dns::name::{Host, HostName, LOOPBACK};
+use crate::proto::dns::name::{HostName, LOOPBACK};
 use crate::proto::dns::resolv_conf::ResolvConf;
 use crate::proto::dns::wire::{Kind, RecordData};
 use crate::sys;
@@ -22,7 +23,7 @@ use crate::sys;
 /// Looks names up: in hosts files, in what was answered before, at the servers of this machine or others, within a time.
 ///
 /// * **It is bounded.** A look-up ends within its [deadline](ResolverBuilder::deadline), with all servers, attempts and search
-///   domains; the cache holds so many answers; several threads that want the same send one query.
+///   domains; the cache holds so many names; several threads that want the same send one query.
 /// * **It is explained.** An answer says where it [comes from](Resolved::source) and how long it [holds](Resolved::ttl); an
 ///   error says whether there is no such name, or no address, or which servers did what: see
 ///   [`LookupFailure`](crate::LookupFailure).
@@ -88,37 +89,39 @@ impl Resolver {
     pub fn lookup(&self, host: &str) -> Result<Resolved> {
         let started = Instant::now();
         let inner = &*self.inner;
-        let bound = inner.bound(started);
-        let (name, is_absolute) = match Host::read(host) {
+        let mut spelling = Spelling::new();
+        let (name, is_absolute) = match Host::read(host, &mut spelling) {
             Ok(Host::Address(ip)) => return inner.literal(ip.to_canonical(), 0, host),
             Ok(Host::Name(name, is_absolute)) => (name, is_absolute),
             Err(bad) => {
-                // An address of one link, with the interface behind it.
-                let zoned =
-                    host.split_once('%').and_then(|(ip, zone)| Some((ip.parse().ok()?, scope(zone)?)));
-                return match zoned {
-                    Some((ip, scope)) => inner.literal(IpAddr::V6(ip), scope, host),
+                return match ipv6_as_written(host) {
+                    Some((ip, scope)) => inner.literal(ip, scope, host),
                     None => Err(bad_name(bad, host)),
                 };
             }
         };
-        if let Some(found) = inner.in_hosts(&name, started) {
-            let fit: Vec<_> = found.into_iter().filter(|(ip, _)| inner.wants(*ip)).collect();
-            return match fit.is_empty() {
+        if let Some(found) = inner.in_hosts(name, started) {
+            return match found.is_empty() {
                 true => Err(LookupFailure::NothingOfTheKind(inner.kind_name()).into_error(host)),
-                false => Ok(Resolved::new(fit, Source::Hosts, None)),
+                false => Ok(found),
             };
         }
+        let backend = inner.options.backend_or_default();
+        let known = if backend == Backend::Dns { inner.in_cache(name, is_absolute, started) } else { None };
+        if let Some(known) = known {
+            return Ok(known);
+        }
         if name.is_localhost() {
-            let fit = LOOPBACK.into_iter().filter(|ip| inner.wants(*ip)).map(|ip| (ip, 0));
+            let fit = LOOPBACK.into_iter().filter(|ip| inner.wants(*ip));
             return Ok(Resolved::new(fit.collect(), Source::Localhost, None));
         }
         if name.cannot_exist() {
             return Err(LookupFailure::NoSuchName.into_error(host));
         }
-        match inner.options.backend_or_default() {
+        let bound = inner.bound(started);
+        match backend {
             Backend::System => inner.by_system(host, bound, started),
-            Backend::Dns => inner.by_servers(host, &name, is_absolute, bound, started),
+            Backend::Dns => inner.by_servers(host, name, is_absolute, bound, started),
         }
     }
 
@@ -153,16 +156,20 @@ impl Resolver {
             .ok_or_else(|| LookupFailure::NothingOfTheKind("IPv4 address").into_error(host))
     }
 
-    /// The name of an address: the first of a hosts file, or the one that servers have.
+    /// The name of an address: the first of a hosts file, or the one that servers have. An address of this machine itself that
+    /// stands in no file is `localhost`, and nobody is asked for it.
     ///
     /// # Errors
     ///
     /// This returns an error if it has none, and if [`lookup`](Self::lookup) would.
     pub fn reverse(&self, ip: impl Into<IpAddr>) -> Result<String> {
         let ip = ip.into();
-        let inner = &*self.inner;
-        if let Some(name) = inner.hosts.iter().find_map(|hosts| hosts.current(Instant::now()).name(ip)) {
+        let (inner, now) = (&*self.inner, Instant::now());
+        if let Some(name) = inner.hosts.iter().find_map(|hosts| hosts.with(now, |hosts| hosts.name(ip))) {
             return Ok(name.to_string());
+        }
+        if ip.to_canonical().is_loopback() {
+            return Ok("localhost".to_owned());
         }
         let records = self.ask(&HostName::reverse(ip), Kind::Ptr, "name", &ip.to_string())?;
         let name = records.into_iter().find_map(|record| match record {
@@ -200,9 +207,9 @@ impl Resolver {
     }
 
     fn records(&self, host: &str, kind: Kind, what: &'static str) -> Result<Vec<RecordData>> {
-        match Host::read(host) {
+        match Host::read(host, &mut Spelling::new()) {
             Ok(Host::Name(name, _)) => {
-                let mut records = self.ask(&name, kind, what, host)?;
+                let mut records = self.ask(&name.to_owned(), kind, what, host)?;
                 records.sort_by_key(|record| match record {
                     RecordData::MailExchange { preference, .. } => *preference,
                     RecordData::Service { priority, .. } => *priority,
@@ -236,19 +243,28 @@ impl Resolver {
 
     /// Forgets what was answered, and reads the files again.
     pub fn flush(&self) {
-        self.inner.cache.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.inner.cache().clear();
         self.inner.hosts.iter().for_each(Watched::read_again);
         self.inner.conf.read_again();
     }
 
-    /// How many answers are kept.
+    /// Of how many names answers are kept.
     pub fn cached(&self) -> usize {
-        self.inner.cache.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.inner.cache().len()
     }
 }
 
 impl fmt::Debug for Resolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Resolver").field("options", &self.inner.options).finish_non_exhaustive()
+    }
+}
+
+/// An IPv6 address in brackets, as in front of a port, or with the interface of its link behind it, or both.
+fn ipv6_as_written(host: &str) -> Option<(IpAddr, u32)> {
+    let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    match inside.split_once('%') {
+        Some((ip, zone)) => Some((IpAddr::V6(ip.parse().ok()?), scope(zone)?)),
+        None => Some((IpAddr::V6(inside.parse().ok()?), 0)),
     }
 }

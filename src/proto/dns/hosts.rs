@@ -3,98 +3,164 @@
 
 use std::net::IpAddr;
 
-use super::name::{Host, HostName};
+use super::host::{Host, Spelling};
+use super::name::{HostName, NameRef};
 
 /// The names of a file, and where they stand in it.
 #[derive(Debug, Default)]
 pub(crate) struct Hosts {
     bytes: Box<[u8]>,
-    /// The hash of a name and where its line begins; in the order of both.
-    index: Box<[(u32, u32)]>,
+    /// In the order of the file; lines in a row with the same address are one.
+    addresses: Box<[Address]>,
+    /// In the order of the upper bits of their hashes, those that share them in the order of the file.
+    names: Box<[Name]>,
+    /// Where those of each upper bits begin, and the end.
+    begins: Box<[u32]>,
 }
 
-/// An address in a hosts file; one of IPv6 may have a zone, by its name or number.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct HostsAddress<'a> {
-    pub(crate) ip: IpAddr,
-    pub(crate) zone: Option<&'a str>,
+#[derive(Clone, Copy, Debug)]
+struct Name {
+    hash: u32,
+    /// Where it stands in the file.
+    at: u32,
+    /// Which of the addresses is its own.
+    address: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Address {
+    ip: IpAddr,
+    /// Where its text begins, with the zone in it, if it has one.
+    zoned: Option<u32>,
+    /// Where its first name stands.
+    name: u32,
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 impl Hosts {
     /// Reads a file. What is no line of such a file is passed over. More than 4 GiB are not read.
-    pub(crate) fn read(bytes: Vec<u8>) -> Hosts {
-        let mut index = Vec::with_capacity(bytes.len() / 24);
-        for (offset, line) in lines(&bytes) {
-            let Ok(offset) = u32::try_from(offset) else { break };
-            let Some((_, names)) = split(line) else { continue };
-            for name in words(names) {
-                index.push((hash_of(name), offset));
+    pub(crate) fn read(mut bytes: Vec<u8>) -> Hosts {
+        bytes.truncate(u32::MAX as usize);
+        let (mut addresses, mut names) = (Vec::new(), Vec::with_capacity(bytes.len() / 24));
+        let mut before: &[u8] = &[];
+        for (start, line) in lines(&bytes) {
+            let Some((address, rest)) = split(line) else { continue };
+            let at = |word: &[u8]| (start + offset(line, word)) as u32;
+            let mut words = words(rest).peekable();
+            let Some(first) = words.peek() else { continue };
+            // Long files have the same address on every line.
+            if address != before || addresses.is_empty() {
+                let Some((ip, zone)) = read(address) else { continue };
+                addresses.push(Address { ip, zoned: zone.map(|_| at(address)), name: at(first) });
+                before = address;
+            }
+            let address = addresses.len() as u32 - 1;
+            names.extend(words.map(|word| Name { hash: hash_of(word), at: at(word), address }));
+        }
+        let addresses = addresses.into();
+        let (names, begins) = by_hash(&names);
+        Hosts { bytes: bytes.into(), addresses, names, begins }
+    }
+
+    /// Gives each address of a name, with the zone of one of IPv6 that has one, in the order of the file; one may be given twice.
+    /// Returns whether the name is there.
+    pub(crate) fn each<'a>(
+        &'a self,
+        name: NameRef<'_>,
+        mut take: impl FnMut(IpAddr, Option<&'a str>),
+    ) -> bool {
+        let hash = hash(name.as_str().as_bytes());
+        let mut is_there = false;
+        for found in self.sharing(hash) {
+            if found.hash == hash && is_name(&self.bytes[found.at as usize..], name) {
+                let Address { ip, zoned, .. } = &self.addresses[found.address as usize];
+                let zone = zoned.and_then(|at| read(word_at(&self.bytes, at))?.1);
+                take(*ip, zone);
+                is_there = true;
             }
         }
-        index.sort_unstable();
-        index.dedup();
-        Hosts { bytes: bytes.into(), index: index.into() }
+        is_there
     }
 
-    /// The addresses of a name, each once, in the order of the file; empty if it is not there.
-    pub(crate) fn addresses(&self, name: &HostName) -> Vec<HostsAddress<'_>> {
-        let mut found: Vec<HostsAddress<'_>> = Vec::new();
-        self.each(name, |address| {
-            if !found.contains(&address) {
-                found.push(address);
-            }
-        });
-        found
-    }
-
-    fn each<'a>(&'a self, name: &HostName, mut take: impl FnMut(HostsAddress<'a>)) {
-        let hash = hash(name.as_str().as_bytes());
-        let first = self.index.partition_point(|(other, _)| *other < hash);
-        for (_, offset) in self.index[first..].iter().take_while(|(other, _)| *other == hash) {
-            let Some(line) = line_at(&self.bytes, *offset as usize) else { continue };
-            let Some((address, names)) = split(line) else { continue };
-            if words(names).any(|word| is_name(word, name)) {
-                take(address);
-            }
+    /// The names whose hashes have the same upper bits.
+    fn sharing(&self, hash: u32) -> &[Name] {
+        let bucket = bucket(hash, self.begins.len());
+        match self.begins.get(bucket..bucket + 2) {
+            Some(bounds) => &self.names[bounds[0] as usize..bounds[1] as usize],
+            None => &[],
         }
     }
 
     /// The first name of an address: the canonical one.
     pub(crate) fn name(&self, ip: IpAddr) -> Option<HostName> {
-        let mut found = lines(&self.bytes).filter_map(|(_, line)| split(line));
-        let (_, names) = found.find(|(address, _)| address.ip == ip.to_canonical())?;
-        let first = words(names).next()?;
-        Some(HostName::found(&String::from_utf8_lossy(first)))
+        let ip = ip.to_canonical();
+        let found = self.addresses.iter().find(|address| address.ip == ip)?;
+        Some(HostName::found(&String::from_utf8_lossy(word_at(&self.bytes, found.name))))
     }
+}
+
+/// Sorts by the upper bits of the hashes, as many as there are names for; by counting, so that it is one pass whatever they are.
+fn by_hash(names: &[Name]) -> (Box<[Name]>, Box<[u32]>) {
+    if names.is_empty() {
+        return Default::default();
+    }
+    let mut begins = vec![0_u32; names.len().next_power_of_two() + 1];
+    let buckets = begins.len();
+    for name in names {
+        begins[bucket(name.hash, buckets) + 1] += 1;
+    }
+    let mut sum = 0;
+    for begin in &mut begins {
+        sum += *begin;
+        *begin = sum;
+    }
+    let mut sorted = vec![names[0]; names.len()];
+    // What begins a bucket is moved on until it begins the next.
+    for name in names {
+        let next = &mut begins[bucket(name.hash, buckets)];
+        sorted[*next as usize] = *name;
+        *next += 1;
+    }
+    begins.rotate_right(1);
+    begins[0] = 0;
+    (sorted.into(), begins.into())
+}
+
+/// By the upper bits; there is one beginning more than there are buckets, and of these a power of two.
+fn bucket(hash: u32, begins: usize) -> usize {
+    ((u64::from(hash) * begins.saturating_sub(1) as u64) >> 32) as usize
 }
 
 fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let mut start = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
     std::iter::from_fn(move || {
-        let line = line_at(bytes, start)?;
-        let offset = start;
+        let rest = bytes.get(start..).filter(|rest| !rest.is_empty())?;
+        let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
+        let begin = start;
         start += line.len() + 1;
-        Some((offset, line))
+        Some((begin, line))
     })
 }
 
-fn line_at(bytes: &[u8], start: usize) -> Option<&[u8]> {
-    let rest = bytes.get(start..).filter(|rest| !rest.is_empty())?;
-    let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-    Some(&rest[..end])
+/// Where a part of a line begins.
+fn offset(line: &[u8], part: &[u8]) -> usize {
+    part.as_ptr() as usize - line.as_ptr() as usize
 }
 
-/// The address of a line, and what stands behind it, up to a comment. `None` if it has none.
-fn split(line: &[u8]) -> Option<(HostsAddress<'_>, &[u8])> {
+/// The text of the address of a line, and what stands behind it, up to a comment. `None` if it has none.
+fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let line = match memchr::memchr(b'#', line) {
         Some(end) => &line[..end],
         None => line,
     };
     let line = line.trim_ascii();
-    let end = line.iter().position(|byte| byte.is_ascii_whitespace())?;
-    let (address, names) = line.split_at(end);
+    let end = line.iter().position(u8::is_ascii_whitespace)?;
+    Some(line.split_at(end))
+}
+
+/// An address; one of IPv6 may have a zone, by its name or number.
+fn read(address: &[u8]) -> Option<(IpAddr, Option<&str>)> {
     let address = std::str::from_utf8(address).ok()?;
     let (ip, zone) = match address.split_once('%') {
         Some((ip, zone)) if !zone.is_empty() => (ip, Some(zone)),
@@ -104,47 +170,68 @@ fn split(line: &[u8]) -> Option<(HostsAddress<'_>, &[u8])> {
     let ip: IpAddr = ip.parse().ok()?;
     // A zone is one of IPv6; an IPv4 address in its form is IPv4.
     let ip = if zone.is_none() { ip.to_canonical() } else { ip };
-    (zone.is_none() || ip.is_ipv6()).then_some((HostsAddress { ip, zone }, names))
+    (zone.is_none() || ip.is_ipv6()).then_some((ip, zone))
 }
 
 fn words(names: &[u8]) -> impl Iterator<Item = &[u8]> {
-    names.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty())
+    names.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
 }
 
-fn without_dot(word: &[u8]) -> &[u8] {
-    word.strip_suffix(b".").unwrap_or(word)
+fn is_end(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || byte == b'#'
+}
+
+fn word_at(bytes: &[u8], at: u32) -> &[u8] {
+    let rest = &bytes[at as usize..];
+    &rest[..rest.iter().position(|byte| is_end(*byte)).unwrap_or(rest.len())]
 }
 
 /// By its name on the wire, whatever the file has it in.
 fn hash_of(word: &[u8]) -> u32 {
-    match on_the_wire(word) {
+    let mut spelling = Spelling::new();
+    match on_the_wire(word, &mut spelling) {
         Some(name) => hash(name.as_str().as_bytes()),
-        None => hash(without_dot(word)),
+        None => hash(word.strip_suffix(b".").unwrap_or(word)),
     }
 }
 
-fn on_the_wire(word: &[u8]) -> Option<HostName> {
+fn on_the_wire<'a>(word: &[u8], spelling: &'a mut Spelling) -> Option<NameRef<'a>> {
     if word.is_ascii() {
         return None;
     }
-    match Host::read(std::str::from_utf8(word).ok()?) {
+    match Host::read(std::str::from_utf8(word).ok()?, spelling) {
         Ok(Host::Name(name, _)) => Some(name),
         _ => None,
     }
 }
 
-fn is_name(word: &[u8], name: &HostName) -> bool {
-    match on_the_wire(word) {
-        Some(own) => own == *name,
-        None => without_dot(word).eq_ignore_ascii_case(name.as_str().as_bytes()),
+/// Whether a text begins with a name: as it is, or with a dot behind it, or in another script.
+fn is_name(text: &[u8], name: NameRef<'_>) -> bool {
+    let own = name.as_str().as_bytes();
+    if let Some((word, rest)) = text.split_at_checked(own.len()) {
+        let is_whole = match rest {
+            [] | [b'.'] => true,
+            [b'.', next, ..] | [next, ..] => is_end(*next),
+        };
+        if is_whole && word.eq_ignore_ascii_case(own) {
+            return true;
+        }
     }
+    on_the_wire(word_at(text, 0), &mut Spelling::new()) == Some(name)
 }
 
-/// FNV-1a over the lower case. Names that share one are told apart by the file itself.
+/// Of a name in whatever case, by the steps of `rustc`'s own hash. Names that share one are told apart by the file itself.
 fn hash(name: &[u8]) -> u32 {
-    name.iter().fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0193)
-    })
+    // The bit by which upper and lower case differ; that others lose it, too, does no harm.
+    const CASE: u64 = 0x2020_2020_2020_2020;
+    let step = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    let mut words = name.chunks_exact(8);
+    let mut sum = 0;
+    for word in &mut words {
+        sum = step(sum, word.try_into().map_or(0, u64::from_le_bytes) | CASE);
+    }
+    let rest = words.remainder().iter().fold(0, |rest, byte| rest << 8 | u64::from(*byte | 0x20));
+    (step(sum, rest) >> 32) as u32
 }
 
 #[cfg(test)]
@@ -170,11 +257,13 @@ mod tests {
         192.0.2.15 last";
 
     fn found(hosts: &Hosts, name: &str) -> Vec<String> {
-        let text = |address: HostsAddress<'_>| match address.zone {
-            Some(zone) => format!("{}%{zone}", address.ip),
-            None => address.ip.to_string(),
-        };
-        hosts.addresses(&HostName::found(name)).into_iter().map(text).collect()
+        let mut found = Vec::new();
+        let is_there = hosts.each(HostName::found(name).as_ref(), |ip, zone| {
+            found.push(zone.map_or(ip.to_string(), |zone| format!("{ip}%{zone}")));
+        });
+        assert_eq!(is_there, !found.is_empty());
+        found.dedup();
+        found
     }
 
     #[test]
@@ -189,7 +278,7 @@ mod tests {
             ("indented", &["192.0.2.4"]),
             ("camelcase.example", &["192.0.2.5"]),
             ("CAMELCASE.EXAMPLE", &["192.0.2.5"]),
-            ("twice", &["192.0.2.6", "192.0.2.7"]),
+            ("twice", &["192.0.2.6", "192.0.2.7", "192.0.2.6"]),
             ("both", &["2001:db8::8", "192.0.2.8"]),
             ("trail.test", &["192.0.2.9"]),
             ("trail.test.", &["192.0.2.9"]),
@@ -218,8 +307,9 @@ mod tests {
         let hosts = Hosts::read(FILE.into());
         assert_eq!(found(&hosts, "xn--fsqu6v.xn--fiqs8s"), ["192.0.2.13"]);
         let wire = Hosts::read(b"192.0.2.13 xn--fsqu6v.xn--fiqs8s".to_vec());
-        let Ok(Host::Name(name, _)) = Host::read("例如。中国") else { panic!() };
-        assert_eq!(wire.addresses(&name).len(), 1);
+        let mut spelling = Spelling::new();
+        let Ok(Host::Name(name, _)) = Host::read("例如。中国", &mut spelling) else { panic!() };
+        assert!(wire.each(name, |_, _| {}));
     }
 
     #[test]
@@ -237,7 +327,7 @@ mod tests {
     fn an_empty_file_has_nothing() {
         for bytes in [&b""[..], b"\n", b"\xEF\xBB\xBF", b"#", b"\r\n\r\n"] {
             let hosts = Hosts::read(bytes.to_vec());
-            assert_eq!((hosts.index.len(), found(&hosts, "localhost").len()), (0, 0), "{bytes:?}");
+            assert_eq!((hosts.names.len(), found(&hosts, "localhost").len()), (0, 0), "{bytes:?}");
         }
     }
 
@@ -245,7 +335,7 @@ mod tests {
         /// Whatever stands in it: it is read, and each name that a line has is found with its address.
         #[test]
         fn any_file_is_read(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
-            let _ = Hosts::read(bytes).addresses(&HostName::found("localhost"));
+            Hosts::read(bytes).each(HostName::found("localhost").as_ref(), |_, _| {});
         }
 
         #[test]

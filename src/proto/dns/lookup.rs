@@ -14,7 +14,7 @@
 use std::time::{Duration, Instant};
 
 use super::name::HostName;
-use super::wire::{Answer, Failure, Judgement, Kind, MOST_ALIASES, judge, query};
+use super::wire::{Answer, BadReply, Judgement, Kind, MOST_ALIASES, judge, query};
 
 /// How it is asked.
 #[derive(Clone, Copy, Debug)]
@@ -49,13 +49,19 @@ pub(crate) enum Step {
     Done,
 }
 
-/// What went wrong with a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
+/// What went wrong with a name server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerFault {
+    /// It has not answered in its time.
+    #[error("is silent")]
     Silent,
-    /// Its system says that nobody listens, or it cannot be reached.
+    /// Its system says that nobody listens, or no way leads to it.
+    #[error("cannot be reached")]
     Unreachable,
-    Failed(Failure),
+    /// It has answered that it has no answer, or with what is none.
+    #[error(transparent)]
+    Reply(BadReply),
 }
 
 #[derive(Debug)]
@@ -67,7 +73,7 @@ pub(crate) struct Lookup {
     edns: bool,
     state: State,
     settled_at: Option<Instant>,
-    troubles: Vec<(usize, Trouble)>,
+    troubles: Vec<(usize, ServerFault)>,
 }
 
 #[derive(Debug)]
@@ -164,7 +170,7 @@ impl Lookup {
                         match settled {
                             Some(settled) if now >= settled => self.state = State::Done,
                             _ => {
-                                self.troubles.push((server, Trouble::Silent));
+                                self.troubles.push((server, ServerFault::Silent));
                                 self.next_server();
                             }
                         }
@@ -203,7 +209,7 @@ impl Lookup {
                 self.asks.iter_mut().find(|ask| ask.answer.is_none() && !ask.has_failed && ask.by_tcp);
             if let Some(ask) = waiting {
                 ask.has_failed = true;
-                self.troubles.push((server, Trouble::Unreachable));
+                self.troubles.push((server, ServerFault::Unreachable));
             }
         }
     }
@@ -211,7 +217,7 @@ impl Lookup {
     /// The server's system says that nobody listens there.
     pub(crate) fn handle_unreachable(&mut self) {
         if let State::Asked { .. } = self.state {
-            self.troubles.push((self.server(), Trouble::Unreachable));
+            self.troubles.push((self.server(), ServerFault::Unreachable));
             self.next_server();
         }
     }
@@ -225,23 +231,23 @@ impl Lookup {
                 // Over TCP there is nothing more to be had.
                 Judgement::Truncated if is_stream => {
                     ask.has_failed = true;
-                    self.troubles.push((server, Trouble::Failed(Failure::Malformed)));
+                    self.troubles.push((server, ServerFault::Reply(BadReply::Malformed)));
                 }
                 Judgement::Truncated => ask.by_tcp = true,
-                Judgement::Failure(Failure::Format) if self.edns => {
+                Judgement::Failure(BadReply::Format) if self.edns => {
                     self.edns = false;
                     self.state = State::ToAsk;
                 }
                 Judgement::Failure(failure) => {
                     ask.has_failed = true;
-                    self.troubles.push((server, Trouble::Failed(failure)));
+                    self.troubles.push((server, ServerFault::Reply(failure)));
                 }
                 Judgement::Answer(Answer { alias: Some(alias), ttl, .. }) => {
                     ask.aliases += 1;
                     ask.alias_ttl = ask.alias_ttl.min(ttl);
                     if ask.aliases > MOST_ALIASES {
                         ask.has_failed = true;
-                        self.troubles.push((server, Trouble::Failed(Failure::Aliases)));
+                        self.troubles.push((server, ServerFault::Reply(BadReply::Aliases)));
                     } else {
                         ask.name = alias;
                         self.state = State::ToAsk;
@@ -269,7 +275,7 @@ impl Lookup {
         self.asks.iter().map(|ask| (ask.kind, ask.answer.as_ref()))
     }
 
-    pub(crate) fn troubles(&self) -> &[(usize, Trouble)] {
+    pub(crate) fn troubles(&self) -> &[(usize, ServerFault)] {
         &self.troubles
     }
 }
@@ -346,7 +352,7 @@ mod tests {
             clock.now += 1_000 * MS;
         }
         assert_eq!(clock.step(), Step::Done);
-        assert_eq!(clock.lookup.troubles(), [1, 0, 1, 0].map(|server| (server, Trouble::Silent)));
+        assert_eq!(clock.lookup.troubles(), [1, 0, 1, 0].map(|server| (server, ServerFault::Silent)));
     }
 
     #[test]
@@ -359,7 +365,7 @@ mod tests {
         let queries = clock.asks(2);
         clock.says(&queries[0], false, 3);
         assert_eq!(clock.step(), Step::Done);
-        let troubles = [(0, Trouble::Failed(Failure::Server)), (1, Trouble::Unreachable)];
+        let troubles = [(0, ServerFault::Reply(BadReply::Server)), (1, ServerFault::Unreachable)];
         assert_eq!(clock.lookup.troubles(), troubles);
         assert!(clock.lookup.answers().all(|(_, answer)| answer.is_some_and(|answer| !answer.exists)));
     }
@@ -399,7 +405,7 @@ mod tests {
         assert!(without[0].len() < with[0].len());
         clock.says(&without[0], false, 1);
         assert_eq!(clock.step(), Step::Done);
-        assert_eq!(clock.lookup.troubles(), [(0, Trouble::Failed(Failure::Format))]);
+        assert_eq!(clock.lookup.troubles(), [(0, ServerFault::Reply(BadReply::Format))]);
     }
 
     /// Where the addresses of one family are known, those of the other are waited for as if they had just come.

@@ -1,10 +1,10 @@
 //! How a machine's names are looked up: resolv.conf(5).
 
-use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use super::name::{Host, HostName};
+use super::host::{Host, Spelling};
+use super::name::{HostName, NameRef};
 
 /// What such a file says; the defaults and the limits are those of resolv.conf(5).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub(crate) struct ResolvConf {
     pub(crate) rotate: bool,
     /// Whether all is asked over TCP.
     pub(crate) use_tcp: bool,
+    /// Whether one query is sent at a time, each from a socket of its own.
+    pub(crate) one_at_a_time: bool,
 }
 
 /// An IPv6 address may have a zone, by its name or number.
@@ -47,6 +49,7 @@ impl Default for ResolvConf {
             attempts: 2,
             rotate: false,
             use_tcp: false,
+            one_at_a_time: false,
         }
     }
 }
@@ -91,6 +94,7 @@ impl ResolvConf {
             }
             ("rotate", _) => self.rotate = true,
             ("use-vc", _) => self.use_tcp = true,
+            ("single-request" | "single-request-reopen", _) => self.one_at_a_time = true,
             _ => {}
         }
     }
@@ -98,21 +102,26 @@ impl ResolvConf {
     /// The names that are asked for, one after the other until one exists: itself first if it has dots enough.
     pub(crate) fn candidates<'a>(
         &'a self,
-        name: &'a HostName,
+        name: NameRef<'a>,
         is_absolute: bool,
-    ) -> impl Iterator<Item = Cow<'a, HostName>> {
+    ) -> impl Iterator<Item = HostName> + 'a {
         let searched: &[Box<str>] = if is_absolute { &[] } else { &self.search };
-        let is_first = is_absolute || name.dots() >= self.ndots;
-        let itself = |wanted: bool| wanted.then_some(Cow::Borrowed(name)).into_iter();
-        let within = searched.iter().filter_map(|domain| name.within(domain)).map(Cow::Owned);
+        let is_first = self.is_first(name, is_absolute);
+        let itself = move |wanted: bool| wanted.then(|| name.to_owned()).into_iter();
+        let within = searched.iter().filter_map(move |domain| name.within(domain));
         itself(is_first).chain(within).chain(itself(!is_first))
+    }
+
+    /// Whether a name is asked for as it is before it is searched.
+    pub(crate) fn is_first(&self, name: NameRef<'_>, is_absolute: bool) -> bool {
+        is_absolute || self.search.is_empty() || name.dots() >= self.ndots
     }
 }
 
 /// A domain that names can be searched in. `.` is the root, in which a name is itself; it and `--` are written where there is
 /// none.
 fn domain(word: &str) -> Option<Box<str>> {
-    match Host::read(word) {
+    match Host::read(word, &mut Spelling::new()) {
         Ok(Host::Name(name, _)) if name.as_str() == "--" => None,
         Ok(Host::Name(name, _)) => Some(name.as_str().into()),
         _ => None,
@@ -169,8 +178,9 @@ mod tests {
     }
 
     fn candidates(conf: &ResolvConf, name: &str) -> Vec<String> {
-        let Ok(Host::Name(name, is_absolute)) = Host::read(name) else { panic!("{name}") };
-        conf.candidates(&name, is_absolute).map(|name| name.to_string()).collect()
+        let mut spelling = Spelling::new();
+        let Ok(Host::Name(name, is_absolute)) = Host::read(name, &mut spelling) else { panic!("{name}") };
+        conf.candidates(name, is_absolute).map(|name| name.to_string()).collect()
     }
 
     #[test]

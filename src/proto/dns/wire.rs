@@ -62,21 +62,33 @@ pub(crate) struct Answer {
     pub(crate) alias: Option<HostName>,
 }
 
-/// Why a server's reply is none that anything can be made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// It does not understand the query.
+/// Why a name server's reply is none that anything can be made of: by its code (RFC 1035, 4.1.1), or by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadReply {
+    /// FORMERR: it does not understand the query.
+    #[error("does not understand the query")]
     Format,
-    /// It has a problem of its own.
+    /// SERVFAIL: it has a problem of its own.
+    #[error("failed")]
     Server,
+    /// NOTIMP: it does not implement such queries.
+    #[error("does not implement the query")]
     NotImplemented,
+    /// REFUSED: it will not, for this client or name.
+    #[error("refused")]
     Refused,
+    /// Another code.
+    #[error("answered with the unknown code {0}")]
     Other(u8),
     /// The reply is no message.
+    #[error("sent what is no message")]
     Malformed,
     /// It is not in charge of the name and does not ask for it either.
+    #[error("is not in charge of the name")]
     Lame,
     /// More aliases in a row than anybody needs.
+    #[error("has too many aliases in a row")]
     Aliases,
 }
 
@@ -86,7 +98,7 @@ pub(crate) enum Judgement {
     NotOurs,
     /// It did not fit, and is to be had over TCP.
     Truncated,
-    Failure(Failure),
+    Failure(BadReply),
     Answer(Answer),
 }
 
@@ -157,11 +169,11 @@ pub(crate) fn judge(reply: &[u8], query: &[u8], name: &HostName, kind: Kind) -> 
     }
     let failure = match code {
         0 | 3 => None,
-        1 => Some(Failure::Format),
-        2 => Some(Failure::Server),
-        4 => Some(Failure::NotImplemented),
-        5 => Some(Failure::Refused),
-        other => Some(Failure::Other(other)),
+        1 => Some(BadReply::Format),
+        2 => Some(BadReply::Server),
+        4 => Some(BadReply::NotImplemented),
+        5 => Some(BadReply::Refused),
+        other => Some(BadReply::Other(other)),
     };
     if let Some(failure) = failure {
         return Judgement::Failure(failure);
@@ -171,7 +183,7 @@ pub(crate) fn judge(reply: &[u8], query: &[u8], name: &HostName, kind: Kind) -> 
     copy[3] &= !0x40;
     match Packet::parse(&copy) {
         Ok(packet) => read(&packet, name, kind, code == 3),
-        Err(_) => Judgement::Failure(Failure::Malformed),
+        Err(_) => Judgement::Failure(BadReply::Malformed),
     }
 }
 
@@ -211,7 +223,7 @@ fn read(packet: &Packet<'_>, name: &HostName, kind: Kind, is_missing: bool) -> J
                     alias: None,
                 });
             }
-            Some(_) if hop == MOST_ALIASES => return Judgement::Failure(Failure::Aliases),
+            Some(_) if hop == MOST_ALIASES => return Judgement::Failure(BadReply::Aliases),
             Some((target, alias_ttl)) => {
                 ttl = ttl.min(alias_ttl);
                 owner = target;
@@ -229,7 +241,7 @@ fn read(packet: &Packet<'_>, name: &HostName, kind: Kind, is_missing: bool) -> J
     let recurses = packet.has_flags(PacketFlag::RECURSION_AVAILABLE);
     let is_empty = packet.answers.is_empty() && negative_ttl.is_none();
     if is_empty && !is_missing && !has_authority && !recurses {
-        return Judgement::Failure(Failure::Lame);
+        return Judgement::Failure(BadReply::Lame);
     }
     // A server that says nothing of what an alias leads to is asked for that.
     let alias = (is_alias && !is_missing && negative_ttl.is_none()).then_some(owner);
@@ -327,7 +339,7 @@ mod tests {
         assert_eq!((answer.ttl, answer.exists), (60, true));
         for end in 0..reply.len() {
             let judgement = judged(&reply[..end], &asked);
-            let is_none = matches!(judgement, Judgement::NotOurs | Judgement::Failure(Failure::Malformed));
+            let is_none = matches!(judgement, Judgement::NotOurs | Judgement::Failure(BadReply::Malformed));
             assert!(is_none, "cut at {end}: {judgement:?}");
         }
     }

@@ -1,0 +1,291 @@
+//! What a text stands for: an address, a name as it is asked for, or nothing that could be asked.
+
+use std::net::IpAddr;
+
+use super::name::NameRef;
+
+/// What a text that stands for a host is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Host<'a> {
+    Address(IpAddr),
+    /// And whether it ended with a dot, which means that nothing is to be put behind it.
+    Name(NameRef<'a>, bool),
+}
+
+/// Why a text is no name that could be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadName {
+    /// There is no text, or only a dot.
+    #[error("a name has at least one character")]
+    Empty,
+    /// Two dots in a row, or one at the beginning.
+    #[error("a part of the name is empty")]
+    EmptyLabel,
+    /// RFC 1035, 2.3.4.
+    #[error("a part of the name has {0} bytes, and 63 are the most")]
+    LabelTooLong(usize),
+    /// RFC 1035, 2.3.4: 255 on the wire.
+    #[error("the name has {0} bytes, and 253 are the most")]
+    TooLong(usize),
+    /// A space, a control character, or a character that means something else in an address.
+    #[error("{0:?} is no character of a name")]
+    Character(char),
+    /// `127.1`, `0x7f.1`, `256.1.1.1`: systems disagree on what these mean.
+    #[error("it ends in a number without being an IP address")]
+    EndsInNumber,
+    /// Characters that are not allowed in an internationalized name, or not in this order (UTS #46).
+    #[error("it is no valid internationalized name")]
+    International,
+    /// This build cannot turn such names into those of the wire.
+    #[error("a name that is not ASCII needs the feature `idna`")]
+    NotAscii,
+}
+
+const LONGEST_LABEL: usize = 63;
+pub(super) const LONGEST_NAME: usize = 253;
+
+/// Room for a name as it is asked for, so that reading one allocates nothing.
+pub(crate) struct Spelling([u8; LONGEST_NAME + 1]);
+
+impl Spelling {
+    pub(crate) fn new() -> Spelling {
+        Spelling([0; LONGEST_NAME + 1])
+    }
+
+    fn name(&self, length: usize) -> Result<NameRef<'_>, BadName> {
+        std::str::from_utf8(&self.0[..length]).map(NameRef::new).map_err(|_| BadName::International)
+    }
+}
+
+impl Host<'_> {
+    pub(crate) fn read<'a>(text: &str, spelling: &'a mut Spelling) -> Result<Host<'a>, BadName> {
+        // What ends in a number or has a colon, and so may be an address, is not plain.
+        if let Some((length, is_absolute)) = plain(text, spelling) {
+            return Ok(Host::Name(spelling.name(length)?, is_absolute));
+        }
+        if let Ok(ip) = text.parse() {
+            return Ok(Host::Address(ip));
+        }
+        // Without characters beyond ASCII, and without what stands for some, there is nothing to translate.
+        let mut ascii = text.to_ascii_lowercase();
+        if !ascii.is_ascii() || ascii.contains("xn--") {
+            ascii = to_ascii(text)?;
+            // Digits may have been such of another script.
+            if let Ok(ip) = ascii.parse() {
+                return Ok(Host::Address(ip));
+            }
+        }
+        let is_absolute = ascii.ends_with('.');
+        if is_absolute {
+            ascii.pop();
+        }
+        check(&ascii)?;
+        spelling.0[..ascii.len()].copy_from_slice(ascii.as_bytes());
+        Ok(Host::Name(spelling.name(ascii.len())?, is_absolute))
+    }
+}
+
+/// The lower case of a character that a name may have and that needs no thought; 0 of all others.
+const PLAIN: [u8; 256] = {
+    let mut plain = [0; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        if !is_forbidden(byte as u8 as char) {
+            plain[byte] = (byte as u8).to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    plain
+};
+
+/// The length of a name that is one beyond doubt, which most are, and whether it ended with a dot.
+fn plain(text: &str, spelling: &mut Spelling) -> Option<(usize, bool)> {
+    let is_absolute = text.ends_with('.');
+    let text = text.as_bytes();
+    let text = if is_absolute { &text[..text.len() - 1] } else { text };
+    let name = spelling.0[..LONGEST_NAME].get_mut(..text.len())?;
+    let is_label = |label: &[u8]| matches!(label.len(), 1..=LONGEST_LABEL) && !label.starts_with(b"xn--");
+    let mut label = 0;
+    for (at, byte) in text.iter().enumerate() {
+        name[at] = PLAIN[usize::from(*byte)];
+        if name[at] == 0 || *byte == b'.' && !is_label(&name[label..at]) {
+            return None;
+        }
+        if *byte == b'.' {
+            label = at + 1;
+        }
+    }
+    let last = &name[label..];
+    (is_label(last) && !last[0].is_ascii_digit()).then_some((text.len(), is_absolute))
+}
+
+#[cfg(feature = "idna")]
+fn to_ascii(text: &str) -> Result<String, BadName> {
+    // It refuses a space and says no more than that; the character is worth more.
+    if let Some(bad) = text.chars().find(|c| c.is_ascii() && is_forbidden(*c)) {
+        return Err(BadName::Character(bad));
+    }
+    let ascii = idna::domain_to_ascii_cow(text.as_bytes(), idna::AsciiDenyList::URL);
+    ascii.map(std::borrow::Cow::into_owned).map_err(|_| BadName::International)
+}
+
+#[cfg(not(feature = "idna"))]
+fn to_ascii(text: &str) -> Result<String, BadName> {
+    if text.is_ascii() { Ok(text.to_ascii_lowercase()) } else { Err(BadName::NotAscii) }
+}
+
+/// Those that no name has and that would be taken for something else somewhere: in an address, in a file, on a terminal.
+const fn is_forbidden(c: char) -> bool {
+    c.is_ascii_control()
+        || matches!(c, ' ' | '#' | '%' | '/' | ':' | '<' | '>' | '?' | '@' | '[' | '\\' | ']' | '^' | '|')
+}
+
+fn check(name: &str) -> Result<(), BadName> {
+    if name.is_empty() {
+        return Err(BadName::Empty);
+    }
+    if let Some(bad) = name.chars().find(|c| is_forbidden(*c)) {
+        return Err(BadName::Character(bad));
+    }
+    for label in name.split('.') {
+        match label.len() {
+            0 => return Err(BadName::EmptyLabel),
+            length if length > LONGEST_LABEL => return Err(BadName::LabelTooLong(length)),
+            _ => {}
+        }
+    }
+    if name.len() > LONGEST_NAME {
+        return Err(BadName::TooLong(name.len()));
+    }
+    if ends_in_number(name) {
+        return Err(BadName::EndsInNumber);
+    }
+    Ok(())
+}
+
+/// WHATWG URL, 3.5, "ends in a number".
+fn ends_in_number(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let is_hex = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    last.bytes().all(|byte| byte.is_ascii_digit()) || last.strip_prefix("0x").is_some_and(is_hex)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn name(text: &str) -> (String, bool) {
+        match Host::read(text, &mut Spelling::new()) {
+            Ok(Host::Name(name, is_absolute)) => (name.as_str().to_owned(), is_absolute),
+            other => panic!("{text:?} is {other:?}"),
+        }
+    }
+
+    fn address(text: &str) -> IpAddr {
+        match Host::read(text, &mut Spelling::new()) {
+            Ok(Host::Address(ip)) => ip,
+            other => panic!("{text:?} is {other:?}"),
+        }
+    }
+
+    fn refusal(text: &str) -> BadName {
+        Host::read(text, &mut Spelling::new()).expect_err(text)
+    }
+
+    #[test]
+    fn names_are_lower_case_and_a_dot_at_the_end_is_known() {
+        assert_eq!(name("WWW.Example.COM"), ("www.example.com".to_owned(), false));
+        assert_eq!(name("www.example.com."), ("www.example.com".to_owned(), true));
+        assert_eq!(name("_srv._tcp.foo_bar"), ("_srv._tcp.foo_bar".to_owned(), false));
+        assert_eq!(name("localhost").0, "localhost");
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused_with_the_reason() {
+        let long = "a".repeat(64);
+        let longer = ["a".repeat(63).as_str(); 4].join(".");
+        let table: [(&str, BadName); 16] = [
+            ("", BadName::Empty),
+            (".", BadName::Empty),
+            ("a..b", BadName::EmptyLabel),
+            (".a", BadName::EmptyLabel),
+            ("a..", BadName::EmptyLabel),
+            (&long, BadName::LabelTooLong(64)),
+            (&longer, BadName::TooLong(255)),
+            ("a b", BadName::Character(' ')),
+            ("a\0b", BadName::Character('\0')),
+            ("a/b", BadName::Character('/')),
+            ("user@host", BadName::Character('@')),
+            ("127.1", BadName::EndsInNumber),
+            ("0x7f.1", BadName::EndsInNumber),
+            ("host.0x7f", BadName::EndsInNumber),
+            ("192.0.2.010", BadName::EndsInNumber),
+            ("256.1.1.1", BadName::EndsInNumber),
+        ];
+        for (text, reason) in table {
+            assert_eq!(refusal(text), reason, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_no_names() {
+        for text in ["192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7"] {
+            assert_eq!(address(text), text.parse::<IpAddr>().unwrap(), "{text}");
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "idna")]
+    fn names_of_all_scripts_are_those_of_the_wire() {
+        for text in [
+            "例如.中国",
+            "例如。中国",
+            "例如．中国",
+            "例如｡中国",
+            "xn--fsqu6v.xn--fiqs8s",
+            "XN--FSQU6V.xn--fiqs8s",
+        ] {
+            assert_eq!(name(text).0, "xn--fsqu6v.xn--fiqs8s", "{text}");
+        }
+        assert!(name("例如.中国.").1);
+        assert_eq!(address("１２７.０.０.1").to_string(), "127.0.0.1");
+        assert_eq!(refusal("１２７.1"), BadName::EndsInNumber);
+        assert_eq!(refusal("例 如"), BadName::Character(' '));
+        assert_eq!(refusal("例\u{3000}如.中国"), BadName::International);
+        assert_eq!(refusal("例..中国"), BadName::EmptyLabel);
+    }
+
+    #[test]
+    #[cfg(not(feature = "idna"))]
+    fn other_scripts_need_the_feature() {
+        assert_eq!(refusal("例如.中国"), BadName::NotAscii);
+    }
+
+    proptest! {
+        /// Whatever is asked for: it is an address, a name that fits the wire, or refused.
+        #[test]
+        fn any_text_is_judged(text in "\\PC{0,300}") {
+            if let Ok(Host::Name(name, _)) = Host::read(&text, &mut Spelling::new()) {
+                let name = name.as_str();
+                prop_assert!(name.is_ascii() && name.len() <= 253, "{}", name);
+                prop_assert!(name.split('.').all(|label| (1..=63).contains(&label.len())), "{}", name);
+                prop_assert!(!name.bytes().any(|byte| byte <= b' ' || byte.is_ascii_uppercase() || byte == 127), "{}", name);
+            }
+        }
+
+        /// The short way says of every name what the long one says.
+        #[test]
+        fn what_is_plain_is_what_it_would_be_anyway(text in "[a-zA-Z0-9._x#-]{0,70}|[ax]{61,65}(\\.[a0x-]{1,3}){0,2}\\.?") {
+            let mut spelling = Spelling::new();
+            if let Some((length, is_absolute)) = plain(&text, &mut spelling) {
+                let lower = text.to_ascii_lowercase();
+                let name = lower.strip_suffix('.').unwrap_or(&lower);
+                prop_assert_eq!(check(name), Ok(()));
+                prop_assert_eq!(spelling.name(length).unwrap().as_str(), name);
+                prop_assert_eq!(is_absolute, lower.ends_with('.'));
+            }
+        }
+    }
+}

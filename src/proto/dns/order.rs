@@ -1,0 +1,203 @@
+//! In which order the addresses of a host should be tried: RFC 6724, 6. Which address this machine would send from is given.
+
+use std::cmp::Reverse;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// An address, and the one that this machine would reach it from, if it can.
+pub(crate) type Candidate = (IpAddr, Option<IpAddr>);
+
+/// Sorts addresses, the best first; those of which no rule makes one the better stay as they are.
+///
+/// Left out are the rules that need to know more of this machine than its addresses (deprecated ones, home addresses, tunnels), and
+/// the longest common prefix (rule 9) of IPv4 addresses, which would undo what servers rotate.
+pub(crate) fn sort(candidates: &mut [Candidate]) {
+    // By one key each, because what compares two at a time (rule 9, for those of IPv6 alone) is no order for all.
+    candidates.sort_by_cached_key(|(ip, source)| {
+        let (label, precedence) = policy(*ip);
+        let own = source.map(|source| {
+            let is_same_scope = scope(source) == scope(*ip);
+            let is_same_label = policy(source).0 == label;
+            (!is_same_scope, !is_same_label)
+        });
+        let prefix = source.map_or(0, |source| common_prefix(source, *ip));
+        // Rules 1, 2, 5, 6, 8 and 9.
+        (source.is_none(), own, Reverse(precedence), scope(*ip), Reverse(prefix))
+    });
+}
+
+/// The table of RFC 6724, 2.1: label and precedence.
+fn policy(ip: IpAddr) -> (u8, u8) {
+    let IpAddr::V6(ip) = ip else { return (4, 35) };
+    match ip.segments() {
+        _ if ip == Ipv6Addr::LOCALHOST => (0, 50),
+        _ if ip.to_ipv4_mapped().is_some() => (4, 35),
+        [0, 0, 0, 0, 0, 0, ..] => (3, 1),
+        [0x2002, ..] => (2, 30),
+        [0x2001, 0, ..] => (5, 5),
+        [0x3ffe, ..] => (12, 1),
+        [first, ..] if first & 0xfe00 == 0xfc00 => (13, 3),
+        [first, ..] if first & 0xffc0 == 0xfec0 => (11, 1),
+        _ => (1, 40),
+    }
+}
+
+/// How far an address reaches: RFC 6724, 3.1 and 3.2, by the numbers of RFC 4291, 2.7.
+fn scope(ip: IpAddr) -> u8 {
+    const LINK: u8 = 0x2;
+    const SITE: u8 = 0x5;
+    const GLOBAL: u8 = 0xe;
+    match ip {
+        IpAddr::V4(ip) if ip.is_loopback() || ip.is_link_local() => LINK,
+        IpAddr::V4(_) => GLOBAL,
+        IpAddr::V6(ip) => match ip.segments()[0] {
+            first if first & 0xff00 == 0xff00 => (first & 0xf) as u8,
+            _ if ip == Ipv6Addr::LOCALHOST => LINK,
+            first if first & 0xffc0 == 0xfe80 => LINK,
+            first if first & 0xffc0 == 0xfec0 => SITE,
+            _ => GLOBAL,
+        },
+    }
+}
+
+/// How many bits two IPv6 addresses begin with in common, of those that name a network.
+fn common_prefix(one: IpAddr, other: IpAddr) -> u32 {
+    match (one, other) {
+        (IpAddr::V6(one), IpAddr::V6(other)) => (u128::from(one) ^ u128::from(other)).leading_zeros().min(64),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[track_caller]
+    fn order(candidates: &[(&str, Option<&str>)], expected: &[&str]) {
+        let read = |ip: &str| -> IpAddr { ip.parse().unwrap() };
+        let mut both: Vec<Candidate> =
+            candidates.iter().map(|(ip, source)| (read(ip), source.map(read))).collect();
+        // However they come.
+        for _ in 0..2 {
+            sort(&mut both);
+            let found: Vec<String> = both.iter().map(|(ip, _)| ip.to_string()).collect();
+            assert_eq!(found, expected);
+            both.reverse();
+        }
+    }
+
+    /// The examples of RFC 6724, 10.2, which give each destination the source that its first part selects.
+    #[test]
+    fn the_examples_of_the_rfc() {
+        // Prefer matching scope.
+        order(
+            &[("198.51.100.121", Some("169.254.13.78")), ("2001:db8:1::1", Some("2001:db8:1::2"))],
+            &["2001:db8:1::1", "198.51.100.121"],
+        );
+        order(
+            &[("2001:db8:1::1", Some("fe80::1")), ("198.51.100.121", Some("198.51.100.117"))],
+            &["198.51.100.121", "2001:db8:1::1"],
+        );
+        // Prefer higher precedence.
+        order(
+            &[("10.1.2.3", Some("10.1.2.4")), ("2001:db8:1::1", Some("2001:db8:1::2"))],
+            &["2001:db8:1::1", "10.1.2.3"],
+        );
+        // Prefer smaller scope.
+        order(
+            &[("2001:db8:1::1", Some("2001:db8:1::2")), ("fe80::1", Some("fe80::2"))],
+            &["fe80::1", "2001:db8:1::1"],
+        );
+        // Prefer longest matching prefix.
+        order(
+            &[("2001:db8:1::1", Some("2001:db8:1::2")), ("2001:db8:3ffe::1", Some("2001:db8:3f44::2"))],
+            &["2001:db8:1::1", "2001:db8:3ffe::1"],
+        );
+        // Prefer matching label.
+        order(
+            &[("2002:c633:6401::1", Some("2002:c633:6401::2")), ("2001:db8:1::1", Some("2002:c633:6401::2"))],
+            &["2002:c633:6401::1", "2001:db8:1::1"],
+        );
+        // Prefer higher precedence.
+        order(
+            &[("2002:c633:6401::1", Some("2002:c633:6401::2")), ("2001:db8:1::1", Some("2001:db8:1::2"))],
+            &["2001:db8:1::1", "2002:c633:6401::1"],
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_reached_is_last() {
+        order(
+            &[
+                ("2001:db8::1", None),
+                ("192.0.2.1", Some("192.0.2.9")),
+                ("127.0.0.1", Some("127.0.0.1")),
+                ("::1", Some("::1")),
+            ],
+            &["::1", "127.0.0.1", "192.0.2.1", "2001:db8::1"],
+        );
+        // A private IPv6 address is worse than IPv4 from where there is none.
+        order(
+            &[("fd00::1", Some("2001:db8::2")), ("192.0.2.1", Some("192.0.2.9"))],
+            &["192.0.2.1", "fd00::1"],
+        );
+    }
+
+    /// Servers rotate the addresses of a host, and nobody is to undo that.
+    #[test]
+    fn ipv4_addresses_stay_as_they_came() {
+        let mut both: Vec<Candidate> = ["10.9.0.1", "10.0.0.1", "10.0.0.2"]
+            .map(|ip| (ip.parse().unwrap(), Some("10.0.0.3".parse().unwrap())))
+            .into();
+        let before = both.clone();
+        sort(&mut both);
+        assert_eq!(both, before);
+    }
+
+    #[test]
+    fn the_table_is_that_of_the_rfc() {
+        let table: [(&str, u8, u8); 11] = [
+            ("::1", 50, 0),
+            ("2001:db8::1", 40, 1),
+            ("::ffff:192.0.2.1", 35, 4),
+            ("192.0.2.1", 35, 4),
+            ("2002::1", 30, 2),
+            ("2001::1", 5, 5),
+            ("fc00::1", 3, 13),
+            ("fdff::1", 3, 13),
+            ("::2", 1, 3),
+            ("fec0::1", 1, 11),
+            ("3ffe::1", 1, 12),
+        ];
+        for (ip, precedence, label) in table {
+            assert_eq!(policy(ip.parse().unwrap()), (label, precedence), "{ip}");
+        }
+        let scopes: [(&str, u8); 8] = [
+            ("ff02::1", 2),
+            ("ff05::1", 5),
+            ("fe80::1", 2),
+            ("fec0::1", 5),
+            ("::1", 2),
+            ("2001:db8::1", 0xe),
+            ("169.254.0.1", 2),
+            ("10.0.0.1", 0xe),
+        ];
+        for (ip, expected) in scopes {
+            assert_eq!(scope(ip.parse().unwrap()), expected, "{ip}");
+        }
+    }
+
+    proptest! {
+        /// Nothing is lost, and none that can be reached stands behind one that cannot.
+        #[test]
+        fn any_addresses_are_sorted(all in proptest::collection::vec(any::<(IpAddr, Option<IpAddr>)>(), 0..20)) {
+            let mut sorted = all.clone();
+            sort(&mut sorted);
+            prop_assert!(sorted.is_sorted_by_key(|(_, source)| source.is_none()));
+            let (mut one, mut other) = (all, sorted);
+            one.sort();
+            other.sort();
+            prop_assert_eq!(one, other);
+        }
+    }
+}
