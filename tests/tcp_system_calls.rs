@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use allocations::allocated;
 use kit::*;
-use socketry::{Stopper, TcpServer};
+use socketry::{Stopper, TcpClient, TcpServer};
 
 #[test]
 fn reading_and_writing_allocate_nothing() {
@@ -92,5 +92,59 @@ fn a_read_that_finds_its_bytes_is_one_system_call_however_it_is_bounded() {
         let set = connection.matches("setsockopt(").count();
         // One that has its limit from its listener has it from the beginning.
         assert_eq!(set, usize::from(kind == "deadline"), "{kind}: options set on the connection");
+    }
+}
+
+const CONNECTS: usize = 100;
+
+/// Run by the test below in a process of its own, under strace.
+#[test]
+#[ignore = "a part of the test below, which runs it under strace"]
+fn connects() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpClient::builder().timeout(PATIENCE).build();
+    for _ in 0..CONNECTS {
+        drop((client.connect(listener.local_addr().unwrap()).unwrap(), listener.accept().unwrap()));
+    }
+}
+
+/// Where there is one address there is no race: the socket and its option, that it does not block and then does, the connect,
+/// whether it is over, and whether it has found itself.
+#[test]
+fn a_connect_to_one_address_costs_what_a_connect_does() {
+    if !cfg!(target_os = "linux") || !has("strace") {
+        return skip("a count of system calls", "no strace");
+    }
+    let report = std::env::temp_dir().join(format!("socketry-tcp-{}-connects", std::process::id()));
+    let status = std::process::Command::new("strace")
+        .args(["-f", "-e", "trace=network,poll,ppoll,fcntl,ioctl,epoll_create1,clone,clone3", "-o"])
+        .arg(&report)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "connects", "--ignored", "--test-threads=1"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    let trace = std::fs::read_to_string(&report).unwrap_or_default();
+    let _ = std::fs::remove_file(&report);
+    if trace.contains("ptrace") || !trace.contains("connect(") {
+        return skip("a count of system calls", "strace may not trace here");
+    }
+    assert!(status.success(), "{trace}");
+    let first = trace.find(" connect(").unwrap();
+    let last = trace.rfind(" connect(").unwrap();
+    let count = |name: &str| trace[first..last].matches(&format!(" {name}(")).count();
+    let between = CONNECTS - 1;
+    for (name, times) in [("socket", 1), ("setsockopt", 1), ("connect", 1), ("accept4", 1)] {
+        assert_eq!(count(name), times * between, "{name}");
+    }
+    // The listener is asked for its address, too.
+    assert_eq!(count("getsockname"), 2 * between);
+    // A debug build asks about each descriptor that it closes.
+    let flags = trace[first..last].matches("F_GETFL").count() + trace[first..last].matches("F_SETFL").count();
+    assert!(flags + count("ioctl") <= 4 * between, "{flags}");
+    assert!(count("getsockopt") <= between && count("getpeername") <= between);
+    for name in ["poll", "ppoll", "epoll_create1", "clone", "clone3"] {
+        assert_eq!(count(name), 0, "{name}");
     }
 }

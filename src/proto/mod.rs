@@ -11,6 +11,7 @@ pub(crate) mod discovery;
 pub(crate) mod dns;
 pub(crate) mod frame;
 pub(crate) mod message;
+pub(crate) mod race;
 pub(crate) mod retry;
 #[cfg(unix)]
 pub(crate) mod supervision;

@@ -62,6 +62,7 @@ mod poll_list;
 #[cfg(test)]
 mod poller_tests;
 
+mod connecting;
 mod gate;
 mod handles;
 mod interfaces;
@@ -82,6 +83,7 @@ pub(crate) use std::os::fd::AsFd as AsSocket;
 #[cfg(windows)]
 pub(crate) use std::os::windows::io::AsSocket;
 
+pub(crate) use connecting::{Connecting, await_connects, connect};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use epoll::Poller;
 pub(crate) use gate::Gate;
@@ -108,8 +110,8 @@ pub(crate) use stream::{
     accept_now, accept_within, polling_read, read_within, restore_blocking, send_file_within, write_within,
 };
 pub(crate) use stream_options::{
-    adopt_accepted, adopt_listener, adopt_stream, arm_listener, connect, expect_peer_within, listen,
-    release_stream, set_keepalive,
+    adopt_accepted, adopt_listener, adopt_stream, arm_listener, expect_peer_within, listen, release_stream,
+    set_keepalive,
 };
 pub(crate) use timing::{Span, Timing, Window};
 pub(crate) use wait::{Ended, ReceiveTimeout, is_again, receiving, sending, sleep};

@@ -4,17 +4,15 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use rustix::event::PollFlags;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use super::open::{IpOptions, configure_ip, failure, set};
 use super::platform::{self, BLOCKS, INHERITS};
-use super::wait::{self, Ended};
-use super::{Family, Limit, ReceiveTimeout, error_kind};
+use super::{Family, ReceiveTimeout};
 use crate::config::{Keepalive, ServerConfig, TcpConfig};
-use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::error::{Operation, Result};
 
-fn open(family: Family, device: Option<&str>) -> Result<Socket> {
+pub(super) fn open(family: Family, device: Option<&str>) -> Result<Socket> {
     let domain = match family {
         Family::V4 => Domain::IPV4,
         Family::V6 => Domain::IPV6,
@@ -71,56 +69,6 @@ pub(crate) fn arm_listener(listener: &TcpListener, timeout: Option<Duration>) ->
     }
 }
 
-/// A connection, made within the limit.
-pub(crate) fn connect(
-    address: SocketAddr,
-    local: Option<SocketAddr>,
-    config: &TcpConfig,
-    limit: Limit<'_>,
-) -> Result<TcpStream> {
-    let family = Family::of(&address);
-    let socket = open(family, config.device.as_deref())?;
-    configure(&SockRef::from(&socket), family, config)?;
-    if let Some(local) = local {
-        let bound = socket.bind(&super::mapped(local, family).into());
-        bound.map_err(|error| failure(Operation::Bind, error).with_local(Some(local)))?;
-    }
-    let failed = |error: io::Error| {
-        let kind = error_kind(&error);
-        Error::system(Operation::Connect, error).with_kind(kind)
-    };
-    socket.set_nonblocking(true).map_err(|error| failure(Operation::Open, error))?;
-    match socket.connect(&address.into()) {
-        Ok(()) => {}
-        Err(error) if platform::is_in_progress(&error) => match until_connected(&socket, limit) {
-            Ok(()) => {}
-            Err(Ended::Stopped) => return Err(Error::new(Operation::Connect, ErrorKind::Stopped)),
-            Err(Ended::Failed(error)) => return Err(failed(error)),
-            Err(_) => return Err(Error::new(Operation::Connect, ErrorKind::TimedOut)),
-        },
-        Err(error) => return Err(failed(error)),
-    }
-    if BLOCKS {
-        socket.set_nonblocking(false).map_err(|error| failure(Operation::Open, error))?;
-    }
-    let stream = TcpStream::from(socket);
-    // Two sockets that connect to each other's port at once are one connection: RFC 9293, 3.5, "simultaneous open".
-    // With a port that the system chose it is a socket that found itself.
-    match stream.local_addr() {
-        Ok(own) if own == address => Err(failed(io::ErrorKind::ConnectionRefused.into())),
-        _ => Ok(stream),
-    }
-}
-
-/// connect(2), EINPROGRESS: writable when it is over, and the socket's error says how. That a poll ended is not enough,
-/// because a signal ends it, too.
-fn until_connected(socket: &Socket, limit: Limit<'_>) -> std::result::Result<(), Ended> {
-    wait::polling(socket, PollFlags::OUT, limit, |_| match socket.take_error()? {
-        Some(error) => Err(error),
-        None => socket.peer_addr().map(drop).map_err(|_| io::ErrorKind::WouldBlock.into()),
-    })
-}
-
 /// Takes over a stream that somebody else opened, and sets the options asked for.
 pub(crate) fn adopt_stream(stream: TcpStream, config: &TcpConfig) -> Result<TcpStream> {
     let address = stream.local_addr().map_err(|error| failure(Operation::Open, error))?;
@@ -156,7 +104,7 @@ pub(crate) fn release_stream(
 }
 
 /// The options that may be set on a connection of any origin, and on a listener for its connections.
-fn configure(socket: &SockRef<'_>, family: Family, config: &TcpConfig) -> Result<()> {
+pub(super) fn configure(socket: &SockRef<'_>, family: Family, config: &TcpConfig) -> Result<()> {
     set("nodelay", socket.set_tcp_nodelay(config.nodelay))?;
     if let Some(patience) = config.peer_timeout {
         expect_peer_within(socket, patience)?;

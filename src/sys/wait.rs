@@ -208,20 +208,23 @@ pub(super) fn polling(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(Ended::Failed(error)),
         }
-        let remaining = match limit.deadline {
-            None => None,
-            Some(deadline) => match Moment::now().until(deadline) {
-                0 => return Err(Ended::TimedOut),
-                nanos if nanos > LONG_POLL => Some(Duration::from_nanos(nanos - nanos / POLL_SLACK)),
-                nanos => Some(Duration::from_nanos(nanos)),
-            },
-        };
+        let remaining = poll_time(limit.deadline)?;
         let socket = PollFd::from_borrowed_fd(socket.as_fd(), interest);
         has_reports = match (limit.stopper, limit.also) {
             (None, None) => poll_for(&mut [socket], remaining)?,
             (Some(one), None) | (None, Some(one)) => poll_for(&mut [socket, signal(one)], remaining)?,
             (Some(one), Some(two)) => poll_for(&mut [socket, signal(one), signal(two)], remaining)?,
         };
+    }
+}
+
+/// How long one poll may sleep, where `None` is for ever. What remains is to be asked for anew before each.
+pub(super) fn poll_time(deadline: Option<Moment>) -> Result<Option<Duration>, Ended> {
+    let Some(deadline) = deadline else { return Ok(None) };
+    match Moment::now().until(deadline) {
+        0 => Err(Ended::TimedOut),
+        nanos if nanos > LONG_POLL => Ok(Some(Duration::from_nanos(nanos - nanos / POLL_SLACK))),
+        nanos => Ok(Some(Duration::from_nanos(nanos))),
     }
 }
 
@@ -244,13 +247,13 @@ pub(crate) fn sleep(limit: Limit<'_>) -> bool {
     }
 }
 
-fn signal(stopper: &Stopper) -> PollFd<'_> {
+pub(super) fn signal(stopper: &Stopper) -> PollFd<'_> {
     PollFd::from_borrowed_fd(stopper.signal(), PollFlags::IN)
 }
 
 /// One poll. Whoever calls looks for itself at what has happened, except for this: whether the first descriptor has
 /// an error waiting.
-fn poll_for(descriptors: &mut [PollFd<'_>], timeout: Option<Duration>) -> io::Result<bool> {
+pub(super) fn poll_for(descriptors: &mut [PollFd<'_>], timeout: Option<Duration>) -> io::Result<bool> {
     // A wait too long for the system's clock is no wait that anybody sees the end of.
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     match poll(descriptors, timeout.as_ref()) {

@@ -1,23 +1,26 @@
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::connection::{Inner, Settings, TcpConnection};
-use super::failures::{ConnectFailures, FailedAttempt};
+use super::connection::{Settings, TcpConnection};
+use super::observe::{ConnectEvent, Observer};
 use super::options::connection_options;
 use crate::addr::Address;
-use crate::error::{Error, ErrorKind, Operation, Result};
-use crate::proto::attempts;
+use crate::error::{Error, Result};
 use crate::proto::retry::Retry;
-use crate::resolve;
-use crate::sys::{self, Family, Limit, Moment, Stopper};
+use crate::sys::Stopper;
 
 /// Connects to TCP servers, by name or address, within one time.
 ///
 /// It is the settings of connections to come: made by [`new`](Self::new), or with options by a
 /// [`builder`](Self::builder), and used as often as needed, by any thread.
 ///
-/// * **One time for everything**: the name's addresses are tried one after the other, and all of that, repeated attempts
-///   included, is over after [`timeout`](TcpClientBuilder::timeout), 10 s unless set otherwise.
+/// * **The addresses of a name race** (RFC 8305, "Happy Eyeballs"): those of IPv6 and IPv4 in turn, in the order of the look-up
+///   otherwise. The next one begins when one has failed, or has not answered for
+///   [250 ms](TcpClientBuilder::attempt_delay), beside those under way, of which there are six at most. The first that is
+///   connected wins, and the others are closed. It is done without threads.
+/// * **One time for everything**: all of that, repeated attempts included, is over after
+///   [`timeout`](TcpClientBuilder::timeout), 10 s unless set otherwise. Where it is too short for all addresses, they begin
+///   closer together, down to 100 ms.
 /// * **Every address is tried**, and an error tells of each what came of it.
 ///
 /// # Examples
@@ -37,11 +40,12 @@ use crate::sys::{self, Family, Limit, Moment, Stopper};
 /// ```
 #[derive(Clone, Debug)]
 pub struct TcpClient {
-    settings: Settings,
-    timeout: Option<Duration>,
-    retry: Option<Retry>,
-    local: Option<SocketAddr>,
-    stopper: Option<Stopper>,
+    pub(super) settings: Settings,
+    pub(super) timeout: Option<Duration>,
+    pub(super) attempt_delay: Option<Duration>,
+    pub(super) retry: Option<Retry>,
+    pub(super) local: Option<SocketAddr>,
+    pub(super) stopper: Option<Stopper>,
 }
 
 /// Options for a [`TcpClient`], and for the connections that it makes.
@@ -64,6 +68,7 @@ pub struct TcpClient {
 pub struct TcpClientBuilder {
     settings: Settings,
     timeout: Option<Duration>,
+    attempt_delay: Option<Duration>,
     retry: Option<Retry>,
     local: Option<SocketAddr>,
     stopper: Option<Stopper>,
@@ -72,11 +77,19 @@ pub struct TcpClientBuilder {
 /// How long a connect may take unless somebody says otherwise. The system's own limit is about two minutes.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// RFC 8305, 5: "One recommended value for a default delay is 250 milliseconds."
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// RFC 8305, 5: it must not be less than 10 ms, and should not be more than 2 s.
+const SHORTEST_DELAY: Duration = Duration::from_millis(10);
+const LONGEST_DELAY: Duration = Duration::from_secs(2);
+
 impl Default for TcpClientBuilder {
     fn default() -> TcpClientBuilder {
         TcpClientBuilder {
             settings: Settings::default(),
             timeout: Some(TIMEOUT),
+            attempt_delay: Some(ATTEMPT_DELAY),
             retry: None,
             local: None,
             stopper: None,
@@ -88,9 +101,19 @@ connection_options!(TcpClientBuilder);
 
 impl TcpClientBuilder {
     /// Sets how long a connect may take in all: looking the name up, trying each address, and trying again. `None` is as
-    /// long as the system takes, about two minutes for each address. Defaults to 10 s.
+    /// long as the system takes, about two minutes. Defaults to 10 s.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> TcpClientBuilder {
         self.timeout = timeout.into();
+        self
+    }
+
+    /// Sets how long an address may be silent until the next one is tried beside it, 10 ms to 2 s; what is outside counts as
+    /// the nearest of these. Defaults to 250 ms, as RFC 8305 recommends.
+    ///
+    /// It is less where the [`timeout`](Self::timeout) would be over before all have begun. `None` tries the addresses one
+    /// after the other, in the same order: each for an equal share of the time that remains, at least 2 s.
+    pub fn attempt_delay(mut self, delay: impl Into<Option<Duration>>) -> TcpClientBuilder {
+        self.attempt_delay = delay.into().map(|delay| delay.clamp(SHORTEST_DELAY, LONGEST_DELAY));
         self
     }
 
@@ -103,7 +126,8 @@ impl TcpClientBuilder {
     }
 
     /// Connects from a local address; port 0 is any free port. Defaults to the system's choice. Addresses of the other
-    /// family are not tried then.
+    /// family are not tried then, and from a port that is not 0 the others one after the other, as a port can be left from
+    /// once at a time.
     pub fn local_address(mut self, address: impl Into<SocketAddr>) -> TcpClientBuilder {
         self.local = Some(address.into());
         self
@@ -124,8 +148,8 @@ impl TcpClientBuilder {
     /// The client, for any number of connections.
     #[must_use]
     pub fn build(self) -> TcpClient {
-        let TcpClientBuilder { settings, timeout, retry, local, stopper } = self;
-        TcpClient { settings, timeout, retry, local, stopper }
+        let TcpClientBuilder { settings, timeout, attempt_delay, retry, local, stopper } = self;
+        TcpClient { settings, timeout, attempt_delay, retry, local, stopper }
     }
 
     /// Connects: see [`TcpClient::connect`].
@@ -160,15 +184,15 @@ impl TcpClient {
         TcpClientBuilder::default()
     }
 
-    /// Connects to an address or to the first address of a name that answers.
+    /// Connects to an address, or to the address of a name that answers first: see [above](Self).
     ///
     /// # Errors
     ///
     /// This returns an error if
     ///
     /// * the text is not an address, or the name cannot be looked up;
-    /// * no address could be connected to: the error's kind is that of the first, and where there were several,
-    ///   [`ConnectFailures`] has them all;
+    /// * no address could be connected to: the error's kind is that of the most preferred, and where there were several,
+    ///   [`ConnectFailures`](crate::ConnectFailures) has them all;
     /// * the time is over ([`is_timeout`](Error::is_timeout)) or the stopper was thrown
     ///   ([`is_stopped`](Error::is_stopped)).
     ///
@@ -190,25 +214,42 @@ impl TcpClient {
         Error: From<A::Error>,
     {
         let address: Address = address.try_into()?;
-        let started = Moment::now();
-        let deadline = self.timeout.and_then(|timeout| started.after(nanos(timeout)));
-        let mut attempt = 0;
-        loop {
-            let error = match self.connect_once(&address, started, deadline) {
-                Ok(connection) => return Ok(connection),
-                Err(error) => error,
-            };
-            let wait = self.retry.and_then(|retry| {
-                // The waits stand between the attempts, so the last has none.
-                retry.wait(attempt + 1, 0)?;
-                retry.wait(attempt, sys::random())
-            });
-            attempt += 1;
-            match wait {
-                Some(wait) if error.is_temporary() => self.wait(wait, deadline, error)?,
-                _ => return Err(error),
-            }
-        }
+        self.connect_within(&address, self.retry, &mut Observer::none())
+    }
+
+    /// As [`connect`](Self::connect), and tells what happens meanwhile: which addresses there are, which is tried when, and what
+    /// comes of each.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`connect`](Self::connect) would.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::{ConnectEvent, TcpClient, TcpServer};
+    ///
+    /// let server = TcpServer::bind("127.0.0.1:0")?;
+    /// let mut tried = Vec::new();
+    /// let connection = TcpClient::new().connect_observed(server.local_addr(), |event| match event {
+    ///     ConnectEvent::Began { address, .. } => tried.push(*address),
+    ///     ConnectEvent::Failed { attempt, .. } => println!("{}: {}", attempt.address, attempt.kind),
+    ///     event => println!("{event:?}"),
+    /// })?;
+    /// assert_eq!(tried, [connection.peer_addr()]);
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    pub fn connect_observed<A>(
+        &self,
+        address: A,
+        mut observer: impl FnMut(&ConnectEvent<'_>),
+    ) -> Result<TcpConnection>
+    where
+        A: TryInto<Address>,
+        Error: From<A::Error>,
+    {
+        let address: Address = address.try_into()?;
+        self.connect_within(&address, self.retry, &mut Observer::new(&mut observer))
     }
 
     /// Takes over a stream that somebody else opened, with the options that can still be set. It becomes blocking, and
@@ -220,70 +261,4 @@ impl TcpClient {
     pub fn adopt(&self, stream: TcpStream) -> Result<TcpConnection> {
         TcpConnection::adopt(stream, &self.settings)
     }
-
-    /// Waits between two attempts; when there is no time for another, the last one's error is the result.
-    fn wait(&self, wait: Duration, deadline: Option<Moment>, error: Error) -> Result<()> {
-        let until = Moment::now().after(nanos(wait));
-        if deadline.is_some_and(|deadline| until.is_none_or(|until| until >= deadline)) {
-            return Err(error);
-        }
-        match sys::sleep(Limit { deadline: until, stopper: self.stopper.as_ref(), ..Limit::default() }) {
-            true => Ok(()),
-            false => Err(error.with_kind(ErrorKind::Stopped)),
-        }
-    }
-
-    fn connect_once(
-        &self,
-        address: &Address,
-        started: Moment,
-        deadline: Option<Moment>,
-    ) -> Result<TcpConnection> {
-        let addresses = resolve::lookup_all(address)?;
-        let local = self.local;
-        let mut failed = Vec::new();
-        for (index, &remote) in addresses.iter().enumerate() {
-            if local.is_some_and(|local| Family::of(&local) != Family::of(&remote)) {
-                let error = Error::new(Operation::Connect, ErrorKind::AddressNotAvailable);
-                failed.push(FailedAttempt::new(remote, error, Duration::ZERO));
-                continue;
-            }
-            let began = Moment::now();
-            let until = match deadline {
-                Some(deadline) => {
-                    let share = attempts::share(began.until(deadline), addresses.len() - index);
-                    match began.after(share) {
-                        Some(until) if share > 0 => Some(until.min(deadline)),
-                        _ => break,
-                    }
-                }
-                None => None,
-            };
-            let limit = Limit {
-                started: Some(began),
-                deadline: until,
-                stopper: self.stopper.as_ref(),
-                ..Limit::default()
-            };
-            match sys::connect(remote, local, &self.settings.config, limit) {
-                Ok(stream) => {
-                    return Ok(TcpConnection::assemble(Inner::new(
-                        stream,
-                        sys::canonical(remote),
-                        &self.settings,
-                    )));
-                }
-                // An option that the system refuses, or a stop, is no answer of this address.
-                Err(error) if error.operation() != Operation::Connect || error.is_stopped() => {
-                    return Err(error.at(address).with_elapsed(Some(started.elapsed())));
-                }
-                Err(error) => failed.push(FailedAttempt::new(remote, error, began.elapsed())),
-            }
-        }
-        Err(ConnectFailures::into_error(failed, addresses.len(), local, started.elapsed()).at(address))
-    }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

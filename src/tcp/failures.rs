@@ -37,7 +37,8 @@ impl FailedAttempt {
 }
 
 impl ConnectFailures {
-    /// What came of each address that was tried, in the order in which they were.
+    /// What came of each address that was tried, in the order of preference. Those that had not answered when the time was over
+    /// have timed out.
     pub fn attempts(&self) -> &[FailedAttempt] {
         &self.attempts
     }

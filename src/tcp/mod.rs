@@ -2,12 +2,15 @@
 
 mod client;
 mod close;
+mod connecting;
 mod connection;
 mod conversions;
 mod failures;
 mod framing;
 mod halves;
+mod observe;
 mod options;
+mod race;
 mod read;
 mod send_file;
 mod server;
@@ -18,6 +21,7 @@ pub use client::{TcpClient, TcpClientBuilder};
 pub use connection::TcpConnection;
 pub use failures::{ConnectFailures, FailedAttempt};
 pub use halves::{TcpReadHalf, TcpWriteHalf};
+pub use observe::ConnectEvent;
 #[cfg(unix)]
 pub use server::process;
 pub use server::{

@@ -1,0 +1,141 @@
+//! Connects that do not block: begun, waited for together, and finished, each a step of its own.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::fd::AsFd as _;
+use socket2::{SockRef, Socket};
+
+use super::open::failure;
+use super::platform::{self, BLOCKS};
+use super::stream_options::{configure, open};
+use super::wait::{self, Ended};
+use super::{Family, Limit, Stopper, error_kind};
+use crate::config::TcpConfig;
+use crate::error::{Error, ErrorKind, Operation, Result};
+
+/// A socket that connects. Dropped, it is closed, and nothing more is sent.
+#[derive(Debug)]
+pub(crate) struct Connecting {
+    socket: Socket,
+    address: SocketAddr,
+    is_connected: bool,
+}
+
+impl Connecting {
+    /// Sets the options and begins. An error of another operation than [`Operation::Connect`] is not the address's.
+    pub(crate) fn begin(
+        address: SocketAddr,
+        local: Option<SocketAddr>,
+        config: &TcpConfig,
+    ) -> Result<Connecting> {
+        let family = Family::of(&address);
+        let socket = open(family, config.device.as_deref())?;
+        configure(&SockRef::from(&socket), family, config)?;
+        if let Some(local) = local {
+            let bound = socket.bind(&super::mapped(local, family).into());
+            bound.map_err(|error| failure(Operation::Bind, error).with_local(Some(local)))?;
+        }
+        socket.set_nonblocking(true).map_err(|error| failure(Operation::Open, error))?;
+        let result = socket.connect(&address.into());
+        let mut connecting = Connecting { socket, address, is_connected: result.is_ok() };
+        match result {
+            Ok(()) => {}
+            // To this machine it may be over by now.
+            Err(error) if platform::is_in_progress(&error) => drop(connecting.check()?),
+            Err(error) => return Err(failed(error)),
+        }
+        Ok(connecting)
+    }
+
+    /// Whether it was over at once.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.is_connected
+    }
+
+    /// connect(2), EINPROGRESS: writable when it is over, and the socket's error says how. That a poll ended is not enough,
+    /// because a signal ends it, too. False while it goes on.
+    pub(crate) fn check(&mut self) -> Result<bool> {
+        match self.socket.take_error() {
+            Ok(Some(error)) | Err(error) => Err(failed(error)),
+            Ok(None) => {
+                self.is_connected = self.is_connected || self.socket.peer_addr().is_ok();
+                Ok(self.is_connected)
+            }
+        }
+    }
+
+    /// The stream of one that is connected, which blocks.
+    pub(crate) fn finish(self) -> Result<TcpStream> {
+        if BLOCKS {
+            self.socket.set_nonblocking(false).map_err(|error| failure(Operation::Open, error))?;
+        }
+        let stream = TcpStream::from(self.socket);
+        // Two sockets that connect to each other's port at once are one connection: RFC 9293, 3.5, "simultaneous open".
+        // With a port that the system chose it is a socket that found itself.
+        match stream.local_addr() {
+            Ok(own) if own == self.address => Err(failed(io::ErrorKind::ConnectionRefused.into())),
+            _ => Ok(stream),
+        }
+    }
+}
+
+fn failed(error: io::Error) -> Error {
+    let kind = error_kind(&error);
+    Error::system(Operation::Connect, error).with_kind(kind)
+}
+
+/// Before Windows 10 version 2004 a poll does not tell of connects that fail, but the sockets do: where waits are polls they
+/// are asked as often as this.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// Waits until some of them may be over, by one poll for all: the positions of those that are to be asked.
+pub(crate) fn await_connects<'a>(
+    connects: impl Iterator<Item = &'a Connecting>,
+    limit: Limit<'_>,
+) -> Result<Vec<usize>, Ended> {
+    let poll_fd =
+        |connecting: &'a Connecting| PollFd::from_borrowed_fd(connecting.socket.as_fd(), PollFlags::OUT);
+    let mut descriptors: Vec<PollFd<'_>> = connects.map(poll_fd).collect();
+    let count = descriptors.len();
+    descriptors.extend(limit.stopper.map(wait::signal));
+    loop {
+        if limit.stopper.is_some_and(Stopper::is_stopped) {
+            return Err(Ended::Stopped);
+        }
+        let mut remaining = wait::poll_time(limit.deadline)?;
+        if !BLOCKS {
+            remaining = Some(remaining.map_or(LOOK_AGAIN, |remaining| remaining.min(LOOK_AGAIN)));
+        }
+        wait::poll_for(&mut descriptors, remaining)?;
+        let ready = descriptors[..count].iter().enumerate().filter(|(_, found)| !found.revents().is_empty());
+        let ready: Vec<usize> = ready.map(|(position, _)| position).collect();
+        if !ready.is_empty() {
+            return Ok(ready);
+        }
+        if !BLOCKS {
+            return Ok((0..count).collect());
+        }
+    }
+}
+
+/// A connection to the one address, made within the limit.
+pub(crate) fn connect(
+    address: SocketAddr,
+    local: Option<SocketAddr>,
+    config: &TcpConfig,
+    limit: Limit<'_>,
+) -> Result<TcpStream> {
+    let mut connecting = Connecting::begin(address, local, config)?;
+    while !connecting.is_connected() {
+        match await_connects(std::iter::once(&connecting), limit) {
+            Ok(_) => drop(connecting.check()?),
+            Err(Ended::Stopped) => return Err(Error::new(Operation::Connect, ErrorKind::Stopped)),
+            Err(Ended::Failed(error)) => return Err(failed(error)),
+            Err(_) => return Err(Error::new(Operation::Connect, ErrorKind::TimedOut)),
+        }
+    }
+    connecting.finish()
+}
