@@ -99,7 +99,8 @@
 //!
 //! ### Connect by name, within a time
 //!
-//! The addresses of a name race, so that one that does not answer costs a quarter of a second:
+//! The addresses of a name race, so that one that does not answer costs a quarter of a second. To connect again and again, with
+//! waits between, see [`TcpClient::reconnect`]:
 //!
 //! ```
 //! use socketry::{Retry, TcpClient, TcpServer};
@@ -450,9 +451,9 @@ pub use sys::Stopper;
 #[cfg(unix)]
 pub use tcp::process;
 pub use tcp::{
-    ConnectEvent, ConnectFailures, FailedAttempt, HandlerResult, Incoming, Request, ServerCounters,
-    ServerEvent, ServerHandle, ShutdownReport, TcpClient, TcpClientBuilder, TcpConnection, TcpReadHalf,
-    TcpServer, TcpServerBuilder, TcpWriteHalf,
+    ConnectEvent, ConnectFailures, FailedAttempt, HandlerResult, Incoming, Reconnecting, Request,
+    ServerCounters, ServerEvent, ServerHandle, ShutdownReport, TcpClient, TcpClientBuilder, TcpConnection,
+    TcpReadHalf, TcpServer, TcpServerBuilder, TcpWriteHalf,
 };
 pub use udp::{Arrival, Datagram, Membership, Memberships, UdpBuilder, UdpEndpoint};
 

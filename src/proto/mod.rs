@@ -12,6 +12,7 @@ pub(crate) mod dns;
 pub(crate) mod frame;
 pub(crate) mod message;
 pub(crate) mod race;
+pub(crate) mod reconnect;
 pub(crate) mod retry;
 #[cfg(unix)]
 pub(crate) mod supervision;

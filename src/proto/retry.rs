@@ -94,13 +94,23 @@ impl Retry {
 
     /// How long attempt number `attempt`, counted from 0, waits; `None` when there is no such attempt.
     pub(crate) fn wait(&self, attempt: u32, random: u64) -> Option<Duration> {
-        if attempt >= self.attempts {
-            return None;
-        }
+        (attempt < self.attempts).then(|| self.pause(attempt, random))
+    }
+
+    /// The wait after so many others, however many attempts there are.
+    pub(crate) fn pause(&self, before: u32, random: u64) -> Duration {
         // 53 bits make every value of the unit interval that a float has there.
         let unit = (random >> 11) as f64 / (1_u64 << 53) as f64;
         let factor = 1.0 + self.jitter * (2.0 * unit - 1.0);
-        Some(saturating_mul(self.base(attempt), factor))
+        saturating_mul(self.base(before), factor)
+    }
+
+    pub(crate) fn most_attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    pub(crate) fn longest_wait(&self) -> Duration {
+        self.longest
     }
 
     fn base(&self, attempt: u32) -> Duration {

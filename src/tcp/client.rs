@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::connection::{Settings, TcpConnection};
 use super::observe::{ConnectEvent, Observer};
 use super::options::connection_options;
+use super::reconnect::Reconnecting;
 use crate::addr::Address;
 use crate::error::{Error, Result};
 use crate::proto::retry::Retry;
@@ -22,6 +23,7 @@ use crate::sys::Stopper;
 ///   [`timeout`](TcpClientBuilder::timeout), 10 s unless set otherwise. Where it is too short for all addresses, they begin
 ///   closer together, down to 100 ms.
 /// * **Every address is tried**, and an error tells of each what came of it.
+/// * **It can go on for ever**: [`reconnect`](Self::reconnect) is an iterator over connections with waits between.
 ///
 /// # Examples
 ///
@@ -250,6 +252,51 @@ impl TcpClient {
     {
         let address: Address = address.try_into()?;
         self.connect_within(&address, self.retry, &mut Observer::new(&mut observer))
+    }
+
+    /// Connects again and again: an iterator over connections, which waits between rounds that fail as the client's
+    /// [`retry`](TcpClientBuilder::retry) says, [`Retry::default`] if none is set, and ends with its attempts. Each round has
+    /// the [`timeout`](TcpClientBuilder::timeout) of a connect.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the text is not an address. What else goes wrong is an item of the iterator.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::{Retry, TcpClient, TcpServer};
+    /// use std::time::Duration;
+    ///
+    /// let server = TcpServer::bind("127.0.0.1:0")?;
+    /// let address = server.local_addr();
+    /// let serving = std::thread::spawn(move || {
+    ///     for word in ["one", "two"] {
+    ///         server.accept()?.send(word)?; // and closes
+    ///     }
+    ///     Ok::<(), socketry::Error>(())
+    /// });
+    ///
+    /// let retry = Retry::new().attempts(3).first(Duration::from_millis(10));
+    /// let client = TcpClient::builder().retry(retry).build();
+    /// let (mut words, mut failures) = (Vec::new(), 0);
+    /// for connection in client.reconnect(address)? {
+    ///     match connection {
+    ///         Ok(connection) => words.push(connection.recv_text(100)?),
+    ///         Err(error) => failures += u32::from(error.is_refused()),
+    ///     }
+    /// }
+    /// assert_eq!(words, ["one", "two"]);
+    /// assert_eq!(failures, 3, "then nobody listens any more");
+    /// # serving.join().unwrap()?;
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    pub fn reconnect<A>(&self, address: A) -> Result<Reconnecting>
+    where
+        A: TryInto<Address>,
+        Error: From<A::Error>,
+    {
+        Ok(Reconnecting::new(self, address.try_into()?))
     }
 
     /// Takes over a stream that somebody else opened, with the options that can still be set. It becomes blocking, and

@@ -12,6 +12,7 @@ mod observe;
 mod options;
 mod race;
 mod read;
+mod reconnect;
 mod send_file;
 mod server;
 mod unread;
@@ -22,6 +23,7 @@ pub use connection::TcpConnection;
 pub use failures::{ConnectFailures, FailedAttempt};
 pub use halves::{TcpReadHalf, TcpWriteHalf};
 pub use observe::ConnectEvent;
+pub use reconnect::Reconnecting;
 #[cfg(unix)]
 pub use server::process;
 pub use server::{
