@@ -405,8 +405,6 @@
 //!
 //! # What it does not do
 //!
-//! * [`Resolver`] looks names up within a time. Sockets that are given a name still ask the system, in the calling thread, for
-//!   as long as that takes; no timeout covers it yet.
 //! * No TLS or DTLS, no raw sockets, no Unix-domain sockets.
 #![forbid(unsafe_code)]
 #![warn(

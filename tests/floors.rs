@@ -18,8 +18,14 @@ const FLOORS: [(&str, u8); 10] = [
 ];
 
 /// Who may import whom on the same floor.
-const BESIDE: [(&str, &str); 5] =
-    [("addr", "error"), ("udp", "resolve"), ("tcp", "resolve"), ("tcp", "frame"), ("broadcast", "udp")];
+const BESIDE: [(&str, &str); 6] = [
+    ("addr", "error"),
+    ("udp", "resolve"),
+    ("tcp", "resolve"),
+    ("tcp", "frame"),
+    ("broadcast", "udp"),
+    ("broadcast", "resolve"),
+];
 
 /// What only `sys` may know: the names of systems, and the crates that call them.
 const PLATFORM: [&str; 7] =

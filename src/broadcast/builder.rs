@@ -7,6 +7,7 @@ use super::responder::Responder;
 use crate::config::Interfaces;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::text::Encoding;
+use crate::resolve::Resolver;
 use crate::sys::Stopper;
 use crate::udp::{UdpBuilder, UdpEndpoint};
 
@@ -81,6 +82,33 @@ impl BroadcastBuilder {
     pub fn to(mut self, address: impl Into<IpAddr>) -> Self {
         self.target = Target::Address(address.into());
         self
+    }
+
+    /// Sends to the first address of a name, as [`to`](Self::to) does: that of a group, or of one network's broadcast.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`Resolver::lookup`] would.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::{Broadcaster, Resolver};
+    ///
+    /// let names = std::env::temp_dir().join(format!("groups-{}", std::process::id()));
+    /// std::fs::write(&names, "239.255.77.88 lamps.example\n")?;
+    /// let resolver = Resolver::builder().hosts(&names).build();
+    /// # std::fs::remove_file(&names)?;
+    /// let broadcaster = Broadcaster::builder().to_name("lamps.example", &resolver)?.port(7788).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn to_name(self, name: &str, resolver: &Resolver) -> Result<Self> {
+        let found = resolver.lookup(name)?;
+        Ok(match found.addresses() {
+            [first, ..] => self.to(*first),
+            // What was found has one at least.
+            [] => self,
+        })
     }
 
     /// Speaks IPv6, which has no broadcast: to `ff02::1`, the group of all nodes of a link (RFC 4291, 2.7.1).

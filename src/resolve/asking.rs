@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::answer::{Resolved, Source};
-use super::builder::{Families, PORT, ResolverBuilder};
+use super::builder::{Backend, Families, PORT, ResolverBuilder};
 use super::exchange::{Bound, Interrupted, run};
 use super::failure::{LookupFailure, ServerTrouble};
 use super::files::Watched;
@@ -18,6 +18,7 @@ use crate::proto::dns::host::BadName;
 use crate::proto::dns::hosts::Hosts;
 use crate::proto::dns::lookup::{Lookup, Plan, ServerFault};
 use crate::proto::dns::name::{HostName, NameRef};
+use crate::proto::dns::nsswitch::NameServices;
 use crate::proto::dns::resolv_conf::ResolvConf;
 use crate::proto::dns::wire::{Answer, Kind, RecordData};
 use crate::sys;
@@ -27,6 +28,8 @@ pub(super) struct Inner {
     pub(super) options: ResolverBuilder,
     pub(super) hosts: Vec<Watched<Hosts>>,
     pub(super) conf: Watched<ResolvConf>,
+    /// `None` where one back end looks up all names.
+    pub(super) services: Option<Watched<NameServices>>,
     pub(super) cache: Mutex<Cache>,
     pub(super) flights: Flights<Outcome>,
     /// Who answered last, or who is next where all are to be used.
@@ -73,9 +76,23 @@ pub(super) struct Found {
 }
 
 impl Inner {
-    pub(super) fn bound(&self, started: Instant) -> Bound<'_> {
-        let deadline = self.options.deadline.and_then(|time| started.checked_add(time));
-        Bound { deadline, stopper: self.options.stopper.as_ref() }
+    /// Both the resolver's own bounds and those of who asks, whose stopper is the first; a third is not needed, because who asks
+    /// has a resolver of its own if that is to be stopped, too.
+    pub(super) fn bound<'a>(&'a self, started: Instant, asker: Bound<'a>) -> Bound<'a> {
+        let own = self.options.deadline.and_then(|time| started.checked_add(time));
+        let deadline = own.into_iter().chain(asker.deadline).min();
+        Bound { deadline, also: asker.also.or(self.options.stopper.as_ref()), ..asker }
+    }
+
+    pub(super) fn backend(&self, name: NameRef<'_>, now: Instant) -> Backend {
+        if let Some(backend) = self.options.backend {
+            return backend;
+        }
+        let is_system = match &self.services {
+            Some(services) => services.with(now, |services| services.has(name)),
+            None => self.options.servers.is_empty(),
+        };
+        if is_system { Backend::System } else { Backend::Dns }
     }
 
     fn kinds(&self) -> &'static [Kind] {

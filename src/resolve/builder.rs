@@ -7,7 +7,7 @@ use crate::addr::Address;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::dns::cache::Bounds;
 use crate::proto::dns::resolv_conf::ResolvConf;
-use crate::sys::{self, Stopper};
+use crate::sys::Stopper;
 
 /// Who looks a name up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,8 +100,13 @@ impl Default for ResolverBuilder {
 }
 
 impl ResolverBuilder {
-    /// Sets who looks names up. Defaults to [`Backend::Dns`] where the system has a `resolv.conf` that is all there is to know,
-    /// or servers are [given](Self::server), and to [`Backend::System`] elsewhere: on macOS and Windows.
+    /// Sets who looks up the names that are in no hosts file.
+    ///
+    /// Defaults to [`Backend::Dns`] where servers are [given](Self::server). On macOS and Windows it defaults to
+    /// [`Backend::System`] else. On other systems it is [`Backend::Dns`] for all names of which `/etc/nsswitch.conf` says that
+    /// name servers know them, and [`Backend::System`] for the others: those of the local link (`printer.local`) where there is
+    /// mDNS, names without a dot where the system knows its own and its neighbours', and all where there is a directory (LDAP)
+    /// or another service.
     pub fn backend(mut self, backend: Backend) -> Self {
         self.backend = Some(backend);
         self
@@ -117,7 +122,7 @@ impl ResolverBuilder {
         let address = match server.parse::<IpAddr>() {
             Ok(ip) => SocketAddr::new(ip, PORT),
             Err(_) => match server.parse().or_else(|_| alone().parse()) {
-                Ok(address) if Address::name(&address).is_none() => super::literal(&address)?,
+                Ok(address) if Address::name(&address).is_none() => super::sockets::literal(&address)?,
                 _ => {
                     let kind = ErrorKind::InvalidAddress;
                     let error = Error::detailed(Operation::Resolve, kind, NotAServer);
@@ -220,11 +225,6 @@ impl ResolverBuilder {
     /// Makes the resolver, and reads its files.
     pub fn build(self) -> Resolver {
         Resolver::new_with(self)
-    }
-
-    pub(super) fn backend_or_default(&self) -> Backend {
-        let is_dns = sys::HAS_RESOLV_CONF || !self.servers.is_empty();
-        self.backend.unwrap_or(if is_dns { Backend::Dns } else { Backend::System })
     }
 
     /// What stands in the file, under what was set here.

@@ -10,10 +10,12 @@ use crate::proto::dns::lookup::{Lookup, Step};
 use crate::sys::{self, Ended, Limit, Moment, ReceiveTimeout, Stopper};
 
 /// What bounds a look-up.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bound<'a> {
     pub(super) deadline: Option<Instant>,
     pub(super) stopper: Option<&'a Stopper>,
+    /// A second one, of somebody else.
+    pub(super) also: Option<&'a Stopper>,
 }
 
 /// Why a look-up ended before it had come to its end.
@@ -26,14 +28,22 @@ pub(super) enum Interrupted {
 /// Replies are no larger over UDP; what is, comes with a mark that it is cut.
 const LARGEST: usize = 4_096;
 
-impl Bound<'_> {
+impl<'a> Bound<'a> {
+    pub(super) fn stoppers(&self) -> impl Iterator<Item = &'a Stopper> {
+        self.stopper.into_iter().chain(self.also)
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stoppers().any(Stopper::is_stopped)
+    }
+
     fn limit(&self, until: Option<Instant>) -> Limit<'_> {
         let end = [self.deadline, until].into_iter().flatten().min();
         Limit {
             started: Some(Moment::now()),
             deadline: end.map(Moment::from),
             stopper: self.stopper,
-            also: None,
+            also: self.also,
         }
     }
 
@@ -47,7 +57,7 @@ pub(super) fn run(lookup: &mut Lookup, servers: &[SocketAddr], bound: Bound<'_>)
     let mut socket = None;
     let mut buffer = [0; LARGEST];
     loop {
-        if bound.stopper.is_some_and(Stopper::is_stopped) {
+        if bound.is_stopped() {
             return Err(Interrupted::Stopped);
         }
         // The upper half of a keyed hash that nobody sees is not guessed.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::exchange::{Bound, Interrupted};
-use crate::sys::{Stopper, Told};
+use crate::sys::Told;
 
 pub(super) struct Promise<T> {
     state: Mutex<State<T>>,
@@ -43,7 +43,7 @@ impl<T: Clone + Send + 'static> Promise<T> {
 
     /// What was said; `None` if nobody will say it.
     pub(super) fn wait(self: &Arc<Self>, bound: Bound<'_>) -> Result<Option<T>, Interrupted> {
-        if let Some(stopper) = bound.stopper {
+        for stopper in bound.stoppers() {
             let told: Arc<dyn Told> = self.clone();
             stopper.tell(Arc::downgrade(&told));
         }
@@ -54,7 +54,7 @@ impl<T: Clone + Send + 'static> Promise<T> {
                 State::Broken => return Ok(None),
                 State::Open => {}
             }
-            if bound.stopper.is_some_and(Stopper::is_stopped) {
+            if bound.is_stopped() {
                 return Err(Interrupted::Stopped);
             }
             state = match bound.deadline {

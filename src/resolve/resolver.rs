@@ -1,12 +1,14 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use super::answer::{Resolved, Source};
 use super::asking::{Inner, bad_name, failed, scope};
 use super::builder::{Backend, ResolverBuilder};
+use super::exchange::Bound;
 use super::failure::LookupFailure;
 use super::files::Watched;
 use super::flight::Flights;
@@ -16,6 +18,7 @@ use crate::proto::dns::cache::Cache;
 use crate::proto::dns::host::{Host, Spelling};
 use crate::proto::dns::hosts::Hosts;
 use crate::proto::dns::name::{HostName, LOOPBACK};
+use crate::proto::dns::nsswitch::NameServices;
 use crate::proto::dns::resolv_conf::ResolvConf;
 use crate::proto::dns::wire::{Kind, RecordData};
 use crate::sys;
@@ -60,6 +63,23 @@ impl Resolver {
         ResolverBuilder::default().build()
     }
 
+    /// The resolver of sockets that are given a name and no other resolver: one for the whole process, which does as this machine
+    /// is configured. It is made when it is first needed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::Resolver;
+    ///
+    /// // Forget what was answered, after a change of networks.
+    /// Resolver::shared().flush();
+    /// assert_eq!(Resolver::shared().cached(), 0);
+    /// ```
+    pub fn shared() -> &'static Resolver {
+        static SHARED: OnceLock<Resolver> = OnceLock::new();
+        SHARED.get_or_init(Resolver::new)
+    }
+
     /// A resolver with options.
     pub fn builder() -> ResolverBuilder {
         ResolverBuilder::default()
@@ -70,9 +90,19 @@ impl Resolver {
         let hosts = paths.into_iter().map(|path| Watched::new(path, Hosts::read)).collect();
         let own = options.clone();
         let conf = Watched::new(options.conf.clone(), move |bytes| own.over(ResolvConf::read(&bytes)));
+        let is_asked_of_servers = !options.servers.is_empty();
+        let services = (sys::HAS_RESOLV_CONF && options.backend.is_none() && !is_asked_of_servers)
+            .then(|| Watched::new(PathBuf::from("/etc/nsswitch.conf"), |bytes| NameServices::read(&bytes)));
         let cache = Mutex::new(Cache::new(options.bounds));
-        let inner =
-            Inner { hosts, conf, cache, flights: Flights::new(), first: AtomicUsize::new(0), options };
+        let inner = Inner {
+            hosts,
+            conf,
+            services,
+            cache,
+            flights: Flights::new(),
+            first: AtomicUsize::new(0),
+            options,
+        };
         Resolver { inner: Arc::new(inner) }
     }
 
@@ -87,6 +117,11 @@ impl Resolver {
     /// answer in time, or if the stopper was thrown. The [`detail`](Error::detail) is a
     /// [`LookupFailure`](crate::LookupFailure), and [`is_temporary`](Error::is_temporary) says whether asking again may help.
     pub fn lookup(&self, host: &str) -> Result<Resolved> {
+        self.lookup_within(host, Bound::default())
+    }
+
+    /// As [`lookup`](Self::lookup), within the bounds of who asks besides those of its own.
+    pub(super) fn lookup_within(&self, host: &str, asker: Bound<'_>) -> Result<Resolved> {
         let started = Instant::now();
         let inner = &*self.inner;
         let mut spelling = Spelling::new();
@@ -106,7 +141,7 @@ impl Resolver {
                 false => Ok(found),
             };
         }
-        let backend = inner.options.backend_or_default();
+        let backend = inner.backend(name, started);
         let known = if backend == Backend::Dns { inner.in_cache(name, is_absolute, started) } else { None };
         if let Some(known) = known {
             return Ok(known);
@@ -118,7 +153,7 @@ impl Resolver {
         if name.cannot_exist() {
             return Err(LookupFailure::NoSuchName.into_error(host));
         }
-        let bound = inner.bound(started);
+        let bound = inner.bound(started, asker);
         match backend {
             Backend::System => inner.by_system(host, bound, started),
             Backend::Dns => inner.by_servers(host, name, is_absolute, bound, started),
@@ -139,7 +174,7 @@ impl Resolver {
         let address: Address = address.try_into()?;
         match address.name() {
             Some(name) => Ok(self.lookup(name)?.with_port(address.port()).collect()),
-            None => Ok(vec![super::literal(&address)?]),
+            None => Ok(vec![super::sockets::literal(&address)?]),
         }
     }
 
@@ -225,7 +260,7 @@ impl Resolver {
     fn ask(&self, name: &HostName, kind: Kind, what: &'static str, asked: &str) -> Result<Vec<RecordData>> {
         let started = Instant::now();
         let inner = &*self.inner;
-        let bound = inner.bound(started);
+        let bound = inner.bound(started, Bound::default());
         let conf = inner.conf.current(started);
         let found = inner.known_or_asked(name, &[kind], &conf, bound, started);
         let servers = || inner.servers(&conf);
@@ -246,6 +281,7 @@ impl Resolver {
         self.inner.cache().clear();
         self.inner.hosts.iter().for_each(Watched::read_again);
         self.inner.conf.read_again();
+        self.inner.services.iter().for_each(Watched::read_again);
     }
 
     /// Of how many names answers are kept.

@@ -8,6 +8,7 @@ use super::reconnect::Reconnecting;
 use crate::addr::Address;
 use crate::error::{Error, Result};
 use crate::proto::retry::Retry;
+use crate::resolve::Resolver;
 use crate::sys::Stopper;
 
 /// Connects to TCP servers, by name or address, within one time.
@@ -48,6 +49,7 @@ pub struct TcpClient {
     pub(super) retry: Option<Retry>,
     pub(super) local: Option<SocketAddr>,
     pub(super) stopper: Option<Stopper>,
+    pub(super) resolver: Option<Resolver>,
 }
 
 /// Options for a [`TcpClient`], and for the connections that it makes.
@@ -74,6 +76,7 @@ pub struct TcpClientBuilder {
     retry: Option<Retry>,
     local: Option<SocketAddr>,
     stopper: Option<Stopper>,
+    resolver: Option<Resolver>,
 }
 
 /// How long a connect may take unless somebody says otherwise. The system's own limit is about two minutes.
@@ -95,6 +98,7 @@ impl Default for TcpClientBuilder {
             retry: None,
             local: None,
             stopper: None,
+            resolver: None,
         }
     }
 }
@@ -141,6 +145,29 @@ impl TcpClientBuilder {
         self
     }
 
+    /// Sets who looks up names. Defaults to [`Resolver::shared`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::{Resolver, TcpClient};
+    ///
+    /// // Names of this file alone, for a test.
+    /// let names = std::env::temp_dir().join(format!("names-{}", std::process::id()));
+    /// std::fs::write(&names, "127.0.0.1 shop.example\n")?;
+    /// let client = TcpClient::builder().resolver(&Resolver::builder().hosts(&names).build()).build();
+    /// # std::fs::remove_file(&names)?;
+    ///
+    /// let server = socketry::TcpServer::bind("127.0.0.1:0")?;
+    /// let connection = client.connect(("shop.example", server.local_addr().port()))?;
+    /// assert_eq!(connection.peer_addr(), server.local_addr());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn resolver(mut self, resolver: &Resolver) -> TcpClientBuilder {
+        self.resolver = Some(resolver.clone());
+        self
+    }
+
     /// Gives the client a [`Stopper`], which ends its connects and the waits of its connections. Defaults to none.
     pub fn stopper(mut self, stopper: &Stopper) -> TcpClientBuilder {
         self.stopper = Some(stopper.clone());
@@ -150,8 +177,8 @@ impl TcpClientBuilder {
     /// The client, for any number of connections.
     #[must_use]
     pub fn build(self) -> TcpClient {
-        let TcpClientBuilder { settings, timeout, attempt_delay, retry, local, stopper } = self;
-        TcpClient { settings, timeout, attempt_delay, retry, local, stopper }
+        let TcpClientBuilder { settings, timeout, attempt_delay, retry, local, stopper, resolver } = self;
+        TcpClient { settings, timeout, attempt_delay, retry, local, stopper, resolver }
     }
 
     /// Connects: see [`TcpClient::connect`].

@@ -12,7 +12,7 @@ use crate::addr::Address;
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::race::interleave;
 use crate::proto::retry::Retry;
-use crate::resolve;
+use crate::resolve::{self, Found};
 use crate::sys::{self, Family, Limit, Moment};
 
 impl TcpClient {
@@ -70,7 +70,16 @@ impl TcpClient {
         deadline: Option<Moment>,
         observer: &mut Observer<'_>,
     ) -> Result<TcpConnection> {
-        let addresses = resolve::lookup_all(address)?;
+        let limit = Limit { deadline, stopper: self.stopper.as_ref(), ..Limit::default() };
+        let began = Moment::now();
+        let addresses: Vec<SocketAddr> = match resolve::lookup_all(self.resolver.as_ref(), address, limit)? {
+            Found::Literal(literal) => vec![sys::canonical(literal)],
+            Found::Resolved(found) => {
+                let elapsed = began.elapsed();
+                observer.tell(|| ConnectEvent::Resolved { found: &found, elapsed });
+                found.with_port(address.port()).collect()
+            }
+        };
         let connection = self.connect_to_any(&addresses, started, deadline, observer);
         connection.map_err(|error| error.at(address))
     }

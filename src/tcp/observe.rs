@@ -3,15 +3,24 @@ use std::time::Duration;
 
 use super::failures::FailedAttempt;
 use crate::error::Error;
+use crate::resolve::Resolved;
 
 /// What happens while a client connects; told to the observer of
 /// [`TcpClient::connect_observed`](crate::TcpClient::connect_observed).
 ///
-/// The order in one round is: the addresses; each attempt as it begins, and when it fails; and at last the one that is
+/// The order in one round is: what a name stands for; the addresses; each attempt as it begins, and when it fails; and at last the one that is
 /// connected. Attempts that are under way then are given up, and not told of.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum ConnectEvent<'a> {
+    /// The name was looked up; an IP address is not.
+    #[non_exhaustive]
+    Resolved {
+        /// Its addresses, who says so, and for how long.
+        found: &'a Resolved,
+        /// How long the look-up took.
+        elapsed: Duration,
+    },
     /// The addresses are known.
     #[non_exhaustive]
     Addresses {

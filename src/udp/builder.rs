@@ -7,8 +7,8 @@ use crate::config::{Interfaces, LARGEST_DATAGRAM, Truncation, UdpConfig};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::retry::Retry;
 use crate::proto::text::Encoding;
-use crate::resolve;
-use crate::sys::{self, Family, Stopper};
+use crate::resolve::{self, Resolver};
+use crate::sys::{self, Family, Limit, Stopper};
 
 /// Options for a [`UdpEndpoint`], which [`bind`](Self::bind) or [`connect`](Self::connect) then makes.
 ///
@@ -34,6 +34,7 @@ pub struct UdpBuilder {
     pub(super) encoding: Encoding,
     pub(super) retry: Retry,
     pub(super) stopper: Option<Stopper>,
+    pub(super) resolver: Option<Resolver>,
 }
 
 impl UdpBuilder {
@@ -59,6 +60,12 @@ impl UdpBuilder {
     /// Gives the endpoint a [`Stopper`], which ends its waits. Defaults to none.
     pub fn stopper(mut self, stopper: &Stopper) -> UdpBuilder {
         self.stopper = Some(stopper.clone());
+        self
+    }
+
+    /// Sets who looks up the names that the endpoint is given. Defaults to [`Resolver::shared`].
+    pub fn resolver(mut self, resolver: &Resolver) -> UdpBuilder {
+        self.resolver = Some(resolver.clone());
         self
     }
 
@@ -247,7 +254,7 @@ impl UdpBuilder {
         Error: From<A::Error>,
     {
         let peer: Address = peer.try_into()?;
-        let resolved = sys::canonical(resolve::lookup(&peer, None)?);
+        let resolved = sys::canonical(self.lookup(&peer, None)?);
         let any = match Family::of(&resolved) {
             Family::V4 => SocketAddr::from(([0, 0, 0, 0], 0)),
             Family::V6 => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
@@ -269,7 +276,7 @@ impl UdpBuilder {
     {
         let (address, peer): (BindAddress, Address) = (address.try_into()?, peer.try_into()?);
         let local = self.local(&address)?;
-        let resolved = resolve::lookup(&peer, Some(Family::of(&local)))?;
+        let resolved = self.lookup(&peer, Some(Family::of(&local)))?;
         let socket = sys::open(local, &self.config).map_err(|error| bound_at(error, &address))?;
         self.connect_socket(socket, sys::mapped(resolved, Family::of(&local))).map_err(|error| error.at(peer))
     }
@@ -295,10 +302,15 @@ impl UdpBuilder {
         UdpEndpoint::assemble(socket, Some(sys::canonical(peer)), self)
     }
 
+    fn lookup(&self, address: &Address, family: Option<Family>) -> Result<SocketAddr> {
+        let limit = Limit { stopper: self.stopper.as_ref(), ..Limit::default() };
+        resolve::lookup(self.resolver.as_ref(), address, family, limit)
+    }
+
     /// The local address to bind, in the family that `dual_stack` asks for.
     fn local(&self, address: &BindAddress) -> Result<SocketAddr> {
         if !self.config.dual_stack {
-            return resolve::lookup(address.as_address(), None);
+            return self.lookup(address.as_address(), None);
         }
         if !address.is_every_address() {
             let error = Error::new(Operation::Configure("dual_stack"), ErrorKind::InvalidInput);

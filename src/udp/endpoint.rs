@@ -11,6 +11,7 @@ use crate::config::UdpConfig;
 use crate::error::{Error, Operation, Result};
 use crate::proto::retry::Retry;
 use crate::proto::text::Encoding;
+use crate::resolve::Resolver;
 use crate::sys::{self, Family, Moment, PacketInfo, ReceiveTimeout, Stopper, Timing};
 
 /// A UDP socket that sends and receives datagrams, as text or as bytes.
@@ -62,6 +63,7 @@ pub struct UdpEndpoint {
     pub(super) encoding: Encoding,
     pub(super) retry: Retry,
     pub(super) stopper: Option<Stopper>,
+    pub(super) resolver: Option<Resolver>,
 }
 
 /// Whether the system queues ICMP errors for datagrams sent earlier, and whether some may be waiting that no failed call
@@ -132,7 +134,7 @@ impl UdpEndpoint {
         peer: Option<SocketAddr>,
         builder: UdpBuilder,
     ) -> Result<UdpEndpoint> {
-        let UdpBuilder { config, encoding, retry, stopper } = builder;
+        let UdpBuilder { config, encoding, retry, stopper, resolver } = builder;
         let local = socket.local_addr().map_err(|error| Error::system(Operation::Open, error))?;
         let family = Family::of(&local);
         let ip = sys::canonical(local).ip();
@@ -151,6 +153,7 @@ impl UdpEndpoint {
             encoding,
             retry,
             stopper,
+            resolver,
         };
         if endpoint.config.packet_info.unwrap_or(!is_one) {
             let enabled = sys::enable_packet_info(&endpoint.socket, family);

@@ -125,7 +125,9 @@ impl UdpEndpoint {
     pub(super) fn resolve(&self, to: &Address) -> Result<SocketAddr> {
         let family =
             if self.family == Family::V6 && self.config.dual_stack { None } else { Some(self.family) };
-        resolve::lookup(to, family)
+        let stopper = self.stopper.as_ref();
+        let limit = Limit { deadline: self.timing.deadline(), stopper, ..Limit::default() };
+        resolve::lookup(self.resolver.as_ref(), to, family, limit)
     }
 
     #[inline]

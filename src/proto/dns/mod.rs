@@ -5,6 +5,7 @@ pub(crate) mod host;
 pub(crate) mod hosts;
 pub(crate) mod lookup;
 pub(crate) mod name;
+pub(crate) mod nsswitch;
 pub(crate) mod order;
 pub(crate) mod resolv_conf;
 pub(crate) mod wire;

@@ -87,6 +87,11 @@ impl<'a> NameRef<'a> {
         self.is_in("localhost")
     }
 
+    /// RFC 6762, 3: names that the machines of a link have given themselves.
+    pub(crate) fn is_of_the_link(self) -> bool {
+        self.is_in("local")
+    }
+
     /// RFC 6761, 6.4, and RFC 7686: names that do not exist and are asked of nobody.
     pub(crate) fn cannot_exist(self) -> bool {
         self.is_in("invalid") || self.is_in("onion")

@@ -26,6 +26,7 @@ fn connect(builder: TcpClientBuilder, addresses: &[SocketAddr]) -> (Result<TcpCo
     let mut told = Told::new();
     let mut observer = |event: &ConnectEvent<'_>| {
         told.push(match event {
+            ConnectEvent::Resolved { found, .. } => format!("found by {}", found.source()),
             ConnectEvent::Addresses { addresses } => format!("{} addresses", addresses.len()),
             ConnectEvent::Began { address } => format!("to {address}"),
             ConnectEvent::Failed { attempt } => format!("{}: {}", attempt.address, attempt.kind),

@@ -232,7 +232,7 @@ impl TcpServerBuilder {
     /// The local address to bind, in the family that `dual_stack` asks for.
     fn local(&self, address: &BindAddress) -> Result<SocketAddr> {
         if !self.config.dual_stack {
-            return resolve::lookup(address.as_address(), None);
+            return resolve::lookup(None, address.as_address(), None, sys::Limit::default());
         }
         if !address.is_every_address() {
             let error = Error::new(Operation::Configure("dual_stack"), ErrorKind::InvalidInput);
