@@ -16,8 +16,8 @@ pub(crate) type Known<'a> = (&'a str, IpAddr);
 /// For how many seconds its answers hold.
 const TTL: u32 = 3_600;
 
-/// Ends the server also if the work panics.
-struct Stop<'a>(&'a Stopper);
+/// Ends a server with its work, also if that panics.
+pub(crate) struct Stop<'a>(pub(crate) &'a Stopper);
 
 impl Drop for Stop<'_> {
     fn drop(&mut self) {
