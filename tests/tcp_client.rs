@@ -116,6 +116,22 @@ fn attempts_are_counted_and_end_with_the_time() {
 }
 
 #[test]
+fn an_observer_is_told_of_each_round() {
+    let nobody = nobody();
+    let retry = Retry::new().attempts(2).first(Duration::from_millis(20)).jitter(0.0);
+    let mut told = Vec::new();
+    let client = TcpClient::builder().retry(retry).build();
+    let error = client.connect_observed(nobody, |event| told.push(event.to_string())).unwrap_err();
+    assert!(error.is_refused(), "{error}");
+    let refused = format!("{nobody}: connection refused after ");
+    let round = [format!("addresses: {nobody}"), format!("trying {nobody}"), refused];
+    let again = format!("trying again in 20ms: connect to {nobody}: connection refused after ");
+    let expected = [&round[..], &[again], &round[..]].concat();
+    assert_eq!(told.len(), expected.len(), "{told:?}");
+    assert!(told.iter().zip(&expected).all(|(line, begins)| line.starts_with(begins)), "{told:?}");
+}
+
+#[test]
 fn a_mistake_is_not_tried_again() {
     let retry = Retry::new().attempts(5).first(PATIENCE).longest(PATIENCE);
     let start = Instant::now();

@@ -262,8 +262,7 @@ impl TcpClient {
     /// let mut tried = Vec::new();
     /// let connection = TcpClient::new().connect_observed(server.local_addr(), |event| match event {
     ///     ConnectEvent::Began { address, .. } => tried.push(*address),
-    ///     ConnectEvent::Failed { attempt, .. } => println!("{}: {}", attempt.address, attempt.kind),
-    ///     event => println!("{event:?}"),
+    ///     event => println!("{event}"),
     /// })?;
     /// assert_eq!(tried, [connection.peer_addr()]);
     /// # Ok::<(), socketry::Error>(())

@@ -1,12 +1,13 @@
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::failures::FailedAttempt;
-use crate::error::Error;
+use crate::error::{Error, rounded};
 use crate::resolve::Resolved;
 
 /// What happens while a client connects; told to the observer of
-/// [`TcpClient::connect_observed`](crate::TcpClient::connect_observed).
+/// [`TcpClient::connect_observed`](crate::TcpClient::connect_observed). It reads as a line of a log.
 ///
 /// The order in one round is: what a name stands for; the addresses; each attempt as it begins, and when it fails; and at last the one that is
 /// connected. Attempts that are under way then are given up, and not told of.
@@ -57,6 +58,33 @@ pub enum ConnectEvent<'a> {
     },
 }
 
+impl fmt::Display for ConnectEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConnectEvent::Resolved { found, elapsed } => {
+                write!(f, "looked up by {} in {:?}", found.source(), rounded(*elapsed))
+            }
+            ConnectEvent::Addresses { addresses } => {
+                f.write_str("addresses: ")?;
+                for (index, address) in addresses.iter().enumerate() {
+                    write!(f, "{}{address}", if index == 0 { "" } else { ", " })?;
+                }
+                Ok(())
+            }
+            ConnectEvent::Began { address } => write!(f, "trying {address}"),
+            ConnectEvent::Failed { attempt } => {
+                write!(f, "{}: {} after {:?}", attempt.address, attempt.kind, rounded(attempt.elapsed))
+            }
+            ConnectEvent::Connected { address, elapsed } => {
+                write!(f, "connected to {address} after {:?}", rounded(*elapsed))
+            }
+            ConnectEvent::Waiting { wait, error } => {
+                write!(f, "trying again in {:?}: {error}", rounded(*wait))
+            }
+        }
+    }
+}
+
 /// The observer, if there is one.
 pub(super) struct Observer<'a>(Option<&'a mut dyn FnMut(&ConnectEvent<'_>)>);
 
@@ -73,6 +101,32 @@ impl<'a> Observer<'a> {
     pub(super) fn tell<'e>(&mut self, event: impl FnOnce() -> ConnectEvent<'e>) {
         if let Some(observer) = &mut self.0 {
             observer(&event());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{ErrorKind, Operation};
+
+    #[test]
+    fn events_read_as_lines() {
+        let addresses = ["[2001:db8::7]:80", "192.0.2.7:80"].map(|address| address.parse().unwrap());
+        let (address, elapsed) = (addresses[0], Duration::from_millis(250));
+        let error = || Error::new(Operation::Connect, ErrorKind::TimedOut).at("host:80");
+        let attempt = FailedAttempt::new(address, error(), elapsed);
+        for (event, line) in [
+            (ConnectEvent::Addresses { addresses: &addresses }, "addresses: [2001:db8::7]:80, 192.0.2.7:80"),
+            (ConnectEvent::Began { address }, "trying [2001:db8::7]:80"),
+            (ConnectEvent::Failed { attempt: &attempt }, "[2001:db8::7]:80: timed out after 250ms"),
+            (ConnectEvent::Connected { address, elapsed }, "connected to [2001:db8::7]:80 after 250ms"),
+            (
+                ConnectEvent::Waiting { wait: elapsed, error: &error() },
+                "trying again in 250ms: connect to host:80: timed out",
+            ),
+        ] {
+            assert_eq!(event.to_string(), line);
         }
     }
 }

@@ -196,6 +196,10 @@ fn six_black_holes_do_not_keep_the_seventh_away() {
     assert_eq!(short.given_up[..2], [(0, 1_500), (1, 1_750)]);
     let hurried = run(&[Silent; 8], Some(100), Some(2_000));
     assert_eq!(hurried.times()[5..], [500, 1_000, 1_500]);
+    // Nobody is given up before the next is due.
+    let slow = run(&[Silent; 8], Some(2_000), Some(60_000));
+    assert_eq!(slow.times(), [0, 2_000, 4_000, 6_000, 8_000, 10_000, 12_000, 14_000]);
+    assert_eq!(slow.given_up[..2], [(0, 12_000), (1, 14_000)]);
     // One that fails makes room at once, and nobody is given up for it.
     let lucky = run(&[&[Silent; 5][..], &[Fails(50), Connects(10)]].concat(), Some(250), Some(10_000));
     assert_eq!((lucky.times()[6], lucky.given_up.len(), lucky.end), (1_300, 0, 1_310));

@@ -166,36 +166,37 @@ mod silent {
         println!("past one that is silent: {elapsed:?}");
         assert!(elapsed >= 250 * MS && elapsed < 2_000 * MS, "{elapsed:?}");
         assert_eq!(told[1..], [format!("to {from}"), format!("to {to}"), format!("at {to}")]);
-        // It blocks again: a read waits for what comes later.
-        let peer = server.accept().unwrap();
-        std::thread::scope(|scope| {
-            let reading = scope.spawn(|| std::io::Read::read(&mut &connection, &mut [0; 9]).unwrap());
-            std::thread::sleep(20 * MS);
-            peer.send("x").unwrap();
-            assert_eq!(reading.join().unwrap(), 1);
-        });
+        // It blocks again, which a loser need not.
+        assert!(!socket2::SockRef::from(&connection.inner.stream).nonblocking().unwrap());
+        server.accept().unwrap().send("x").unwrap();
+        assert_eq!(connection.recv(1).unwrap(), b"x");
         let (result, elapsed, _) = connect(client().attempt_delay(30 * MS), &[from, from, from, to]);
         result.unwrap();
-        assert!(elapsed >= 90 * MS && elapsed < 250 * MS + 90 * MS, "{elapsed:?}");
+        assert!(elapsed >= 90 * MS && elapsed < 750 * MS, "{elapsed:?}");
     }
 
     #[test]
     fn when_all_are_silent_the_error_comes_in_time_and_lists_them() {
-        let address = Hole::dig();
-        let (result, elapsed, told) = connect(client().timeout(400 * MS), &[address.address(); 3]);
+        let hole = Hole::dig();
+        let addresses = [hole.address(); 3];
+        let (result, elapsed, told) = connect(client().timeout(1_200 * MS), &addresses);
         let error = result.unwrap_err();
-        println!("a deadline of 400 ms: {elapsed:?}");
-        assert!(elapsed >= 400 * MS && elapsed < 1_400 * MS, "{elapsed:?}");
+        println!("a deadline of 1200 ms: {elapsed:?}");
+        // The upper bound is for machines that have other things to do.
+        assert!(elapsed >= 1_200 * MS && elapsed < PATIENCE, "{elapsed:?}");
         assert!(error.is_timeout());
         assert_eq!(kinds(&error), [ErrorKind::TimedOut; 3]);
         let failures = error.detail::<ConnectFailures>().unwrap();
         let times: Vec<_> = failures.attempts().iter().map(|attempt| attempt.elapsed).collect();
-        assert!(times[0] >= 400 * MS && times[2] < 300 * MS, "each from its own beginning: {times:?}");
+        let is_later = times.windows(2).all(|pair| pair[0] >= pair[1] + 240 * MS);
+        assert!(times[0] >= 1_100 * MS && is_later, "each from its own beginning: {times:?}");
         assert_eq!(told.iter().filter(|line| line.ends_with("timed out")).count(), 3, "{told:?}");
         // Of those that had no turn there is the number.
-        let (result, ..) = connect(client().timeout(150 * MS), &[address.address(); 3]);
+        let (result, ..) = connect(client().timeout(150 * MS), &addresses);
         let error = result.unwrap_err();
-        assert!(error.to_string().contains("2 of 3 addresses failed within 15"), "{error}");
+        let tried = kinds(&error).len();
+        assert!(tried < 3, "{error}");
+        assert!(error.to_string().contains(&format!("{tried} of 3 addresses failed within ")), "{error}");
     }
 
     #[test]
@@ -237,6 +238,28 @@ mod silent {
         drop((filled, slow, hole));
     }
 
+    /// While the thread is held up, one is refused and two are connected: packets are sent again after a second.
+    #[test]
+    fn of_several_that_are_over_at_once_the_most_preferred_wins() {
+        let (refuses, one, two, hole) = (Hole::dig(), Hole::dig(), Hole::dig(), Hole::dig());
+        let addresses = [refuses.address(), one.address(), two.address(), hole.address()];
+        let (mut begun, mut refuses) = (0, Some(refuses));
+        let mut observer = |event: &ConnectEvent<'_>| {
+            begun += u32::from(matches!(event, ConnectEvent::Began { .. }));
+            if begun == 4 && refuses.take().is_some() {
+                for hole in [&one, &two] {
+                    while hole.server.accept_timeout(MS).is_ok() {}
+                }
+                std::thread::sleep(1_400 * MS);
+            }
+        };
+        let client = client().attempt_delay(20 * MS).build();
+        let started = Moment::now();
+        let deadline = started.after(nanos(PATIENCE));
+        let result = client.connect_to_any(&addresses, started, deadline, &mut Observer::new(&mut observer));
+        assert_eq!(result.unwrap().peer_addr(), one.address());
+    }
+
     #[test]
     fn a_stopper_ends_it_in_the_middle() {
         let (hole, stopper) = (Hole::dig(), Stopper::new().unwrap());
@@ -244,12 +267,17 @@ mod silent {
         let mut observer = |event: &ConnectEvent<'_>| {
             if matches!(event, ConnectEvent::Began { .. }) {
                 let stopper = stopper.clone();
-                std::thread::spawn(move || stopper.stop());
+                // While it waits; it looks for itself before.
+                std::thread::spawn(move || {
+                    std::thread::sleep(50 * MS);
+                    stopper.stop();
+                });
             }
         };
         let started = Moment::now();
-        let addresses = [hole.address(); 2];
-        let result = client.connect_to_any(&addresses, started, None, &mut Observer::new(&mut observer));
+        let deadline = started.after(nanos(PATIENCE));
+        let addresses = [hole.address()];
+        let result = client.connect_to_any(&addresses, started, deadline, &mut Observer::new(&mut observer));
         let error = result.unwrap_err();
         assert!(error.is_stopped() && error.elapsed().is_some(), "{error}");
         assert!(started.elapsed() < PATIENCE);
@@ -322,10 +350,10 @@ mod silent {
                 assert_eq!(seen, (Operation::Open, ErrorKind::ResourceExhausted));
             }
             _ => {
-                let (result, elapsed, _) = connect(client().timeout(400 * MS), &[address; 2]);
+                let (result, elapsed, _) = connect(client().timeout(1_000 * MS), &[address; 2]);
                 let seen = kinds(&result.unwrap_err());
                 assert_eq!(seen, [ErrorKind::TimedOut, ErrorKind::ResourceExhausted]);
-                assert!(elapsed >= 400 * MS, "{elapsed:?}");
+                assert!(elapsed >= 1_000 * MS, "{elapsed:?}");
             }
         }
     }
@@ -365,6 +393,10 @@ mod silent {
         let addresses = [address_of_the_parent(), listener.local_addr().unwrap()];
         let count = |what| std::fs::read_dir(format!("/proc/self/{what}")).unwrap().count();
         let before = (count("fd"), count("task"));
+        // Two of these are given up before the time is over, and all at its end.
+        let (result, ..) = connect(client().timeout(1_000 * MS).attempt_delay(10 * MS), &[addresses[0]; 8]);
+        assert_eq!(kinds(&result.unwrap_err()), [ErrorKind::TimedOut; 8]);
+        assert_eq!((count("fd"), count("task")), before);
         for _ in 0..connects {
             let started = Moment::now();
             let mut most = 0;
