@@ -11,6 +11,7 @@ mod promise;
 mod resolver;
 mod sources;
 mod system;
+mod telling;
 
 pub use answer::{Resolved, Source};
 pub use builder::{Backend, Families, ResolverBuilder};
