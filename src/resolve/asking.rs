@@ -151,8 +151,17 @@ impl Inner {
         error.with_elapsed(Some(started.elapsed()))
     }
 
-    pub(super) fn by_system(&self, host: &str, bound: Bound<'_>, started: Instant) -> Result<Resolved> {
-        let found = system::lookup(host, bound);
+    pub(super) fn by_system(
+        &self,
+        host: &str,
+        name: NameRef<'_>,
+        is_absolute: bool,
+        bound: Bound<'_>,
+        started: Instant,
+    ) -> Result<Resolved> {
+        // As it is on the wire, because not every system translates other scripts.
+        let asked = [name.as_str(), if is_absolute { "." } else { "" }].concat();
+        let found = system::lookup(&asked, bound);
         let found = found.map_err(|interrupted| self.interrupted(interrupted, &[], host, started))??;
         let mut addresses = Resolved::new(Vec::new(), Source::System, None);
         for address in found.into_iter().map(sys::canonical).filter(|address| self.wants(address.ip())) {
@@ -212,10 +221,15 @@ impl Inner {
             return Some(resolved);
         }
         let kept = || found.answers.iter().flat_map(|(_, kept)| kept);
+        let has = |ip| kept().any(|kept| kept.records.contains(&RecordData::Address(ip)));
         let mut ips = Vec::with_capacity(kept().map(|kept| kept.records.len()).sum());
         for record in kept().flat_map(|kept| kept.records.iter()) {
             if let RecordData::Address(ip) = record {
-                ips.push(ip.to_canonical());
+                let canonical = ip.to_canonical();
+                // An IPv4 address in the form of IPv6 is none of IPv6, and may be there in its own form.
+                if canonical == *ip || self.wants(canonical) && !has(canonical) {
+                    ips.push(canonical);
+                }
             }
         }
         if ips.is_empty() {

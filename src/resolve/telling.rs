@@ -145,11 +145,14 @@ impl Inner {
         };
         let mut lookup = Lookup::new(plan, name, kinds);
         run(&mut lookup, &servers, bound)?;
-        let answers: Vec<_> = lookup.answers().map(|(kind, answer)| (kind, answer.cloned())).collect();
-        let has_answer = answers.iter().any(|(_, answer)| answer.is_some());
-        if has_answer && !conf.rotate {
+        let mut answers: Vec<_> = lookup.answers().map(|(kind, answer)| (kind, answer.cloned())).collect();
+        if lookup.has_something() {
+            // RFC 4074, 4.2: some servers say of a name that has no IPv6 address that there is no such name.
+            answers.iter_mut().flat_map(|(_, answer)| answer).for_each(|answer| answer.exists = true);
+        }
+        if let (Some(server), false) = (lookup.answered_by(), conf.rotate) {
             // The one that answers is asked first the next time.
-            self.first.store(lookup.answered_by(), Ordering::Relaxed);
+            self.first.store(server, Ordering::Relaxed);
         }
         let now = Instant::now();
         let mut cache = self.cache();
@@ -164,7 +167,7 @@ impl Inner {
             fault: *fault,
         };
         let troubles = lookup.troubles().iter().map(trouble);
-        let server = has_answer.then(|| servers[lookup.answered_by()]);
+        let server = lookup.answered_by().map(|server| servers[server]);
         Ok(Outcome { answers, troubles: troubles.collect(), server })
     }
 }
