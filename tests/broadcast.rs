@@ -104,7 +104,7 @@ fn a_window_is_as_long_as_it_was_asked_to_be() {
     let broadcaster = asking(&responder).build().unwrap();
     assert_eq!(broadcaster.discover("hi", SHORT).unwrap().count(), 0);
     let elapsed = began.elapsed();
-    assert!(elapsed >= SHORT && elapsed < SHORT + Duration::from_millis(200), "{elapsed:?}");
+    assert!(elapsed >= SHORT && elapsed < SHORT + Duration::from_secs(2), "{elapsed:?}");
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn a_server_that_says_nothing_takes_no_longer_than_was_said() {
     let found = asked_of(&silent, &["host.test", "--seconds", "0.3"]);
     assert!(began.elapsed() < PATIENCE / 4, "the usual 10 s are not waited for");
     assert_eq!((found.code, found.lines.len(), found.notes.len()), (Some(1), 0, 1));
-    let begins = format!("resolve_name: resolve host.test: timed out: {} is silent after 3", silent.address);
+    let begins = format!("resolve_name: resolve host.test: timed out: {} is silent after ", silent.address);
     let note = &found.notes[0];
     assert!(note.starts_with(&begins) && note.ends_with("; asking again may help"), "{note}");
     assert!(!silent.queries().is_empty());

@@ -323,13 +323,24 @@ fn names_are_searched_until_one_exists() {
     assert_eq!(names, ["host.a.example", "host.b.example"]);
     assert_eq!(failure(resolver.lookup("host.")), LookupFailure::NoSuchName);
     assert_eq!(server.queries().last().unwrap().name, "host");
+    // What is known of the name as it is does not come before what it is in a domain.
+    let everywhere = Server::start(|asked| usual(asked).now(asked));
+    let resolver = only_v4(&everywhere).search(["a.example"]).build();
+    for name in ["host.", "host", "host"] {
+        resolver.lookup(name).unwrap();
+    }
+    let names: Vec<_> = everywhere.queries().into_iter().map(|asked| asked.name).collect();
+    assert_eq!(names, ["host", "host.a.example"]);
     // A name of which nobody knows whether it exists is not said not to.
     let doubtful = Server::start(|asked| match asked.name.as_str() {
         "host.a.example" => reply_to(asked).code(RCODE::ServerFailure).now(asked),
+        "host.b.example" => reply_to(asked).authority(60, 60).now(asked),
         _ => reply_to(asked).code(RCODE::NameError).authority(60, 60).now(asked),
     });
-    let error = only_v4(&doubtful).search(["a.example"]).build().lookup("host").unwrap_err();
-    assert!(error.is_temporary(), "{error}");
+    for domains in [&["a.example"][..], &["a.example", "b.example"]] {
+        let error = only_v4(&doubtful).search(domains).build().lookup("host").unwrap_err();
+        assert!(error.is_temporary(), "{domains:?}: {error}");
+    }
 }
 
 #[test]
@@ -374,6 +385,9 @@ fn a_stopper_ends_a_look_up() {
 #[test]
 fn other_records_are_had() {
     let server = Server::start(|asked| match asked.kind.as_str() {
+        "PTR" if asked.name.starts_with('8') => {
+            reply_to(asked).pointer(&asked.name, "a\u{1b}[2Jb c").now(asked)
+        }
         "PTR" => reply_to(asked).pointer("7.2.0.192.in-addr.arpa", "host.test").now(asked),
         "MX" => reply_to(asked).mail("test", 20, "second.test").mail("test", 10, "first.test").now(asked),
         "SRV" => reply_to(asked).service("_x._tcp.test", 1, 5222, "host.test").now(asked),
@@ -382,6 +396,9 @@ fn other_records_are_had() {
     });
     let resolver = of(&[server.address]).build();
     assert_eq!(resolver.reverse("192.0.2.7".parse::<IpAddr>().unwrap()).unwrap(), "host.test");
+    // What is no name of a host, and would do something else where it is shown.
+    let error = resolver.reverse("192.0.2.8".parse::<IpAddr>().unwrap()).unwrap_err();
+    assert_eq!(error.detail(), Some(&LookupFailure::NothingOfTheKind("name")));
     let mail = |preference, host: &str| RecordData::MailExchange { preference, host: host.to_owned() };
     assert_eq!(resolver.mail_exchanges("test").unwrap(), [mail(10, "first.test"), mail(20, "second.test")]);
     let service = RecordData::Service { priority: 1, weight: 5, port: 5222, host: "host.test".to_owned() };
@@ -414,6 +431,9 @@ fn what_is_no_name_is_never_sent() {
     assert_eq!(resolver.lookup("localhost").unwrap().source(), Source::Localhost);
     assert_eq!(resolver.lookup("a.localhost").unwrap().source(), Source::Localhost);
     assert_eq!(failure(resolver.lookup("x.invalid")), LookupFailure::NoSuchName);
+    let detail = |result: Result<Vec<RecordData>, Error>| result.unwrap_err().detail().cloned();
+    assert_eq!(detail(resolver.services("_x._tcp.abc.onion")), Some(LookupFailure::NoSuchName));
+    assert_eq!(detail(resolver.texts("localhost")), Some(LookupFailure::NothingOfTheKind("text")));
     for literal in ["192.0.2.9", "2001:db8::9", "[2001:db8::9]", "[::1%1]", "fe80::9%1", "::ffff:192.0.2.9"] {
         assert_eq!(resolver.lookup(literal).unwrap().source(), Source::Literal, "{literal}");
     }

@@ -59,6 +59,28 @@ fn search_list_dots_and_attempts_are_those_of_the_file() {
     assert_eq!(names(&server)[4..], ["host.own.example", "host"]);
 }
 
+/// Options that say whom to ask first, and a server of one link.
+#[test]
+fn servers_rotate_where_the_file_says_so_and_a_zone_is_an_interface() {
+    let servers = [(); 2].map(|()| Server::start(|asked| usual(asked).now(asked)));
+    let path = std::env::temp_dir().join(format!("socketry-rotate-{}", std::process::id()));
+    fs::write(&path, "options rotate\n").unwrap();
+    let resolver = of(&servers.each_ref().map(|server| server.address)).resolv_conf(&path);
+    let resolver = resolver.families(Families::Ipv4).build();
+    for number in 0..4 {
+        let found = resolver.lookup(&format!("host{number}.test")).unwrap();
+        assert_eq!(found.source(), Source::Server(servers[number % 2].address));
+    }
+    if cfg!(target_os = "linux") {
+        // To which no way leads, or where nobody listens.
+        fs::write(&path, "nameserver fe80::53%lo\noptions timeout:1 attempts:1\n").unwrap();
+        let error =
+            Resolver::builder().no_hosts().resolv_conf(&path).build().lookup("host.test").unwrap_err();
+        assert!(error.to_string().contains("[fe80::53%1]:53 "), "{error}");
+    }
+    fs::remove_file(&path).unwrap();
+}
+
 #[test]
 fn a_server_is_an_address_with_or_without_a_port() {
     for server in [

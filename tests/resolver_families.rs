@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use kit::dns::*;
 use kit::*;
-use simple_dns::RCODE;
-use socketry::{Families, Resolver, Source};
+use simple_dns::{PacketFlag, RCODE};
+use socketry::{Families, LookupFailure, Resolver, Source};
 
 fn ips(texts: &[&str]) -> Vec<IpAddr> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
@@ -92,6 +92,98 @@ fn of_two_queries_in_turn_the_first_answer_is_enough_when_the_time_is_over() {
     let error = resolver.lookup("missing.test").unwrap_err();
     assert!(!error.is_temporary(), "a name that is not there has nothing of the other kind either: {error}");
     assert_eq!(server.queries().len(), 3);
+}
+
+/// What is there when the time is over is an answer: whether it has just come or was known before.
+#[test]
+fn the_addresses_of_one_family_are_enough_when_the_time_is_over() {
+    let server = Server::start(|asked| match (asked.name.as_str(), asked.kind.as_str()) {
+        ("cut.test", "AAAA") if !asked.by_tcp => usual(asked).with(PacketFlag::TRUNCATION).now(asked),
+        (_, "A") => usual(asked).now(asked),
+        _ => Vec::new(),
+    });
+    // Shorter than what one family waits for the other.
+    let of = |millis| of(&[server.address]).deadline(Duration::from_millis(millis));
+    let found = of(40).build().lookup("host.test").unwrap();
+    assert_eq!(
+        (found.addresses(), found.source()),
+        (&ips(&["192.0.2.1"])[..], Source::Server(server.address))
+    );
+    // And one that is cut and then stalls.
+    let found = of(200).timeout(Duration::from_secs(5)).build().lookup("cut.test").unwrap();
+    assert_eq!(found.addresses(), ips(&["192.0.2.1"]));
+}
+
+/// RFC 4074, 4.2: some servers say of a name that has no IPv6 address that there is no such name.
+#[test]
+fn that_there_is_no_such_name_is_not_believed_of_one_that_has_addresses() {
+    let server = Server::start(|asked| match asked.kind.as_str() {
+        "A" => reply_to(asked).address("host.test", 1, "192.0.2.1").now(asked),
+        _ => reply_to(asked).code(RCODE::NameError).authority(300, 300).now(asked),
+    });
+    let resolver = of(&[server.address]).build();
+    assert_eq!(resolver.lookup("host.test").unwrap().addresses(), ips(&["192.0.2.1"]));
+    let mut again = 0;
+    eventually("the address is asked for again, and it alone", || {
+        assert_eq!(resolver.lookup("host.test").unwrap().addresses(), ips(&["192.0.2.1"]));
+        again = server.queries().len() - 2;
+        again > 0
+    });
+    assert_eq!((again, server.queries()[2].kind.as_str()), (1, "A"));
+}
+
+/// RFC 2308, 5: that there is no such name, for which one answer is enough, is known of both families.
+#[test]
+fn that_there_is_no_such_name_is_known_of_both_families() {
+    let server = Server::start(|asked| match asked.kind.as_str() {
+        "AAAA" => reply_to(asked).code(RCODE::NameError).authority(300, 300).now(asked),
+        _ => Vec::new(),
+    });
+    let resolver = of(&[server.address]).timeout(Duration::from_millis(50)).attempts(1).build();
+    for _ in 0..2 {
+        let error = resolver.lookup("host.test").unwrap_err();
+        assert_eq!(error.detail(), Some(&LookupFailure::NoSuchName), "{error}");
+        assert_eq!(server.queries().len(), 2, "the second time nobody is asked");
+    }
+}
+
+/// An IPv4 address in the form of IPv6 is IPv4: given once, and not to those who want IPv6 alone.
+#[test]
+fn an_ipv4_address_is_one_in_whatever_form() {
+    let server = Server::start(|asked| match asked.kind.as_str() {
+        "AAAA" => reply_to(asked)
+            .address("host.test", 60, "::ffff:192.0.2.1")
+            .address("host.test", 60, "::1")
+            .now(asked),
+        _ => usual(asked).now(asked),
+    });
+    let mut found = of(&[server.address]).build().lookup("host.test").unwrap().addresses().to_vec();
+    found.sort();
+    assert_eq!(found, ips(&["192.0.2.1", "::1"]));
+    let resolver = of(&[server.address]).families(Families::Ipv6).build();
+    for _ in 0..2 {
+        assert_eq!(resolver.lookup("host.test").unwrap().addresses(), ips(&["::1"]));
+    }
+}
+
+/// Servers rotate the addresses of a host; and of very many not each is worth a look at the routing table.
+#[test]
+fn ipv4_addresses_and_those_behind_many_stay_as_they_came() {
+    let server = Server::start(|asked| match asked.kind.as_str() {
+        "A" => reply_to(asked)
+            .address("host.test", 60, "192.0.2.1")
+            .address("host.test", 60, "127.0.0.1")
+            .now(asked),
+        _ => {
+            let many = (0..64).fold(reply_to(asked), |reply, number| {
+                reply.address("host.test", 60, &format!("2001:db8::{number:x}"))
+            });
+            many.address("host.test", 60, "::1").now(asked)
+        }
+    });
+    let found = |families| of(&[server.address]).families(families).build().lookup("host.test").unwrap();
+    assert_eq!(found(Families::Ipv4).addresses(), ips(&["192.0.2.1", "127.0.0.1"]));
+    assert_eq!(found(Families::Ipv6).addresses()[64], ips(&["::1"])[0]);
 }
 
 /// RFC 6724, 6, rules 1 and 6: first what this machine can reach at all, and of that first IPv6, whatever the server says first.

@@ -145,17 +145,39 @@ fn a_long_file_is_found_in_and_keeps_nobody_waiting_when_it_is_read_again() {
     });
 }
 
+/// What has no end would be read for ever, and a pipe that nobody writes to would never be opened.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_is_no_file_is_not_read() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let server = Server::start(|asked| usual(asked).now(asked));
+    let pipe = File(std::env::temp_dir().join(format!("socketry-hosts-{}-pipe", std::process::id())));
+    mknodat(CWD, &pipe.0, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    for path in [PathBuf::from("/dev/zero"), std::env::temp_dir(), pipe.0.clone()] {
+        let resolver = only_v4(&server).hosts(&path).resolv_conf(&path).build();
+        assert_eq!(resolver.lookup("host.test").unwrap().source(), Source::Server(server.address));
+        resolver.flush();
+        assert_eq!(resolver.lookup("host.test").unwrap().source(), Source::Server(server.address));
+    }
+}
+
 /// An address of one link has the interface's index, by its name or number.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_zone_is_an_interface() {
     let server = Server::silent();
-    let file = File::new("zones", "fe80::1%lo by-name\nfe80::1%1 by-number\nfe80::1%nosuch0 nowhere\n");
+    let file = File::new(
+        "zones",
+        "fe80::1%lo by-name\nfe80::1%1 by-number\nfe80::1%nosuch0 nowhere\n\
+        2001:db8::1 mixed\nfe80::1%lo mixed\nfe80::1%1 mixed\n2001:db8::1 mixed\n",
+    );
     let resolver = of(&server, &file).build();
     for name in ["by-name", "by-number"] {
         let all = resolver.lookup_host_port((name, 80)).unwrap();
         assert_eq!(all, ["[fe80::1%1]:80".parse().unwrap()], "{name}");
     }
+    let mixed = resolver.lookup_host_port(("mixed", 80)).unwrap();
+    assert_eq!(mixed, ["[2001:db8::1]:80", "[fe80::1%1]:80"].map(|one| one.parse().unwrap()), "each once");
     let error = resolver.lookup("nowhere").unwrap_err();
     assert_eq!(error.detail(), Some(&LookupFailure::NothingOfTheKind("address")));
 }

@@ -2,11 +2,11 @@
 
 mod kit;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kit::dns::*;
 use simple_dns::PacketFlag;
-use socketry::{Families, Source};
+use socketry::{ErrorKind, Families, Source, Stopper};
 
 #[track_caller]
 fn assert_found(server: &Server) {
@@ -61,7 +61,7 @@ fn a_stream_that_stalls_is_given_up_for_the_next_server() {
         false => usual(asked).with(PacketFlag::TRUNCATION).now(asked),
     });
     let good = Server::start(|asked| usual(asked).now(asked));
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let found =
         of(&[stalls.address, good.address]).families(Families::Ipv4).build().lookup("host.test").unwrap();
     assert_eq!(found.source(), Source::Server(good.address));
@@ -80,6 +80,7 @@ fn what_goes_wrong_over_tcp_is_the_servers_failure() {
         ("truncated", |asked| on(asked, usual(asked).with(PacketFlag::TRUNCATION).bytes())),
     ];
     for (what, stream) in table {
+        let began = Instant::now();
         let liar = Server::start(move |asked| match asked.by_tcp {
             true => vec![(Duration::ZERO, stream(asked))],
             false => usual(asked).with(PacketFlag::TRUNCATION).now(asked),
@@ -88,5 +89,89 @@ fn what_goes_wrong_over_tcp_is_the_servers_failure() {
         let resolver = of(&[liar.address, good.address]).families(Families::Ipv4).build();
         let found = resolver.lookup("host.test").unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!(found.source(), Source::Server(good.address), "{what}");
+        assert!(began.elapsed() < Duration::from_millis(350), "{what}: {:?}", began.elapsed());
     }
+}
+
+/// Wherever a stream ends: in the length, which says what it would have been or what is left of it, or in the message.
+#[test]
+fn a_stream_that_ends_anywhere_is_no_answer() {
+    let whole_length = |bytes: &[u8]| (bytes.len() as u16).to_be_bytes();
+    for keeps_length in [true, false] {
+        let server = Server::start(move |asked| {
+            if !asked.by_tcp {
+                return usual(asked).with(PacketFlag::TRUNCATION).now(asked);
+            }
+            let bytes = usual(asked).bytes();
+            // A datagram and a stream for each look-up.
+            let end = asked.number / 2;
+            let stream = match keeps_length {
+                true => {
+                    let whole = [&whole_length(&bytes)[..], &bytes].concat();
+                    whole[..end.min(whole.len())].to_vec()
+                }
+                false => on(asked, bytes[..end.min(bytes.len())].to_vec()),
+            };
+            vec![(Duration::ZERO, stream)]
+        });
+        let resolver = only_v4(&server).attempts(1).build();
+        let mut refused = 0;
+        while let Err(error) = resolver.lookup("host.test") {
+            assert_eq!(error.kind(), ErrorKind::NameUnavailable, "cut at {refused}: {error}");
+            refused += 1;
+            assert!(refused < 100);
+        }
+        let header_and_question = 12 + "4host4test0".len() + 4;
+        assert_eq!(refused, header_and_question + 16 + if keeps_length { 2 } else { 0 });
+    }
+}
+
+/// One that stalls in the length, drips, or stays open with less than it has announced, takes the time of one server.
+#[test]
+fn a_stream_that_goes_on_for_ever_is_given_up_in_its_time() {
+    type Stream = fn(&Asked) -> Replies;
+    const LATER: Duration = Duration::from_secs(3);
+    let table: [(&str, Stream); 3] = [
+        ("in the length", |_| vec![(Duration::ZERO, vec![0]), (LATER, vec![0])]),
+        ("less than 65,535 bytes", |asked| {
+            let bytes = [&[0xff, 0xff][..], &usual(asked).bytes()].concat();
+            vec![(Duration::ZERO, bytes), (LATER, vec![0])]
+        }),
+        ("drips", |_| {
+            let mut drips = vec![(Duration::ZERO, vec![0xff, 0xff])];
+            drips.extend((0..300).map(|_| (Duration::from_millis(10), vec![0])));
+            drips
+        }),
+    ];
+    for (what, stream) in table {
+        let staller = Server::start(move |asked| match asked.by_tcp {
+            true => stream(asked),
+            false => usual(asked).with(PacketFlag::TRUNCATION).now(asked),
+        });
+        let good = Server::start(|asked| usual(asked).now(asked));
+        let began = Instant::now();
+        let resolver = of(&[staller.address, good.address]).families(Families::Ipv4).build();
+        let found = resolver.lookup("host.test").unwrap_or_else(|error| panic!("{what}: {error}"));
+        let elapsed = began.elapsed();
+        assert_eq!(found.source(), Source::Server(good.address), "{what}");
+        assert!(elapsed >= Duration::from_millis(395), "{what}: {elapsed:?}");
+        assert!(elapsed < Duration::from_millis(750), "{what}: {elapsed:?}");
+        // And if there is nobody else, that was silence.
+        let error = only_v4(&staller).attempts(1).build().lookup("host.test").unwrap_err();
+        assert!(error.is_timeout(), "{what}: {error}");
+    }
+}
+
+#[test]
+fn a_stopper_ends_the_wait_for_a_stream() {
+    let staller = Server::start(|asked| usual(asked).after(asked, 3_000));
+    let stopper = Stopper::new().unwrap();
+    let resolver = only_v4(&staller).use_tcp(true).timeout(kit::PATIENCE).stopper(&stopper).build();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| resolver.lookup("host.test").unwrap_err());
+        kit::eventually("it is asked", || !staller.queries().is_empty());
+        stopper.stop();
+        let error = waiting.join().unwrap();
+        assert!(error.is_stopped(), "{error}");
+    });
 }

@@ -43,20 +43,19 @@ fn a_timeout_ends_the_wait_at_its_time_and_tells_it() {
     }
 }
 
-/// The best of several tries, so that a busy machine does not matter: a rule that rounds would make every try late.
+/// Once in several tries, so that a busy machine does not matter: a rule that rounds would make every try late.
 #[test]
 fn a_wait_is_not_rounded() {
     let stopper = Stopper::new().unwrap();
     let stoppable = UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0").unwrap();
     for endpoint in [&local(), &stoppable] {
         for wait in [1, 10, 50, 150, 600].map(Duration::from_millis) {
-            let late = (0..4).map(|_| {
+            let is_on_time = (0..20).any(|_| {
                 let start = Instant::now();
                 assert_timed_out(endpoint.recv_timeout(wait));
-                start.elapsed() - wait
+                start.elapsed() - wait < Duration::from_millis(3)
             });
-            let best = late.min().unwrap();
-            assert!(best < Duration::from_millis(3), "{wait:?} is at best {best:?} late");
+            assert!(is_on_time, "{wait:?} is late every time");
         }
     }
 }
@@ -68,16 +67,15 @@ fn a_wait_is_not_late_because_of_the_one_before() {
     let (endpoint, sender) = (local(), local());
     let address = endpoint.local_addr().unwrap();
     for (before, wait) in [(400, 352), (400, 310), (700, 620)] {
-        let late = (0..3).map(|_| {
+        let is_on_time = (0..20).any(|_| {
             sender.send_to("x", address).unwrap();
             endpoint.recv_timeout(Duration::from_millis(before)).unwrap();
             let wait = Duration::from_millis(wait);
             let start = Instant::now();
             assert_timed_out(endpoint.recv_timeout(wait));
-            start.elapsed() - wait
+            start.elapsed() - wait < Duration::from_millis(3)
         });
-        let best = late.min().unwrap();
-        assert!(best < Duration::from_millis(3), "{wait} ms after {before} ms is at best {best:?} late");
+        assert!(is_on_time, "{wait} ms after {before} ms is late every time");
     }
 }
 

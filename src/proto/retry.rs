@@ -138,7 +138,7 @@ mod tests {
         let retry = Retry::new().attempts(6).longest(Duration::from_secs(1));
         let waits: Vec<_> = (0..).map_while(|attempt| retry.wait(attempt, MIDDLE)).collect();
         assert_eq!(waits, [250, 500, 1000, 1000, 1000, 1000].map(Duration::from_millis));
-        assert_eq!(retry.total(), waits.iter().sum());
+        assert_eq!(retry.total(), waits.iter().sum::<Duration>());
     }
 
     #[test]

@@ -1,26 +1,27 @@
-//! A look-up, from what is known to who is asked.
+//! A look-up, from what is known to who is asked, and what is made of the answers.
 
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use super::answer::{Resolved, Source};
-use super::builder::{Backend, Families, PORT, ResolverBuilder};
-use super::exchange::{Bound, Interrupted, run};
+use super::builder::{Backend, Families, ResolverBuilder};
+use super::exchange::{Bound, Interrupted};
 use super::failure::{LookupFailure, ServerTrouble};
 use super::files::Watched;
 use super::flight::Flights;
+use super::telling::{Found, Outcome};
 use super::{sources, system};
 use crate::error::{Error, ErrorKind, Operation, Result};
-use crate::proto::dns::cache::{Cache, Kept};
+use crate::proto::dns::cache::Cache;
 use crate::proto::dns::host::BadName;
 use crate::proto::dns::hosts::Hosts;
-use crate::proto::dns::lookup::{Lookup, Plan, ServerFault};
+use crate::proto::dns::lookup::ServerFault;
 use crate::proto::dns::name::{HostName, NameRef};
 use crate::proto::dns::nsswitch::NameServices;
 use crate::proto::dns::resolv_conf::ResolvConf;
-use crate::proto::dns::wire::{Answer, Kind, RecordData};
+use crate::proto::dns::wire::{Kind, RecordData};
 use crate::sys;
 
 /// A resolver, as its clones share it.
@@ -35,17 +36,6 @@ pub(super) struct Inner {
     /// Who answered last, or who is next where all are to be used.
     pub(super) first: AtomicUsize,
 }
-
-/// What servers said of a name.
-#[derive(Clone)]
-pub(super) struct Outcome {
-    answers: Vec<(Kind, Option<Answer>)>,
-    troubles: Arc<[ServerTrouble]>,
-    server: Option<SocketAddr>,
-}
-
-/// How long the addresses of one family wait for those of the other: RFC 8305, 3.
-const SETTLE: Duration = Duration::from_millis(50);
 
 /// More addresses of one name in a hosts file are a mistake.
 const MOST_IN_HOSTS: usize = 1_000;
@@ -65,14 +55,6 @@ pub(super) fn failed(troubles: &[ServerTrouble], host: &str, started: Instant) -
     }
     let failure = if is_silent { LookupFailure::TimedOut(each) } else { LookupFailure::ServersFailed(each) };
     failure.into_error(host).with_elapsed(Some(started.elapsed()))
-}
-
-/// What is known of a name, of each kind that was asked for.
-pub(super) struct Found {
-    pub(super) answers: Vec<(Kind, Option<Kept>)>,
-    pub(super) troubles: Arc<[ServerTrouble]>,
-    /// `None` if nobody had to be asked.
-    server: Option<SocketAddr>,
 }
 
 impl Inner {
@@ -166,17 +148,6 @@ impl Inner {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn servers(&self, conf: &ResolvConf) -> Vec<SocketAddr> {
-        if !self.options.servers.is_empty() {
-            return self.options.servers.clone();
-        }
-        let servers = conf.servers.iter().filter_map(|server| match (server.ip, &server.zone) {
-            (IpAddr::V6(ip), Some(zone)) => Some(SocketAddrV6::new(ip, PORT, 0, scope(zone)?).into()),
-            (ip, _) => Some((ip, PORT).into()),
-        });
-        servers.collect()
-    }
-
     pub(super) fn interrupted(
         &self,
         why: Interrupted,
@@ -197,8 +168,17 @@ impl Inner {
         error.with_elapsed(Some(started.elapsed()))
     }
 
-    pub(super) fn by_system(&self, host: &str, bound: Bound<'_>, started: Instant) -> Result<Resolved> {
-        let found = system::lookup(host, bound);
+    pub(super) fn by_system(
+        &self,
+        host: &str,
+        name: NameRef<'_>,
+        is_absolute: bool,
+        bound: Bound<'_>,
+        started: Instant,
+    ) -> Result<Resolved> {
+        // As it is on the wire, because not every system translates other scripts.
+        let asked = [name.as_str(), if is_absolute { "." } else { "" }].concat();
+        let found = system::lookup(&asked, bound);
         let found = found.map_err(|interrupted| self.interrupted(interrupted, &[], host, started))??;
         let mut addresses = Resolved::new(Vec::new(), Source::System, None);
         for address in found.into_iter().map(sys::canonical).filter(|address| self.wants(address.ip())) {
@@ -258,10 +238,15 @@ impl Inner {
             return Some(resolved);
         }
         let kept = || found.answers.iter().flat_map(|(_, kept)| kept);
+        let has = |ip| kept().any(|kept| kept.records.contains(&RecordData::Address(ip)));
         let mut ips = Vec::with_capacity(kept().map(|kept| kept.records.len()).sum());
         for record in kept().flat_map(|kept| kept.records.iter()) {
             if let RecordData::Address(ip) = record {
-                ips.push(ip.to_canonical());
+                let canonical = ip.to_canonical();
+                // An IPv4 address in the form of IPv6 is none of IPv6, and may be there in its own form.
+                if canonical == *ip || self.wants(canonical) && !has(canonical) {
+                    ips.push(canonical);
+                }
             }
         }
         if ips.is_empty() {
@@ -271,128 +256,6 @@ impl Inner {
         self.cache().put_in_order(name, self.kinds(), &ips, now);
         let until = kept().filter(|kept| !kept.records.is_empty()).map(|kept| kept.until).min();
         Some(Resolved::new(ips, source, until))
-    }
-
-    fn known(&self, name: &HostName, kind: Kind, now: Instant) -> Option<Kept> {
-        self.cache().get(name.as_ref(), kind, now).cloned()
-    }
-
-    pub(super) fn known_or_asked(
-        &self,
-        name: &HostName,
-        kinds: &[Kind],
-        conf: &ResolvConf,
-        bound: Bound<'_>,
-        now: Instant,
-    ) -> std::result::Result<Found, Interrupted> {
-        let mut answers: Vec<(Kind, Option<Kept>)> =
-            kinds.iter().map(|kind| (*kind, self.known(name, *kind, now))).collect();
-        // RFC 2308, 5: that there is no such name is so for every kind.
-        let is_missing = answers.iter().flat_map(|(_, kept)| kept).any(|kept| !kept.exists);
-        let missing: Vec<Kind> =
-            answers.iter().filter(|(_, kept)| kept.is_none()).map(|(kind, _)| *kind).collect();
-        if missing.is_empty() || is_missing {
-            return Ok(Found { answers, troubles: Arc::default(), server: None });
-        }
-        let is_settled = answers.iter().flat_map(|(_, kept)| kept).any(|kept| !kept.records.is_empty());
-        let outcome =
-            self.flights.fly(&(name.clone(), missing.clone()), bound, || match conf.one_at_a_time {
-                true => self.ask_one_at_a_time(name, &missing, conf, bound),
-                false => self.ask_servers(name, &missing, conf, is_settled, bound),
-            })?;
-        let now = Instant::now();
-        for (kind, answer) in &outcome.answers {
-            let kept = answer.as_ref().map(|answer| {
-                let ttl =
-                    if answer.records.is_empty() { answer.negative_ttl.unwrap_or(0) } else { answer.ttl };
-                let until = now.checked_add(Duration::from_secs(ttl.into())).unwrap_or(now);
-                Kept { records: answer.records.clone().into(), exists: answer.exists, until }
-            });
-            if let (Some(kept), Some(own)) = (kept, answers.iter_mut().find(|(own, _)| own == kind)) {
-                own.1 = Some(kept);
-            }
-        }
-        Ok(Found { answers, troubles: outcome.troubles, server: outcome.server })
-    }
-
-    /// The last kind, which is A, first: if the time is over before the other is answered, it is enough.
-    fn ask_one_at_a_time(
-        &self,
-        name: &HostName,
-        kinds: &[Kind],
-        conf: &ResolvConf,
-        bound: Bound<'_>,
-    ) -> std::result::Result<Outcome, Interrupted> {
-        let mut all: Option<Outcome> = None;
-        for kind in kinds.iter().rev() {
-            let outcome = match (self.ask_servers(name, &[*kind], conf, false, bound), &all) {
-                (Ok(outcome), _) => outcome,
-                (Err(Interrupted::TimedOut), Some(_)) => break,
-                (Err(interrupted), _) => return Err(interrupted),
-            };
-            // RFC 2308, 5: that there is no such name is so for every kind.
-            let is_missing =
-                outcome.answers.iter().flat_map(|(_, answer)| answer).any(|answer| !answer.exists);
-            all = Some(match all {
-                None => outcome,
-                Some(before) => Outcome {
-                    answers: [before.answers, outcome.answers].concat(),
-                    troubles: before.troubles.iter().chain(outcome.troubles.iter()).cloned().collect(),
-                    server: before.server.or(outcome.server),
-                },
-            });
-            if is_missing {
-                break;
-            }
-        }
-        Ok(all.unwrap_or(Outcome { answers: Vec::new(), troubles: Arc::default(), server: None }))
-    }
-
-    fn ask_servers(
-        &self,
-        name: &HostName,
-        kinds: &[Kind],
-        conf: &ResolvConf,
-        is_settled: bool,
-        bound: Bound<'_>,
-    ) -> std::result::Result<Outcome, Interrupted> {
-        let servers = self.servers(conf);
-        let first = match conf.rotate {
-            true => self.first.fetch_add(1, Ordering::Relaxed),
-            false => self.first.load(Ordering::Relaxed),
-        };
-        let plan = Plan {
-            servers: servers.len(),
-            first,
-            attempts: conf.attempts,
-            timeout: conf.timeout,
-            use_tcp: conf.use_tcp,
-            settle: SETTLE,
-            is_settled,
-        };
-        let mut lookup = Lookup::new(plan, name, kinds);
-        run(&mut lookup, &servers, bound)?;
-        let answers: Vec<_> = lookup.answers().map(|(kind, answer)| (kind, answer.cloned())).collect();
-        let has_answer = answers.iter().any(|(_, answer)| answer.is_some());
-        if has_answer && !conf.rotate {
-            // The one that answers is asked first the next time.
-            self.first.store(lookup.answered_by(), Ordering::Relaxed);
-        }
-        let now = Instant::now();
-        let mut cache = self.cache();
-        for (kind, answer) in &answers {
-            if let Some(answer) = answer {
-                cache.put(name, *kind, answer, now);
-            }
-        }
-        drop(cache);
-        let trouble = |(server, fault): &(usize, ServerFault)| ServerTrouble {
-            server: servers[*server],
-            fault: *fault,
-        };
-        let troubles = lookup.troubles().iter().map(trouble);
-        let server = has_answer.then(|| servers[lookup.answered_by()]);
-        Ok(Outcome { answers, troubles: troubles.collect(), server })
     }
 }
 

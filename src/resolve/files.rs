@@ -2,6 +2,7 @@
 //! read before.
 
 use std::fs;
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
@@ -10,7 +11,7 @@ use std::time::{Instant, SystemTime};
 /// How often it is looked whether a file has changed, in nanoseconds.
 const LOOK: u64 = 5_000_000_000;
 
-/// No such file is larger, and a device without an end is none.
+/// No such file is larger. A device or a pipe, which need not have an end, is none.
 const LARGEST: u64 = 256 << 20;
 
 pub(super) struct Watched<T> {
@@ -30,7 +31,7 @@ struct Stamp {
 }
 
 fn stamp(path: &PathBuf) -> Option<Stamp> {
-    let found = fs::metadata(path).ok()?;
+    let found = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
     Some(Stamp { modified: found.modified().ok(), length: found.len() })
 }
 
@@ -90,8 +91,77 @@ impl<T> Watched<T> {
 }
 
 fn bytes(path: &PathBuf, stamp: Option<Stamp>) -> Option<Vec<u8>> {
-    if stamp?.length > LARGEST {
+    let length = stamp?.length;
+    if length > LARGEST {
         return None;
     }
-    fs::read(path).ok()
+    let mut bytes = Vec::with_capacity(length as usize);
+    // One that grows meanwhile has changed, and is read again.
+    fs::File::open(path).ok()?.take(LARGEST).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+    use std::time::Duration;
+
+    /// A file of a test's own, gone with it.
+    struct File(PathBuf);
+
+    impl File {
+        fn new(test: &str, text: &str) -> File {
+            let path = std::env::temp_dir().join(format!("socketry-watched-{test}-{}", std::process::id()));
+            fs::write(&path, text).unwrap();
+            File(path)
+        }
+
+        /// The file, as its text, and how often it was read.
+        fn watched(&self) -> (Watched<String>, Arc<AtomicUsize>) {
+            let count = Arc::new(AtomicUsize::new(0));
+            let own = Arc::clone(&count);
+            let read = move |bytes: Vec<u8>| {
+                own.fetch_add(1, Ordering::SeqCst);
+                String::from_utf8(bytes).unwrap()
+            };
+            (Watched::new(self.0.clone(), read), count)
+        }
+    }
+
+    impl Drop for File {
+        fn drop(&mut self) {
+            let _ = fs::remove_file(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_when_it_has_changed_and_never_else() {
+        let file = File::new("changes", "one");
+        let (watched, count) = file.watched();
+        let after = |seconds| watched.began + Duration::from_secs(seconds);
+        let said = |seconds| watched.current(after(seconds)).to_string();
+        for seconds in [0, 6, 12] {
+            assert_eq!((said(seconds).as_str(), count.load(Ordering::SeqCst)), ("one", 1));
+        }
+        fs::write(&file.0, "three").unwrap();
+        assert_eq!(said(16), "one", "it is not time to look");
+        assert_eq!(watched.with(after(18), String::len), 5);
+        for seconds in [24, 30] {
+            assert_eq!((said(seconds).as_str(), count.load(Ordering::SeqCst)), ("three", 2));
+        }
+        watched.read_again();
+        assert_eq!(count.load(Ordering::SeqCst), 3);
+        fs::remove_file(&file.0).unwrap();
+        watched.read_again();
+        assert_eq!((said(36).as_str(), count.load(Ordering::SeqCst)), ("three", 3));
+    }
+
+    #[test]
+    fn what_is_too_long_is_not_read() {
+        let file = File::new("long", "");
+        fs::File::options().write(true).open(&file.0).unwrap().set_len(LARGEST + 1).unwrap();
+        let (watched, _) = file.watched();
+        assert_eq!(*watched.current(watched.began), "");
+    }
 }

@@ -64,3 +64,38 @@ impl<T: Clone + Send + 'static> Drop for Lead<'_, T> {
         self.promise.break_if_open();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FREE: Bound<'static> = Bound { deadline: None, stopper: None, also: None };
+
+    /// Whoever waits for one who is told nothing asks in its place, and is not left waiting.
+    #[test]
+    fn when_the_one_who_asks_gives_up_another_asks() {
+        let (flights, wanted) = (Flights::new(), (HostName::found("host.test"), vec![Kind::A]));
+        std::thread::scope(|scope| {
+            let first = flights.fly(&wanted, FREE, || {
+                let promise = Arc::clone(&flights.all()[&wanted]);
+                scope.spawn(|| assert_eq!(flights.fly(&wanted, FREE, || Ok(7)), Ok(7)));
+                // The map, the one who asks, this, and the one who waits.
+                while Arc::strong_count(&promise) < 4 {
+                    std::thread::yield_now();
+                }
+                Err(Interrupted::TimedOut)
+            });
+            assert_eq!(first, Err(Interrupted::TimedOut));
+        });
+        assert!(flights.all().is_empty());
+    }
+
+    /// What is not kept is asked for again by those who come later.
+    #[test]
+    fn what_is_over_is_over() {
+        let (flights, wanted) = (Flights::new(), (HostName::found("host.test"), vec![Kind::A]));
+        for number in 0..2 {
+            assert_eq!(flights.fly(&wanted, FREE, || Ok(number)), Ok(number));
+        }
+    }
+}

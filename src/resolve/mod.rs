@@ -12,6 +12,7 @@ mod resolver;
 mod sockets;
 mod sources;
 mod system;
+mod telling;
 
 pub use answer::{Resolved, Source};
 pub use builder::{Backend, Families, ResolverBuilder};

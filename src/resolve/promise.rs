@@ -78,3 +78,41 @@ impl<T: Send> Told for Promise<T> {
         self.changed.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::Stopper;
+
+    fn bound(deadline: Option<Instant>, stopper: Option<&Stopper>) -> Bound<'_> {
+        Bound { deadline, stopper, also: None }
+    }
+
+    #[test]
+    fn what_is_said_is_had_and_what_nobody_will_say_is_not_waited_for() {
+        let promise = Promise::new();
+        promise.keep(7);
+        promise.break_if_open();
+        assert_eq!(promise.wait(bound(None, None)), Ok(Some(7)));
+        let broken = Promise::<u8>::new();
+        broken.break_if_open();
+        assert_eq!(broken.wait(bound(None, None)), Ok(None));
+    }
+
+    #[test]
+    fn it_is_waited_for_no_longer_than_the_waiter_may() {
+        let promise = Promise::<u8>::new();
+        assert_eq!(promise.wait(bound(Some(Instant::now()), None)), Err(Interrupted::TimedOut));
+        let stopper = Stopper::new().unwrap();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| promise.wait(bound(None, Some(&stopper))));
+            // Itself and the waiter's weak one, by which it is told.
+            while Arc::weak_count(&promise) == 0 {
+                std::thread::yield_now();
+            }
+            stopper.stop();
+            assert_eq!(waiting.join().unwrap(), Err(Interrupted::Stopped));
+        });
+        assert_eq!(promise.wait(bound(None, Some(&stopper))), Err(Interrupted::Stopped));
+    }
+}

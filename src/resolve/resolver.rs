@@ -155,7 +155,7 @@ impl Resolver {
         }
         let bound = inner.bound(started, asker);
         match backend {
-            Backend::System => inner.by_system(host, bound, started),
+            Backend::System => inner.by_system(host, name, is_absolute, bound, started),
             Backend::Dns => inner.by_servers(host, name, is_absolute, bound, started),
         }
     }
@@ -243,6 +243,10 @@ impl Resolver {
 
     fn records(&self, host: &str, kind: Kind, what: &'static str) -> Result<Vec<RecordData>> {
         match Host::read(host, &mut Spelling::new()) {
+            Ok(Host::Name(name, _)) if name.cannot_exist() => Err(LookupFailure::NoSuchName.into_error(host)),
+            Ok(Host::Name(name, _)) if name.is_localhost() => {
+                Err(LookupFailure::NothingOfTheKind(what).into_error(host))
+            }
             Ok(Host::Name(name, _)) => {
                 let mut records = self.ask(&name.to_owned(), kind, what, host)?;
                 records.sort_by_key(|record| match record {

@@ -67,3 +67,17 @@ pub(super) fn lookup(
         None => Err(Error::new(Operation::Resolve, ErrorKind::Other).at(name)),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nothing else of these tests asks the system.
+    #[test]
+    fn there_are_so_many_seats_and_who_leaves_makes_room() {
+        for _ in 0..2 {
+            let taken: Vec<Seat> = std::iter::from_fn(Seat::take).take(MOST + 1).collect();
+            assert_eq!(taken.len(), MOST);
+        }
+    }
+}

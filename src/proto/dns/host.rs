@@ -229,6 +229,17 @@ mod tests {
         }
     }
 
+    /// Of a name that is plain and of one that needs thought, because it ends in a digit.
+    #[test]
+    fn the_longest_name_is_one() {
+        let label = "a".repeat(63);
+        for end in ["a".repeat(61), "9".to_owned() + &"a".repeat(60)] {
+            let longest = format!("{label}.{label}.{label}.{end}");
+            assert_eq!((longest.len(), name(&longest).0), (253, longest.clone()));
+            assert_eq!(refusal(&(longest + "a")), BadName::TooLong(254));
+        }
+    }
+
     #[test]
     fn addresses_are_no_names() {
         for text in ["192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7"] {
@@ -255,6 +266,10 @@ mod tests {
         assert_eq!(refusal("例 如"), BadName::Character(' '));
         assert_eq!(refusal("例\u{3000}如.中国"), BadName::International);
         assert_eq!(refusal("例..中国"), BadName::EmptyLabel);
+        // What says that it stands for other characters and does not.
+        for text in ["xn--a.test", "test.xn--\u{1}", "XN--99999999.test"] {
+            assert!(matches!(refusal(text), BadName::International | BadName::Character(_)), "{text}");
+        }
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Hosts {
             let mut words = words(rest).peekable();
             let Some(first) = words.peek() else { continue };
             // Long files have the same address on every line.
-            if address != before || addresses.is_empty() {
+            if address != before {
                 let Some((ip, zone)) = read(address) else { continue };
                 addresses.push(Address { ip, zoned: zone.map(|_| at(address)), name: at(first) });
                 before = address;
@@ -299,6 +299,12 @@ mod tests {
             assert_eq!(found(&hosts, name), addresses, "{name}");
         }
         assert!(found(&hosts, "nothing").is_empty() && found(&hosts, "line").is_empty());
+    }
+
+    #[test]
+    fn lines_in_a_row_with_one_address_keep_it_once() {
+        let hosts = Hosts::read(b"0.0.0.0 a\n0.0.0.0 b c\n192.0.2.1 d\n0.0.0.0 e\n".to_vec());
+        assert_eq!((hosts.addresses.len(), hosts.names.len()), (3, 5));
     }
 
     #[test]

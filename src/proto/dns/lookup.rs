@@ -73,6 +73,9 @@ pub(crate) struct Lookup {
     edns: bool,
     state: State,
     settled_at: Option<Instant>,
+    /// Who answered last.
+    answered_by: Option<usize>,
+    /// Each once, so that there are no more than servers and faults, however many the attempts.
     troubles: Vec<(usize, ServerFault)>,
 }
 
@@ -115,6 +118,7 @@ impl Lookup {
             edns: true,
             state: if plan.servers == 0 { State::Done } else { State::ToAsk },
             settled_at: None,
+            answered_by: None,
             troubles: Vec::new(),
         }
     }
@@ -151,10 +155,9 @@ impl Lookup {
                     }
                 }
                 State::Asked { until } => {
-                    let server = self.server();
                     let waits = |ask: &&Ask| ask.answer.is_none() && !ask.has_failed;
                     if let Some(ask) = self.asks.iter().filter(waits).find(|ask| ask.by_tcp) {
-                        return Step::AskByTcp { server, query: ask.query.clone(), until };
+                        return Step::AskByTcp { server: self.server(), query: ask.query.clone(), until };
                     }
                     if self.asks.iter().all(|ask| ask.answer.is_some()) {
                         self.state = State::Done;
@@ -170,7 +173,7 @@ impl Lookup {
                         match settled {
                             Some(settled) if now >= settled => self.state = State::Done,
                             _ => {
-                                self.troubles.push((server, ServerFault::Silent));
+                                self.trouble(ServerFault::Silent);
                                 self.next_server();
                             }
                         }
@@ -180,9 +183,21 @@ impl Lookup {
         }
     }
 
+    fn trouble(&mut self, fault: ServerFault) {
+        let trouble = (self.server(), fault);
+        if !self.troubles.contains(&trouble) {
+            self.troubles.push(trouble);
+        }
+    }
+
+    /// Whether there are records of one kind, which are enough when the time is over.
+    pub(crate) fn has_something(&self) -> bool {
+        self.settled_at.is_some()
+    }
+
     fn next_server(&mut self) {
         // What has come stays; what has not is asked of the next.
-        let has_something = self.settled_at.is_some();
+        let has_something = self.has_something();
         self.round += 1;
         let all = self.plan.attempts.saturating_mul(self.plan.servers as u32);
         self.state = if self.round >= all || has_something { State::Done } else { State::ToAsk };
@@ -204,12 +219,12 @@ impl Lookup {
         let is_asked_again = self.state == State::ToAsk || self.state == State::Done;
         if before == after && !is_asked_again {
             // A stream has one reply, and it was none, or an alias that is asked for again.
-            let server = self.server();
+            let is_late = matches!(self.state, State::Asked { until } if now >= until);
             let waiting =
                 self.asks.iter_mut().find(|ask| ask.answer.is_none() && !ask.has_failed && ask.by_tcp);
             if let Some(ask) = waiting {
                 ask.has_failed = true;
-                self.troubles.push((server, ServerFault::Unreachable));
+                self.trouble(if is_late { ServerFault::Silent } else { ServerFault::Unreachable });
             }
         }
     }
@@ -217,7 +232,7 @@ impl Lookup {
     /// The server's system says that nobody listens there.
     pub(crate) fn handle_unreachable(&mut self) {
         if let State::Asked { .. } = self.state {
-            self.troubles.push((self.server(), ServerFault::Unreachable));
+            self.trouble(ServerFault::Unreachable);
             self.next_server();
         }
     }
@@ -226,48 +241,49 @@ impl Lookup {
         let server = self.server();
         let waiting = self.asks.iter_mut().filter(|ask| ask.answer.is_none() && !ask.has_failed);
         for ask in waiting {
-            match judge(bytes, &ask.query, &ask.name, ask.kind) {
+            let fault = match judge(bytes, &ask.query, &ask.name, ask.kind) {
                 Judgement::NotOurs => continue,
                 // Over TCP there is nothing more to be had.
-                Judgement::Truncated if is_stream => {
-                    ask.has_failed = true;
-                    self.troubles.push((server, ServerFault::Reply(BadReply::Malformed)));
+                Judgement::Truncated if is_stream => BadReply::Malformed,
+                Judgement::Truncated => {
+                    ask.by_tcp = true;
+                    return;
                 }
-                Judgement::Truncated => ask.by_tcp = true,
                 Judgement::Failure(BadReply::Format) if self.edns => {
                     self.edns = false;
                     self.state = State::ToAsk;
+                    return;
                 }
-                Judgement::Failure(failure) => {
-                    ask.has_failed = true;
-                    self.troubles.push((server, ServerFault::Reply(failure)));
-                }
-                Judgement::Answer(Answer { alias: Some(alias), ttl, .. }) => {
+                Judgement::Failure(failure) => failure,
+                Judgement::Answer(Answer { alias: Some(alias), ttl, .. }) if ask.aliases < MOST_ALIASES => {
                     ask.aliases += 1;
                     ask.alias_ttl = ask.alias_ttl.min(ttl);
-                    if ask.aliases > MOST_ALIASES {
-                        ask.has_failed = true;
-                        self.troubles.push((server, ServerFault::Reply(BadReply::Aliases)));
-                    } else {
-                        ask.name = alias;
-                        self.state = State::ToAsk;
-                    }
+                    ask.name = alias;
+                    self.state = State::ToAsk;
+                    return;
                 }
+                Judgement::Answer(Answer { alias: Some(_), .. }) => BadReply::Aliases,
                 Judgement::Answer(mut answer) => {
+                    // What an alias leads to is known for no longer than the alias, be it nothing.
                     answer.ttl = answer.ttl.min(ask.alias_ttl);
+                    answer.negative_ttl = answer.negative_ttl.map(|ttl| ttl.min(ask.alias_ttl));
                     if !answer.records.is_empty() && self.settled_at.is_none() {
                         self.settled_at = Some(now);
                     }
                     ask.answer = Some(answer);
+                    self.answered_by = Some(server);
+                    return;
                 }
-            }
+            };
+            ask.has_failed = true;
+            self.trouble(ServerFault::Reply(fault));
             return;
         }
     }
 
-    /// Who answered last.
-    pub(crate) fn answered_by(&self) -> usize {
-        self.server()
+    /// Who answered last, if anybody did.
+    pub(crate) fn answered_by(&self) -> Option<usize> {
+        self.answered_by
     }
 
     /// What was answered, of each kind.
@@ -281,145 +297,4 @@ impl Lookup {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MS: Duration = Duration::from_millis(1);
-
-    /// A look-up on a clock of the test's.
-    struct Clock {
-        lookup: Lookup,
-        now: Instant,
-        id: u16,
-    }
-
-    fn plan(servers: usize, attempts: u32) -> Plan {
-        Plan {
-            servers,
-            first: 0,
-            attempts,
-            timeout: 1_000 * MS,
-            use_tcp: false,
-            settle: 50 * MS,
-            is_settled: false,
-        }
-    }
-
-    impl Clock {
-        #[allow(clippy::disallowed_methods, reason = "a clock of the test's must begin somewhere")]
-        fn new(plan: Plan, kinds: &[Kind]) -> Clock {
-            let lookup = Lookup::new(plan, &HostName::found("host.test"), kinds);
-            Clock { lookup, now: Instant::now(), id: 0 }
-        }
-
-        fn step(&mut self) -> Step {
-            let id = &mut self.id;
-            self.lookup.poll(self.now, || {
-                *id += 1;
-                *id
-            })
-        }
-
-        /// Asked of that server: the queries.
-        #[track_caller]
-        fn asks(&mut self, expected: usize) -> Vec<Vec<u8>> {
-            match self.step() {
-                Step::Ask { server, queries } if server == expected => queries,
-                other => panic!("{other:?}"),
-            }
-        }
-
-        #[track_caller]
-        fn waits(&mut self, time: Duration) {
-            assert_eq!(self.step(), Step::Receive(self.now + time));
-        }
-
-        /// A reply to a query, with a code and flags of its own, and no records.
-        fn says(&mut self, query: &[u8], truncated: bool, code: u8) {
-            let mut reply = query.to_vec();
-            reply[2] |= if truncated { 0x82 } else { 0x80 };
-            reply[3] = 0x80 | code;
-            self.lookup.handle_datagram(&reply, self.now);
-        }
-    }
-
-    #[test]
-    fn servers_are_asked_in_turn_as_often_as_there_are_attempts() {
-        let mut clock = Clock::new(Plan { first: 1, ..plan(2, 2) }, &[Kind::A]);
-        for server in [1, 0, 1, 0] {
-            assert_eq!(clock.asks(server).len(), 1);
-            clock.waits(1_000 * MS);
-            clock.now += 1_000 * MS;
-        }
-        assert_eq!(clock.step(), Step::Done);
-        assert_eq!(clock.lookup.troubles(), [1, 0, 1, 0].map(|server| (server, ServerFault::Silent)));
-    }
-
-    #[test]
-    fn a_failure_and_an_unreachable_server_are_the_next_ones_turn_at_once() {
-        let mut clock = Clock::new(plan(3, 1), &[Kind::A]);
-        let queries = clock.asks(0);
-        clock.says(&queries[0], false, 2);
-        clock.asks(1);
-        clock.lookup.handle_unreachable();
-        let queries = clock.asks(2);
-        clock.says(&queries[0], false, 3);
-        assert_eq!(clock.step(), Step::Done);
-        let troubles = [(0, ServerFault::Reply(BadReply::Server)), (1, ServerFault::Unreachable)];
-        assert_eq!(clock.lookup.troubles(), troubles);
-        assert!(clock.lookup.answers().all(|(_, answer)| answer.is_some_and(|answer| !answer.exists)));
-    }
-
-    #[test]
-    fn a_reply_to_a_query_of_before_is_none_to_that_of_now() {
-        let mut clock = Clock::new(plan(1, 2), &[Kind::A]);
-        let old = clock.asks(0);
-        clock.now += 1_000 * MS;
-        clock.asks(0);
-        clock.says(&old[0], false, 3);
-        clock.waits(1_000 * MS);
-    }
-
-    /// What was truncated is asked over TCP, and the other kind waited for as before.
-    #[test]
-    fn the_two_kinds_have_fates_of_their_own() {
-        let mut clock = Clock::new(plan(1, 1), &[Kind::Aaaa, Kind::A]);
-        let queries = clock.asks(0);
-        clock.says(&queries[1], true, 0);
-        let until = clock.now + 1_000 * MS;
-        assert_eq!(clock.step(), Step::AskByTcp { server: 0, query: queries[1].clone(), until });
-        clock.lookup.handle_tcp(None, clock.now);
-        clock.waits(1_000 * MS);
-        clock.says(&queries[0], false, 3);
-        assert_eq!(clock.step(), Step::Done);
-        let found: Vec<_> = clock.lookup.answers().map(|(kind, answer)| (kind, answer.is_some())).collect();
-        assert_eq!(found, [(Kind::Aaaa, true), (Kind::A, false)]);
-    }
-
-    #[test]
-    fn edns_is_given_up_once_and_then_the_server_is() {
-        let mut clock = Clock::new(plan(1, 1), &[Kind::A]);
-        let with = clock.asks(0);
-        clock.says(&with[0], false, 1);
-        let without = clock.asks(0);
-        assert!(without[0].len() < with[0].len());
-        clock.says(&without[0], false, 1);
-        assert_eq!(clock.step(), Step::Done);
-        assert_eq!(clock.lookup.troubles(), [(0, ServerFault::Reply(BadReply::Format))]);
-    }
-
-    /// Where the addresses of one family are known, those of the other are waited for as if they had just come.
-    #[test]
-    fn what_is_known_does_not_wait_for_long_for_the_rest() {
-        let mut clock = Clock::new(Plan { is_settled: true, ..plan(2, 2) }, &[Kind::Aaaa]);
-        clock.asks(0);
-        clock.waits(50 * MS);
-        clock.now += 50 * MS;
-        assert_eq!(clock.step(), Step::Done);
-    }
-
-    #[test]
-    fn without_a_server_there_is_nothing_to_do() {
-        assert_eq!(Clock::new(plan(0, 2), &[Kind::A]).step(), Step::Done);
-    }
-}
+mod tests;

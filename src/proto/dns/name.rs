@@ -69,7 +69,8 @@ impl<'a> NameRef<'a> {
 
     /// The name with a domain behind it, if that is a name.
     pub(crate) fn within(self, domain: &str) -> Option<HostName> {
-        let name = format!("{}.{}", self.0, domain.trim_matches('.').to_ascii_lowercase());
+        let domain = domain.trim_matches('.');
+        let name = format!("{}.{}", self.0, domain.to_ascii_lowercase());
         (name.len() <= LONGEST_NAME && !domain.is_empty()).then(|| HostName(name.into()))
     }
 
@@ -119,6 +120,19 @@ mod tests {
         let v6 = HostName::reverse("2001:db8::567:89ab".parse().unwrap());
         let expected = "b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa";
         assert_eq!(v6.as_str(), expected);
+    }
+
+    #[test]
+    fn a_name_within_a_domain_is_a_name_or_none() {
+        let within =
+            |name: &str, domain| HostName::found(name).as_ref().within(domain).map(|name| name.to_string());
+        assert_eq!(within("host", ".B.Example.").as_deref(), Some("host.b.example"));
+        assert_eq!(
+            (within("host", ""), within("host", ".")),
+            (None, None),
+            "the root is no domain to search"
+        );
+        assert!(within(&"a".repeat(251), "b").is_some() && within(&"a".repeat(252), "b").is_none());
     }
 
     #[test]

@@ -143,6 +143,17 @@ mod tests {
         );
     }
 
+    /// RFC 6724, 2.2: a prefix in common is no longer than that of the network.
+    #[test]
+    fn the_addresses_of_one_ipv6_network_stay_as_they_came() {
+        let mut both: Vec<Candidate> = ["2001:db8::ff00", "2001:db8::3"]
+            .map(|ip| (ip.parse().unwrap(), Some("2001:db8::2".parse().unwrap())))
+            .into();
+        let before = both.clone();
+        sort(&mut both);
+        assert_eq!(both, before);
+    }
+
     /// Servers rotate the addresses of a host, and nobody is to undo that.
     #[test]
     fn ipv4_addresses_stay_as_they_came() {

@@ -173,6 +173,8 @@ mod tests {
             b"options ndots:99 timeout:9999 attempts:0\noptions attempts:77 timeout:0 ndots:-1",
         );
         assert_eq!((conf.ndots, conf.timeout, conf.attempts), (15, Duration::from_secs(1), 5));
+        assert_eq!(ResolvConf::read(b"options timeout:9999").timeout, Duration::from_secs(30));
+        assert_eq!(ResolvConf::read(b"search a b c d e f g").search.len(), 6);
         let conf = ResolvConf::read(b"search a b c d e f g\nsearch .\n");
         assert!(conf.search.is_empty(), "the last one counts, and the root is no domain to search");
     }

@@ -1,0 +1,256 @@
+use super::*;
+
+const MS: Duration = Duration::from_millis(1);
+
+/// A look-up on a clock of the test's.
+struct Clock {
+    lookup: Lookup,
+    now: Instant,
+    id: u16,
+}
+
+fn plan(servers: usize, attempts: u32) -> Plan {
+    Plan {
+        servers,
+        first: 0,
+        attempts,
+        timeout: 1_000 * MS,
+        use_tcp: false,
+        settle: 50 * MS,
+        is_settled: false,
+    }
+}
+
+impl Clock {
+    #[allow(clippy::disallowed_methods, reason = "a clock of the test's must begin somewhere")]
+    fn new(plan: Plan, kinds: &[Kind]) -> Clock {
+        let lookup = Lookup::new(plan, &HostName::found("host.test"), kinds);
+        Clock { lookup, now: Instant::now(), id: 0 }
+    }
+
+    fn step(&mut self) -> Step {
+        let id = &mut self.id;
+        self.lookup.poll(self.now, || {
+            *id += 1;
+            *id
+        })
+    }
+
+    /// Asked of that server: the queries.
+    #[track_caller]
+    fn asks(&mut self, expected: usize) -> Vec<Vec<u8>> {
+        match self.step() {
+            Step::Ask { server, queries } if server == expected => queries,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn waits(&mut self, time: Duration) {
+        assert_eq!(self.step(), Step::Receive(self.now + time));
+    }
+
+    /// A reply to a query, with a code and flags of its own, and no records.
+    fn says(&mut self, query: &[u8], truncated: bool, code: u8) {
+        let mut reply = query.to_vec();
+        reply[2] |= if truncated { 0x82 } else { 0x80 };
+        reply[3] = 0x80 | code;
+        self.lookup.handle_datagram(&reply, self.now);
+    }
+}
+
+#[test]
+fn servers_are_asked_in_turn_as_often_as_there_are_attempts() {
+    let mut clock = Clock::new(Plan { first: 1, ..plan(2, 2) }, &[Kind::A]);
+    for server in [1, 0, 1, 0] {
+        assert_eq!(clock.asks(server).len(), 1);
+        clock.waits(1_000 * MS);
+        clock.now += 1_000 * MS;
+    }
+    assert_eq!(clock.step(), Step::Done);
+    assert_eq!(clock.lookup.troubles(), [1, 0].map(|server| (server, ServerFault::Silent)), "each once");
+}
+
+#[test]
+fn a_failure_and_an_unreachable_server_are_the_next_ones_turn_at_once() {
+    let mut clock = Clock::new(plan(3, 1), &[Kind::A]);
+    let queries = clock.asks(0);
+    clock.says(&queries[0], false, 2);
+    clock.asks(1);
+    clock.lookup.handle_unreachable();
+    let queries = clock.asks(2);
+    clock.says(&queries[0], false, 3);
+    assert_eq!(clock.step(), Step::Done);
+    let troubles = [(0, ServerFault::Reply(BadReply::Server)), (1, ServerFault::Unreachable)];
+    assert_eq!(clock.lookup.troubles(), troubles);
+    assert!(clock.lookup.answers().all(|(_, answer)| answer.is_some_and(|answer| !answer.exists)));
+}
+
+#[test]
+fn a_reply_to_a_query_of_before_is_none_to_that_of_now() {
+    let mut clock = Clock::new(plan(1, 2), &[Kind::A]);
+    let old = clock.asks(0);
+    clock.now += 1_000 * MS;
+    clock.asks(0);
+    clock.says(&old[0], false, 3);
+    clock.waits(1_000 * MS);
+}
+
+/// What was truncated is asked over TCP, and the other kind waited for as before.
+#[test]
+fn the_two_kinds_have_fates_of_their_own() {
+    let mut clock = Clock::new(plan(1, 1), &[Kind::Aaaa, Kind::A]);
+    let queries = clock.asks(0);
+    clock.says(&queries[1], true, 0);
+    let until = clock.now + 1_000 * MS;
+    assert_eq!(clock.step(), Step::AskByTcp { server: 0, query: queries[1].clone(), until });
+    clock.lookup.handle_tcp(None, clock.now);
+    clock.waits(1_000 * MS);
+    clock.says(&queries[0], false, 3);
+    assert_eq!(clock.step(), Step::Done);
+    let found: Vec<_> = clock.lookup.answers().map(|(kind, answer)| (kind, answer.is_some())).collect();
+    assert_eq!(found, [(Kind::Aaaa, true), (Kind::A, false)]);
+}
+
+#[test]
+fn edns_is_given_up_once_and_then_the_server_is() {
+    let mut clock = Clock::new(plan(1, 1), &[Kind::A]);
+    let with = clock.asks(0);
+    clock.says(&with[0], false, 1);
+    let without = clock.asks(0);
+    assert!(without[0].len() < with[0].len());
+    clock.says(&without[0], false, 1);
+    assert_eq!(clock.step(), Step::Done);
+    assert_eq!(clock.lookup.troubles(), [(0, ServerFault::Reply(BadReply::Format))]);
+}
+
+/// Where the addresses of one family are known, those of the other are waited for as if they had just come.
+#[test]
+fn what_is_known_does_not_wait_for_long_for_the_rest() {
+    let mut clock = Clock::new(Plan { is_settled: true, ..plan(2, 2) }, &[Kind::Aaaa]);
+    clock.asks(0);
+    clock.waits(50 * MS);
+    clock.now += 50 * MS;
+    assert_eq!(clock.step(), Step::Done);
+}
+
+#[test]
+fn without_a_server_there_is_nothing_to_do() {
+    assert_eq!(Clock::new(plan(0, 2), &[Kind::A]).step(), Step::Done);
+}
+
+const BOTH: [Kind; 2] = [Kind::Aaaa, Kind::A];
+
+/// What is behind the header and the question of a reply with one address, for a minute.
+const ADDRESS: &[u8] = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01";
+
+/// A reply with an address to a query of that kind, which is A.
+fn address(query: &[u8]) -> Vec<u8> {
+    let end = 12 + 1 + 4 + 1 + 4 + 1 + 4;
+    let mut reply = query[..end].to_vec();
+    (reply[2], reply[3], reply[7], reply[11]) = (0x81, 0x80, 1, 0);
+    reply.extend(ADDRESS);
+    reply
+}
+
+/// With what has one kind there is no need of another server; and it is the one that has answered who answered.
+#[test]
+fn what_has_come_is_enough_when_the_rest_fails() {
+    let mut clock = Clock::new(Plan { first: 1, ..plan(2, 2) }, &BOTH);
+    let queries = clock.asks(1);
+    clock.lookup.handle_datagram(&address(&queries[1]), clock.now);
+    clock.says(&queries[0], false, 2);
+    assert_eq!(clock.step(), Step::Done);
+    assert_eq!(clock.lookup.answered_by(), Some(1));
+    assert!(clock.lookup.has_something());
+
+    let mut clock = Clock::new(Plan { first: 1, ..plan(2, 2) }, &BOTH);
+    let queries = clock.asks(1);
+    clock.lookup.handle_datagram(&address(&queries[1]), clock.now);
+    clock.lookup.handle_unreachable();
+    assert_eq!((clock.step(), clock.lookup.answered_by()), (Step::Done, Some(1)));
+}
+
+#[test]
+fn the_rest_is_waited_for_50_ms_and_no_longer_than_the_server() {
+    let mut clock = Clock::new(plan(2, 2), &BOTH);
+    let queries = clock.asks(0);
+    clock.lookup.handle_datagram(&address(&queries[1]), clock.now);
+    clock.waits(50 * MS);
+    clock.now += 50 * MS;
+    assert_eq!(clock.step(), Step::Done);
+    assert_eq!(clock.lookup.troubles(), [], "it was not given its time");
+
+    let mut clock = Clock::new(plan(2, 2), &BOTH);
+    let queries = clock.asks(0);
+    clock.now += 970 * MS;
+    clock.lookup.handle_datagram(&address(&queries[1]), clock.now);
+    clock.waits(30 * MS);
+    clock.now += 30 * MS;
+    assert_eq!(clock.step(), Step::Done);
+    assert_eq!(clock.lookup.answered_by(), Some(0));
+}
+
+/// That there is nothing of one kind is no reason to wait less for the other, nor to ask for it once more.
+#[test]
+fn nothing_of_one_kind_is_kept_while_the_other_is_asked_of_the_next() {
+    let mut clock = Clock::new(plan(2, 1), &BOTH);
+    let queries = clock.asks(0);
+    clock.says(&queries[0], false, 0);
+    assert!(!clock.lookup.has_something());
+    clock.waits(1_000 * MS);
+    clock.says(&queries[1], false, 2);
+    let again = clock.asks(1);
+    assert_eq!(again.len(), 1);
+    assert_eq!(again[0][again[0].len() - 15..][..4], [0, 1, 0, 1], "A, in front of what is for EDNS");
+}
+
+/// The next server is asked by datagrams again.
+#[test]
+fn what_was_cut_by_one_server_need_not_be_by_the_next() {
+    let mut clock = Clock::new(plan(2, 1), &[Kind::A]);
+    let queries = clock.asks(0);
+    clock.says(&queries[0], true, 0);
+    assert!(matches!(clock.step(), Step::AskByTcp { server: 0, .. }));
+    clock.lookup.handle_tcp(None, clock.now);
+    clock.asks(1);
+    assert_eq!(clock.lookup.troubles(), [(0, ServerFault::Unreachable)]);
+}
+
+#[test]
+fn what_goes_wrong_with_a_stream_is_told_apart() {
+    fn flagged(query: &[u8], third: u8, fourth: u8) -> Option<Vec<u8>> {
+        let mut reply = query.to_vec();
+        (reply[2], reply[3]) = (third, fourth);
+        Some(reply)
+    }
+    let by_tcp = |reply: fn(&[u8]) -> Option<Vec<u8>>, later: Duration| {
+        let mut clock = Clock::new(Plan { use_tcp: true, ..plan(1, 1) }, &[Kind::A]);
+        let Step::AskByTcp { query, .. } = clock.step() else { panic!() };
+        clock.now += later;
+        clock.lookup.handle_tcp(reply(&query).as_deref(), clock.now);
+        let next = clock.step();
+        (next, clock.lookup.troubles().to_vec())
+    };
+    let trouble = |fault| (Step::Done, vec![(0, fault)]);
+    assert_eq!(by_tcp(|_| None, 10 * MS), trouble(ServerFault::Unreachable));
+    assert_eq!(by_tcp(|_| None, 1_000 * MS), trouble(ServerFault::Silent));
+    assert_eq!(by_tcp(|query| Some(query.to_vec()), MS), trouble(ServerFault::Unreachable), "an echo");
+    let cut = by_tcp(|query| flagged(query, 0x82, 0x80), MS);
+    assert_eq!(cut, trouble(ServerFault::Reply(BadReply::Malformed)));
+    // One that does not understand EDNS is asked by another stream, and has done nothing wrong.
+    let (next, troubles) = by_tcp(|query| flagged(query, 0x81, 0x81), MS);
+    assert!(matches!(next, Step::AskByTcp { .. }) && troubles.is_empty(), "{next:?} {troubles:?}");
+}
+
+/// However often one is asked that is not there.
+#[test]
+fn troubles_are_no_more_than_servers_and_faults() {
+    let mut clock = Clock::new(plan(2, 10_000), &[Kind::A]);
+    for round in 0..20_000 {
+        clock.asks(round % 2);
+        clock.lookup.handle_unreachable();
+    }
+    assert_eq!(clock.step(), Step::Done);
+    assert_eq!(clock.lookup.troubles().len(), 2);
+}

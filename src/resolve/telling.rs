@@ -1,0 +1,173 @@
+//! What servers say of a name: known already, told by one who asks for it now, or asked for.
+
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::asking::{Inner, scope};
+use super::builder::PORT;
+use super::exchange::{Bound, Interrupted, run};
+use super::failure::ServerTrouble;
+use crate::proto::dns::cache::Kept;
+use crate::proto::dns::lookup::{Lookup, Plan, ServerFault};
+use crate::proto::dns::name::HostName;
+use crate::proto::dns::resolv_conf::ResolvConf;
+use crate::proto::dns::wire::{Answer, Kind};
+
+/// What servers said of a name.
+#[derive(Clone)]
+pub(super) struct Outcome {
+    answers: Vec<(Kind, Option<Answer>)>,
+    troubles: Arc<[ServerTrouble]>,
+    server: Option<SocketAddr>,
+}
+
+/// How long the addresses of one family wait for those of the other: RFC 8305, 3.
+const SETTLE: Duration = Duration::from_millis(50);
+
+/// What is known of a name, of each kind that was asked for.
+pub(super) struct Found {
+    pub(super) answers: Vec<(Kind, Option<Kept>)>,
+    pub(super) troubles: Arc<[ServerTrouble]>,
+    /// `None` if nobody had to be asked.
+    pub(super) server: Option<SocketAddr>,
+}
+
+impl Inner {
+    pub(super) fn servers(&self, conf: &ResolvConf) -> Vec<SocketAddr> {
+        if !self.options.servers.is_empty() {
+            return self.options.servers.clone();
+        }
+        let servers = conf.servers.iter().filter_map(|server| match (server.ip, &server.zone) {
+            (IpAddr::V6(ip), Some(zone)) => Some(SocketAddrV6::new(ip, PORT, 0, scope(zone)?).into()),
+            (ip, _) => Some((ip, PORT).into()),
+        });
+        servers.collect()
+    }
+
+    fn known(&self, name: &HostName, kind: Kind, now: Instant) -> Option<Kept> {
+        self.cache().get(name.as_ref(), kind, now).cloned()
+    }
+
+    pub(super) fn known_or_asked(
+        &self,
+        name: &HostName,
+        kinds: &[Kind],
+        conf: &ResolvConf,
+        bound: Bound<'_>,
+        now: Instant,
+    ) -> std::result::Result<Found, Interrupted> {
+        let mut answers: Vec<(Kind, Option<Kept>)> =
+            kinds.iter().map(|kind| (*kind, self.known(name, *kind, now))).collect();
+        // RFC 2308, 5: that there is no such name is so for every kind.
+        let is_missing = answers.iter().flat_map(|(_, kept)| kept).any(|kept| !kept.exists);
+        let missing: Vec<Kind> =
+            answers.iter().filter(|(_, kept)| kept.is_none()).map(|(kind, _)| *kind).collect();
+        if missing.is_empty() || is_missing {
+            return Ok(Found { answers, troubles: Arc::default(), server: None });
+        }
+        let is_settled = answers.iter().flat_map(|(_, kept)| kept).any(|kept| !kept.records.is_empty());
+        let outcome =
+            self.flights.fly(&(name.clone(), missing.clone()), bound, || match conf.one_at_a_time {
+                true => self.ask_one_at_a_time(name, &missing, conf, bound),
+                false => self.ask_servers(name, &missing, conf, is_settled, bound),
+            })?;
+        let now = Instant::now();
+        for (kind, answer) in &outcome.answers {
+            let kept = answer.as_ref().map(|answer| {
+                let ttl =
+                    if answer.records.is_empty() { answer.negative_ttl.unwrap_or(0) } else { answer.ttl };
+                let until = now.checked_add(Duration::from_secs(ttl.into())).unwrap_or(now);
+                Kept { records: answer.records.clone().into(), exists: answer.exists, until }
+            });
+            if let (Some(kept), Some(own)) = (kept, answers.iter_mut().find(|(own, _)| own == kind)) {
+                own.1 = Some(kept);
+            }
+        }
+        Ok(Found { answers, troubles: outcome.troubles, server: outcome.server })
+    }
+
+    /// The last kind, which is A, first: if the time is over before the other is answered, it is enough.
+    fn ask_one_at_a_time(
+        &self,
+        name: &HostName,
+        kinds: &[Kind],
+        conf: &ResolvConf,
+        bound: Bound<'_>,
+    ) -> std::result::Result<Outcome, Interrupted> {
+        let mut all: Option<Outcome> = None;
+        for kind in kinds.iter().rev() {
+            let outcome = match (self.ask_servers(name, &[*kind], conf, false, bound), &all) {
+                (Ok(outcome), _) => outcome,
+                (Err(Interrupted::TimedOut), Some(_)) => break,
+                (Err(interrupted), _) => return Err(interrupted),
+            };
+            // RFC 2308, 5: that there is no such name is so for every kind.
+            let is_missing =
+                outcome.answers.iter().flat_map(|(_, answer)| answer).any(|answer| !answer.exists);
+            all = Some(match all {
+                None => outcome,
+                Some(before) => Outcome {
+                    answers: [before.answers, outcome.answers].concat(),
+                    troubles: before.troubles.iter().chain(outcome.troubles.iter()).cloned().collect(),
+                    server: before.server.or(outcome.server),
+                },
+            });
+            if is_missing {
+                break;
+            }
+        }
+        Ok(all.unwrap_or(Outcome { answers: Vec::new(), troubles: Arc::default(), server: None }))
+    }
+
+    fn ask_servers(
+        &self,
+        name: &HostName,
+        kinds: &[Kind],
+        conf: &ResolvConf,
+        is_settled: bool,
+        bound: Bound<'_>,
+    ) -> std::result::Result<Outcome, Interrupted> {
+        let servers = self.servers(conf);
+        let first = match conf.rotate {
+            true => self.first.fetch_add(1, Ordering::Relaxed),
+            false => self.first.load(Ordering::Relaxed),
+        };
+        let plan = Plan {
+            servers: servers.len(),
+            first,
+            attempts: conf.attempts,
+            timeout: conf.timeout,
+            use_tcp: conf.use_tcp,
+            settle: SETTLE,
+            is_settled,
+        };
+        let mut lookup = Lookup::new(plan, name, kinds);
+        run(&mut lookup, &servers, bound)?;
+        let mut answers: Vec<_> = lookup.answers().map(|(kind, answer)| (kind, answer.cloned())).collect();
+        if lookup.has_something() {
+            // RFC 4074, 4.2: some servers say of a name that has no IPv6 address that there is no such name.
+            answers.iter_mut().flat_map(|(_, answer)| answer).for_each(|answer| answer.exists = true);
+        }
+        if let (Some(server), false) = (lookup.answered_by(), conf.rotate) {
+            // The one that answers is asked first the next time.
+            self.first.store(server, Ordering::Relaxed);
+        }
+        let now = Instant::now();
+        let mut cache = self.cache();
+        for (kind, answer) in &answers {
+            if let Some(answer) = answer {
+                cache.put(name, *kind, answer, now);
+            }
+        }
+        drop(cache);
+        let trouble = |(server, fault): &(usize, ServerFault)| ServerTrouble {
+            server: servers[*server],
+            fault: *fault,
+        };
+        let troubles = lookup.troubles().iter().map(trouble);
+        let server = lookup.answered_by().map(|server| servers[server]);
+        Ok(Outcome { answers, troubles: troubles.collect(), server })
+    }
+}
