@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use kit::dns::*;
 use kit::*;
 use simple_dns::{PacketFlag, RCODE};
-use socketry::{BadName, Error, ErrorKind, Families, LookupFailure, RecordData, Source, Stopper};
+use socketry::{
+    BadName, BadReply, Error, ErrorKind, Families, LookupFailure, RecordData, ServerFault, Source, Stopper,
+};
 
 #[track_caller]
 fn failure(result: Result<socketry::Resolved, Error>) -> LookupFailure {
@@ -282,10 +284,23 @@ fn the_time_holds_over_all_servers_attempts_and_domains() {
     assert!(elapsed >= Duration::from_millis(699) && elapsed < Duration::from_millis(800), "{elapsed:?}");
     assert!(error.is_timeout() && error.is_temporary());
     let expected = format!(
-        "resolve host: timed out: {} is silent, {} is silent after ",
+        "resolve host: timed out: {} is silent, {} was not asked after ",
         silent[0].address, silent[1].address
     );
     assert!(error.to_string().starts_with(&expected), "{error}");
+
+    let refusing = Server::start(|asked| reply_to(asked).code(RCODE::Refused).now(asked));
+    let resolver =
+        of(&[refusing.address, silent[0].address, silent[1].address]).timeout(Duration::from_secs(5));
+    let error = resolver.deadline(Duration::from_millis(100)).build().lookup("host.test").unwrap_err();
+    let faults = match error.detail::<LookupFailure>() {
+        Some(LookupFailure::TimedOut(troubles)) => {
+            troubles.iter().map(|trouble| trouble.fault).collect::<Vec<_>>()
+        }
+        _ => panic!("{error}"),
+    };
+    let refused = ServerFault::Reply(BadReply::Refused);
+    assert_eq!(faults, [refused, ServerFault::Silent, ServerFault::NotAsked], "each as it was");
 
     let few = of(&[silent[0].address])
         .timeout(Duration::from_millis(50))

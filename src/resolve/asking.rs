@@ -159,7 +159,11 @@ impl Inner {
             Interrupted::Stopped => {
                 Error::new(Operation::Resolve, ErrorKind::Stopped).at(host.escape_debug())
             }
-            Interrupted::TimedOut => {
+            Interrupted::TimedOut(troubles) if !troubles.is_empty() => {
+                LookupFailure::TimedOut(troubles.to_vec()).into_error(host)
+            }
+            // Another thread has asked, and has heard nothing yet.
+            Interrupted::TimedOut(_) => {
                 let silent =
                     |server: &SocketAddr| ServerTrouble { server: *server, fault: ServerFault::Silent };
                 LookupFailure::TimedOut(servers.iter().map(silent).collect()).into_error(host)

@@ -171,9 +171,10 @@ impl ResolverBuilder {
         self
     }
 
-    /// Sets how often all servers are asked; 0 counts as 1. Defaults to that of `resolv.conf`, 2.
+    /// Sets how often all servers are asked, 1 to 100; what is outside counts as the nearest. Defaults to that of `resolv.conf`,
+    /// 2.
     pub fn attempts(mut self, attempts: u32) -> Self {
-        self.attempts = Some(attempts.max(1));
+        self.attempts = Some(attempts.clamp(1, 100));
         self
     }
 

@@ -3,8 +3,10 @@
 
 use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::sync::Arc;
 use std::time::Instant;
 
+use super::failure::ServerTrouble;
 use crate::config::TcpConfig;
 use crate::proto::dns::lookup::{Lookup, Step};
 use crate::sys::{self, Ended, Limit, Moment, ReceiveTimeout, Stopper};
@@ -19,9 +21,10 @@ pub(super) struct Bound<'a> {
 }
 
 /// Why a look-up ended before it had come to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Interrupted {
-    TimedOut,
+    /// And what became of each server until then, if this look-up has asked any itself.
+    TimedOut(Arc<[ServerTrouble]>),
     Stopped,
 }
 
@@ -65,7 +68,7 @@ pub(super) fn run(lookup: &mut Lookup, servers: &[SocketAddr], bound: Bound<'_>)
             Step::Done => return Ok(()),
             // One family's addresses are an answer, whether or not there was time for the other's.
             _ if bound.is_over() && lookup.has_something() => return Ok(()),
-            _ if bound.is_over() => return Err(Interrupted::TimedOut),
+            _ if bound.is_over() => return Err(Interrupted::TimedOut(Arc::default())),
             Step::Ask { server, queries } => match ask(servers[server], &queries) {
                 Ok(opened) => socket = Some(opened),
                 Err(_) => lookup.handle_unreachable(),

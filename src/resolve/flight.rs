@@ -83,9 +83,9 @@ mod tests {
                 while Arc::strong_count(&promise) < 4 {
                     std::thread::yield_now();
                 }
-                Err(Interrupted::TimedOut)
+                Err(Interrupted::TimedOut(Arc::default()))
             });
-            assert_eq!(first, Err(Interrupted::TimedOut));
+            assert_eq!(first, Err(Interrupted::TimedOut(Arc::default())));
         });
         assert!(flights.all().is_empty());
     }

@@ -62,7 +62,7 @@ impl<T: Clone + Send + 'static> Promise<T> {
                 Some(deadline) => {
                     let remaining = deadline.saturating_duration_since(Instant::now());
                     if remaining.is_zero() {
-                        return Err(Interrupted::TimedOut);
+                        return Err(Interrupted::TimedOut(Arc::default()));
                     }
                     self.changed.wait_timeout(state, remaining).unwrap_or_else(PoisonError::into_inner).0
                 }
@@ -102,7 +102,10 @@ mod tests {
     #[test]
     fn it_is_waited_for_no_longer_than_the_waiter_may() {
         let promise = Promise::<u8>::new();
-        assert_eq!(promise.wait(bound(Some(Instant::now()), None)), Err(Interrupted::TimedOut));
+        assert_eq!(
+            promise.wait(bound(Some(Instant::now()), None)),
+            Err(Interrupted::TimedOut(Arc::default()))
+        );
         let stopper = Stopper::new().unwrap();
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| promise.wait(bound(None, Some(&stopper))));

@@ -100,7 +100,7 @@ impl Inner {
         for kind in kinds.iter().rev() {
             let outcome = match (self.ask_servers(name, &[*kind], conf, false, bound), &all) {
                 (Ok(outcome), _) => outcome,
-                (Err(Interrupted::TimedOut), Some(_)) => break,
+                (Err(Interrupted::TimedOut(_)), Some(_)) => break,
                 (Err(interrupted), _) => return Err(interrupted),
             };
             // RFC 2308, 5: that there is no such name is so for every kind.
@@ -144,7 +144,14 @@ impl Inner {
             is_settled,
         };
         let mut lookup = Lookup::new(plan, name, kinds);
-        run(&mut lookup, &servers, bound)?;
+        match run(&mut lookup, &servers, bound) {
+            Err(Interrupted::TimedOut(_)) => {
+                let of = |(place, server)| ServerTrouble { server, fault: lookup.fault_of(place) };
+                let troubles = servers.iter().copied().enumerate().map(of);
+                return Err(Interrupted::TimedOut(troubles.collect()));
+            }
+            ended => ended?,
+        }
         let mut answers: Vec<_> = lookup.answers().map(|(kind, answer)| (kind, answer.cloned())).collect();
         if lookup.has_something() {
             // RFC 4074, 4.2: some servers say of a name that has no IPv6 address that there is no such name.

@@ -59,6 +59,9 @@ pub enum ServerFault {
     /// Its system says that nobody listens, or no way leads to it.
     #[error("cannot be reached")]
     Unreachable,
+    /// The time was over before its turn came.
+    #[error("was not asked")]
+    NotAsked,
     /// It has answered that it has no answer, or with what is none.
     #[error(transparent)]
     Reply(BadReply),
@@ -289,6 +292,16 @@ impl Lookup {
     /// What was answered, of each kind.
     pub(crate) fn answers(&self) -> impl Iterator<Item = (Kind, Option<&Answer>)> {
         self.asks.iter().map(|ask| (ask.kind, ask.answer.as_ref()))
+    }
+
+    /// What there is to say of a server when the time is over.
+    pub(crate) fn fault_of(&self, server: usize) -> ServerFault {
+        let known = self.troubles.iter().rev().find(|(own, _)| *own == server);
+        match known {
+            Some((_, fault)) => *fault,
+            None if server == self.server() => ServerFault::Silent,
+            None => ServerFault::NotAsked,
+        }
     }
 
     pub(crate) fn troubles(&self) -> &[(usize, ServerFault)] {
