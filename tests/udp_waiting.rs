@@ -233,3 +233,28 @@ fn an_endpoint_with_a_stopper_receives_and_times_out_as_any_other() {
         assert_eq!(waiting.join().unwrap().unwrap().bytes(), b"x");
     });
 }
+
+/// Looking before waiting changes when a datagram is found, and nothing of what ends a wait.
+#[test]
+fn who_looks_first_waits_as_ever() {
+    let stopper = Stopper::new().unwrap();
+    for spin in [Duration::from_micros(50), Duration::from_secs(3_600)] {
+        let endpoint = UdpEndpoint::builder().spin(spin).stopper(&stopper).bind("127.0.0.1:0").unwrap();
+        let address = endpoint.local_addr().unwrap();
+        assert_timed_out(endpoint.recv_timeout(Duration::from_millis(20)));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| endpoint.recv_timeout(PATIENCE).unwrap());
+            local().send_to("found", address).unwrap();
+            assert_eq!(waiting.join().unwrap().bytes(), b"found");
+        });
+        local().send_to("seen", address).unwrap();
+        assert_eq!(endpoint.peek().unwrap().bytes(), endpoint.recv().unwrap().bytes());
+        assert!(endpoint.try_recv().unwrap().is_none());
+    }
+    let endless = UdpEndpoint::builder().spin(Duration::MAX).stopper(&stopper).bind("127.0.0.1:0").unwrap();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| endless.recv().unwrap_err());
+        stopper.stop();
+        assert!(waiting.join().unwrap().is_stopped());
+    });
+}

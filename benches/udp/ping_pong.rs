@@ -1,12 +1,13 @@
 //! 64 bytes there and back between two threads on one processor: every receive has to wait.
 
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use socketry::{Stopper, UdpBuilder, UdpEndpoint};
 
 use super::kit::{compare, is_smoke_run, print, timed, variant};
-use super::raw::{Raw, sockaddr};
+use super::raw::{Raw, pin_to, sockaddr};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -14,10 +15,16 @@ fn rounds() -> usize {
     if is_smoke_run() { 3 } else { 3_000 }
 }
 
+/// Where `pong` runs; `ping` is on the first processor.
+static ECHO_ON: AtomicUsize = AtomicUsize::new(0);
+
 /// Two threads, each with one end: `ping` sends and waits, `pong` waits and sends.
 fn exchange(mut ping: impl FnMut(), mut pong: impl FnMut() + Send) -> Duration {
     std::thread::scope(|scope| {
-        let echo = scope.spawn(move || (0..rounds()).for_each(|_| pong()));
+        let echo = scope.spawn(move || {
+            pin_to(ECHO_ON.load(Ordering::Relaxed));
+            (0..rounds()).for_each(|_| pong());
+        });
         let time = timed(|| (0..rounds()).for_each(|_| ping()));
         echo.join().unwrap();
         time
@@ -104,4 +111,21 @@ pub(crate) fn run() {
         ],
     );
     print("ping-pong of 64 bytes on one processor", rounds(), &rows);
+    across_processors();
+}
+
+/// A wake-up on another processor costs more than all else; who looks for a while need not be woken.
+fn across_processors() {
+    let builder = UdpEndpoint::builder;
+    let spin = Duration::from_micros(200);
+    for (place, title) in [(0, "the same processor"), (1, "another processor")] {
+        ECHO_ON.store(place, Ordering::Relaxed);
+        let variants = vec![
+            variant("sendto, recvfrom", raw),
+            variant("socketry", || ours(builder(), |_| {})),
+            variant("socketry, looking for 200 µs first", || ours(builder().spin(spin), |_| {})),
+        ];
+        print(&format!("ping-pong of 64 bytes with {title}"), rounds(), &compare(15, variants));
+    }
+    ECHO_ON.store(0, Ordering::Relaxed);
 }

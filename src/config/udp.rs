@@ -40,6 +40,7 @@ pub(crate) struct UdpConfig {
     pub(crate) write_timeout: Option<Duration>,
     pub(crate) max_datagram: usize,
     pub(crate) truncation: Truncation,
+    pub(crate) spin: Option<Duration>,
 }
 
 impl Default for UdpConfig {
@@ -64,6 +65,7 @@ impl Default for UdpConfig {
             write_timeout: None,
             max_datagram: LARGEST_DATAGRAM,
             truncation: Truncation::Error,
+            spin: None,
         }
     }
 }

@@ -70,6 +70,7 @@ mod moment;
 mod open;
 #[cfg(unix)]
 mod process;
+mod spin;
 mod stopper;
 mod stream;
 mod stream_options;
@@ -104,6 +105,7 @@ pub(crate) use process::{
     ControlSocket, StandardInput, Tell, as_output, parent, prepare, receive_listener, send_listener,
     take_standard_input, tell_group, wait_for_exit,
 };
+pub(crate) use spin::spinning;
 pub use stopper::Stopper;
 pub(crate) use stopper::Told;
 pub(crate) use stream::{

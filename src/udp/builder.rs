@@ -69,6 +69,28 @@ impl UdpBuilder {
         self
     }
 
+    /// Sets for how long a receive looks again and again before it waits. `None` and zero wait at once. Defaults to `None`.
+    ///
+    /// A thread that waits is woken some 50 µs after its datagram has come, if it has to be woken on another processor; one that
+    /// looks has it in a few. For that it takes a whole processor while it looks, and gives it away between two looks to whoever
+    /// else can use it. It is for the two ends of a dialogue that answer each other at once, on a machine that has a processor for
+    /// each; the answer that takes longer than this is waited for as ever.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::UdpEndpoint;
+    /// use std::time::Duration;
+    ///
+    /// let endpoint = UdpEndpoint::builder().spin(Duration::from_micros(100)).bind("127.0.0.1:0")?;
+    /// assert!(endpoint.recv_timeout(Duration::from_millis(5)).unwrap_err().is_timeout());
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    pub fn spin(mut self, time: impl Into<Option<Duration>>) -> UdpBuilder {
+        self.config.spin = time.into().filter(|time| !time.is_zero());
+        self
+    }
+
     /// Sets how [`request`](UdpEndpoint::request) sends again and gives up. Defaults to [`Retry::default`].
     pub fn retry(mut self, retry: Retry) -> UdpBuilder {
         self.retry = retry;

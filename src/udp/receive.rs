@@ -191,6 +191,7 @@ impl UdpEndpoint {
     #[inline]
     fn receive(&self, operation: Operation, buffer: &mut [u8], span: Span) -> Result<Arrival> {
         let is_plain = !self.packet_info
+            && self.config.spin.is_none()
             && operation == Operation::Receive
             && self.error_queue.load(Ordering::Relaxed) == ErrorQueue::OFF;
         let mut error = None;
@@ -281,9 +282,11 @@ impl UdpEndpoint {
         received: &mut Received,
     ) -> std::result::Result<(), Ended> {
         let peek = operation == Operation::Peek;
-        sys::receiving(&self.socket, &self.receive_timeout, limit, |mode| {
-            sys::receive(&self.socket, buffer, mode, peek, self.packet_info, received)
-        })
+        let mut attempt = |mode| sys::receive(&self.socket, buffer, mode, peek, self.packet_info, received);
+        if let Some(found) = self.config.spin.and_then(|time| sys::spinning(limit, time, &mut attempt)) {
+            return found;
+        }
+        sys::receiving(&self.socket, &self.receive_timeout, limit, attempt)
     }
 
     #[inline]
