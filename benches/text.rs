@@ -4,6 +4,9 @@
 //! slow moment of the machine meets all of them. The ratios are socketry's figure by the other's.
 #![allow(clippy::print_stdout, reason = "a program that prints a table")]
 
+#[path = "kit/record.rs"]
+mod record;
+
 use std::hint::black_box;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -194,6 +197,16 @@ fn measure(
         times.get(times.len() / 2).map(|seconds| text.len() as f64 / seconds / 1e6)
     };
     let ours = speed(&mut our_times).unwrap_or_default();
+    let [their_speed, python_speed] = [&mut their_times, &mut python_times].map(speed);
+    let size = match text.len() {
+        bytes @ ..1024 => format!("{bytes} bytes"),
+        bytes => format!("{} KiB", bytes / 1024),
+    };
+    let work = format!("{kind:?}, {size}, {}, {}", encoding.name(), direction.name());
+    let all = [("encoding_rs", their_speed), ("socketry", Some(ours)), ("Python", python_speed)];
+    for (who, own) in all.into_iter().filter_map(|(who, own)| Some((who, own?))) {
+        record::record(&work, who, text.len() as f64 / own * 1e3, own / their_speed.unwrap_or(own));
+    }
     let column = |speed: Option<f64>, width| match speed {
         Some(speed) => format!("{speed:>width$.0}{:>7.2}", ours / speed),
         None => String::new(),
@@ -204,8 +217,8 @@ fn measure(
         text.len(),
         encoding.name(),
         direction.name(),
-        column(speed(&mut their_times), 13),
-        column(speed(&mut python_times), 11),
+        column(their_speed, 13),
+        column(python_speed, 11),
     );
 }
 

@@ -2,7 +2,11 @@
 //! the same round, so that a machine whose speed drifts gives the same ratios. Medians are printed, with the spread.
 #![allow(dead_code, unreachable_pub, reason = "each bench is a crate that uses a part of the kit")]
 
+mod record;
+
 use std::time::{Duration, Instant};
+
+pub use record::record;
 
 /// One way to do the work, which returns how long it took.
 pub struct Variant<'a> {
@@ -68,6 +72,7 @@ pub fn print(title: &str, count: usize, rows: &[Row]) {
     println!("  {:<44} {:>11} {:>9}   middle half", "", "each", "speed");
     for row in rows {
         let each = row.median.as_secs_f64() / count as f64 * 1e9;
+        record(title, &row.name, each, row.ratio);
         println!(
             "  {:<44} {each:>8.0} ns {:>8.2}×   {:.2}–{:.2}",
             row.name, row.ratio, row.lowest, row.highest

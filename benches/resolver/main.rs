@@ -42,6 +42,7 @@ fn print(title: &str, rows: &[kit::Row]) {
     println!("\n{title}");
     for row in rows {
         let kit::Row { name, median, ratio, lowest, highest } = row;
+        kit::record(title, name, median.as_secs_f64() * 1e9, *ratio);
         println!("  {name:<44} {median:>10.1?} {ratio:>8.1}×   {lowest:.1}–{highest:.1}");
     }
 }

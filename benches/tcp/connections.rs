@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::kit::{is_smoke_run, median};
+use super::kit::{is_smoke_run, median, record};
 use super::servers::{MESSAGE, SERVERS, Start, TOKIO};
 
 /// What one turn of one server came to.
@@ -132,10 +132,13 @@ pub(crate) fn compare(comparison: &Comparison<'_>, threads: usize) {
         };
         let to_second = ratios(second);
         let quarter = to_second.len() / 4;
+        let work = format!("connections of {threads} clients at a time");
+        let per_second = all(|turn| turn.per_second);
+        record(&work, name, 1e9 / per_second, median(ratios(first)));
         let spread = format!("{:.2}–{:.2}", to_second[quarter], to_second[to_second.len() - 1 - quarter]);
         println!(
             "  {name:<34} {:>9.0} {:>11.2}× {:>8.2}×   {spread:<12} {:>7.0} {:>8.0}",
-            all(|turn| turn.per_second),
+            per_second,
             median(ratios(first)),
             median(to_second),
             all(|turn| turn.half),
