@@ -78,13 +78,17 @@ fn a_stopper_ends_the_look_up_of_a_connect_and_of_a_send() {
     std::thread::scope(|scope| {
         let connect = scope.spawn(|| client.connect("host.test:80").unwrap_err());
         let send = scope.spawn(|| endpoint.send_to("x", "other.test:80").unwrap_err());
-        eventually("both have asked", || {
+        let builder = UdpEndpoint::builder().resolver(&resolver).stopper(&stopper);
+        let udp = scope.spawn(|| builder.connect("third.test:80").unwrap_err());
+        eventually("all have asked", || {
             let asked = names.queries();
-            ["host.test", "other.test"].iter().all(|name| asked.iter().any(|asked| asked.name == *name))
+            ["host.test", "other.test", "third.test"]
+                .iter()
+                .all(|name| asked.iter().any(|asked| asked.name == *name))
         });
         let began = Instant::now();
         stopper.stop();
-        for error in [connect.join().unwrap(), send.join().unwrap()] {
+        for error in [connect.join().unwrap(), send.join().unwrap(), udp.join().unwrap()] {
             assert!(error.is_stopped(), "{error}");
         }
         assert!(began.elapsed() < 200 * MS);

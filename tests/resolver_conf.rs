@@ -102,3 +102,33 @@ fn a_server_is_an_address_with_or_without_a_port() {
         assert_eq!(error.to_string(), expected);
     }
 }
+
+/// What name servers do not know is the system's to look up: here a name of its own hosts file, which this resolver does not read.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_service_of_the_system_is_asked_of_the_system() {
+    let test = "a_service_of_the_system_is_asked_of_the_system";
+    let hosts = fs::read_to_string("/etc/hosts").unwrap_or_default();
+    let names = hosts
+        .lines()
+        .filter(|line| line.starts_with("127."))
+        .flat_map(|line| line.split_whitespace().skip(1));
+    let Some(own) = names.into_iter().find(|name| !name.contains("localhost") && !name.contains('#')) else {
+        return kit::skip(test, "the hosts file of this machine has no name but localhost");
+    };
+    let conf = std::env::temp_dir().join(format!("socketry-services-{}", std::process::id()));
+    for (services, is_system) in
+        [("files dns", false), ("files ldap dns", true), ("files myhostname dns", !own.contains('.'))]
+    {
+        fs::write(&conf, format!("hosts: {services}\n")).unwrap();
+        // Nobody listens at the server that counts where there is no file.
+        let resolver =
+            Resolver::builder().no_hosts().resolv_conf("/nowhere/resolv.conf").nsswitch_conf(&conf);
+        match (resolver.build().lookup(own), is_system) {
+            (Ok(found), true) => assert_eq!(found.source(), Source::System, "{services}"),
+            (Err(error), false) => assert!(error.is_temporary(), "{error}"),
+            (result, _) => panic!("{services}: {result:?}"),
+        }
+    }
+    fs::remove_file(&conf).unwrap();
+}

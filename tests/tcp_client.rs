@@ -37,6 +37,15 @@ fn a_name_is_connected_to() {
     assert_eq!(client.local_addr().unwrap(), server.accept().unwrap().peer_addr());
 }
 
+/// An IPv4 address in the form of IPv6 is IPv4.
+#[test]
+fn an_address_is_one_in_whatever_form() {
+    let server = TcpServer::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().port();
+    let connection = TcpClient::new().connect(format!("[::ffff:127.0.0.1]:{port}")).unwrap();
+    assert_eq!(connection.peer_addr(), server.local_addr());
+}
+
 #[test]
 fn a_refusal_names_the_address_and_the_time_and_has_its_cause() {
     use std::error::Error as _;

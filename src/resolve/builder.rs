@@ -55,6 +55,7 @@ pub struct ResolverBuilder {
     pub(super) servers: Vec<SocketAddr>,
     pub(super) hosts: Option<Vec<PathBuf>>,
     pub(super) conf: PathBuf,
+    pub(super) services: PathBuf,
     pub(super) search: Option<Vec<Box<str>>>,
     pub(super) ndots: Option<usize>,
     pub(super) timeout: Option<Duration>,
@@ -80,6 +81,7 @@ impl Default for ResolverBuilder {
             servers: Vec::new(),
             hosts: None,
             conf: PathBuf::from("/etc/resolv.conf"),
+            services: PathBuf::from("/etc/nsswitch.conf"),
             search: None,
             ndots: None,
             timeout: None,
@@ -150,6 +152,13 @@ impl ResolverBuilder {
     /// Reads another file than `/etc/resolv.conf`. What is set in this builder counts more than what stands there.
     pub fn resolv_conf(mut self, path: impl Into<PathBuf>) -> Self {
         self.conf = path.into();
+        self
+    }
+
+    /// Reads another file than `/etc/nsswitch.conf`, for what must be asked of the system: see [`backend`](Self::backend). One that is
+    /// not there says that name servers know all names.
+    pub fn nsswitch_conf(mut self, path: impl Into<PathBuf>) -> Self {
+        self.services = path.into();
         self
     }
 

@@ -1,6 +1,5 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
@@ -92,7 +91,7 @@ impl Resolver {
         let conf = Watched::new(options.conf.clone(), move |bytes| own.over(ResolvConf::read(&bytes)));
         let is_asked_of_servers = !options.servers.is_empty();
         let services = (sys::HAS_RESOLV_CONF && options.backend.is_none() && !is_asked_of_servers)
-            .then(|| Watched::new(PathBuf::from("/etc/nsswitch.conf"), |bytes| NameServices::read(&bytes)));
+            .then(|| Watched::new(options.services.clone(), |bytes| NameServices::read(&bytes)));
         let cache = Mutex::new(Cache::new(options.bounds));
         let inner = Inner {
             hosts,

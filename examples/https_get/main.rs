@@ -1,5 +1,6 @@
 //! A page over HTTPS: TLS by `rustls` on top of a connection of this crate, whose deadline holds for all of it. The server is in
-//! this process, with a certificate that is made for it.
+//! this process, with a certificate for `localhost` that has signed itself: its key lies beside this file for everybody to read,
+//! and is good for nothing else.
 //!
 //! From the notes, 网络编程 (复习): https协议的默认端口 443.
 //!
@@ -24,9 +25,11 @@
 //! https_get: invalid peer certificate: UnknownIssuer
 //! ```
 //!
-//! A program that visits servers of others takes its roots from the crate `webpki-roots` or the system's by
+//! The cryptography is that of `rustls-graviola`, which is Rust and assembler and needs no C compiler; it asks for a processor of the
+//! last ten years. A program that visits servers of others takes its roots from the crate `webpki-roots` or the system's by
 //! `rustls-platform-verifier`, and the name from the URL; the rest stays as it is.
 
+#[path = "../cli/mod.rs"]
 mod cli;
 
 use std::error::Error;
@@ -38,6 +41,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use cli::{Outcome, printable, say};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use socketry::{TcpClient, TcpServer};
@@ -61,9 +65,8 @@ const LARGEST: u64 = 64 * 1024;
 fn main() -> ExitCode {
     let args: Args = cli::parse();
     cli::run("https_get", || {
-        let certified = rcgen::generate_simple_self_signed([HOST.to_owned()])?;
-        let certificate = certified.cert.der().clone();
-        let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der())?;
+        let certificate = CertificateDer::from_pem_slice(include_bytes!("certificate.pem"))?;
+        let key = PrivateKeyDer::from_pem_slice(include_bytes!("key.pem"))?;
         let mut roots = RootCertStore::empty();
         if !args.distrust {
             roots.add(certificate.clone())?;
@@ -88,7 +91,10 @@ fn serve_one(
     certificate: CertificateDer<'static>,
     key: PrivateKeyDer<'static>,
 ) -> Result<(), Box<dyn Error>> {
-    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key)?;
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls_graviola::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)?;
     let connection = server.accept()?;
     let mut stream = StreamOwned::new(ServerConnection::new(Arc::new(config))?, connection);
     let mut request = Vec::new();
@@ -114,7 +120,10 @@ fn get(port: u16, roots: RootCertStore) -> Outcome {
     let connection = TcpClient::builder().timeout(TIME).connect((HOST, port))?;
     connection.set_deadline(deadline);
     say!("connected to {} as {HOST}", connection.peer_addr())?;
-    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls_graviola::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
     let mut tls = ClientConnection::new(Arc::new(config), ServerName::try_from(HOST)?)?;
     // A connection of this crate is a stream like any other.
     tls.complete_io(&mut &connection)?;
