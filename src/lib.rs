@@ -54,6 +54,26 @@
 //! Two promises hold for all of it. *Everything is bounded*: waits, buffers, resends. *Nothing is silent*: a truncated
 //! datagram, an unencodable character, an address at which nobody listens are typed values or typed errors.
 //!
+//! # Guide
+//!
+//! The [`guide`] begins where the notes begin that the examples follow, and ends with a table of Python's calls:
+//!
+//! 1. [Layers and ports](guide::layers)
+//! 2. [Sockets and their kinds](guide::sockets)
+//! 3. [Addresses and binding](guide::addresses)
+//! 4. [UDP](guide::udp)
+//! 5. [Text on the wire](guide::text)
+//! 6. [Broadcast](guide::broadcast)
+//! 7. [TCP, server and client](guide::tcp)
+//! 8. [The handshake and the close](guide::handshake)
+//! 9. [Names and DNS](guide::names)
+//! 10. [A visit to a web page](guide::web_page)
+//! 11. [Processes and threads](guide::processes_and_threads)
+//! 12. [From Python's `socket`](guide::from_python)
+//!
+//! Beside it: [what differs between systems](guide::platforms), and a [comparison](guide::comparison) with `std`, `socket2`,
+//! `tokio`, `message-io`, Go and Python.
+//!
 //! # Cookbook
 //!
 //! 1. [Serve lines, and end in order](#serve-lines-and-end-in-order)
@@ -394,14 +414,21 @@
 //! # Threads
 //!
 //! Every type is `Send`, and endpoints, connections, servers and stoppers are `Sync`: threads share them by reference, and a
-//! connection can be cloned. Of several threads that receive from one endpoint each datagram reaches one. Only servers start
-//! threads: those that [`serve`](TcpServer::serve), within their limit, one that sees connections off while some leave, and in a
-//! worker process one that hears the parent. Processes are started where that is asked for, and no process is ever copied.
+//! connection can be cloned. Of several threads that receive from one endpoint each datagram reaches one. Threads are started in
+//! two places:
+//!
+//! * by servers: those that [`serve`](TcpServer::serve), within their limit, one that sees connections off while some leave, one
+//!   for each child process, one that watches workers, and in a worker process one that hears the parent;
+//! * by a [`Resolver`], its own or that of a socket, when it must ask the system for a name: one, which is left behind if it takes
+//!   longer than the time. There are 32 of these at most.
+//!
+//! Processes are started where that is asked for, and no process is ever copied.
 //!
 //! # Platforms
 //!
 //! Linux is where it is developed and measured. macOS, FreeBSD and Windows have the same API, but for the servers made of
-//! processes, which are there on Unix; and what a system cannot do is said at the item, under "Platform-specific behavior". The minimum supported Rust version is 1.85.
+//! processes, which are there on Unix. What a system cannot do is said at the item, under "Platform-specific behavior", and all of
+//! that in one place in [`guide::platforms`]. The minimum supported Rust version is 1.85.
 //!
 //! # What it does not do
 //!
@@ -421,6 +448,7 @@ mod broadcast;
 mod config;
 mod error;
 pub mod frame;
+pub mod guide;
 mod proto;
 mod resolve;
 mod sys;
