@@ -417,10 +417,10 @@
 //! connection can be cloned. Of several threads that receive from one endpoint each datagram reaches one. Threads are started in
 //! two places:
 //!
-//! * by servers: those that [`serve`](TcpServer::serve), within their limit, one that sees connections off while some leave, one
-//!   for each child process, one that watches workers, and in a worker process one that hears the parent;
-//! * by a [`Resolver`], its own or that of a socket, when it must ask the system for a name: one, which is left behind if it takes
-//!   longer than the time. There are 32 of these at most.
+//! * by servers: those that [`serve`](TcpServer::serve), within their limit, one that sees connections off while some leave, and in
+//!   a worker process one that hears the parent;
+//! * by a [`Resolver`], that of a socket as well, when it must ask the system for a name: one, which is left behind if the time is
+//!   over before. There are 32 of these at most in a process.
 //!
 //! Processes are started where that is asked for, and no process is ever copied.
 //!

@@ -86,6 +86,9 @@
 //! // A text that is none, with the place.
 //! let error = UdpEndpoint::bind("127.0.0.1:77888").unwrap_err();
 //! assert!(error.to_string().ends_with("the port is larger than 65535, at byte 10"));
+//!
+//! // Hosts that systems take for different addresses.
+//! assert!(UdpEndpoint::bind("127.1:0").is_err() && UdpEndpoint::bind("127.0.0.01:0").is_err());
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!
@@ -93,7 +96,6 @@
 //! * **A server that is started again** finds its port in use for a minute, in Python, unless `SO_REUSEADDR` is set, as the
 //!   notes do in section 11. [`TcpServer`](crate::TcpServer) sets it where it means that, and never on Windows, where it would
 //!   let another program take the port away. See [the close](super::handshake#what-goes-wrong).
-//! * **`127.1` and `010.0.0.1`** mean different hosts to different systems. They are refused.
 //! * **A name** is looked up when the address is used, within the time of that call: see [names](super::names).
 //! * **The answer leaves from another address** than was asked, on a machine with several: see
 //!   [`UdpEndpoint::reply`](crate::UdpEndpoint::reply).

@@ -8,37 +8,37 @@
 //! 255.255.255.255, which is everybody on *one* link: the system chooses which. A [`Broadcaster`](crate::Broadcaster) sends by
 //! every interface, to the broadcast address of each of its networks, and needs no option:
 //!
-//! <svg viewBox="0 0 420 152" role="img" aria-label="One message leaves by each interface to the broadcast address of its network" style="width:100%;max-width:525px;height:auto;display:block;margin:1em auto" fill="none" stroke="currentColor" stroke-width="1.2">
-//! <rect x="150" y="8" width="120" height="34" rx="3"></rect>
-//! <text x="210" y="29" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">this machine</text>
-//! <line x1="180" y1="42" x2="90" y2="88"></line>
-//! <polygon points="90,88 95.6,81.0 99.0,87.5" fill="currentColor"></polygon>
-//! <text x="86" y="70" text-anchor="end" font-size="11" fill="currentColor" stroke="none">eth1</text>
-//! <line x1="10" y1="92" x2="170" y2="92"></line>
-//! <text x="90" y="108" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">192.168.1.255:7788</text>
-//! <line x1="38" y1="92" x2="38" y2="122"></line>
-//! <rect x="14" y="122" width="48" height="26" rx="3"></rect>
-//! <text x="38" y="139" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">灯</text>
-//! <line x1="90" y1="92" x2="90" y2="122"></line>
-//! <rect x="66" y="122" width="48" height="26" rx="3"></rect>
-//! <text x="90" y="139" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">printer</text>
-//! <line x1="142" y1="92" x2="142" y2="122"></line>
-//! <rect x="118" y="122" width="48" height="26" rx="3"></rect>
-//! <text x="142" y="139" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">…</text>
-//! <line x1="240" y1="42" x2="330" y2="88"></line>
-//! <polygon points="330,88 321.0,87.5 324.4,81.0" fill="currentColor"></polygon>
-//! <text x="334" y="70" text-anchor="start" font-size="11" fill="currentColor" stroke="none">eth2</text>
-//! <line x1="250" y1="92" x2="410" y2="92"></line>
-//! <text x="330" y="108" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">192.168.2.255:7788</text>
-//! <line x1="278" y1="92" x2="278" y2="122"></line>
-//! <rect x="254" y="122" width="48" height="26" rx="3"></rect>
-//! <text x="278" y="139" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">灯</text>
-//! <line x1="330" y1="92" x2="330" y2="122"></line>
-//! <rect x="306" y="122" width="48" height="26" rx="3"></rect>
-//! <text x="330" y="139" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">printer</text>
-//! <line x1="382" y1="92" x2="382" y2="122"></line>
-//! <rect x="358" y="122" width="48" height="26" rx="3"></rect>
-//! <text x="382" y="139" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">…</text>
+//! <svg viewBox="0 0 380 166" role="img" aria-label="One message leaves by each interface to the broadcast address of its network" style="width:100%;max-width:475px;height:auto;display:block;margin:1em auto" fill="none" stroke="currentColor" stroke-width="1.2">
+//! <rect x="130" y="8" width="120" height="34" rx="3"></rect>
+//! <text x="190" y="29" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">this machine</text>
+//! <line x1="164" y1="42" x2="84" y2="88"></line>
+//! <polygon points="84,88 89.3,80.7 93.0,87.1" fill="currentColor"></polygon>
+//! <text x="98" y="66" text-anchor="end" font-size="12" fill="currentColor" stroke="none">eth1</text>
+//! <line x1="4" y1="92" x2="164" y2="92"></line>
+//! <text x="84" y="157" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">to 192.168.1.255:7788</text>
+//! <line x1="32" y1="92" x2="32" y2="112"></line>
+//! <rect x="8" y="112" width="48" height="26" rx="3"></rect>
+//! <text x="32" y="129" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">灯</text>
+//! <line x1="84" y1="92" x2="84" y2="112"></line>
+//! <rect x="60" y="112" width="48" height="26" rx="3"></rect>
+//! <text x="84" y="129" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">printer</text>
+//! <line x1="136" y1="92" x2="136" y2="112"></line>
+//! <rect x="112" y="112" width="48" height="26" rx="3"></rect>
+//! <text x="136" y="129" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">…</text>
+//! <line x1="216" y1="42" x2="296" y2="88"></line>
+//! <polygon points="296,88 287.0,87.1 290.7,80.7" fill="currentColor"></polygon>
+//! <text x="282" y="66" text-anchor="start" font-size="12" fill="currentColor" stroke="none">eth2</text>
+//! <line x1="216" y1="92" x2="376" y2="92"></line>
+//! <text x="296" y="157" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">to 192.168.2.255:7788</text>
+//! <line x1="244" y1="92" x2="244" y2="112"></line>
+//! <rect x="220" y="112" width="48" height="26" rx="3"></rect>
+//! <text x="244" y="129" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">灯</text>
+//! <line x1="296" y1="92" x2="296" y2="112"></line>
+//! <rect x="272" y="112" width="48" height="26" rx="3"></rect>
+//! <text x="296" y="129" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">printer</text>
+//! <line x1="348" y1="92" x2="348" y2="112"></line>
+//! <rect x="324" y="112" width="48" height="26" rx="3"></rect>
+//! <text x="348" y="129" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">…</text>
 //! </svg>
 //!
 //! ```no_run

@@ -2,6 +2,14 @@
 //!
 #![doc = include_str!("../../COMPARE.md")]
 //!
+#![doc = include_str!("phone.html")]
+//! <style>
+//! @media (max-width: 600px) {
+//! .docblock tbody tr td:nth-child(2)::before { content: "there: "; }
+//! .docblock tbody tr td:nth-child(3)::before { content: "here: "; }
+//! }
+//! </style>
+//!
 //! ---
 //!
 //! All chapters: [the guide](super). Beside it: [platforms](super::platforms).

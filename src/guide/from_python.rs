@@ -25,13 +25,13 @@
 //!
 //! | Python | here |
 //! |---|---|
-//! | `socket(AF_INET, SOCK_DGRAM)` | [`UdpEndpoint::bind`](crate::UdpEndpoint::bind)`(0)` |
+//! | `socket(AF_INET, SOCK_DGRAM)` | [`UdpEndpoint::bind(0)`](crate::UdpEndpoint::bind) |
 //! | … and `s.bind(("", 7788))` | `UdpEndpoint::bind(":7788")` |
-//! | … and `s.connect(addr)` | [`UdpEndpoint::connect`](crate::UdpEndpoint::connect)`(addr)` |
-//! | `socket()`, `bind`, `listen(5)` | [`TcpServer::builder`](crate::TcpServer::builder)`().backlog(5).bind(":7788")` |
-//! | `create_server(("", 7788))` | [`TcpServer::bind`](crate::TcpServer::bind)`(":7788")` |
+//! | … and `s.connect(addr)` | [`UdpEndpoint::connect(addr)`](crate::UdpEndpoint::connect) |
+//! | `socket()`, `bind`, `listen(5)` | [`TcpServer::builder().backlog(5).bind(":7788")`](crate::TcpServer::builder) |
+//! | `create_server(("", 7788))` | [`TcpServer::bind(":7788")`](crate::TcpServer::bind) |
 //! | … `dualstack_ipv6=True` | `.dual_stack(true)` |
-//! | `socket()`, `connect(addr)` | [`TcpClient::new`](crate::TcpClient::new)`().connect(addr)` |
+//! | `socket()`, `connect(addr)` | [`TcpClient::new().connect(addr)`](crate::TcpClient::new) |
 //! | `create_connection(addr, timeout=3)` | `TcpClient::builder().timeout(…).connect(addr)` |
 //! | `socket.AF_INET6` | an IPv6 address: `"[::]:7788"`, `"[::1]:80"` |
 //! | `s.close()`, `with s:` | the end of the scope, or `drop(s)` |
@@ -57,20 +57,20 @@
 //!
 //! | Python | here |
 //! |---|---|
-//! | `s.sendto(text.encode(e), addr)` | [`endpoint.send_to`](crate::UdpEndpoint::send_to)`(text, addr)?` |
+//! | `s.sendto(text.encode(e), addr)` | [`endpoint.send_to(text, addr)?`](crate::UdpEndpoint::send_to) |
 //! | `s.sendto(data, addr)` | the same, with bytes |
-//! | `data, addr = s.recvfrom(1024)` | `let datagram = `[`endpoint.recv`](crate::UdpEndpoint::recv)`()?` |
-//! | `data.decode(e)` | [`datagram.text`](crate::Datagram::text)`()?`, [`text_in`](crate::Datagram::text_in)`(e)?` |
+//! | `data, addr = s.recvfrom(1024)` | [`let datagram = endpoint.recv()?`](crate::UdpEndpoint::recv) |
+//! | `data.decode(e)` | [`datagram.text()?`](crate::Datagram::text), [`text_in(e)?`](crate::Datagram::text_in) |
 //! | `data`, `addr` | `datagram.bytes()`, `datagram.from()` |
-//! | `s.sendto(answer, addr)` | [`endpoint.reply`](crate::UdpEndpoint::reply)`(&datagram, answer)?` |
-//! | `s.send(data)` after `connect` | [`endpoint.send`](crate::UdpEndpoint::send)`(data)?` |
+//! | `s.sendto(answer, addr)` | [`endpoint.reply(&datagram, answer)?`](crate::UdpEndpoint::reply) |
+//! | `s.send(data)` after `connect` | [`endpoint.send(data)?`](crate::UdpEndpoint::send) |
 //! | `s.recv(1024)` after `connect` | `endpoint.recv()?` |
-//! | `s.recvfrom_into(buffer)` | [`endpoint.recv_into`](crate::UdpEndpoint::recv_into)`(&mut buffer)?` |
-//! | `s.recvfrom(1024, MSG_PEEK)` | [`endpoint.peek`](crate::UdpEndpoint::peek)`()?` |
-//! | `s.recvfrom(1024, MSG_DONTWAIT)` | [`endpoint.try_recv`](crate::UdpEndpoint::try_recv)`()?`: `None` for nothing |
-//! | `s.recvmsg(…)` for the destination | [`datagram.to`](crate::Datagram::to)`()`, [`interface`](crate::Datagram::interface)`()` |
+//! | `s.recvfrom_into(buffer)` | [`endpoint.recv_into(&mut buffer)?`](crate::UdpEndpoint::recv_into) |
+//! | `s.recvfrom(1024, MSG_PEEK)` | [`endpoint.peek()?`](crate::UdpEndpoint::peek) |
+//! | `s.recvfrom(1024, MSG_DONTWAIT)` | [`endpoint.try_recv()?`](crate::UdpEndpoint::try_recv): `None` for nothing |
+//! | `s.recvmsg(…)` for the destination | [`datagram.to()`](crate::Datagram::to), [`interface()`](crate::Datagram::interface) |
 //! | `SO_BROADCAST`, `"<broadcast>"` | [`Broadcaster`](crate::Broadcaster), or `.broadcast(true)` |
-//! | `IP_ADD_MEMBERSHIP` | [`endpoint.join_multicast`](crate::UdpEndpoint::join_multicast)`(group, …)?` |
+//! | `IP_ADD_MEMBERSHIP` | [`endpoint.join_multicast(group, …)?`](crate::UdpEndpoint::join_multicast) |
 //!
 //! ```
 //! use socketry::{Encoding, UdpEndpoint};
@@ -92,19 +92,19 @@
 //!
 //! | Python | here |
 //! |---|---|
-//! | `client, addr = s.accept()` | `let connection = `[`server.accept`](crate::TcpServer::accept)`()?` |
-//! | `addr`, `c.getpeername()` | [`connection.peer_addr`](crate::TcpConnection::peer_addr)`()` |
+//! | `client, addr = s.accept()` | [`let connection = server.accept()?`](crate::TcpServer::accept) |
+//! | `addr`, `c.getpeername()` | [`connection.peer_addr()`](crate::TcpConnection::peer_addr) |
 //! | `c.getsockname()` | `connection.local_addr()?`, `server.local_addr()` |
-//! | `c.recv(1024)` | [`connection.recv`](crate::TcpConnection::recv)`(1024)?`: empty at the end |
-//! | `c.recv(1024).decode(e)` | [`connection.recv_text`](crate::TcpConnection::recv_text)`(1024)?` |
-//! | `c.send`, `c.sendall(data)` | [`connection.send`](crate::TcpConnection::send)`(data)?`: all of it |
-//! | `c.recv_into(buffer)` | [`Read::read`](std::io::Read::read)`(&mut buffer)` |
-//! | `c.recv(n, MSG_WAITALL)` | [`connection.recv_exact`](crate::TcpConnection::recv_exact)`(&mut buffer)?` |
-//! | `c.recv(n, MSG_PEEK)` | [`connection.peek`](crate::TcpConnection::peek)`(&mut buffer)?` |
-//! | `c.shutdown(SHUT_WR)` | [`connection.half_close`](crate::TcpConnection::half_close)`()?` |
-//! | `c.makefile()`, `readline()` | [`connection.lines`](crate::TcpConnection::lines)`(e)`, `recv()?` |
-//! | `c.sendfile(file)` | [`connection.send_file`](crate::TcpConnection::send_file)`(&file)?` |
-//! | `SO_LINGER` of zero, `close()` | [`connection.abort`](crate::TcpConnection::abort)`()` |
+//! | `c.recv(1024)` | [`connection.recv(1024)?`](crate::TcpConnection::recv): empty at the end |
+//! | `c.recv(1024).decode(e)` | [`connection.recv_text(1024)?`](crate::TcpConnection::recv_text) |
+//! | `c.send`, `c.sendall(data)` | [`connection.send(data)?`](crate::TcpConnection::send): all of it |
+//! | `c.recv_into(buffer)` | [`Read::read(&mut buffer)`](std::io::Read::read) |
+//! | `c.recv(n, MSG_WAITALL)` | [`connection.recv_exact(&mut buffer)?`](crate::TcpConnection::recv_exact) |
+//! | `c.recv(n, MSG_PEEK)` | [`connection.peek(&mut buffer)?`](crate::TcpConnection::peek) |
+//! | `c.shutdown(SHUT_WR)` | [`connection.half_close()?`](crate::TcpConnection::half_close) |
+//! | `c.makefile()`, `readline()` | [`connection.lines(e)`](crate::TcpConnection::lines), `recv()?` |
+//! | `c.sendfile(file)` | [`connection.send_file(&file)?`](crate::TcpConnection::send_file) |
+//! | `SO_LINGER` of zero, `close()` | [`connection.abort()`](crate::TcpConnection::abort) |
 //!
 //! ```
 //! use socketry::{Encoding, TcpClient, TcpServer};
@@ -125,14 +125,14 @@
 //!
 //! | Python | here |
 //! |---|---|
-//! | `s.settimeout(3)` | [`set_read_timeout`](crate::TcpConnection::set_read_timeout)`(Duration::from_secs(3))`, or the builder's |
+//! | `s.settimeout(3)` | [`set_read_timeout(Duration::from_secs(3))`](crate::TcpConnection::set_read_timeout), or the builder's |
 //! | `s.settimeout(None)` | `set_read_timeout(None)` |
-//! | a loop with a clock | [`set_deadline`](crate::TcpConnection::set_deadline)`(Instant::now() + …)` |
+//! | a loop with a clock | [`set_deadline(Instant::now() + …)`](crate::TcpConnection::set_deadline) |
 //! | `setdefaulttimeout` | none: each builder says its own |
 //! | `s.setblocking(False)` | [`try_recv`](crate::UdpEndpoint::try_recv), or threads with a [`Stopper`](crate::Stopper) |
 //! | `SO_REUSEADDR` | `TcpServer` sets it; [`reuse_address`](crate::TcpServerBuilder::reuse_address) |
-//! | `SO_KEEPALIVE`, `TCP_KEEPIDLE` … | [`peer_timeout`](crate::TcpClientBuilder::peer_timeout)`(…)`, [`keepalive`](crate::TcpClientBuilder::keepalive)`(…)` |
-//! | `TCP_NODELAY` | on; [`nodelay`](crate::TcpClientBuilder::nodelay)`(false)` turns it off |
+//! | `SO_KEEPALIVE`, `TCP_KEEPIDLE` … | [`peer_timeout(…)`](crate::TcpClientBuilder::peer_timeout), [`keepalive(…)`](crate::TcpClientBuilder::keepalive) |
+//! | `TCP_NODELAY` | on; [`nodelay(false)`](crate::TcpClientBuilder::nodelay) turns it off |
 //! | `SO_RCVBUF`, `SO_SNDBUF` | `receive_buffer_size(…)`, `send_buffer_size(…)` |
 //! | `IP_TTL`, `IP_TOS` | `ttl(…)`, `tos(…)` |
 //! | `SO_BINDTODEVICE` | `device("eth0")` |
@@ -170,13 +170,13 @@
 //!
 //! # Names
 //!
-//! | Python | here, of [`Resolver::shared`](crate::Resolver::shared)`()` |
+//! | Python | here, of [`Resolver::shared()`](crate::Resolver::shared) |
 //! |---|---|
-//! | `gethostbyname(name)` | [`gethostbyname`](crate::Resolver::gethostbyname)`(name)?` |
-//! | `getaddrinfo(name, port)` | [`lookup_host_port`](crate::Resolver::lookup_host_port)`((name, port))?` |
-//! | `gethostbyname_ex(name)` | [`lookup`](crate::Resolver::lookup)`(name)?.addresses()` |
-//! | `gethostbyaddr(ip)`, `getnameinfo` | [`reverse`](crate::Resolver::reverse)`(ip)?` |
-//! | `if_nameindex()` | [`network_interfaces`](crate::network_interfaces)`()?` |
+//! | `gethostbyname(name)` | [`gethostbyname(name)?`](crate::Resolver::gethostbyname) |
+//! | `getaddrinfo(name, port)` | [`lookup_host_port((name, port))?`](crate::Resolver::lookup_host_port) |
+//! | `gethostbyname_ex(name)` | [`lookup(name)?.addresses()`](crate::Resolver::lookup) |
+//! | `gethostbyaddr(ip)`, `getnameinfo` | [`reverse(ip)?`](crate::Resolver::reverse) |
+//! | `if_nameindex()` | [`network_interfaces()?`](crate::network_interfaces) |
 //! | `inet_aton`, `inet_pton` | `"192.0.2.7".parse::<IpAddr>()` of `std` |
 //! | `htons`, `ntohl` | `u16::to_be_bytes`, `u32::from_be_bytes` of `std` |
 //!
@@ -195,19 +195,29 @@
 //!
 //! | Python | here |
 //! |---|---|
-//! | `text.encode("gb2312")` | [`Encoding::Gb2312.encode`](crate::Encoding::encode)`(text)?` |
-//! | `data.decode("gb2312")` | [`Encoding::Gb2312.decode`](crate::Encoding::decode)`(data)?` |
-//! | `codecs.lookup(label)` | [`Encoding::for_label`](crate::Encoding::for_label)`(label)?`, `label.parse()?` |
-//! | `errors="replace"` | [`decode_with`](crate::Encoding::decode_with)`(data, Policy::Replace)?` |
+//! | `text.encode("gb2312")` | [`Encoding::Gb2312.encode(text)?`](crate::Encoding::encode) |
+//! | `data.decode("gb2312")` | [`Encoding::Gb2312.decode(data)?`](crate::Encoding::decode) |
+//! | `codecs.lookup(label)` | [`Encoding::for_label(label)?`](crate::Encoding::for_label), `label.parse()?` |
+//! | `errors="replace"` | [`decode_with(data, Policy::Replace)?`](crate::Encoding::decode_with) |
 //! | `codecs.getincrementaldecoder(e)()` | [`e.decoder()`](crate::Encoding::decoder) |
 //! | `input(…)`, `print(…)` | `std::io::stdin().read_line(…)`, `println!(…)` |
+//!
+//! ```
+//! use socketry::{Encoding, Policy};
+//!
+//! let data = Encoding::Gb2312.encode("hahah，你好")?;
+//! assert_eq!(Encoding::for_label("gb2312")?.decode(&data)?, "hahah，你好");
+//! assert!(Encoding::Gb2312.encode("镕").is_err()); // UnicodeEncodeError
+//! assert_eq!(*Encoding::Gb2312.encode_with("镕", Policy::Replace)?, *b"?");
+//! # Ok::<(), socketry::Error>(())
+//! ```
 //!
 //! # `socketserver`
 //!
 //! | Python | here |
 //! |---|---|
-//! | `TCPServer(addr, Handler)` | `TcpServer::bind(addr)?`, [`serve_in_turn`](crate::TcpServer::serve_in_turn)`(handler)` |
-//! | `ThreadingTCPServer` | [`serve`](crate::TcpServer::serve)`(handler)` |
+//! | `TCPServer(addr, Handler)` | `TcpServer::bind(addr)?`, [`serve_in_turn(handler)`](crate::TcpServer::serve_in_turn) |
+//! | `ThreadingTCPServer` | [`serve(handler)`](crate::TcpServer::serve) |
 //! | `ForkingTCPServer`, `Process(target=f)` | `serve_children(Children::this_program()?)` (Unix) |
 //! | `p.start()` | done for each connection |
 //! | `UDPServer` | a loop of `recv` and [`reply`](crate::UdpEndpoint::reply) |
@@ -218,16 +228,16 @@
 //! | `self.wfile.write(…)` | `lines.send(…)?`, `connection.send(…)?` |
 //! | `server.serve_forever()` | `serve` itself, in this thread |
 //! | `server.handle_request()` | `server.accept()?` |
-//! | `server.shutdown()` | [`handle.shutdown`](crate::ServerHandle::shutdown)`(grace)`, from any thread |
+//! | `server.shutdown()` | [`handle.shutdown(grace)`](crate::ServerHandle::shutdown), from any thread |
 //! | `server.server_close()` | part of it, or dropping the server |
 //! | `server.server_address` | `server.local_addr()` |
 //! | `block_on_close`, `daemon_threads` | the grace of `shutdown` |
-//! | `max_children` | [`max_connections`](crate::TcpServerBuilder::max_connections)`(…)`, for threads, too |
-//! | `request_queue_size` | [`backlog`](crate::TcpServerBuilder::backlog)`(…)` |
-//! | `allow_reuse_address`, `allow_reuse_port` | on by default; [`reuse_port`](crate::TcpServerBuilder::reuse_port)`(true)` |
-//! | `timeout` of `StreamRequestHandler` | [`read_timeout`](crate::TcpServerBuilder::read_timeout)`(…)` |
-//! | `verify_request` | [`max_connections_per_peer`](crate::TcpServerBuilder::max_connections_per_peer)`(…)`, or the handler |
-//! | `handle_error` | [`on_event`](crate::TcpServerBuilder::on_event)`(…)` |
+//! | `max_children` | [`max_connections(…)`](crate::TcpServerBuilder::max_connections), for threads, too |
+//! | `request_queue_size` | [`backlog(…)`](crate::TcpServerBuilder::backlog) |
+//! | `allow_reuse_address`, `allow_reuse_port` | on by default; [`reuse_port(true)`](crate::TcpServerBuilder::reuse_port) |
+//! | `timeout` of `StreamRequestHandler` | [`read_timeout(…)`](crate::TcpServerBuilder::read_timeout) |
+//! | `verify_request` | [`max_connections_per_peer(…)`](crate::TcpServerBuilder::max_connections_per_peer), or the handler |
+//! | `handle_error` | [`on_event(…)`](crate::TcpServerBuilder::on_event) |
 //!
 //! ```
 //! use socketry::frame::Lines;
@@ -267,6 +277,8 @@
 //! * **`"127.0.0.1"` and `7788` alone** are not an address to connect to: it is `("127.0.0.1", 7788)`, or one text.
 //! * **What is not here**: `select` and `selectors` (a thread for each wait, or `tokio`), `asyncio` (`tokio`), `AF_UNIX` (`std`),
 //!   `SOCK_RAW` (`socket2`), `ssl` (`rustls`, as in the example `https_get`).
+//!
+#![doc = include_str!("phone.html")]
 //!
 //! ---
 //!

@@ -7,33 +7,33 @@
 //! `connect` asks, the server's system agrees and asks back, and the client agrees. All of that is done by the two systems. The
 //! server's program hears of it when it calls `accept`, which may be later:
 //!
-//! <svg viewBox="0 0 430 318" role="img" aria-label="The three-way handshake" style="width:100%;max-width:538px;height:auto;display:block;margin:1em auto" fill="none" stroke="currentColor" stroke-width="1.2">
-//! <text x="128" y="18" text-anchor="middle" font-size="12" font-weight="bold" fill="currentColor" stroke="none">client 客户端</text>
-//! <text x="302" y="18" text-anchor="middle" font-size="12" font-weight="bold" fill="currentColor" stroke="none">server 服务器</text>
-//! <line x1="128" y1="26" x2="128" y2="314"></line>
-//! <line x1="302" y1="26" x2="302" y2="314"></line>
-//! <text x="120" y="44" text-anchor="end" font-size="11" fill="currentColor" stroke="none">CLOSED</text>
-//! <text x="310" y="44" text-anchor="start" font-size="11" fill="currentColor" stroke="none">LISTEN</text>
-//! <text x="120" y="62" text-anchor="end" font-size="11" fill="currentColor" stroke="none">connect()</text>
-//! <text x="310" y="62" text-anchor="start" font-size="11" fill="currentColor" stroke="none">accept() waits</text>
-//! <text x="215" y="83" text-anchor="middle" font-size="11.5" fill="currentColor" stroke="none">SYN, seq x</text>
-//! <line x1="128" y1="90" x2="302" y2="98"></line>
-//! <polygon points="302,98 293.6,101.3 294.0,94.0" fill="currentColor"></polygon>
-//! <text x="215" y="110" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">第一次握手</text>
-//! <text x="120" y="128" text-anchor="end" font-size="11" fill="currentColor" stroke="none">SYN_SENT</text>
-//! <text x="310" y="128" text-anchor="start" font-size="11" fill="currentColor" stroke="none">SYN_RECV</text>
-//! <text x="215" y="149" text-anchor="middle" font-size="11.5" fill="currentColor" stroke="none">SYN + ACK, seq y, ack x+1</text>
-//! <line x1="302" y1="156" x2="128" y2="164"></line>
-//! <polygon points="128,164 136.0,160.0 136.4,167.3" fill="currentColor"></polygon>
-//! <text x="215" y="176" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">第二次握手</text>
-//! <text x="120" y="194" text-anchor="end" font-size="11" fill="currentColor" stroke="none">ESTABLISHED</text>
-//! <text x="120" y="212" text-anchor="end" font-size="11" fill="currentColor" stroke="none">connect() returns</text>
-//! <text x="215" y="233" text-anchor="middle" font-size="11.5" fill="currentColor" stroke="none">ACK, ack y+1</text>
-//! <line x1="128" y1="240" x2="302" y2="248"></line>
-//! <polygon points="302,248 293.6,251.3 294.0,244.0" fill="currentColor"></polygon>
-//! <text x="215" y="260" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">第三次握手</text>
-//! <text x="310" y="278" text-anchor="start" font-size="11" fill="currentColor" stroke="none">ESTABLISHED</text>
-//! <text x="310" y="296" text-anchor="start" font-size="11" fill="currentColor" stroke="none">accept() returns</text>
+//! <svg viewBox="0 0 380 318" role="img" aria-label="The three-way handshake" style="width:100%;max-width:475px;height:auto;display:block;margin:1em auto" fill="none" stroke="currentColor" stroke-width="1.2">
+//! <text x="112" y="18" text-anchor="middle" font-size="13" font-weight="bold" fill="currentColor" stroke="none">client 客户端</text>
+//! <text x="268" y="18" text-anchor="middle" font-size="13" font-weight="bold" fill="currentColor" stroke="none">server 服务器</text>
+//! <line x1="112" y1="26" x2="112" y2="314"></line>
+//! <line x1="268" y1="26" x2="268" y2="314"></line>
+//! <text x="105" y="44" text-anchor="end" font-size="12" fill="currentColor" stroke="none">CLOSED</text>
+//! <text x="275" y="44" text-anchor="start" font-size="12" fill="currentColor" stroke="none">LISTEN</text>
+//! <text x="105" y="62" text-anchor="end" font-size="12" fill="currentColor" stroke="none">connect()</text>
+//! <text x="275" y="62" text-anchor="start" font-size="12" fill="currentColor" stroke="none">accept() waits</text>
+//! <text x="190" y="83" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">SYN, seq x</text>
+//! <line x1="112" y1="90" x2="268" y2="98"></line>
+//! <polygon points="268,98 259.6,101.2 260.0,93.9" fill="currentColor"></polygon>
+//! <text x="190" y="111" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">第一次握手</text>
+//! <text x="105" y="128" text-anchor="end" font-size="12" fill="currentColor" stroke="none">SYN_SENT</text>
+//! <text x="275" y="128" text-anchor="start" font-size="12" fill="currentColor" stroke="none">SYN_RECV</text>
+//! <text x="190" y="149" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">SYN+ACK, seq y, ack x+1</text>
+//! <line x1="268" y1="156" x2="112" y2="164"></line>
+//! <polygon points="112,164 120.0,159.9 120.4,167.2" fill="currentColor"></polygon>
+//! <text x="190" y="177" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">第二次握手</text>
+//! <text x="105" y="194" text-anchor="end" font-size="12" fill="currentColor" stroke="none">ESTABLISHED</text>
+//! <text x="105" y="212" text-anchor="end" font-size="12" fill="currentColor" stroke="none">connect() returns</text>
+//! <text x="190" y="233" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">ACK, ack y+1</text>
+//! <line x1="112" y1="240" x2="268" y2="248"></line>
+//! <polygon points="268,248 259.6,251.2 260.0,243.9" fill="currentColor"></polygon>
+//! <text x="190" y="261" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">第三次握手</text>
+//! <text x="275" y="278" text-anchor="start" font-size="12" fill="currentColor" stroke="none">ESTABLISHED</text>
+//! <text x="275" y="296" text-anchor="start" font-size="12" fill="currentColor" stroke="none">accept() returns</text>
 //! </svg>
 //!
 //! It takes one round trip until the client may send. To a machine that does not answer, the system repeats the SYN for about two
@@ -44,42 +44,42 @@
 //! Each side ends its own direction, by a FIN, and each FIN is acknowledged. Between the two a connection is half open: here the
 //! client has said all, and the server may still answer. That is why there are four and not three:
 //!
-//! <svg viewBox="0 0 430 438" role="img" aria-label="The four-way close" style="width:100%;max-width:538px;height:auto;display:block;margin:1em auto" fill="none" stroke="currentColor" stroke-width="1.2">
-//! <text x="128" y="18" text-anchor="middle" font-size="12" font-weight="bold" fill="currentColor" stroke="none">client 客户端</text>
-//! <text x="302" y="18" text-anchor="middle" font-size="12" font-weight="bold" fill="currentColor" stroke="none">server 服务器</text>
-//! <line x1="128" y1="26" x2="128" y2="434"></line>
-//! <line x1="302" y1="26" x2="302" y2="434"></line>
-//! <text x="120" y="44" text-anchor="end" font-size="11" fill="currentColor" stroke="none">ESTABLISHED</text>
-//! <text x="310" y="44" text-anchor="start" font-size="11" fill="currentColor" stroke="none">ESTABLISHED</text>
-//! <text x="120" y="62" text-anchor="end" font-size="11" fill="currentColor" stroke="none">half_close()</text>
-//! <text x="215" y="83" text-anchor="middle" font-size="11.5" fill="currentColor" stroke="none">FIN</text>
-//! <line x1="128" y1="90" x2="302" y2="98"></line>
-//! <polygon points="302,98 293.6,101.3 294.0,94.0" fill="currentColor"></polygon>
-//! <text x="215" y="110" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">第一次挥手</text>
-//! <text x="120" y="128" text-anchor="end" font-size="11" fill="currentColor" stroke="none">FIN_WAIT_1</text>
-//! <text x="310" y="128" text-anchor="start" font-size="11" fill="currentColor" stroke="none">CLOSE_WAIT</text>
-//! <text x="310" y="146" text-anchor="start" font-size="11" fill="currentColor" stroke="none">recv(): empty</text>
-//! <text x="215" y="167" text-anchor="middle" font-size="11.5" fill="currentColor" stroke="none">ACK</text>
-//! <line x1="302" y1="174" x2="128" y2="182"></line>
-//! <polygon points="128,182 136.0,178.0 136.4,185.3" fill="currentColor"></polygon>
-//! <text x="215" y="194" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">第二次挥手</text>
-//! <text x="120" y="212" text-anchor="end" font-size="11" fill="currentColor" stroke="none">FIN_WAIT_2</text>
-//! <text x="310" y="212" text-anchor="start" font-size="11" fill="currentColor" stroke="none">may still send</text>
-//! <text x="310" y="230" text-anchor="start" font-size="11" fill="currentColor" stroke="none">close()</text>
-//! <text x="215" y="251" text-anchor="middle" font-size="11.5" fill="currentColor" stroke="none">FIN</text>
-//! <line x1="302" y1="258" x2="128" y2="266"></line>
-//! <polygon points="128,266 136.0,262.0 136.4,269.3" fill="currentColor"></polygon>
-//! <text x="215" y="278" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">第三次挥手</text>
-//! <text x="120" y="296" text-anchor="end" font-size="11" fill="currentColor" stroke="none">TIME_WAIT</text>
-//! <text x="310" y="296" text-anchor="start" font-size="11" fill="currentColor" stroke="none">LAST_ACK</text>
-//! <text x="120" y="314" text-anchor="end" font-size="11" fill="currentColor" stroke="none">recv(): empty</text>
-//! <text x="215" y="335" text-anchor="middle" font-size="11.5" fill="currentColor" stroke="none">ACK</text>
-//! <line x1="128" y1="342" x2="302" y2="350"></line>
-//! <polygon points="302,350 293.6,353.3 294.0,346.0" fill="currentColor"></polygon>
-//! <text x="215" y="362" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">第四次挥手</text>
-//! <text x="310" y="380" text-anchor="start" font-size="11" fill="currentColor" stroke="none">CLOSED</text>
-//! <text x="120" y="398" text-anchor="end" font-size="11" fill="currentColor" stroke="none">after 2 MSL:</text>
-//! <text x="120" y="416" text-anchor="end" font-size="11" fill="currentColor" stroke="none">CLOSED</text>
+//! <svg viewBox="0 0 380 438" role="img" aria-label="The four-way close" style="width:100%;max-width:475px;height:auto;display:block;margin:1em auto" fill="none" stroke="currentColor" stroke-width="1.2">
+//! <text x="112" y="18" text-anchor="middle" font-size="13" font-weight="bold" fill="currentColor" stroke="none">client 客户端</text>
+//! <text x="268" y="18" text-anchor="middle" font-size="13" font-weight="bold" fill="currentColor" stroke="none">server 服务器</text>
+//! <line x1="112" y1="26" x2="112" y2="434"></line>
+//! <line x1="268" y1="26" x2="268" y2="434"></line>
+//! <text x="105" y="44" text-anchor="end" font-size="12" fill="currentColor" stroke="none">ESTABLISHED</text>
+//! <text x="275" y="44" text-anchor="start" font-size="12" fill="currentColor" stroke="none">ESTABLISHED</text>
+//! <text x="105" y="62" text-anchor="end" font-size="12" fill="currentColor" stroke="none">half_close()</text>
+//! <text x="190" y="83" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">FIN</text>
+//! <line x1="112" y1="90" x2="268" y2="98"></line>
+//! <polygon points="268,98 259.6,101.2 260.0,93.9" fill="currentColor"></polygon>
+//! <text x="190" y="111" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">第一次挥手</text>
+//! <text x="105" y="128" text-anchor="end" font-size="12" fill="currentColor" stroke="none">FIN_WAIT_1</text>
+//! <text x="275" y="128" text-anchor="start" font-size="12" fill="currentColor" stroke="none">CLOSE_WAIT</text>
+//! <text x="275" y="146" text-anchor="start" font-size="12" fill="currentColor" stroke="none">recv(): empty</text>
+//! <text x="190" y="167" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">ACK</text>
+//! <line x1="268" y1="174" x2="112" y2="182"></line>
+//! <polygon points="112,182 120.0,177.9 120.4,185.2" fill="currentColor"></polygon>
+//! <text x="190" y="195" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">第二次挥手</text>
+//! <text x="105" y="212" text-anchor="end" font-size="12" fill="currentColor" stroke="none">FIN_WAIT_2</text>
+//! <text x="275" y="212" text-anchor="start" font-size="12" fill="currentColor" stroke="none">may still send</text>
+//! <text x="275" y="230" text-anchor="start" font-size="12" fill="currentColor" stroke="none">close()</text>
+//! <text x="190" y="251" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">FIN</text>
+//! <line x1="268" y1="258" x2="112" y2="266"></line>
+//! <polygon points="112,266 120.0,261.9 120.4,269.2" fill="currentColor"></polygon>
+//! <text x="190" y="279" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">第三次挥手</text>
+//! <text x="105" y="296" text-anchor="end" font-size="12" fill="currentColor" stroke="none">TIME_WAIT</text>
+//! <text x="275" y="296" text-anchor="start" font-size="12" fill="currentColor" stroke="none">LAST_ACK</text>
+//! <text x="105" y="314" text-anchor="end" font-size="12" fill="currentColor" stroke="none">recv(): empty</text>
+//! <text x="190" y="335" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">ACK</text>
+//! <line x1="112" y1="342" x2="268" y2="350"></line>
+//! <polygon points="268,350 259.6,353.2 260.0,345.9" fill="currentColor"></polygon>
+//! <text x="190" y="363" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">第四次挥手</text>
+//! <text x="275" y="380" text-anchor="start" font-size="12" fill="currentColor" stroke="none">CLOSED</text>
+//! <text x="105" y="398" text-anchor="end" font-size="12" fill="currentColor" stroke="none">after 2 MSL:</text>
+//! <text x="105" y="416" text-anchor="end" font-size="12" fill="currentColor" stroke="none">CLOSED</text>
 //! </svg>
 //!
 //! ```

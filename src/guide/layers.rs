@@ -8,38 +8,38 @@
 //! its own header before what it is given, and does not look into that. The notes name the four that are in use, and the seven
 //! of the textbooks:
 //!
-//! <svg viewBox="0 0 430 248" role="img" aria-label="The seven layers of OSI beside the four of TCP/IP, and what is on each" style="width:100%;max-width:538px;height:auto;display:block;margin:1em auto" fill="none" stroke="currentColor" stroke-width="1.2">
-//! <text x="71" y="20" text-anchor="middle" font-size="12" font-weight="bold" fill="currentColor" stroke="none">seven (OSI)</text>
-//! <text x="206" y="20" text-anchor="middle" font-size="12" font-weight="bold" fill="currentColor" stroke="none">four (TCP/IP)</text>
-//! <text x="345" y="20" text-anchor="middle" font-size="12" font-weight="bold" fill="currentColor" stroke="none">what is there</text>
-//! <rect x="1" y="34" width="140" height="26" rx="3"></rect>
-//! <text x="71" y="51" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">应用层 application</text>
-//! <rect x="1" y="64" width="140" height="26" rx="3"></rect>
-//! <text x="71" y="81" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">表示层 presentation</text>
-//! <rect x="1" y="94" width="140" height="26" rx="3"></rect>
-//! <text x="71" y="111" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">会话层 session</text>
-//! <rect x="1" y="124" width="140" height="26" rx="3"></rect>
-//! <text x="71" y="141" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">传输层 transport</text>
-//! <rect x="1" y="154" width="140" height="26" rx="3"></rect>
-//! <text x="71" y="171" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">网络层 network</text>
-//! <rect x="1" y="184" width="140" height="26" rx="3"></rect>
-//! <text x="71" y="201" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">数据链路层 data link</text>
-//! <rect x="1" y="214" width="140" height="26" rx="3"></rect>
-//! <text x="71" y="231" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">物理层 physical</text>
-//! <rect x="152" y="34" width="108" height="86" rx="3"></rect>
-//! <text x="206" y="81.0" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">应用层</text>
-//! <text x="270" y="73.0" text-anchor="start" font-size="11" fill="currentColor" stroke="none">HTTP, DNS, your protocol;</text>
-//! <text x="270" y="89.0" text-anchor="start" font-size="11" fill="currentColor" stroke="none">text and its encoding; frames</text>
-//! <rect x="152" y="124" width="108" height="26" rx="3"></rect>
-//! <text x="206" y="141.0" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">传输层</text>
-//! <text x="270" y="141.0" text-anchor="start" font-size="11" fill="currentColor" stroke="none">TCP, UDP: ports (端口)</text>
-//! <rect x="152" y="154" width="108" height="26" rx="3"></rect>
-//! <text x="206" y="171.0" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">网络层</text>
-//! <text x="270" y="171.0" text-anchor="start" font-size="11" fill="currentColor" stroke="none">IP: addresses</text>
-//! <rect x="152" y="184" width="108" height="56" rx="3"></rect>
-//! <text x="206" y="216.0" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">链路层</text>
-//! <text x="270" y="208.0" text-anchor="start" font-size="11" fill="currentColor" stroke="none">Ethernet, Wi-Fi:</text>
-//! <text x="270" y="224.0" text-anchor="start" font-size="11" fill="currentColor" stroke="none">MAC addresses, ARP</text>
+//! <svg viewBox="0 0 380 248" role="img" aria-label="The seven layers of OSI beside the four of TCP/IP, and what is on each" style="width:100%;max-width:475px;height:auto;display:block;margin:1em auto" fill="none" stroke="currentColor" stroke-width="1.2">
+//! <text x="68" y="20" text-anchor="middle" font-size="12" font-weight="bold" fill="currentColor" stroke="none">seven (OSI)</text>
+//! <text x="181" y="20" text-anchor="middle" font-size="12" font-weight="bold" fill="currentColor" stroke="none">four (TCP/IP)</text>
+//! <text x="232" y="20" text-anchor="start" font-size="12" font-weight="bold" fill="currentColor" stroke="none">what is there</text>
+//! <rect x="1" y="34" width="134" height="26" rx="3"></rect>
+//! <text x="68" y="51" text-anchor="middle" font-size="11.5" fill="currentColor" stroke="none">应用层 application</text>
+//! <rect x="1" y="64" width="134" height="26" rx="3"></rect>
+//! <text x="68" y="81" text-anchor="middle" font-size="11.5" fill="currentColor" stroke="none">表示层 presentation</text>
+//! <rect x="1" y="94" width="134" height="26" rx="3"></rect>
+//! <text x="68" y="111" text-anchor="middle" font-size="11.5" fill="currentColor" stroke="none">会话层 session</text>
+//! <rect x="1" y="124" width="134" height="26" rx="3"></rect>
+//! <text x="68" y="141" text-anchor="middle" font-size="11.5" fill="currentColor" stroke="none">传输层 transport</text>
+//! <rect x="1" y="154" width="134" height="26" rx="3"></rect>
+//! <text x="68" y="171" text-anchor="middle" font-size="11.5" fill="currentColor" stroke="none">网络层 network</text>
+//! <rect x="1" y="184" width="134" height="26" rx="3"></rect>
+//! <text x="68" y="201" text-anchor="middle" font-size="11.5" fill="currentColor" stroke="none">数据链路层 data link</text>
+//! <rect x="1" y="214" width="134" height="26" rx="3"></rect>
+//! <text x="68" y="231" text-anchor="middle" font-size="11.5" fill="currentColor" stroke="none">物理层 physical</text>
+//! <rect x="141" y="34" width="80" height="86" rx="3"></rect>
+//! <text x="181" y="81.0" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">应用层</text>
+//! <text x="232" y="73.0" text-anchor="start" font-size="11.5" fill="currentColor" stroke="none">HTTP, DNS, your protocol;</text>
+//! <text x="232" y="89.0" text-anchor="start" font-size="11.5" fill="currentColor" stroke="none">text and its encoding; frames</text>
+//! <rect x="141" y="124" width="80" height="26" rx="3"></rect>
+//! <text x="181" y="141.0" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">传输层</text>
+//! <text x="232" y="141.0" text-anchor="start" font-size="11.5" fill="currentColor" stroke="none">TCP, UDP: ports (端口)</text>
+//! <rect x="141" y="154" width="80" height="26" rx="3"></rect>
+//! <text x="181" y="171.0" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">网络层</text>
+//! <text x="232" y="171.0" text-anchor="start" font-size="11.5" fill="currentColor" stroke="none">IP: addresses</text>
+//! <rect x="141" y="184" width="80" height="56" rx="3"></rect>
+//! <text x="181" y="216.0" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">链路层</text>
+//! <text x="232" y="208.0" text-anchor="start" font-size="11.5" fill="currentColor" stroke="none">Ethernet, Wi-Fi:</text>
+//! <text x="232" y="224.0" text-anchor="start" font-size="11.5" fill="currentColor" stroke="none">MAC addresses, ARP</text>
 //! </svg>
 //!
 //! * The **link** (链路层) brings a frame to the next machine on the same cable or radio.

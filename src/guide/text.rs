@@ -40,7 +40,7 @@
 //! <text x="127.0" y="96" text-anchor="middle" font-size="14" fill="currentColor" stroke="none">你</text>
 //! <path d="M186 106 v-5 h110 v5"></path>
 //! <text x="241.0" y="96" text-anchor="middle" font-size="14" fill="currentColor" stroke="none">好</text>
-//! <line x1="184" y1="24" x2="184" y2="152" stroke-dasharray="4 3"></line>
+//! <line x1="184" y1="29" x2="184" y2="152" stroke-dasharray="4 3"></line>
 //! <text x="182" y="170" text-anchor="middle" font-size="11" fill="currentColor" stroke="none">cut after three bytes: 好 is broken in gb2312, and is not in utf-8</text>
 //! </svg>
 //!
