@@ -46,7 +46,8 @@
 //! * A **broadcaster** ([`Broadcaster`]) speaks to everybody on the links of this machine; a **discovery** ([`Discovery`]) is
 //!   one question and the answers to it; a **responder** ([`Responder`]) is who answers.
 //! * A **framing** ([`frame`]) cuts a stream of bytes into lines or other messages, over anything that is read and written.
-//! * An **address** ([`Address`], [`BindAddress`]) is parsed once, from every form in which people write one.
+//! * An **address** ([`Address`], [`BindAddress`]) is parsed once, from every form in which people write one. A name in it is
+//!   looked up when it is used, by a **resolver** ([`Resolver`]), within the time of that call.
 //! * Every wait ends: by a **timeout**, by a **deadline** over many calls, or by a **stopper** ([`Stopper`]) in another
 //!   thread's hand.
 //! * An **[`Error`]** says what was tried, where, for how long and why it failed; [`ErrorKind`] is the same on every system.
@@ -411,6 +412,7 @@
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!
+#![doc = include_str!("guide/root.md")]
 //! # Threads
 //!
 //! Every type is `Send`, and endpoints, connections, servers and stoppers are `Sync`: threads share them by reference, and a
