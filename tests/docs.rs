@@ -229,6 +229,26 @@ fn a_chapter_has_its_notes_a_test_an_example_and_its_neighbours() {
     }
 }
 
+#[test]
+fn every_example_says_what_it_shows_of_which_notes_and_how_it_is_run() {
+    let mut seen = 0;
+    for entry in fs::read_dir(root().join("examples")).unwrap() {
+        let path = entry.unwrap().path();
+        let source = if path.is_dir() { path.join("main.rs") } else { path.clone() };
+        if let Ok(source) = fs::read_to_string(source) {
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            let header: Vec<&str> = source.lines().take_while(|line| line.starts_with("//!")).collect();
+            let header = header.join("\n");
+            for part in ["From the notes", "网络编程", &format!("cargo run --example {name}")] {
+                let is_there = header.contains(part) || (part == "网络编程" && header.contains("section"));
+                assert!(is_there, "the header of {name} lacks {part:?}");
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen >= 20, "the test has found {seen} examples only");
+}
+
 /// The names behind each `cargo run --example`.
 fn named_examples(page: &str) -> BTreeSet<String> {
     let after = page.split("cargo run --example ").skip(1);

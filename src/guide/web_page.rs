@@ -34,7 +34,7 @@
 //!     assert_eq!(request.recv()?.as_deref(), Some("GET / HTTP/1.1"));
 //!     while request.recv()?.is_some_and(|line| !line.is_empty()) {}
 //!     connection.send("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=gb2312\r\n\r\n")?;
-//!     connection.send(&*Encoding::Gb2312.encode("<title>百度一下，你就知道</title>")?)
+//!     connection.send(Encoding::Gb2312.encode("<title>百度一下，你就知道</title>")?)
 //! });
 //!
 //! // 1. The name. (A hosts file of the test's own stands for the name server.)
