@@ -65,9 +65,9 @@
 //! use socketry::{Resolver, TcpClient, TcpServer};
 //! use std::time::Duration;
 //!
-//! # let path = std::env::temp_dir().join(format!("hosts-guide-client-{}", std::process::id()));
-//! # std::fs::write(&path, "127.0.0.1 lamp.example\n")?;
-//! let resolver = Resolver::builder().hosts(&path).build(); // "127.0.0.1 lamp.example"
+//! let path = std::env::temp_dir().join(format!("hosts-client-{}", std::process::id()));
+//! std::fs::write(&path, "127.0.0.1 lamp.example\n")?;
+//! let resolver = Resolver::builder().hosts(&path).build();
 //! let server = TcpServer::bind("127.0.0.1:0")?;
 //! let client = TcpClient::builder().resolver(&resolver).timeout(Duration::from_secs(3));
 //! let connection = client.connect(("lamp.example", server.local_addr().port()))?;

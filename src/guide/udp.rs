@@ -28,21 +28,32 @@
 //! The notes bind to `("", 7788)` and unpack `content, destinfo = udpSocket.recvfrom(1024)`. A
 //! [`Datagram`](crate::Datagram) has both, and more:
 //!
+//! ```no_run
+//! use socketry::{Encoding, UdpEndpoint};
+//!
+//! let builder = UdpEndpoint::builder().encoding(Encoding::Gb2312);
+//! let endpoint = builder.bind(":7788")?; // 绑定本地相关信息
+//! let datagram = endpoint.recv()?; // 等待接收对方发送的数据
+//! println!("content is {}", datagram.text()?);
+//! # Ok::<(), socketry::Error>(())
+//! ```
+//!
+//! Both ends in a test, with an answer, which leaves for `datagram.from()` from the address that was asked:
+//!
 //! ```
 //! use socketry::{Encoding, UdpEndpoint};
 //!
-//! // 绑定本地相关信息: `":7788"` in the notes' place, any free port in a test's.
-//! let endpoint = UdpEndpoint::builder().encoding(Encoding::Gb2312).bind("127.0.0.1:0")?;
-//! # let sender = UdpEndpoint::builder().encoding(Encoding::Gb2312).bind("127.0.0.1:0")?;
-//! # sender.send_to("你好", endpoint.local_addr()?)?;
-//! let datagram = endpoint.recv()?; // 等待接收对方发送的数据
-//! println!("content is {}", datagram.text()?);
+//! let gb2312 = UdpEndpoint::builder().encoding(Encoding::Gb2312);
+//! let receiver = gb2312.clone().bind("127.0.0.1:0")?;
+//! let sender = gb2312.bind("127.0.0.1:0")?;
+//! sender.send_to("你好", receiver.local_addr()?)?;
+//!
+//! let datagram = receiver.recv()?;
 //! assert_eq!(datagram.text()?, "你好");
 //! assert_eq!(datagram.bytes(), b"\xC4\xE3\xBA\xC3");
-//! # assert_eq!(datagram.from(), sender.local_addr()?);
-//! // To `datagram.from()`, from the address that was asked.
-//! endpoint.reply(&datagram, "收到")?;
-//! # assert_eq!(sender.recv()?.text()?, "收到");
+//! assert_eq!(datagram.from(), sender.local_addr()?);
+//! receiver.reply(&datagram, "收到")?;
+//! assert_eq!(sender.recv()?.text()?, "收到");
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!

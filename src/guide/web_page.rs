@@ -17,9 +17,9 @@
 //! The whole story, with what really came of each step, the gateway and its MAC included:
 //! `cargo run --example visit_website -- --offline`, which plays the name server and the web servers itself; or with a URL.
 //!
-//! # In thirty lines
+//! # All of it in one test
 //!
-//! Server and client are in this test. The page is in GB 2312, as many were, and says so in its header:
+//! Server and client are in one process. The page is in GB 2312, as many were, and says so in its header:
 //!
 //! ```
 //! use socketry::{Encoding, Resolver, TcpClient, TcpServer};
@@ -38,8 +38,8 @@
 //! });
 //!
 //! // 1. The name. (A hosts file of the test's own stands for the name server.)
-//! # let path = std::env::temp_dir().join(format!("hosts-page-{}", std::process::id()));
-//! # std::fs::write(&path, "127.0.0.1 www.baidu.example\n")?;
+//! let path = std::env::temp_dir().join(format!("hosts-page-{}", std::process::id()));
+//! std::fs::write(&path, "127.0.0.1 www.baidu.example\n")?;
 //! let resolver = Resolver::builder().hosts(&path).build();
 //! let found = resolver.lookup("www.baidu.example")?;
 //! println!("{:?} from {}", found.addresses(), found.source());
@@ -62,9 +62,9 @@
 //! let page = Encoding::for_web_label(charset)?.decode(&answer[end..])?.into_owned();
 //! assert_eq!(page, "<title>百度一下，你就知道</title>");
 //!
-//! // 6. The close: both sides are dropped.
-//! # drop(connection);
-//! # serving.join().unwrap()?;
+//! // 6. The close.
+//! drop(connection);
+//! serving.join().unwrap()?;
 //! # std::fs::remove_file(&path)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
