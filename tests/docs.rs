@@ -332,7 +332,11 @@ fn what_the_comparison_rests_on_is_there() {
         assert!(is_there, "there is no test {name} in {file}");
         seen += 1;
     }
-    assert!(seen >= 40, "the test has found {seen} claims only");
+    assert!(seen >= 36, "the test has found {seen} claims only");
+    for number in 1..=seen {
+        let [used, defined] = [format!("[^{number}]"), format!("\n[^{number}]: `tests/")];
+        assert!(page.matches(&used).count() >= 2 && page.contains(&defined), "footnote {number}");
+    }
     for bench in page.split("cargo bench --bench ").skip(1) {
         let words: Vec<&str> = bench.split('`').next().unwrap().split(' ').collect();
         let folder = root().join("benches").join(words[0]);
