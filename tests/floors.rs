@@ -117,6 +117,16 @@ fn a_floor_imports_only_floors_below_it() {
 }
 
 #[test]
+fn the_guide_is_documentation_alone() {
+    for path in sources(&source_root().join("guide")) {
+        for line in code(&path).lines().filter(|line| !line.is_empty()) {
+            let is_documentation = line.starts_with("pub mod ") || line.starts_with("#![doc = include_str!(");
+            assert!(is_documentation, "{}: {line}", path.display());
+        }
+    }
+}
+
+#[test]
 fn only_the_platform_floor_knows_the_platform() {
     for path in sources(&source_root()).into_iter().filter(|path| module(path) != "sys") {
         let code = without_declarations(&code(&path));
