@@ -46,13 +46,34 @@
 //! * A **broadcaster** ([`Broadcaster`]) speaks to everybody on the links of this machine; a **discovery** ([`Discovery`]) is
 //!   one question and the answers to it; a **responder** ([`Responder`]) is who answers.
 //! * A **framing** ([`frame`]) cuts a stream of bytes into lines or other messages, over anything that is read and written.
-//! * An **address** ([`Address`], [`BindAddress`]) is parsed once, from every form in which people write one.
+//! * An **address** ([`Address`], [`BindAddress`]) is parsed once, from every form in which people write one. A name in it is
+//!   looked up when it is used, by a **resolver** ([`Resolver`]), within the time of that call.
 //! * Every wait ends: by a **timeout**, by a **deadline** over many calls, or by a **stopper** ([`Stopper`]) in another
 //!   thread's hand.
 //! * An **[`Error`]** says what was tried, where, for how long and why it failed; [`ErrorKind`] is the same on every system.
 //!
 //! Two promises hold for all of it. *Everything is bounded*: waits, buffers, resends. *Nothing is silent*: a truncated
 //! datagram, an unencodable character, an address at which nobody listens are typed values or typed errors.
+//!
+//! # Guide
+//!
+//! The [`guide`] begins where the notes begin that the examples follow, and ends with a table of Python's calls:
+//!
+//! 1. [Layers and ports](guide::layers)
+//! 2. [Sockets and their kinds](guide::sockets)
+//! 3. [Addresses and binding](guide::addresses)
+//! 4. [UDP](guide::udp)
+//! 5. [Text on the wire](guide::text)
+//! 6. [Broadcast](guide::broadcast)
+//! 7. [TCP, server and client](guide::tcp)
+//! 8. [The handshake and the close](guide::handshake)
+//! 9. [Names and DNS](guide::names)
+//! 10. [A visit to a web page](guide::web_page)
+//! 11. [Processes and threads](guide::processes_and_threads)
+//! 12. [From Python's `socket`](guide::from_python)
+//!
+//! Beside it: [what differs between systems](guide::platforms), and a [comparison](guide::comparison) with `std`, `socket2`,
+//! `tokio`, `message-io`, Go and Python.
 //!
 //! # Cookbook
 //!
@@ -391,17 +412,25 @@
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!
+#![doc = include_str!("guide/root.md")]
 //! # Threads
 //!
 //! Every type is `Send`, and endpoints, connections, servers and stoppers are `Sync`: threads share them by reference, and a
-//! connection can be cloned. Of several threads that receive from one endpoint each datagram reaches one. Only servers start
-//! threads: those that [`serve`](TcpServer::serve), within their limit, one that sees connections off while some leave, and in a
-//! worker process one that hears the parent. Processes are started where that is asked for, and no process is ever copied.
+//! connection can be cloned. Of several threads that receive from one endpoint each datagram reaches one. Threads are started in
+//! two places:
+//!
+//! * by servers: those that [`serve`](TcpServer::serve), within their limit, one that sees connections off while some leave, and in
+//!   a worker process one that hears the parent;
+//! * by a [`Resolver`], that of a socket as well, when it must ask the system for a name: one, which is left behind if the time is
+//!   over before. There are 32 of these at most in a process.
+//!
+//! Processes are started where that is asked for, and no process is ever copied.
 //!
 //! # Platforms
 //!
 //! Linux is where it is developed and measured. macOS, FreeBSD and Windows have the same API, but for the servers made of
-//! processes, which are there on Unix; and what a system cannot do is said at the item, under "Platform-specific behavior". The minimum supported Rust version is 1.85.
+//! processes, which are there on Unix. What a system cannot do is said at the item, under "Platform-specific behavior", and all of
+//! that in one place in [`guide::platforms`]. The minimum supported Rust version is 1.85.
 //!
 //! # What it does not do
 //!
@@ -421,6 +450,7 @@ mod broadcast;
 mod config;
 mod error;
 pub mod frame;
+pub mod guide;
 mod proto;
 mod resolve;
 mod sys;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module of the crate root with its floor. Modules of one floor import each other only where `BESIDE` says so.
-const FLOORS: [(&str, u8); 10] = [
+const FLOORS: [(&str, u8); 11] = [
     ("error", 0),
     ("addr", 0),
     ("config", 0),
@@ -15,6 +15,7 @@ const FLOORS: [(&str, u8); 10] = [
     ("udp", 3),
     ("tcp", 3),
     ("broadcast", 3),
+    ("guide", 4),
 ];
 
 /// Who may import whom on the same floor.
@@ -113,6 +114,16 @@ fn a_floor_imports_only_floors_below_it() {
         }
     }
     assert!(seen > 20, "the test has found no imports to look at");
+}
+
+#[test]
+fn the_guide_is_documentation_alone() {
+    for path in sources(&source_root().join("guide")) {
+        for line in code(&path).lines().filter(|line| !line.is_empty()) {
+            let is_documentation = line.starts_with("pub mod ") || line.starts_with("#![doc = include_str!(");
+            assert!(is_documentation, "{}: {line}", path.display());
+        }
+    }
 }
 
 #[test]

@@ -85,6 +85,7 @@ fn the_features_are_those_of_the_manifest() {
     for (readme, heading) in READMES.into_iter().zip(["| feature | adds", "| feature | 增加"]) {
         assert_eq!(first_cells(&text(readme), heading), features, "{readme}");
     }
+    assert_eq!(first_cells(&text("src/guide/root.md"), "# Features"), features);
 }
 
 #[test]

@@ -207,9 +207,9 @@ impl<S: Write, F: Framing> Framed<S, F> {
     ///
     /// # Errors
     ///
-    /// This returns an error, and has not taken the frame, if it is over the framing's limit, contains what ends a frame,
-    /// has a character that the encoding does not have, or if 64 KiB are held that cannot be written in time
-    /// ([`ErrorKind::ResourceExhausted`](crate::ErrorKind::ResourceExhausted)).
+    /// This returns an error if the frame is over the framing's limit, contains what ends a frame, has a character that the
+    /// encoding does not have, or if 64 KiB are held that cannot be written in time
+    /// ([`ErrorKind::ResourceExhausted`](crate::ErrorKind::ResourceExhausted)). Then the frame was not taken.
     ///
     /// It returns an error of the stream if not all could be written, in the time that the stream allows. Then the frame was
     /// taken and is held, and [`flush`](Self::flush) goes on with it.

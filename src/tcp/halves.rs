@@ -55,7 +55,7 @@ impl TcpReadHalf {
     ///
     /// # Errors
     ///
-    /// This gives both halves back if they are not of the same connection.
+    /// This returns an error if the halves are not of the same connection: both, as they were.
     pub fn reunite(
         self,
         writer: TcpWriteHalf,
