@@ -1,9 +1,10 @@
 //! All benchmarks in one table, and the picture and the tables of the READMEs, which are made of it and of nothing else:
 //! `cargo bench --bench figures -- all`, on a machine that does nothing besides. It takes some minutes. With `drawn` instead of `all`
-//! the picture and the tables are made anew of what was measured last.
+//! the pictures and the tables are made anew of what was measured last.
 
 mod picks;
 mod picture;
+mod terminal;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -115,6 +116,7 @@ fn draw(figures: &Figures) {
     let text = std::fs::read_to_string(measured()).unwrap();
     let when = text.lines().next().unwrap_or_default().trim_start_matches("# ");
     std::fs::write(root().join("benches/figures/speed.svg"), picture::picture(figures, when)).unwrap();
+    std::fs::write(root().join("benches/figures/tour.svg"), terminal::tour()).unwrap();
     for (file, is_chinese) in [("README.md", false), ("README.zh-CN.md", true)] {
         let path = root().join(file);
         let text = std::fs::read_to_string(&path).unwrap();
