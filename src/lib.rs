@@ -28,6 +28,7 @@
 //! | read and write one connection | [`TcpConnection`] |
 //! | exchange lines or other messages over a stream | [`frame`], [`TcpConnection::lines`] |
 //! | send and receive datagrams | [`UdpEndpoint`] |
+//! | send and receive them by the thousand | [`SendBatch`], [`RecvBatch`] |
 //! | reach everybody on the links of this machine, and hear who answers | [`Broadcaster`], [`Discovery`] |
 //! | be there, and answer who asks everybody | [`Responder`] |
 //! | list the interfaces of this machine | [`network_interfaces`] |
@@ -65,13 +66,14 @@
 //! 7. [Send a file](#send-a-file)
 //! 8. [Send a line of text](#send-a-line-of-text)
 //! 9. [Receive without allocating](#receive-without-allocating)
-//! 10. [Give a whole exchange one deadline](#give-a-whole-exchange-one-deadline)
-//! 11. [Ask, and ask again](#ask-and-ask-again)
-//! 12. [Stop a thread that receives](#stop-a-thread-that-receives)
-//! 13. [Put a character together that was cut](#put-a-character-together-that-was-cut)
-//! 14. [Hear a multicast group on every interface](#hear-a-multicast-group-on-every-interface)
-//! 15. [Ask who is there](#ask-who-is-there)
-//! 16. [Tell errors apart](#tell-errors-apart)
+//! 10. [Send and receive datagrams by the thousand](#send-and-receive-datagrams-by-the-thousand)
+//! 11. [Give a whole exchange one deadline](#give-a-whole-exchange-one-deadline)
+//! 12. [Ask, and ask again](#ask-and-ask-again)
+//! 13. [Stop a thread that receives](#stop-a-thread-that-receives)
+//! 14. [Put a character together that was cut](#put-a-character-together-that-was-cut)
+//! 15. [Hear a multicast group on every interface](#hear-a-multicast-group-on-every-interface)
+//! 16. [Ask who is there](#ask-who-is-there)
+//! 17. [Tell errors apart](#tell-errors-apart)
 //!
 //! ### Serve lines, and end in order
 //!
@@ -245,6 +247,27 @@
 //! let arrival = endpoint.recv_into(&mut buffer)?;
 //! let bytes = &buffer[..arrival.len()];
 //! endpoint.reply(&arrival, bytes)?;
+//! # Ok::<(), socketry::Error>(())
+//! ```
+//!
+//! ### Send and receive datagrams by the thousand
+//!
+//! ```
+//! use socketry::{RecvBatch, UdpEndpoint};
+//!
+//! let receiver = UdpEndpoint::builder().batches_only(true).bind("127.0.0.1:0")?;
+//! let sender = UdpEndpoint::bind("127.0.0.1:0")?;
+//! let mut outgoing = sender.batch();
+//! for number in 0..200_u32 {
+//!     outgoing.push_to(number.to_be_bytes(), receiver.local_addr()?)?;
+//! }
+//! assert_eq!(sender.send_batch(&mut outgoing)?, 200);
+//!
+//! let (mut incoming, mut received) = (RecvBatch::new(), 0);
+//! while received < 200 {
+//!     received += receiver.recv_batch(&mut incoming)?;
+//!     assert!(incoming.iter().all(|datagram| datagram.len() == 4));
+//! }
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!
@@ -433,7 +456,7 @@ pub use broadcast::{
     NoneReached, Query, Responder, network_interfaces,
 };
 pub use config::{AtLimit, InterfaceAddress, Interfaces, Keepalive, NetworkInterface, Truncation};
-pub use error::{Error, ErrorKind, Operation, PartialTransfer, Result, Truncated};
+pub use error::{Error, ErrorKind, Operation, PartialTransfer, Result, Truncated, UnsentDatagram};
 pub use proto::dns::host::BadName;
 pub use proto::dns::lookup::ServerFault;
 pub use proto::dns::wire::{BadReply, RecordData};
@@ -453,7 +476,10 @@ pub use tcp::{
     ServerCounters, ServerEvent, ServerHandle, ShutdownReport, TcpClient, TcpClientBuilder, TcpConnection,
     TcpReadHalf, TcpServer, TcpServerBuilder, TcpWriteHalf,
 };
-pub use udp::{Arrival, Datagram, Membership, Memberships, UdpBuilder, UdpEndpoint};
+pub use udp::{
+    Arrival, Datagram, DatagramRef, Membership, Memberships, RecvBatch, RecvBatchIter, SendBatch, UdpBuilder,
+    UdpEndpoint,
+};
 
 /// The READMEs' examples are tests.
 #[cfg(doctest)]
