@@ -4,6 +4,7 @@ mod kind;
 mod operation;
 mod partial;
 mod truncated;
+mod unsent;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -15,6 +16,7 @@ pub use kind::ErrorKind;
 pub use operation::Operation;
 pub use partial::PartialTransfer;
 pub use truncated::Truncated;
+pub use unsent::UnsentDatagram;
 
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -277,7 +279,7 @@ impl Error {
     /// [`DecodeError`](crate::DecodeError), an [`EncodeError`](crate::EncodeError), an
     /// [`UnknownEncoding`](crate::UnknownEncoding), an [`AddressError`](crate::AddressError), a
     /// [`FrameError`](crate::frame::FrameError), an [`UnsafeDelimiter`](crate::frame::UnsafeDelimiter), a
-    /// [`PartialTransfer`], a [`LookupFailure`](crate::LookupFailure) or the [`ConnectFailures`](crate::ConnectFailures) of a name's addresses.
+    /// [`PartialTransfer`], an [`UnsentDatagram`], a [`LookupFailure`](crate::LookupFailure) or the [`ConnectFailures`](crate::ConnectFailures) of a name's addresses.
     ///
     /// # Examples
     ///

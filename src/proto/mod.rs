@@ -10,6 +10,7 @@ pub(crate) mod control;
 pub(crate) mod discovery;
 pub(crate) mod dns;
 pub(crate) mod frame;
+pub(crate) mod grouping;
 pub(crate) mod message;
 pub(crate) mod race;
 pub(crate) mod reconnect;

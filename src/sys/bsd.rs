@@ -14,7 +14,10 @@ use nix::sys::socket::{
 use socket2::SockRef;
 
 pub(super) use super::plain::send_file;
-pub(crate) use super::plain::{enable_loss_count, hold_newcomers, receive_connected, receive_plain};
+pub(crate) use super::plain::{
+    MOST_MESSAGES, SEGMENTS, enable_loss_count, hold_newcomers, join_datagrams, receive_connected,
+    receive_plain, segment_fault, send_messages,
+};
 #[cfg(target_vendor = "apple")]
 pub(super) use super::unix::with_packet_info_v4 as with_source_v4;
 use super::unix::{Control, from_in_addr, sockaddr};

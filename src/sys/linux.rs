@@ -14,6 +14,7 @@ use nix::sys::socket::{
 use rustix::net::{AddressFamily, RecvFlags};
 use socket2::{SockFilter, SockRef};
 
+pub(crate) use super::mmsg::{MOST_MESSAGES, SEGMENTS, join_datagrams, segment_fault, send_messages};
 use super::unix::{Control, from_in_addr, sockaddr};
 pub(super) use super::unix::{
     Signal, is_in_progress, reuse_waiting_address, with_packet_info_v4 as with_source_v4,
@@ -22,7 +23,7 @@ pub(crate) use super::unix::{
     accept_fault, error_kind, join_multicast_v4, leave_multicast_v4, lookup_error_kind, read, send,
     send_from, send_to, write, write_vectored,
 };
-use super::{Family, Mode, PacketInfo, QueuedError, Received, Sender, canonical};
+use super::{Family, Mode, QueuedError, Received, Sender, canonical};
 
 pub(super) const PINS: bool = true;
 pub(super) const BLOCKS: bool = true;
@@ -91,7 +92,6 @@ fn receive_with_info(
     let message =
         nix_socket::recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(&mut control.0), flags)?;
     let info = &mut received.info;
-    *info = PacketInfo::default();
     for part in message.cmsgs()? {
         match part {
             ControlMessageOwned::Ipv4PacketInfo(packet) => {
@@ -106,6 +106,9 @@ fn receive_with_info(
                 info.interface = Some(packet.ipi6_ifindex);
             }
             ControlMessageOwned::RxqOvfl(lost) => received.lost = lost,
+            ControlMessageOwned::UdpGroSegments(segment) => {
+                received.segment = usize::try_from(segment).unwrap_or_default();
+            }
             _ => {}
         }
     }

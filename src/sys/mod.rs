@@ -15,6 +15,9 @@
 //! | `send(socket, bytes, mode)` | one datagram to the connected peer |
 //! | `send_to(socket, bytes, to, mode)` | one datagram to an address |
 //! | `send_from(socket, bytes, to, way, mode)` | the same, leaving from a local address, and by an interface where `PINS` |
+//! | `send_messages(socket, family, bytes, messages, address, segment, mode)` | several messages of a batch, or the first of them; `SEGMENTS` says what may be cut into datagrams, `MOST_MESSAGES` how many go into one call |
+//! | `segment_fault(error)` | what the error of a message that was to be cut says of cutting |
+//! | `join_datagrams(socket, on)` | lets the system hand over datagrams of one sender as one, with the size of each; false where it cannot |
 //! | `PINS` | whether a datagram can be told the interface to leave by; where not, the socket's option for multicast is set, and what cannot be is an error |
 //! | `enable_loss_count(socket)` | has the system tell with each datagram how many it has dropped; false where it cannot |
 //! | `with_source_v4(interface, source, send)` (Unix) | the control message that makes an IPv4 datagram leave from an address, and by an interface |
@@ -57,6 +60,8 @@ mod plain;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod epoll;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod mmsg;
 #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
 mod poll_list;
 #[cfg(test)]
@@ -93,10 +98,10 @@ pub(crate) use interfaces::{Link, index_of, name_of, network_interfaces, select}
 pub(crate) use moment::Moment;
 pub(crate) use open::{adopt, open, pin, release};
 pub(crate) use platform::{
-    REPORTS_TO_UNCONNECTED, accept_fault, enable_error_queue, enable_packet_info, error_kind, hold_newcomers,
-    is_async_error, join_multicast_v4, leave_multicast_v4, lookup_error_kind, next_queued_error, read,
-    receive, receive_connected, receive_plain, send, send_from, send_to, set_user_timeout, write,
-    write_vectored,
+    MOST_MESSAGES, REPORTS_TO_UNCONNECTED, SEGMENTS, accept_fault, enable_error_queue, enable_packet_info,
+    error_kind, hold_newcomers, is_async_error, join_datagrams, join_multicast_v4, leave_multicast_v4,
+    lookup_error_kind, next_queued_error, read, receive, receive_connected, receive_plain, segment_fault,
+    send, send_from, send_messages, send_to, set_user_timeout, write, write_vectored,
 };
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) use poll_list::Poller;
@@ -177,6 +182,8 @@ pub(crate) struct Received {
     /// How many datagrams the system has dropped since the socket was opened, because its buffer was full, where that is
     /// asked for.
     pub(crate) lost: u32,
+    /// Where the system has joined datagrams, the size of each but the last, which may be shorter; else 0.
+    pub(crate) segment: usize,
 }
 
 /// Who sent a datagram; IPv4 by itself, because an address that may be of either family is built by way of memory.

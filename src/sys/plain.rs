@@ -1,12 +1,14 @@
-//! What a system lacks: short ways to receive where it has none that are shorter than the long one, and no way to
+//! What a system lacks: many datagrams in one call, short ways to receive where it has none that are shorter than the long one, and no way to
 //! send a file, or to have new connections wait, where it has none that is safe.
 
 use std::fs::File;
 use std::io;
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::ops::Range;
 
-use super::platform::receive;
-use super::{Mode, Received, Sender};
+use super::platform::{receive, send, send_to};
+use super::{Family, Mode, Received, Sender};
+use crate::proto::grouping::{Limits, Message, SegmentFault};
 
 pub(crate) fn receive_plain(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, Sender)> {
     let mut received = Received::default();
@@ -29,5 +31,36 @@ pub(crate) fn enable_loss_count(_: &UdpSocket) -> io::Result<bool> {
 }
 
 pub(crate) fn hold_newcomers(_: &TcpListener) -> bool {
+    false
+}
+
+/// Nothing is cut.
+pub(crate) const SEGMENTS: Limits = Limits { segments: 1, size: 0 };
+pub(crate) const MOST_MESSAGES: usize = 1;
+
+/// One message, which is one datagram and so has one part.
+pub(crate) fn send_messages<P>(
+    socket: &UdpSocket,
+    _: Family,
+    bytes: &[u8],
+    (messages, parts): (&[Message<P>], &[Range<usize>]),
+    address: impl Fn(&P) -> Option<SocketAddr>,
+    _: Option<usize>,
+    mode: Mode,
+) -> io::Result<usize> {
+    let (Some(message), Some(part)) = (messages.first(), parts.first()) else { return Ok(0) };
+    let bytes = &bytes[part.clone()];
+    match address(&message.peer) {
+        Some(to) => send_to(socket, bytes, &to, mode)?,
+        None => send(socket, bytes, mode)?,
+    }
+    Ok(1)
+}
+
+pub(crate) fn segment_fault(_: &io::Error) -> Option<SegmentFault> {
+    None
+}
+
+pub(crate) fn join_datagrams(_: &UdpSocket, _: bool) -> bool {
     false
 }

@@ -11,7 +11,10 @@ use std::time::Duration;
 use socket2::{InterfaceIndexOrAddress, SockRef};
 
 pub(super) use super::plain::send_file;
-pub(crate) use super::plain::{enable_loss_count, hold_newcomers, receive_connected, receive_plain};
+pub(crate) use super::plain::{
+    MOST_MESSAGES, SEGMENTS, enable_loss_count, hold_newcomers, join_datagrams, receive_connected,
+    receive_plain, segment_fault, send_messages,
+};
 use super::{Family, Link, Mode, QueuedError, Received, Way, canonical};
 use crate::config::LARGEST_DATAGRAM;
 use crate::error::ErrorKind;

@@ -240,6 +240,25 @@ impl UdpBuilder {
         self
     }
 
+    /// Makes an endpoint that receives by [`recv_batch`](UdpEndpoint::recv_batch) alone, so that the system may hand over many
+    /// datagrams of one sender as one. Defaults to false.
+    ///
+    /// A batch tells them apart; a call for a single datagram would take them for one. So all other calls that receive
+    /// ([`recv`](UdpEndpoint::recv), [`recv_into`](UdpEndpoint::recv_into), [`peek`](UdpEndpoint::peek),
+    /// [`request`](UdpEndpoint::request) and their kin) are refused with an error of kind
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) and take nothing. Whoever receives from the descriptor itself must know
+    /// of `UDP_GRO`.
+    ///
+    /// Sending is the same with it and without.
+    ///
+    /// # Platform-specific behavior
+    ///
+    /// Linux since 5.0 joins datagrams. Elsewhere such an endpoint does the same, one call for each datagram.
+    pub fn batches_only(mut self, on: bool) -> UdpBuilder {
+        self.config.batches_only = on;
+        self
+    }
+
     /// Has the system count what it drops, where it can.
     pub(crate) fn count_lost(mut self) -> UdpBuilder {
         self.config.count_lost = true;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
+use super::batch::Segmenting;
 use super::builder::UdpBuilder;
 use crate::addr::{Address, BindAddress};
 use crate::config::UdpConfig;
@@ -53,6 +54,11 @@ pub struct UdpEndpoint {
     pub(super) known: PacketInfo,
     pub(super) peer: Option<SocketAddr>,
     pub(super) packet_info: bool,
+    /// Whether the system may hand over several datagrams as one.
+    pub(super) joins: bool,
+    /// Whether single datagrams are received, and nothing is to be known of them but their senders.
+    pub(super) is_plain: bool,
+    pub(super) segmenting: Segmenting,
     /// One of [`ErrorQueue`].
     pub(super) error_queue: AtomicU8,
     pub(super) receive_timeout: ReceiveTimeout,
@@ -145,6 +151,9 @@ impl UdpEndpoint {
             known: PacketInfo { to: is_one.then_some(ip), ..PacketInfo::default() },
             peer,
             packet_info: false,
+            joins: false,
+            is_plain: true,
+            segmenting: Segmenting::default(),
             error_queue: AtomicU8::new(ErrorQueue::OFF),
             receive_timeout: ReceiveTimeout::default(),
             lost: AtomicU32::new(0),
@@ -163,6 +172,11 @@ impl UdpEndpoint {
         if endpoint.config.report_unreachable {
             endpoint.enable_error_queue()?;
         }
+        if endpoint.config.batches_only {
+            endpoint.joins = sys::join_datagrams(&endpoint.socket, true);
+        }
+        let UdpConfig { batches_only, spin, .. } = &endpoint.config;
+        endpoint.is_plain = !endpoint.packet_info && !batches_only && spin.is_none();
         Ok(endpoint)
     }
 

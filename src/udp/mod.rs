@@ -1,5 +1,6 @@
 //! UDP: [`UdpEndpoint`] and what it hands out.
 
+mod batch;
 mod builder;
 mod conversions;
 mod datagram;
@@ -9,6 +10,7 @@ mod receive;
 mod request;
 mod send;
 
+pub use batch::{DatagramRef, RecvBatch, RecvBatchIter, SendBatch};
 pub use builder::UdpBuilder;
 pub use datagram::{Arrival, Datagram};
 pub use endpoint::UdpEndpoint;

@@ -73,7 +73,9 @@ impl UdpEndpoint {
     /// # Ok::<(), socketry::Error>(())
     /// ```
     pub fn try_recv(&self) -> Result<Option<Datagram>> {
-        let is_plain = self.error_queue.load(Ordering::Relaxed) == ErrorQueue::OFF && self.stopper.is_none();
+        let is_plain = self.error_queue.load(Ordering::Relaxed) == ErrorQueue::OFF
+            && self.stopper.is_none()
+            && !self.config.batches_only;
         if is_plain {
             // Nothing there is no error, and need not cost what one does.
             let mut received = Received { info: self.known, ..Received::default() };
@@ -190,8 +192,7 @@ impl UdpEndpoint {
     /// copying it from there costs the processor a twentieth of the system call.
     #[inline]
     fn receive(&self, operation: Operation, buffer: &mut [u8], span: Span) -> Result<Arrival> {
-        let is_plain = !self.packet_info
-            && self.config.spin.is_none()
+        let is_plain = self.is_plain
             && operation == Operation::Receive
             && self.error_queue.load(Ordering::Relaxed) == ErrorQueue::OFF;
         let mut error = None;
@@ -219,7 +220,7 @@ impl UdpEndpoint {
                         return self.arrived(
                             operation,
                             buffer,
-                            &Received { length, from, info: self.known, lost: 0 },
+                            &Received { length, from, info: self.known, ..Received::default() },
                         );
                     }
                     Err(refused) => error = Some(refused),
@@ -243,13 +244,16 @@ impl UdpEndpoint {
     ) -> Result<()> {
         match error {
             Some(error) if !sys::is_again(&error) => {
-                self.receive_again(operation, buffer, span, Ended::Failed(error), |_| None, received)
+                let attempt = self.attempt(operation, buffer, received);
+                self.receive_again(operation, span, Ended::Failed(error), |_| None, attempt)
             }
             // The time since the beginning is spent.
             Some(_) => {
-                match self.wait(operation, buffer, Limit { started: None, ..self.limit(span) }, received) {
+                let mut attempt = self.attempt(operation, buffer, received);
+                let limit = Limit { started: None, ..self.limit(span) };
+                match self.wait(limit, &mut attempt) {
                     Ok(()) => Ok(()),
-                    Err(ended) => self.receive_again(operation, buffer, span, ended, |_| None, received),
+                    Err(ended) => self.receive_again(operation, span, ended, |_| None, attempt),
                 }
             }
             None => self.receive_watching(operation, buffer, span, |_| None, received),
@@ -265,28 +269,49 @@ impl UdpEndpoint {
         unreachable: impl FnMut(&QueuedError) -> Option<ErrorKind>,
         received: &mut Received,
     ) -> Result<()> {
-        if self.error_queue.load(Ordering::Relaxed) == ErrorQueue::PENDING {
-            return self.receive_again(operation, buffer, span, Ended::Reports, unreachable, received);
+        if self.config.batches_only {
+            return Err(self.refuse_single(operation));
         }
-        match self.wait(operation, buffer, self.limit(span), received) {
+        self.watching(operation, span, unreachable, self.attempt(operation, buffer, received))
+    }
+
+    /// Runs `attempt`, which receives, to the end of the span.
+    pub(super) fn watching(
+        &self,
+        operation: Operation,
+        span: Span,
+        unreachable: impl FnMut(&QueuedError) -> Option<ErrorKind>,
+        mut attempt: impl FnMut(Mode) -> io::Result<()>,
+    ) -> Result<()> {
+        if self.error_queue.load(Ordering::Relaxed) == ErrorQueue::PENDING {
+            return self.receive_again(operation, span, Ended::Reports, unreachable, attempt);
+        }
+        match self.wait(self.limit(span), &mut attempt) {
             Ok(()) => Ok(()),
-            Err(ended) => self.receive_again(operation, buffer, span, ended, unreachable, received),
+            Err(ended) => self.receive_again(operation, span, ended, unreachable, attempt),
         }
     }
 
     fn wait(
         &self,
-        operation: Operation,
-        buffer: &mut [u8],
         limit: Limit<'_>,
-        received: &mut Received,
+        attempt: &mut impl FnMut(Mode) -> io::Result<()>,
     ) -> std::result::Result<(), Ended> {
-        let peek = operation == Operation::Peek;
-        let mut attempt = |mode| sys::receive(&self.socket, buffer, mode, peek, self.packet_info, received);
-        if let Some(found) = self.config.spin.and_then(|time| sys::spinning(limit, time, &mut attempt)) {
+        if let Some(found) = self.config.spin.and_then(|time| sys::spinning(limit, time, &mut *attempt)) {
             return found;
         }
         sys::receiving(&self.socket, &self.receive_timeout, limit, attempt)
+    }
+
+    /// Receives one datagram into the buffer.
+    fn attempt(
+        &self,
+        operation: Operation,
+        buffer: &mut [u8],
+        received: &mut Received,
+    ) -> impl FnMut(Mode) -> io::Result<()> {
+        let peek = operation == Operation::Peek;
+        move |mode| sys::receive(&self.socket, buffer, mode, peek, self.packet_info, received)
     }
 
     #[inline]
@@ -299,11 +324,10 @@ impl UdpEndpoint {
     fn receive_again(
         &self,
         operation: Operation,
-        buffer: &mut [u8],
         span: Span,
         mut ended: Ended,
         mut unreachable: impl FnMut(&QueuedError) -> Option<ErrorKind>,
-        received: &mut Received,
+        mut attempt: impl FnMut(Mode) -> io::Result<()>,
     ) -> Result<()> {
         loop {
             match ended {
@@ -322,7 +346,8 @@ impl UdpEndpoint {
             if span.deadline.is_some_and(|deadline| Moment::now() >= deadline) {
                 return Err(self.ended(operation, ErrorKind::TimedOut, span));
             }
-            match self.wait(operation, buffer, Limit { started: None, ..self.limit(span) }, received) {
+            let limit = Limit { started: None, ..self.limit(span) };
+            match sys::receiving(&self.socket, &self.receive_timeout, limit, &mut attempt) {
                 Ok(()) => return Ok(()),
                 Err(next) => ended = next,
             }
@@ -344,12 +369,18 @@ impl UdpEndpoint {
 
     /// There is no sender because there is no datagram: somebody has shut the socket down from outside.
     #[cold]
-    fn shut_down(&self, operation: Operation) -> Error {
+    pub(super) fn shut_down(&self, operation: Operation) -> Error {
         self.failure(operation, io::ErrorKind::NotConnected.into())
     }
 
     #[cold]
-    fn truncated(&self, operation: Operation, received: &Received, from: SocketAddr, buffer: &[u8]) -> Error {
+    pub(super) fn truncated(
+        &self,
+        operation: Operation,
+        received: &Received,
+        from: SocketAddr,
+        buffer: &[u8],
+    ) -> Error {
         let truncated = Truncated {
             length: received.length,
             limit: buffer.len(),

@@ -80,6 +80,9 @@ impl UdpEndpoint {
         Error: From<A::Error>,
     {
         let to: Address = to.try_into()?;
+        if self.config.batches_only {
+            return Err(self.refuse_single(Operation::Request));
+        }
         let peer = match to.socket_addr() {
             Some(address) => address,
             None => self.resolve(&to)?,

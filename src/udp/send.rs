@@ -26,8 +26,8 @@ enum Unsendable {
 }
 
 /// How an attempt to send ended, and when it began if anybody looked.
-struct Unsent {
-    ended: Ended,
+pub(super) struct Unsent {
+    pub(super) ended: Ended,
     started: Option<Moment>,
 }
 
@@ -188,7 +188,7 @@ impl UdpEndpoint {
 
     /// An address of the other family, if the socket can reach it.
     #[cold]
-    fn translated(&self, to: SocketAddr) -> Result<SocketAddr> {
+    pub(super) fn translated(&self, to: SocketAddr) -> Result<SocketAddr> {
         let reason = match self.family {
             Family::V6 if self.config.dual_stack || self.is_dual_stack() => {
                 return Ok(sys::mapped(to, self.family));
@@ -207,7 +207,10 @@ impl UdpEndpoint {
 
     /// Sends; there is room almost always, and then nobody needs to know the time.
     #[inline]
-    fn sending(&self, mut attempt: impl FnMut(Mode) -> io::Result<()>) -> std::result::Result<(), Unsent> {
+    pub(super) fn sending(
+        &self,
+        mut attempt: impl FnMut(Mode) -> io::Result<()>,
+    ) -> std::result::Result<(), Unsent> {
         if self.stopper.as_ref().is_some_and(Stopper::is_stopped) {
             return Err(Unsent { ended: Ended::Stopped, started: None });
         }
@@ -267,7 +270,7 @@ impl UdpEndpoint {
     }
 
     #[cold]
-    fn unsent(&self, unsent: Unsent, length: usize, to: SocketAddr) -> Error {
+    pub(super) fn unsent(&self, unsent: Unsent, length: usize, to: SocketAddr) -> Error {
         let elapsed = unsent.started.map(Moment::elapsed);
         let error = match unsent.ended {
             Ended::TimedOut => Error::new(Operation::Send, ErrorKind::TimedOut).with_elapsed(elapsed),

@@ -1,0 +1,375 @@
+//! Which datagrams of a batch go to the system together.
+//!
+//! A system that cuts one long message into datagrams of one size (the last may be shorter) takes a hundred of them for little
+//! more than the cost of one. What may be cut so is decided here; who is told, and what became of it, is the shell's business.
+
+use std::ops::Range;
+
+/// The most bytes that are handed over to be cut: what fits a datagram over IPv4 (RFC 768, RFC 791).
+const LARGEST_MESSAGE: usize = 65_507;
+
+/// The most datagrams of one message that any kernel takes (`UDP_MAX_SEGMENTS`), and what it was before Linux 6.9.
+pub(crate) const MOST_SEGMENTS: usize = 128;
+pub(crate) const FEWER_SEGMENTS: usize = 64;
+
+/// Datagrams of one size to one peer, one behind the other in the bytes of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run<P> {
+    pub(crate) peer: P,
+    /// The size of each.
+    pub(crate) size: usize,
+    pub(crate) count: usize,
+    /// Where the first one begins.
+    pub(crate) at: usize,
+    /// Which datagram of the batch the first one is.
+    pub(crate) index: usize,
+}
+
+/// What the system takes to be cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// The most datagrams of one message; one is not cut.
+    pub(crate) segments: usize,
+    /// The largest datagram of a message that is cut.
+    pub(crate) size: usize,
+}
+
+/// Why a message that was to be cut was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SegmentFault {
+    /// Nothing is cut here: not by this system, or not by the device that leads there.
+    Unsupported,
+    /// Too many datagrams, or too large ones for the path; the system does not say which.
+    Refused,
+}
+
+impl Limits {
+    /// What to try after a message of `count` datagrams that were cut at `segment` bytes was refused. Each answer is less
+    /// than the one before, so that a caller who asks again and again comes to messages that are not cut.
+    pub(crate) fn after(self, fault: SegmentFault, count: usize, segment: usize) -> Limits {
+        match fault {
+            SegmentFault::Unsupported => Limits { segments: 1, ..self },
+            SegmentFault::Refused if count > FEWER_SEGMENTS => Limits { segments: FEWER_SEGMENTS, ..self },
+            SegmentFault::Refused => Limits { size: self.size.min(segment.saturating_sub(1)), ..self },
+        }
+    }
+}
+
+/// How much of a plan is done: runs, in order, and datagrams of the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Position {
+    run: usize,
+    done: usize,
+}
+
+/// One message for the system: one datagram, or several to one peer that are cut out of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Message<P> {
+    pub(crate) peer: P,
+    /// The size at which it is cut.
+    pub(crate) segment: usize,
+    /// How many datagrams it is.
+    pub(crate) count: usize,
+    /// Which datagram of the batch the first one is.
+    pub(crate) index: usize,
+    /// Its bytes: these of the ranges that were found.
+    pub(crate) parts: Range<usize>,
+    /// Where the plan stands when it is sent.
+    pub(crate) after: Position,
+}
+
+/// A batch in the order in which it is sent: that of each peer is kept, and its datagrams follow each other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan<'a, P> {
+    runs: &'a [Run<P>],
+    order: &'a [u32],
+}
+
+impl<'a, P: Copy + Ord> Plan<'a, P> {
+    /// `order` is room for the plan; what was in it does not matter.
+    pub(crate) fn new(runs: &'a [Run<P>], order: &'a mut Vec<u32>) -> Plan<'a, P> {
+        order.clear();
+        order.extend((0_u32..).take(runs.len()));
+        if runs.windows(2).any(|pair| pair[0].peer != pair[1].peer) {
+            order.sort_unstable_by_key(|run| (runs[*run as usize].peer, *run));
+        }
+        Plan { runs, order }
+    }
+
+    fn run(&self, position: usize) -> Option<&'a Run<P>> {
+        self.order.get(position).map(|run| &self.runs[*run as usize])
+    }
+
+    /// Fills `messages` with what the system may be given in one call, at most so many, and `parts` with the ranges of
+    /// their bytes. All messages that are cut are cut at the same size, which is returned, and what is not cut is no longer
+    /// than that. Nothing is left if there are no messages.
+    pub(crate) fn call(
+        &self,
+        mut position: Position,
+        limits: Limits,
+        most: usize,
+        messages: &mut Vec<Message<P>>,
+        parts: &mut Vec<Range<usize>>,
+    ) -> Option<usize> {
+        messages.clear();
+        parts.clear();
+        let (mut cut_at, mut longest_whole) = (None, 0);
+        while messages.len() < most {
+            let before = parts.len();
+            let Some(message) = self.message(position, limits, parts) else { break };
+            let fits = match (cut_at, message.count) {
+                (None, 1) => true,
+                (Some(cut_at), 1) => message.segment <= cut_at,
+                (None, _) => longest_whole <= message.segment,
+                (Some(cut_at), _) => message.segment == cut_at,
+            };
+            if !fits {
+                parts.truncate(before);
+                break;
+            }
+            if message.count > 1 {
+                cut_at = Some(message.segment);
+            } else {
+                longest_whole = longest_whole.max(message.segment);
+            }
+            position = message.after;
+            messages.push(message);
+        }
+        cut_at
+    }
+
+    /// The next message, the ranges of its bytes behind those that are in `parts`.
+    fn message(
+        &self,
+        mut position: Position,
+        limits: Limits,
+        parts: &mut Vec<Range<usize>>,
+    ) -> Option<Message<P>> {
+        let first = self.run(position.run)?;
+        let (peer, segment, index) = (first.peer, first.size, first.index + position.done);
+        // What has no bytes cannot be cut out of a message.
+        let is_cut = (1..=limits.size).contains(&segment);
+        let most = if is_cut { limits.segments.max(1) } else { 1 };
+        let before = parts.len();
+        let (mut count, mut bytes) = (0, 0);
+        while let Some(run) = self.run(position.run).filter(|run| run.peer == peer && count < most) {
+            let is_last = run.size != segment;
+            let room = match count {
+                0 => most.min((LARGEST_MESSAGE / segment.max(1)).max(1)),
+                _ if run.size == 0 || run.size > segment => 0,
+                _ if is_last => usize::from(bytes + run.size <= LARGEST_MESSAGE),
+                _ => (most - count).min(LARGEST_MESSAGE.saturating_sub(bytes) / segment),
+            };
+            let taken = room.min(run.count - position.done);
+            if taken == 0 {
+                break;
+            }
+            let start = run.at + position.done * run.size;
+            let end = start + taken * run.size;
+            match parts.last_mut().filter(|last| last.end == start && count > 0) {
+                Some(last) => last.end = end,
+                None => parts.push(start..end),
+            }
+            count += taken;
+            bytes += taken * run.size;
+            position.done += taken;
+            if position.done == run.count {
+                position = Position { run: position.run + 1, done: 0 };
+            }
+            if is_last {
+                break;
+            }
+        }
+        Some(Message { peer, segment, count, index, parts: before..parts.len(), after: position })
+    }
+
+    /// The position behind the next datagram.
+    pub(crate) fn past_one(&self, position: Position) -> Position {
+        match self.run(position.run) {
+            Some(run) if position.done + 1 < run.count => Position { done: position.done + 1, ..position },
+            Some(_) => Position { run: position.run + 1, done: 0 },
+            None => position,
+        }
+    }
+
+    /// What is left behind a position: for each run, in the order in which they are, how many of its datagrams are done.
+    pub(crate) fn done(&self, position: Position) -> impl Iterator<Item = (usize, usize)> + use<'a, P> {
+        let order: &'a [u32] = self.order;
+        let runs: &'a [Run<P>] = self.runs;
+        order.iter().enumerate().take(position.run + 1).map(move |(place, run)| {
+            let run = *run as usize;
+            (run, if place < position.run { runs[run].count } else { position.done })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ALL: Limits = Limits { segments: MOST_SEGMENTS, size: usize::MAX };
+
+    /// The runs of datagrams, as a batch makes them.
+    fn runs(datagrams: &[(u8, usize)]) -> Vec<Run<u8>> {
+        let (mut runs, mut at): (Vec<Run<u8>>, usize) = (Vec::new(), 0);
+        for (index, (peer, size)) in datagrams.iter().copied().enumerate() {
+            match runs.last_mut() {
+                Some(last) if (last.peer, last.size) == (peer, size) => last.count += 1,
+                _ => runs.push(Run { peer, size, count: 1, at, index }),
+            }
+            at += size;
+        }
+        runs
+    }
+
+    /// The size at which the messages of a call are cut, and of each message its peer, size and count.
+    type Call = (Option<usize>, Vec<(u8, usize, usize)>);
+
+    /// The calls in which these datagrams are sent.
+    fn calls(datagrams: &[(u8, usize)], limits: Limits) -> Vec<Call> {
+        let (runs, mut order) = (runs(datagrams), Vec::new());
+        let plan = Plan::new(&runs, &mut order);
+        let (mut messages, mut parts, mut position, mut calls) =
+            (Vec::new(), Vec::new(), Position::default(), Vec::new());
+        loop {
+            let cut_at = plan.call(position, limits, 64, &mut messages, &mut parts);
+            let Some(last) = messages.last() else { return calls };
+            position = last.after;
+            calls.push((
+                cut_at,
+                messages.iter().map(|message| (message.peer, message.segment, message.count)).collect(),
+            ));
+        }
+    }
+
+    #[test]
+    fn what_has_one_size_goes_together_and_one_that_is_shorter_ends_it() {
+        let datagrams = [(1, 100), (1, 100), (1, 100), (1, 30), (1, 100)];
+        assert_eq!(calls(&datagrams, ALL), [(Some(100), vec![(1, 100, 4), (1, 100, 1)])]);
+    }
+
+    #[test]
+    fn what_is_longer_or_empty_stands_by_itself() {
+        assert_eq!(calls(&[(1, 10), (1, 20)], ALL), [(None, vec![(1, 10, 1), (1, 20, 1)])]);
+        assert_eq!(calls(&[(1, 0), (1, 0)], ALL), [(None, vec![(1, 0, 1), (1, 0, 1)])]);
+        assert_eq!(calls(&[(1, 5), (1, 5), (1, 0)], ALL), [(Some(5), vec![(1, 5, 2), (1, 0, 1)])]);
+    }
+
+    #[test]
+    fn the_datagrams_of_a_peer_are_brought_together() {
+        let datagrams = [(2, 10), (1, 10), (2, 10), (1, 10)];
+        assert_eq!(calls(&datagrams, ALL), [(Some(10), vec![(1, 10, 2), (2, 10, 2)])]);
+    }
+
+    #[test]
+    fn what_is_cut_at_another_size_is_another_call() {
+        let datagrams = [(1, 30), (1, 30), (2, 20), (2, 20), (2, 90)];
+        let expected = [(Some(30), vec![(1, 30, 2)]), (Some(20), vec![(2, 20, 2)]), (None, vec![(2, 90, 1)])];
+        assert_eq!(calls(&datagrams, ALL), expected);
+        // What is not cut goes along if it is no longer than what is.
+        assert_eq!(calls(&[(1, 9), (2, 9), (2, 9)], ALL), [(Some(9), vec![(1, 9, 1), (2, 9, 2)])]);
+        let expected = [(None, vec![(1, 10, 1)]), (Some(9), vec![(2, 9, 2)])];
+        assert_eq!(calls(&[(1, 10), (2, 9), (2, 9)], ALL), expected);
+    }
+
+    #[test]
+    fn no_message_is_longer_than_a_datagram_or_has_more_parts_than_the_system_cuts() {
+        let many = calls(&[(1, 1); 300], ALL);
+        assert_eq!(many, [(Some(1), vec![(1, 1, 128), (1, 1, 128), (1, 1, 44)])]);
+        let large = calls(&[(1, 8_000); 9], ALL);
+        assert_eq!(large, [(Some(8_000), vec![(1, 8_000, 8), (1, 8_000, 1)])]);
+        // 64,000 bytes, and 1,507 that fill it up.
+        let mut datagrams = [(1, 8_000); 9];
+        datagrams[8] = (1, 1_507);
+        assert_eq!(calls(&datagrams, ALL), [(Some(8_000), vec![(1, 8_000, 9)])]);
+        datagrams[8] = (1, 1_508);
+        assert_eq!(calls(&datagrams, ALL), [(Some(8_000), vec![(1, 8_000, 8), (1, 1_508, 1)])]);
+        assert_eq!(calls(&[(1, 70_000); 2], ALL), [(None, vec![(1, 70_000, 1); 2])]);
+    }
+
+    #[test]
+    fn limits_come_down_to_nothing_that_is_cut() {
+        let limits = ALL.after(SegmentFault::Refused, 65, 100);
+        assert_eq!(limits, Limits { segments: 64, size: usize::MAX });
+        let limits = limits.after(SegmentFault::Refused, 64, 100);
+        assert_eq!(limits, Limits { segments: 64, size: 99 });
+        assert_eq!(limits.after(SegmentFault::Refused, 2, 200).size, 99, "what was known is not forgotten");
+        assert_eq!(calls(&[(1, 100); 2], limits), [(None, vec![(1, 100, 1); 2])]);
+        assert_eq!(calls(&[(1, 99); 2], limits), [(Some(99), vec![(1, 99, 2)])]);
+        let off = limits.after(SegmentFault::Unsupported, 2, 10);
+        assert_eq!(calls(&[(1, 10); 2], off), [(None, vec![(1, 10, 1); 2])]);
+        let none = Limits { segments: 1, size: 0 };
+        assert_eq!(calls(&[(1, 10); 2], none), [(None, vec![(1, 10, 1); 2])]);
+    }
+
+    #[test]
+    fn what_is_done_is_told_of_each_run_also_in_the_middle() {
+        let runs = runs(&[(2, 10), (1, 10), (1, 10), (1, 10)]);
+        let mut order = Vec::new();
+        let plan = Plan::new(&runs, &mut order);
+        let done = |position| plan.done(position).collect::<Vec<_>>();
+        let one = plan.past_one(Position::default());
+        assert_eq!(done(one), [(1, 1)]);
+        let all_of_one = plan.past_one(plan.past_one(one));
+        assert_eq!(done(all_of_one), [(1, 3), (0, 0)]);
+        let all = plan.past_one(all_of_one);
+        assert_eq!(done(all), [(1, 3), (0, 1)]);
+        assert_eq!(plan.past_one(all), all);
+    }
+
+    /// What the datagrams of a message are, as the system cuts it.
+    fn expand(bytes: &[u8], segment: usize, count: usize) -> Vec<Vec<u8>> {
+        if count == 1 { vec![bytes.to_vec()] } else { bytes.chunks(segment).map(<[u8]>::to_vec).collect() }
+    }
+
+    proptest! {
+        /// Whatever is put together: each peer gets the datagrams that it would get by single sends, in their order.
+        #[test]
+        fn a_plan_is_what_single_sends_are(
+            datagrams in proptest::collection::vec((0_u8..4, prop_oneof![
+                Just(0_usize), Just(64), Just(64), 1_usize..80, Just(8_000), Just(65_507)
+            ]), 0..200),
+            segments in prop_oneof![Just(1_usize), Just(2), Just(64), Just(128)],
+            size in prop_oneof![Just(0_usize), Just(63), Just(64), Just(usize::MAX)],
+            most in 1_usize..70,
+        ) {
+            let bytes: Vec<u8> = datagrams.iter().enumerate()
+                .flat_map(|(index, (_, size))| (0..*size).map(move |at| (index * 31 + at) as u8))
+                .collect();
+            let (runs, mut order) = (runs(&datagrams), Vec::new());
+            let plan = Plan::new(&runs, &mut order);
+            let (mut messages, mut parts) = (Vec::new(), Vec::new());
+            let (mut position, mut sent): (_, Vec<Vec<Vec<u8>>>) = (Position::default(), vec![Vec::new(); 4]);
+            loop {
+                let limits = Limits { segments, size };
+                let cut_at = plan.call(position, limits, most, &mut messages, &mut parts);
+                let Some(last) = messages.last() else { break };
+                position = last.after;
+                prop_assert!(messages.len() <= most);
+                for message in &messages {
+                    let message_bytes: Vec<u8> =
+                        parts[message.parts.clone()].iter().flat_map(|part| bytes[part.clone()].to_vec()).collect();
+                    prop_assert!(message.count <= segments.max(1));
+                    if message.count > 1 {
+                        prop_assert_eq!(cut_at, Some(message.segment));
+                        prop_assert!(message_bytes.len() <= LARGEST_MESSAGE && message.segment <= size);
+                    } else {
+                        prop_assert!(cut_at.is_none_or(|cut_at| message_bytes.len() <= cut_at));
+                    }
+                    let cut = expand(&message_bytes, message.segment, message.count);
+                    prop_assert_eq!(cut.len(), message.count);
+                    prop_assert_eq!(datagrams[message.index], (message.peer, cut[0].len()));
+                    sent[usize::from(message.peer)].extend(cut);
+                }
+            }
+            let mut expected: Vec<Vec<Vec<u8>>> = vec![Vec::new(); 4];
+            let mut at = 0;
+            for (peer, size) in &datagrams {
+                expected[usize::from(*peer)].push(bytes[at..at + size].to_vec());
+                at += size;
+            }
+            prop_assert_eq!(sent, expected);
+        }
+    }
+}
