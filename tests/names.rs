@@ -140,6 +140,19 @@ fn a_group_may_have_a_name() {
     assert!(builder.to_name("x.invalid", &resolver).is_err());
 }
 
+/// Without a word of a hosts file: who takes one address takes the one that its peer most likely has.
+#[test]
+fn localhost_is_ipv4_first() {
+    let resolver = Resolver::builder().no_hosts().build();
+    let found = resolver.lookup("localhost").unwrap();
+    assert_eq!(
+        (found.addresses()[0].to_string(), found.source()),
+        ("127.0.0.1".to_owned(), Source::Localhost)
+    );
+    let endpoint = UdpEndpoint::builder().resolver(&resolver).bind("localhost:0").unwrap();
+    assert!(endpoint.local_addr().unwrap().is_ipv4());
+}
+
 /// One for all who have not chosen another.
 #[test]
 fn the_shared_resolver_knows_this_machine() {

@@ -99,8 +99,9 @@ impl<'a> NameRef<'a> {
     }
 }
 
-/// What `localhost` is, with no need of a file.
-pub(crate) const LOOPBACK: [IpAddr; 2] = [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
+/// What `localhost` is, with no need of a file: IPv4 first, as in most such files, because who takes but one of them, for a socket that
+/// is bound or a datagram, mostly has a peer that knows no other.
+pub(crate) const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
 impl fmt::Display for HostName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
