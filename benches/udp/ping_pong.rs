@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use socketry::{Stopper, UdpBuilder, UdpEndpoint};
 
 use super::kit::{compare, is_smoke_run, print, timed, variant};
-use super::raw::{Raw, pin_to, sockaddr};
+use super::raw::{Raw, pin_to_processor, sockaddr};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -22,7 +22,7 @@ static ECHO_ON: AtomicUsize = AtomicUsize::new(0);
 fn exchange(mut ping: impl FnMut(), mut pong: impl FnMut() + Send) -> Duration {
     std::thread::scope(|scope| {
         let echo = scope.spawn(move || {
-            pin_to(ECHO_ON.load(Ordering::Relaxed));
+            pin_to_processor(ECHO_ON.load(Ordering::Relaxed));
             (0..rounds()).for_each(|_| pong());
         });
         let time = timed(|| (0..rounds()).for_each(|_| ping()));

@@ -100,17 +100,12 @@ pub(crate) fn sockaddr(address: SocketAddr) -> libc::sockaddr_in {
     raw
 }
 
-/// Keeps the calling thread, and those it starts, on one processor.
-pub(crate) fn pin_to_one_processor() {
-    pin_to(0);
-}
-
-/// Has this thread, and those that it starts from now on, run on one processor.
-pub(crate) fn pin_to(processor: usize) {
+/// Keeps the calling thread, and those it starts, on one processor; false if there is none of this number.
+pub(crate) fn pin_to_processor(number: usize) -> bool {
     // SAFETY: all zeros is a valid set, and the set is live during the call.
     unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(processor, &mut set);
-        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set);
+        libc::CPU_SET(number, &mut set);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set) == 0
     }
 }
