@@ -1,6 +1,6 @@
 //! All benchmarks in one table, and the picture and the tables of the READMEs, which are made of it and of nothing else:
-//! `cargo bench --bench figures -- all`, on a machine that does nothing besides. It takes some minutes. With `drawn` instead of `all`
-//! the pictures and the tables are made anew of what was measured last.
+//! `cargo bench --bench figures -- all`, on a machine that does nothing besides. It takes some minutes. With the name of one of them
+//! instead of `all` that one is measured anew; with `drawn` the pictures and the tables are made anew of what was measured last.
 
 mod picks;
 mod picture;
@@ -35,8 +35,9 @@ fn measured() -> PathBuf {
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().find(|word| !word.starts_with('-')).map(String::as_str) {
-        Some("all") => {
-            measure();
+        Some(bench) if bench == "all" || BENCHES.contains(&bench) => {
+            let benches = if bench == "all" { &BENCHES[..] } else { &[bench] };
+            measure(benches);
             let figures = Figures::read();
             figures.print();
             draw(&figures);
@@ -46,10 +47,15 @@ fn main() {
     }
 }
 
-fn measure() {
+/// Measures these anew, and keeps what was measured of the others.
+fn measure(benches: &[&str]) {
     let path = measured();
-    std::fs::write(&path, format!("# {}\n", circumstances())).unwrap();
-    for bench in BENCHES {
+    let before = std::fs::read_to_string(&path).unwrap_or_default();
+    let is_of = |line: &&str| benches.iter().any(|bench| line.starts_with(&format!("{bench}: ")));
+    let kept = before.lines().filter(|line| !line.starts_with('#') && !is_of(line));
+    let kept: String = kept.map(|line| format!("{line}\n")).collect();
+    std::fs::write(&path, format!("# {}\n{kept}", circumstances())).unwrap();
+    for bench in benches {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
         command.args(["bench", "--bench", bench]).env("SOCKETRY_FIGURES", &path).current_dir(root());

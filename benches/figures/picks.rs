@@ -33,7 +33,7 @@ const TO_C: &[(&str, &str)] = &[("std", "std"), ("Go", "Go"), ("Python", "Python
 const LOOK_UP: &str = "resolver: a look-up, to the system's of localhost";
 const GETADDRINFO: (&str, &str) = ("getaddrinfo", "getaddrinfo, localhost");
 
-pub(crate) const PICKS: [Pick; 9] = [
+pub(crate) const PICKS: [Pick; 11] = [
     Pick {
         english: "UDP: 64 bytes asked and answered",
         chinese: "UDP：一问一答，64 字节",
@@ -41,6 +41,22 @@ pub(crate) const PICKS: [Pick; 9] = [
         base: ("C", "C, the system calls"),
         own: "socketry",
         others: TO_C,
+    },
+    Pick {
+        english: "UDP: a flood of 64 bytes each, in batches",
+        chinese: "UDP：成批收发，每个 64 字节",
+        work: "udp: receive a flood of 64 bytes from another process",
+        base: ("system calls", "raw"),
+        own: "batch connected",
+        others: &[("quinn-udp", "quinn-udp"), ("sendmmsg", "raw mmsg")],
+    },
+    Pick {
+        english: "UDP: a flood of 1,200 bytes each, in batches",
+        chinese: "UDP：成批收发，每个 1,200 字节",
+        work: "udp: receive a flood of 1200 bytes from another process",
+        base: ("system calls", "raw"),
+        own: "batch connected",
+        others: &[("quinn-udp", "quinn-udp"), ("sendmmsg", "raw mmsg")],
     },
     Pick {
         english: "TCP: 64 bytes asked and answered",
