@@ -159,3 +159,28 @@ fn a_batch_that_is_used_again_allocates_nothing() {
         assert!(calls <= most, "{calls} allocations by {receiver:?}");
     }
 }
+
+/// A batch of any length is ended between two calls, and tells how far it came.
+#[test]
+fn a_stopper_ends_a_long_batch() {
+    let stopper = Stopper::new().unwrap();
+    let sender = UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0").unwrap();
+    let (receiver, mut batch) = (local(), sender.batch());
+    // Of sizes that cannot go together, and enough for seconds.
+    for number in 0..500_000_usize {
+        batch.push_to(&[7; 100][..number % 100], receiver.local_addr().unwrap()).unwrap();
+    }
+    let total = batch.len();
+    std::thread::scope(|scope| {
+        let sending = scope.spawn(|| (sender.send_batch(&mut batch), batch));
+        // The first of it has arrived.
+        receiver.recv().unwrap();
+        stopper.stop();
+        let (sent, batch) = sending.join().unwrap();
+        let error = sent.unwrap_err();
+        assert!(error.is_stopped(), "{error}");
+        let detail = error.detail::<socketry::UnsentDatagram>().unwrap();
+        assert!(detail.sent > 0 && detail.sent + batch.len() == total, "{error}");
+        assert_eq!(detail.index, detail.sent, "the next one");
+    });
+}

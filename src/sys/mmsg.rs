@@ -15,7 +15,10 @@ use nix::sys::socket::{
 };
 
 use super::{Family, Mode};
-use crate::proto::grouping::{Limits, MOST_SEGMENTS, Message, SegmentFault};
+use crate::proto::grouping::{Limits, Message, SegmentFault};
+
+/// The most datagrams of one message that any kernel takes (`UDP_MAX_SEGMENTS`).
+const MOST_SEGMENTS: usize = 128;
 
 /// What to try first; what the kernel refuses is learned.
 pub(crate) const SEGMENTS: Limits = Limits { segments: MOST_SEGMENTS, size: u16::MAX as usize };

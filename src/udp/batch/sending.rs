@@ -68,6 +68,10 @@ impl UdpEndpoint {
                 let limits = self.segmenting.limits();
                 let cut_at = plan.call(position, limits, sys::MOST_MESSAGES, messages, parts);
                 let Some(first) = messages.first() else { return Ok(()) };
+                // A wait looks at the stopper.
+                if position != Position::default() && self.stopper.as_ref().is_some_and(Stopper::is_stopped) {
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
                 let outgoing = (&messages[..], &parts[..]);
                 let address = |peer: &Peer| self.address_of(*peer);
                 match sys::send_messages(&self.socket, self.family, bytes, outgoing, address, cut_at, mode) {
@@ -79,10 +83,6 @@ impl UdpEndpoint {
                         Some((segment, fault)) => self.segmenting.learn(limits, fault, first.count, segment),
                         None => return Err(error),
                     },
-                }
-                // A wait looks at the stopper.
-                if self.stopper.as_ref().is_some_and(Stopper::is_stopped) {
-                    return Err(io::ErrorKind::WouldBlock.into());
                 }
             }
         });
