@@ -414,3 +414,27 @@ impl Budget {
         Ok(())
     }
 }
+
+/// Several that are too long, in one call with what is not: each is named by its place, and all others arrive.
+#[test]
+fn each_error_names_its_datagram_and_every_other_is_sent_once() {
+    let receiver = local();
+    let sender = local();
+    let port = receiver.local_addr().unwrap().port();
+    // In the form that IPv6 sockets use, which is the same peer.
+    let to = SocketAddr::from((Ipv4Addr::LOCALHOST.to_ipv6_mapped(), port));
+    let sizes = [1, 2, 65_508, 3, 4, 65_508, 65_508, 5, 6];
+    let mut batch = sender.batch();
+    for size in sizes {
+        batch.push_to(vec![7; size], to).unwrap();
+    }
+    let mut errors = Vec::new();
+    while let Err(error) = sender.send_batch(&mut batch) {
+        let detail = error.detail::<UnsentDatagram>().unwrap();
+        errors.push((detail.index, detail.sent));
+    }
+    assert_eq!(errors, [(2, 2), (5, 2), (6, 0)]);
+    let lengths: Vec<usize> = received(&receiver, 6).iter().map(Vec::len).collect();
+    assert_eq!(lengths, [1, 2, 3, 4, 5, 6]);
+    assert_timed_out(receiver.recv_timeout(Duration::ZERO));
+}

@@ -168,3 +168,37 @@ fn a_call_that_was_ended_goes_on() {
         assert_whole(&arrived);
     }
 }
+
+#[test]
+#[ignore = "a part of the test below, which runs it under strace"]
+fn receiving_child() {
+    let receiver = local();
+    let sender = connected_to(&receiver);
+    (0..2).for_each(|_| sender.send("whole").unwrap());
+    let mut batch = RecvBatch::new();
+    assert_eq!(receiver.recv_batch(&mut batch).unwrap(), 1);
+    assert_eq!(batch.iter().next().unwrap().bytes(), b"whole");
+    assert!(receiver.recv_batch(&mut batch).unwrap_err().is_refused());
+    assert!(batch.is_empty());
+    assert_eq!(receiver.recv_batch(&mut batch).unwrap(), 1);
+}
+
+/// An error that comes after a datagram is neither lost nor takes the datagram with it.
+#[test]
+fn an_error_behind_a_datagram_is_for_the_next_call() {
+    let mut command = Command::new("strace");
+    command.args(["-f", "-o", "/dev/null", "-e", "trace=recvfrom"]);
+    command.args(["-e", "inject=recvfrom:error=ECONNREFUSED:when=2"]);
+    let mut probe = Command::new("strace");
+    let works = probe.args(["-f", "-o", "/dev/null", "-e", "inject=recvfrom:error=EIO"]).arg("true").output();
+    if !works.is_ok_and(|output| output.status.success()) {
+        return skip(
+            "an_error_behind_a_datagram_is_for_the_next_call",
+            "no strace, or it may not trace here",
+        );
+    }
+    command.arg(std::env::current_exe().unwrap());
+    command.args(["--exact", "receiving_child", "--ignored", "--nocapture", "--test-threads=1"]);
+    let output = Running::start(&mut command).finish();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
