@@ -60,6 +60,8 @@ fn main() {
     ];
     print("Bytes", count, &compare(21, rows));
 
+    by_length(&english);
+
     let rows = vec![
         english.echoed("Framed::exchange, utf-8", || Lines::new(Encoding::Utf8)),
         english.echoed_by_std("read_line and BufWriter, utf-8"),
@@ -68,6 +70,30 @@ fn main() {
         prefixed.echoed("Framed::exchange, LengthPrefixed", LengthPrefixed::u16),
     ];
     print("Echo, without a socket", count, &compare(21, rows));
+}
+
+/// Does a line cost more the longer it is, beyond its bytes? And more of many than of few?
+fn by_length(lines: &Stream) {
+    let bytes = lines.bytes.len();
+    let streams = [64, 1_024, 16_384].map(|length| {
+        let mut line = vec![b'x'; length];
+        line[length - 1] = b'\n';
+        (length, Stream { bytes: line.repeat(bytes / length), count: bytes / length })
+    });
+    let rows = streams
+        .iter()
+        .map(|(length, stream)| stream.borrowed(&length.to_string(), || Lines::new(Encoding::Utf8)));
+    print("a KiB of lines, by their length", bytes / 1_024, &compare(21, rows.collect()));
+
+    let streams = [1, 100, 10_000].map(|part| lines.first(lines.count / part));
+    let rows = streams.iter().rev().map(|stream| {
+        let times = lines.count / stream.count;
+        let mut variant = stream.borrowed(&stream.count.to_string(), || Lines::new(Encoding::Utf8));
+        let mut once = variant.run;
+        variant.run = Box::new(move || (0..times).map(|_| once()).sum());
+        variant
+    });
+    print("a line, by how many a stream has", lines.count, &compare(21, rows.collect()));
 }
 
 fn prefixed(count: usize) -> Vec<u8> {
@@ -96,6 +122,11 @@ impl Stream {
         line.resize(LINE - 1, b'.');
         line.push(b'\n');
         Stream { bytes: line.repeat(count), count }
+    }
+
+    /// So many lines of it.
+    fn first(&self, count: usize) -> Stream {
+        Stream { bytes: self.bytes[..count * LINE].to_vec(), count }
     }
 
     fn variant<'a>(&'a self, name: &str, count: impl Fn(&[u8]) -> usize + 'a) -> Variant<'a> {

@@ -2,6 +2,7 @@
 //! `cargo bench --bench figures -- all`, on a machine that does nothing besides. It takes some minutes. With the name of one of them
 //! instead of `all` that one is measured anew; with `drawn` the pictures and the tables are made anew of what was measured last.
 
+mod growth;
 mod picks;
 mod picture;
 mod terminal;
@@ -107,14 +108,20 @@ impl Figures {
         }
     }
 
+    fn row(&self, work: &str, who: &str) -> &(String, f64, f64) {
+        let rows = self.0.get(work).unwrap_or_else(|| panic!("{work:?} was not measured"));
+        let row = rows.iter().find(|(name, ..)| name == who);
+        row.unwrap_or_else(|| panic!("{who:?} was not measured at {work:?}"))
+    }
+
     /// The speed of one to another at the same work.
     pub(crate) fn speed(&self, work: &str, who: &str, to: &str) -> f64 {
-        let rows = self.0.get(work).unwrap_or_else(|| panic!("{work:?} was not measured"));
-        let of = |name: &str| {
-            let row = rows.iter().find(|(who, ..)| who == name);
-            row.unwrap_or_else(|| panic!("{name:?} was not measured at {work:?}")).2
-        };
-        of(who) / of(to)
+        self.row(work, who).2 / self.row(work, to).2
+    }
+
+    /// What one took of it, in the unit of the benchmark.
+    pub(crate) fn each(&self, work: &str, who: &str) -> f64 {
+        self.row(work, who).1
     }
 }
 
@@ -148,18 +155,20 @@ fn table(figures: &Figures, when: &str, is_chinese: bool) -> String {
             .collect();
         lines += &format!("| {label} | {} | **{own}** | {} |\n", base.0, others.join(", "));
     }
+    let (faster, growth) = (how_to_read(when, is_chinese), growth::table(figures, is_chinese));
+    format!("{lines}\n{faster}\n{growth}")
+}
+
+fn how_to_read(when: &str, is_chinese: bool) -> String {
+    const COMMAND: &str = "`cargo bench --bench figures -- all`";
     match is_chinese {
-        true => {
-            lines
-                + &format!(
-                    "\n数字越大越快；同一次运行中的中位数。{when}，用 `cargo bench --bench figures -- all` 测得。\n"
-                )
-        }
-        false => {
-            lines
-                + &format!(
-                    "\nMore is faster; medians of ratios in the same run. {when}, by `cargo bench --bench figures -- all`.\n"
-                )
-        }
+        true => format!(
+            "数字越大越快；同一次运行中的中位数。{when}，用 {COMMAND} 测得。\n\n\
+             东西多了，每一件的代价怎样增长（同一次测量）：\n"
+        ),
+        false => format!(
+            "More is faster; medians of ratios in the same run. {when}, by {COMMAND}.\n\n\
+             And how the cost of one grows with how many there are, by the same command:\n"
+        ),
     }
 }

@@ -81,4 +81,49 @@ fn main() {
     );
     print("a hosts file of 150,000 lines, to reading its bytes", &rows);
     let _ = std::fs::remove_file(&path);
+    by_lines();
+    by_names(&server);
+}
+
+/// Does a look-up cost more in a longer file?
+fn by_lines() {
+    let counts = if is_smoke_run() { [1, 10, 100] } else { [1_000, 10_000, 150_000] };
+    let resolvers = counts.map(|count| {
+        let path = std::env::temp_dir().join(format!("socketry-bench-{}-{count}", std::process::id()));
+        let text: String = (0..count).map(|n| format!("0.0.0.0 host{n}.blocked.example\n")).collect();
+        std::fs::write(&path, text).unwrap();
+        let resolver = Resolver::builder().hosts(&path).build();
+        resolver.lookup("host0.blocked.example").unwrap();
+        (resolver, path)
+    });
+    let rows = compare(15, grown(&counts, |index, name| drop(resolvers[index].0.lookup(name).unwrap())));
+    print("a look-up in a hosts file, by its lines", &rows);
+    resolvers.iter().for_each(|(_, path)| drop(std::fs::remove_file(path)));
+}
+
+/// Does a look-up cost more in a fuller cache?
+fn by_names(server: &str) {
+    let counts = if is_smoke_run() { [1, 10, 20] } else { [10, 1_000, 10_000] };
+    let resolvers = counts.map(|count| {
+        let builder = Resolver::builder().server(server).unwrap().no_hosts().families(Families::Ipv4);
+        let resolver = builder.cache_size(count).build();
+        (0..count).for_each(|n| drop(resolver.lookup(&format!("host{n}.blocked.example")).unwrap()));
+        resolver
+    });
+    let rows = compare(15, grown(&counts, |index, name| drop(resolvers[index].lookup(name).unwrap())));
+    print("a look-up in the cache, by its names", &rows);
+}
+
+/// A variant for each number of names. It asks for all of them in turn, so that what is large is not just in the processor's cache.
+fn grown<'a>(counts: &[usize], ask: impl Fn(usize, &str) + Copy + 'a) -> Vec<kit::Variant<'a>> {
+    let variants = counts.iter().enumerate().map(|(index, &count)| {
+        let asked = count.min(1_000);
+        let names: Vec<String> =
+            (0..asked).map(|n| format!("host{}.blocked.example", n * (count / asked))).collect();
+        let times = 20_000 / asked as u32;
+        variant(count.to_string(), move || {
+            timed(times, || names.iter().for_each(|name| ask(index, name))) / asked as u32
+        })
+    });
+    variants.collect()
 }

@@ -10,21 +10,21 @@ use super::servers::{MESSAGE, SERVERS, Start, TOKIO};
 
 /// What one turn of one server came to.
 #[derive(Clone, Copy, Debug)]
-struct Turn {
-    per_second: f64,
+pub(crate) struct Turn {
+    pub(crate) per_second: f64,
     /// In µs, as the next.
-    half: f64,
-    worst_of_100: f64,
+    pub(crate) half: f64,
+    pub(crate) worst_of_100: f64,
 }
 
-struct Clients {
+pub(crate) struct Clients {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
 
 impl Clients {
-    fn start() -> Clients {
+    pub(crate) fn start() -> Clients {
         let mut command = Command::new(std::env::current_exe().unwrap());
         let command = command.arg("as-clients").stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -32,7 +32,7 @@ impl Clients {
         Clients { child, input, output }
     }
 
-    fn turn(&mut self, port: u16, threads: usize, time: Duration) -> Turn {
+    pub(crate) fn turn(&mut self, port: u16, threads: usize, time: Duration) -> Turn {
         writeln!(self.input.as_mut().unwrap(), "{port} {threads} {}", time.as_millis()).unwrap();
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();

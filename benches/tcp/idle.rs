@@ -6,13 +6,14 @@ use std::os::fd::{AsRawFd, IntoRawFd};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use futures_util::{SinkExt, StreamExt};
-use socketry::frame::{Framed, Lines};
+use socketry::frame::{Fixed, Framed, Lines};
 use socketry::{Encoding, TcpServer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::codec::{Framed as TokioFramed, LinesCodec};
 
-use super::kit::is_smoke_run;
+use super::kit::{is_smoke_run, record};
 use super::raw;
+use super::servers::{ANYWHERE, MESSAGE};
 
 const LINE: &[u8] = b"one line of an idle connection\n";
 
@@ -36,14 +37,14 @@ struct Memory {
     threads: i64,
 }
 
-struct Server {
+pub(crate) struct Server {
     child: Child,
     input: Option<ChildStdin>,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Server {
-    fn start(model: &str) -> Server {
+    pub(crate) fn start(model: &str) -> Server {
         let mut command = Command::new(std::env::current_exe().unwrap());
         let command = command.args(["as-idle-server", model]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -97,7 +98,7 @@ pub(crate) fn run() {
             hear(&stream);
         }
         let before = server.memory();
-        let mut streams = Vec::new();
+        let (mut streams, mut first) = (Vec::new(), None);
         let report = |step: usize, count: usize, note: &str, least: &mut Vec<f64>| {
             let now = server.memory();
             let each = |figure: fn(&Memory) -> i64| (figure(&now) - figure(&before)) as f64 / count as f64;
@@ -112,6 +113,7 @@ pub(crate) fn run() {
                 resident - least[step],
                 resident + tables + kernel,
             );
+            resident + tables + kernel
         };
         for (step, &count) in counts.iter().enumerate().filter(|&(_, &count)| count <= most) {
             while streams.len() < count {
@@ -120,7 +122,9 @@ pub(crate) fn run() {
                 hear(&stream);
                 streams.push(stream);
             }
-            report(step, count, "", &mut least);
+            let each = report(step, count, "", &mut least) * 1024.0;
+            let first = *first.get_or_insert(each);
+            record(&format!("bytes of an idle connection, {title}"), &count.to_string(), each, first / each);
         }
         streams.iter().for_each(ask);
         streams.iter().for_each(hear);
@@ -154,6 +158,16 @@ pub(crate) fn be_server(model: &str) {
                         reply.send(line)?;
                     }
                     Ok(())
+                })
+            });
+        }
+        "fixed" => {
+            let server = TcpServer::builder().max_connections(10_000).bind(ANYWHERE).unwrap();
+            println!("{}", server.local_addr());
+            std::thread::spawn(move || {
+                server.serve_requests(Fixed::new(MESSAGE), |request| {
+                    let message: [u8; MESSAGE] = request.frame().try_into()?;
+                    Ok(request.reply(message)?)
                 })
             });
         }

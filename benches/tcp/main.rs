@@ -4,6 +4,8 @@
 //! Every figure is a ratio to something in the same run; 1.00 is as fast as that, more is faster.
 
 #[cfg(target_os = "linux")]
+mod beside_idle;
+#[cfg(target_os = "linux")]
 mod bulk;
 #[cfg(target_os = "linux")]
 mod clock;
@@ -40,7 +42,7 @@ fn main() {
         ["as-idle-server", model] => return idle::be_server(model),
         _ => {}
     }
-    let parts: [(&str, fn()); 7] = [
+    let parts: [(&str, fn()); 8] = [
         ("ping_pong", ping_pong::run),
         ("bulk", bulk::run),
         ("file", file::run),
@@ -48,6 +50,7 @@ fn main() {
         ("connections", connections::run),
         ("processes", processes::run),
         ("idle", idle::run),
+        ("beside_idle", beside_idle::run),
     ];
     let wanted = words.iter().find(|word| !word.starts_with('-'));
     for (_, run) in parts.iter().filter(|(name, _)| wanted.is_none_or(|wanted| wanted == name)) {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use socketry::{RecvBatch, UdpEndpoint};
+
 use super::kit::{Variant, compare, is_smoke_run, print, timed, variant};
 use super::ways::{receiving, sending, sizes};
 
@@ -29,6 +31,31 @@ pub(crate) fn run() {
         let what = if size == 0 { "64 to 1200".to_owned() } else { size.to_string() };
         print(&format!("send and receive {count} datagrams of {what} bytes"), bursts() * count, &rows);
     }
+    by_count();
+}
+
+/// What a datagram costs, by how many are a batch.
+fn by_count() {
+    let counts = [1, 8, 64, 512];
+    let rows = counts.map(|count| {
+        let receiver = UdpEndpoint::builder().batches_only(true).bind("127.0.0.1:0").unwrap();
+        let sender = UdpEndpoint::connect(receiver.local_addr().unwrap()).unwrap();
+        let (mut outgoing, mut incoming) = (sender.batch(), RecvBatch::new());
+        let times = if is_smoke_run() { 1 } else { 10_240 / count };
+        variant(count.to_string(), move || {
+            timed(|| {
+                for _ in 0..times {
+                    (0..count).for_each(|_| outgoing.push([b'x'; 64]).unwrap());
+                    sender.send_batch(&mut outgoing).unwrap();
+                    let mut received = 0;
+                    while received < count {
+                        received += receiver.recv_batch(&mut incoming).unwrap();
+                    }
+                }
+            })
+        })
+    });
+    print("a datagram of 64 bytes, by how many a batch has", 10_240, &compare(31, rows.into()));
 }
 
 fn there_and_back<'a>(to: &str, from: &str, size: usize, count: usize) -> Variant<'a> {

@@ -14,11 +14,13 @@ use super::raw_many::Many;
 /// What a system grants without being asked for more, so that a burst has room.
 const RECEIVE_BUFFER: usize = 212_992;
 
-/// How many datagrams are a burst, which is sent as a whole: as many as the receive buffer has room for, singly.
+/// How many datagrams are a burst, which is sent as a whole: about as many as the receive buffer has room for, singly, so that
+/// it is a stream of several of the longest messages that anybody sends.
 pub(crate) fn burst(size: usize) -> usize {
     match size {
-        0..=100 => 256,
-        101..=2_000 => 128,
+        0..=100 => 384,
+        101..=600 => 240,
+        601..=2_000 => 136,
         _ => 24,
     }
 }
@@ -31,7 +33,7 @@ pub(crate) fn sizes(size: usize) -> Vec<usize> {
         number = number.wrapping_mul(1_103_515_245).wrapping_add(12_345);
         64 + (number >> 16) as usize % 1_137
     };
-    let count = if size == 0 { 128 } else { burst(size) };
+    let count = if size == 0 { 136 } else { burst(size) };
     (0..count).map(|_| if size == 0 { mixed() } else { size }).collect()
 }
 
