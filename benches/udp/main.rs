@@ -29,9 +29,10 @@ mod ways;
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     // This program again, for valgrind.
-    if let [word, kind, count] = &words[..] {
+    if let [word, kind, count, receives] = &words[..] {
         if word == "as-counted" {
-            return instructions::be(kind, count.parse().expect("a number"));
+            let (count, receives) = (count.parse().expect("a number"), receives.parse().expect("a bool"));
+            return instructions::be(kind, count, receives);
         }
     }
     if flood::run_as_child() {
