@@ -321,9 +321,8 @@ fn what_differs_between_systems_is_in_one_place() {
     assert!(seen >= 25, "the test has found {seen} items only");
 }
 
-#[test]
-fn what_the_comparison_rests_on_is_there() {
-    let page = text("COMPARE.md");
+/// How many tests a page names, each of which is there.
+fn claims(page: &str) -> usize {
     let mut seen = 0;
     for claim in page.split("`tests/").skip(1) {
         let claim = claim.split('`').next().unwrap();
@@ -332,6 +331,26 @@ fn what_the_comparison_rests_on_is_there() {
         assert!(is_there, "there is no test {name} in {file}");
         seen += 1;
     }
+    seen
+}
+
+/// Each row of a promise has the test that holds it.
+#[test]
+fn what_is_promised_against_a_hostile_peer_is_held() {
+    let page = text("SECURITY.md");
+    let promises = page.split("## Not promised").next().unwrap();
+    let is_promise = |line: &&str| line.starts_with("| ") && !line.starts_with("| promise |");
+    let promises: Vec<&str> = promises.lines().filter(is_promise).collect();
+    assert!(promises.len() >= 36, "the test has found {} promises only", promises.len());
+    for promise in promises {
+        assert!(claims(promise) > 0, "no test holds: {promise}");
+    }
+}
+
+#[test]
+fn what_the_comparison_rests_on_is_there() {
+    let page = text("COMPARE.md");
+    let seen = claims(&page);
     assert!(seen >= 36, "the test has found {seen} claims only");
     for number in 1..=seen {
         let [used, defined] = [format!("[^{number}]"), format!("\n[^{number}]: `tests/")];
