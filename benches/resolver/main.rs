@@ -54,8 +54,8 @@ fn main() {
     let text: String = (0..lines).map(|n| format!("0.0.0.0 host{n}.blocked.example\n")).collect();
     std::fs::write(&path, text).unwrap();
     let of = || Resolver::builder().server(&server).unwrap().families(Families::Ipv4);
-    let (long, cached) = (of().hosts(&path).build(), of().no_hosts().build());
-    let fresh = of().no_hosts().cache_size(0).build();
+    let (long, cached) = (of().hosts(&path).build(), of().use_hosts(false).build());
+    let fresh = of().use_hosts(false).cache_size(0).build();
     cached.lookup("host.test").unwrap();
     let system = || assert!(("localhost", 0).to_socket_addrs().unwrap().next().is_some());
     let rows = compare(

@@ -78,7 +78,7 @@ fn std(count: usize) {
 }
 
 fn exchange(sender: &UdpEndpoint, receiver: &UdpEndpoint, count: usize) {
-    let to = receiver.local_addr().unwrap();
+    let to = receiver.local_addr();
     let mut buffer = [0; 64];
     for _ in 0..count {
         sender.send_to(buffer, to).unwrap();
@@ -111,7 +111,7 @@ fn raw_connected(count: usize) {
 fn ours_connected(count: usize) {
     let server = UdpSocket::bind("127.0.0.1:0").unwrap();
     let one = UdpEndpoint::connect(server.local_addr().unwrap()).unwrap();
-    server.connect(one.local_addr().unwrap()).unwrap();
+    server.connect(one.local_addr()).unwrap();
     let two = UdpEndpoint::builder().adopt(server).unwrap();
     let mut buffer = [0; 64];
     for _ in 0..count {
