@@ -124,7 +124,7 @@ fn ask(args: &Args, stopper: &Stopper) -> Outcome {
 fn answer(name: &str, args: &Args, stopper: &Stopper) -> Outcome {
     let builder = Broadcaster::builder().port(args.port).reuse_address(true).stopper(stopper);
     let responder = args.links.choose(builder).listen().map_err(|error| args.links.explain(error))?;
-    cli::note(format_args!("listening on {} ({name}); Ctrl-C ends it", responder.local_addr()?));
+    cli::note(format_args!("listening on {} ({name}); Ctrl-C ends it", responder.local_addr()));
     let mut answered = 0_u64;
     // `Responder::serve` is this loop in one call, and passes over in silence what fails by itself.
     loop {

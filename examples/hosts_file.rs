@@ -72,7 +72,7 @@ fn main() -> ExitCode {
     cli::run("hosts_file", || {
         let stopper = Stopper::new()?;
         let server = UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0")?;
-        let address = server.local_addr()?;
+        let address = server.local_addr();
         thread::scope(|scope| {
             let serving = scope.spawn(|| serve(&server));
             let shown = steps(&address.to_string());

@@ -112,10 +112,7 @@ fn resolver(args: &Args) -> Result<Resolver, Box<dyn Error>> {
         readable(path)?;
         builder = builder.hosts(path);
     }
-    if args.no_hosts {
-        builder = builder.no_hosts();
-    }
-    Ok(builder.build())
+    Ok(builder.use_hosts(!args.no_hosts).build())
 }
 
 /// A resolver takes a file that is not there for one that is not there yet. Who has named one should hear of a mistake.

@@ -65,7 +65,7 @@ const KINDS: [Kind; 4] = [
 ];
 
 fn udp(address: &str) -> Result<SocketAddr> {
-    UdpEndpoint::bind(address)?.local_addr()
+    Ok(UdpEndpoint::bind(address)?.local_addr())
 }
 
 /// A TCP socket that was never connected or listened at is of no use: this one listens.

@@ -45,10 +45,10 @@ fn main() -> ExitCode {
     cli::run("udp_connected", || {
         let builder = UdpEndpoint::builder().encoding(args.encoding).read_timeout(LONGEST_WAIT);
         let peer = builder.clone().bind("127.0.0.1:0")?;
-        let peer_address = peer.local_addr()?;
+        let peer_address = peer.local_addr();
 
         let endpoint = builder.connect(peer_address)?;
-        let address = endpoint.local_addr()?;
+        let address = endpoint.local_addr();
         say!("connect:  {address} has {peer_address} as its peer; no byte was sent for that")?;
 
         endpoint.send(&args.message)?;
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
         let heard = endpoint.recv()?;
         let others =
             endpoint.try_recv()?.map_or("nothing else".to_owned(), |datagram| format!("{datagram:?}"));
-        say!("stranger: {} sent \"psst\", the peer sent {:?}", stranger.local_addr()?, "from the peer")?;
+        say!("stranger: {} sent \"psst\", the peer sent {:?}", stranger.local_addr(), "from the peer")?;
         say!("          {address} heard {:?} and {others}", heard.text()?)?;
 
         // The system of the peer answers by ICMP that nobody listens; a connected socket is told.

@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     let args: Args = cli::parse();
     cli::run("udp_recv", || {
         let endpoint = UdpEndpoint::builder().encoding(args.encoding).bind(args.on)?;
-        cli::note(format_args!("listening on {} ({})", endpoint.local_addr()?, args.encoding));
+        cli::note(format_args!("listening on {} ({})", endpoint.local_addr(), args.encoding));
         for _ in 0..args.count {
             let datagram = endpoint.recv()?;
             match datagram.text() {

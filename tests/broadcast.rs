@@ -32,7 +32,7 @@ fn responder() -> Responder {
 }
 
 fn asking(responder: &Responder) -> BroadcastBuilder {
-    on_loopback().port(responder.local_addr().unwrap().port())
+    on_loopback().port(responder.local_addr().port())
 }
 
 /// Whatever a test finds, the threads that it waits for are to end.
@@ -66,7 +66,7 @@ fn a_message_reaches_whoever_listens_and_the_delivery_says_how() {
     let query = responder.recv_timeout(LONG).unwrap();
     assert_eq!(query.bytes(), b"\xC4\xE3\xBA\xC3");
     assert_eq!(query.interface(), &*loopback());
-    let own = broadcaster.local_addr().unwrap().port();
+    let own = broadcaster.local_addr().port();
     assert_eq!(query.from(), SocketAddr::from((Ipv4Addr::LOCALHOST, own)));
     assert_timed_out(responder.recv_timeout(SHORT));
 }
@@ -84,7 +84,7 @@ fn answers_come_with_their_sender_and_interface_and_each_once() {
         assert_eq!(replies.len(), 1, "{replies:?}");
         assert_eq!(replies[0].text().unwrap(), "heard hi");
         assert_eq!(replies[0].interface(), &*loopback());
-        assert_eq!(replies[0].from().port(), responder.local_addr().unwrap().port());
+        assert_eq!(replies[0].from().port(), responder.local_addr().port());
         assert!(replies[0].round_trip() < LONG);
         let counters = discovery.counters();
         assert_eq!((counters.asked, counters.replies, counters.duplicates), (4, 1, 3), "{counters:?}");
@@ -146,7 +146,7 @@ fn a_flood_is_bounded_and_counted_and_takes_nobody_elses_room() {
         let mut discovery = broadcaster.discover("hi", Duration::from_millis(500)).unwrap();
         let replies: Vec<_> = discovery.by_ref().filter_map(Result::ok).collect();
         is_over.store(true, Ordering::Relaxed);
-        let of_it = |reply: &&socketry::Discovered| reply.from() != other.local_addr().unwrap();
+        let of_it = |reply: &&socketry::Discovered| reply.from() != other.local_addr();
         assert_eq!(replies.iter().filter(of_it).count(), 3, "{replies:?}");
         assert_eq!(replies.len(), 4);
         assert!(discovery.counters().dropped > 100, "{:?}", discovery.counters());
@@ -250,7 +250,7 @@ fn two_hundred_answers_at_once_are_not_lost_silently() {
     let senders: BTreeSet<_> = discovery.by_ref().filter_map(Result::ok).map(|reply| reply.from()).collect();
     let counters = discovery.counters();
     assert_eq!(senders.len() as u64 + counters.lost, 200, "{counters:?}");
-    assert!(senders.iter().all(|from| all.iter().any(|one| one.local_addr().unwrap() == *from)));
+    assert!(senders.iter().all(|from| all.iter().any(|one| one.local_addr() == *from)));
 }
 
 #[test]
@@ -348,7 +348,7 @@ fn a_responder_goes_on_after_what_goes_wrong_and_tells_it() {
 #[test]
 fn this_machine_is_asked_as_well_if_that_is_wanted() {
     let responder = responder();
-    let port = responder.local_addr().unwrap().port();
+    let port = responder.local_addr().port();
     let both = Broadcaster::builder().port(port).interface("nosuch0").loopback(true).build().unwrap();
     let deliveries = both.send("hi").unwrap();
     let reached: Vec<_> =

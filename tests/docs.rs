@@ -28,7 +28,7 @@ const BESIDE: [(&str, &str); 2] = [("platforms", "PLATFORM.md"), ("comparison", 
 /// example that is the program.
 const SNIPPETS: [(&str, &str, &str, &str, &str); 22] = [
     ("004, 1", "链路层", "layers", "UdpEndpoint::bind", "socket_kinds"),
-    ("004, 2", "端口用来区分进程", "layers", "local_addr()?.port()", "socket_kinds"),
+    ("004, 2", "端口用来区分进程", "layers", "local_addr().port()", "socket_kinds"),
     ("004, 3", "ip用来区分唯一一台电脑", "layers", "network_interfaces()", "bind_addresses"),
     ("004, 4", "sendto(sendData.encode(\"utf-8\"), sendAddr)", "udp", "endpoint.send_to(", "udp_send"),
     ("004, 5", "content, destinfo", "udp", "println!(\"content is {}\"", "udp_recv"),

@@ -275,7 +275,7 @@ fn a_mistake_in_the_arguments_is_one_clear_line() {
 #[test]
 fn a_failure_is_one_line_that_begins_with_the_name() {
     let taken = local();
-    let taken = taken.local_addr().unwrap().to_string();
+    let taken = taken.local_addr().to_string();
     let listening = server();
     let listening = listening.local_addr().to_string();
     let nobody = deserted_by_tcp().to_string();

@@ -20,7 +20,7 @@ fn peer(encoding: Encoding) -> UdpEndpoint {
 }
 
 fn port_of(endpoint: &UdpEndpoint) -> String {
-    endpoint.local_addr().unwrap().port().to_string()
+    endpoint.local_addr().port().to_string()
 }
 
 /// `discover --serve`, at a port of the system's choice unless told otherwise.
@@ -115,7 +115,7 @@ fn a_question_is_answered_and_nothing_else() {
     let server = serve("lamp", "0", &["--message", "谁在那里？", "--for", "20"]);
     let to = format!("127.0.0.1:{}", server.address.port());
     let asker = local();
-    let from = asker.local_addr().unwrap();
+    let from = asker.local_addr();
     for (message, shown) in [
         (&b"who is there?"[..], "who is there?"),
         (b"", ""),

@@ -12,7 +12,7 @@ use socketry::{Backend, Families, Resolver, Source};
 
 #[test]
 fn the_system_answers_as_the_system_does() {
-    let resolver = Resolver::builder().backend(Backend::System).no_hosts().build();
+    let resolver = Resolver::builder().backend(Backend::System).use_hosts(false).build();
     let found = resolver.lookup("localhost").unwrap();
     assert_eq!(found.source(), Source::Localhost, "it need not be asked");
     let error = resolver.lookup("no-such-name.invalid").unwrap_err();
@@ -23,7 +23,7 @@ fn the_system_answers_as_the_system_does() {
 #[cfg(target_os = "linux")]
 fn the_system_is_asked_in_a_thread_that_is_left_behind_when_the_time_is_over() {
     let own = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-    let resolver = Resolver::builder().backend(Backend::System).no_hosts().families(Families::Both);
+    let resolver = Resolver::builder().backend(Backend::System).use_hosts(false).families(Families::Both);
     let began = Instant::now();
     let result = resolver.deadline(Duration::from_millis(300)).build().lookup(own.trim());
     assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
@@ -43,7 +43,7 @@ fn search_list_dots_and_attempts_are_those_of_the_file() {
     });
     let path = std::env::temp_dir().join(format!("socketry-conf-{}", std::process::id()));
     fs::write(&path, "search one.example two.example\noptions ndots:3 timeout:1 attempts:2\n").unwrap();
-    let builder = Resolver::builder().resolv_conf(&path).no_hosts().families(Families::Ipv4);
+    let builder = Resolver::builder().resolv_conf(&path).use_hosts(false).families(Families::Ipv4);
     let builder = builder.server(&server.address.to_string()).unwrap();
     let resolver = builder.clone().build();
     let names = |server: &Server| server.queries().into_iter().map(|asked| asked.name).collect::<Vec<_>>();
@@ -75,7 +75,7 @@ fn servers_rotate_where_the_file_says_so_and_a_zone_is_an_interface() {
         // To which no way leads, or where nobody listens.
         fs::write(&path, "nameserver fe80::53%lo\noptions timeout:1 attempts:1\n").unwrap();
         let error =
-            Resolver::builder().no_hosts().resolv_conf(&path).build().lookup("host.test").unwrap_err();
+            Resolver::builder().use_hosts(false).resolv_conf(&path).build().lookup("host.test").unwrap_err();
         assert!(error.to_string().contains("[fe80::53%1]:53 "), "{error}");
     }
     fs::remove_file(&path).unwrap();
@@ -123,7 +123,7 @@ fn a_service_of_the_system_is_asked_of_the_system() {
         fs::write(&conf, format!("hosts: {services}\n")).unwrap();
         // Nobody listens at the server that counts where there is no file.
         let resolver =
-            Resolver::builder().no_hosts().resolv_conf("/nowhere/resolv.conf").nsswitch_conf(&conf);
+            Resolver::builder().use_hosts(false).resolv_conf("/nowhere/resolv.conf").nsswitch_conf(&conf);
         match (resolver.build().lookup(own), is_system) {
             (Ok(found), true) => assert_eq!(found.source(), Source::System, "{services}"),
             (Err(error), false) => assert!(error.is_temporary(), "{error}"),

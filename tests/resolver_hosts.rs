@@ -85,8 +85,17 @@ fn the_first_file_that_has_a_name_counts_and_one_that_is_not_there_has_none() {
     let resolver = of(&server, &first).hosts(&second.0).hosts("/nowhere/hosts").build();
     assert_eq!(resolver.lookup("a.test").unwrap().addresses(), ips(&["192.0.2.7"]));
     assert_eq!(resolver.lookup("b.test").unwrap().addresses(), ips(&["192.0.2.8"]));
-    let none = Resolver::builder().server(&server.address.to_string()).unwrap().no_hosts().build();
+    let none = Resolver::builder().server(&server.address.to_string()).unwrap().use_hosts(false).build();
     assert!(matches!(none.lookup("a.test").unwrap().source(), Source::Server(_)));
+    // The switch counts before the files as well as behind them.
+    for on in [true, false] {
+        for builder in [of(&server, &first).use_hosts(on), Resolver::builder().use_hosts(on).hosts(&first.0)]
+        {
+            let resolver = builder.server(&server.address.to_string()).unwrap().build();
+            let is_in_file = resolver.lookup("a.test").unwrap().addresses() == ips(&["192.0.2.7"]);
+            assert_eq!(is_in_file, on);
+        }
+    }
 }
 
 /// What is read anew is there for the next look-up, and one that cannot be read leaves what was.

@@ -34,7 +34,7 @@ fn server() -> SocketAddr {
 fn ask_for(names: usize) {
     const KEPT: usize = 1_000;
     let builder = Resolver::builder().server(&server().to_string()).unwrap();
-    let resolver = builder.no_hosts().families(Families::Ipv4).cache_size(KEPT).build();
+    let resolver = builder.use_hosts(false).families(Families::Ipv4).cache_size(KEPT).build();
     let ask = |number: usize| {
         let found = resolver.lookup(&format!("host{number}.example.test")).unwrap();
         assert!(matches!(found.source(), Source::Server(_)));

@@ -18,8 +18,10 @@ fn free_port() -> u16 {
 }
 
 fn resolver(server: SocketAddr) -> Resolver {
-    let builder =
-        Resolver::builder().no_hosts().resolv_conf("/nowhere/resolv.conf").timeout(Duration::from_secs(2));
+    let builder = Resolver::builder()
+        .use_hosts(false)
+        .resolv_conf("/nowhere/resolv.conf")
+        .timeout(Duration::from_secs(2));
     builder.server(&server.to_string()).unwrap().build()
 }
 
@@ -143,7 +145,7 @@ fn unbound_is_understood() {
     agrees(server, "dual.test", &["192.0.2.1", "2001:db8::1"]);
     agrees(server, "v4.test", &["192.0.2.2"]);
     let resolver = Resolver::builder()
-        .no_hosts()
+        .use_hosts(false)
         .resolv_conf("/nowhere/resolv.conf")
         .timeout(Duration::from_millis(200));
     let resolver = resolver.attempts(1).server(&server.to_string()).unwrap().build();

@@ -45,6 +45,26 @@ fn a_connection_and_a_reference_to_it_read_and_write() {
     assert!((1..=5_000).contains(&written), "more parts than a system takes at once: {written}");
 }
 
+/// `Read::read` with this crate's error, into a buffer that is not filled further than what is there.
+#[test]
+fn what_is_there_is_received_into_a_buffer() {
+    let (client, peer) = connection();
+    let mut buffer = [b'-'; 5];
+    client.set_read_timeout(Duration::from_millis(20));
+    assert_timed_out(client.recv_into(&mut buffer));
+    peer.send("abcdefg").unwrap();
+    assert_eq!((client.recv_into(&mut []).unwrap(), client.recv_into(&mut buffer[..4]).unwrap()), (0, 4));
+    assert_eq!(&buffer, b"abcd-");
+    // What an exact read gave back comes first.
+    assert_timed_out(client.recv_exact(&mut [0; 4]));
+    let (reader, _writer) = client.split();
+    assert_eq!((reader.recv_into(&mut buffer).unwrap(), &buffer), (3, b"efgd-"));
+    peer.send("h").unwrap();
+    assert_eq!(reader.recv(10).unwrap(), b"h");
+    drop(peer);
+    assert_eq!((reader.recv_into(&mut buffer).unwrap(), reader.recv(10).unwrap()), (0, vec![]));
+}
+
 #[test]
 fn a_peek_takes_nothing() {
     let (client, peer) = connection();
@@ -358,7 +378,13 @@ fn options_reach_the_socket_of_either_end() {
         client.set_peer_timeout(Duration::from_secs(20)).unwrap();
         assert_eq!(ours.tcp_user_timeout().unwrap(), Some(Duration::from_secs(20)));
         assert_eq!(ours.tcp_keepalive_time().unwrap(), Duration::from_secs(10));
+        client.set_peer_timeout(None).unwrap();
+        assert_eq!((ours.keepalive().unwrap(), ours.tcp_user_timeout().unwrap()), (false, None));
     }
+    client.set_keepalive(keepalive).unwrap();
+    assert!(ours.keepalive().unwrap());
+    client.set_keepalive(None).unwrap();
+    assert!(!ours.keepalive().unwrap());
     peer.set_nodelay(true).unwrap();
     assert!(peer.nodelay().unwrap());
 }

@@ -95,7 +95,7 @@ fn views_work_over_streams_of_std_and_share_the_wire_with_ours() {
     let server = server();
     let stream = std::net::TcpStream::connect(server.local_addr()).unwrap();
     let mut theirs = Framed::new(&stream, LengthPrefixed::u16());
-    let mut ours = server.accept().unwrap().framed(LengthPrefixed::u16());
+    let mut ours = server.accept().unwrap().into_framed(LengthPrefixed::u16());
     theirs.send(b"one").unwrap();
     assert_eq!(ours.recv().unwrap().unwrap(), b"one");
     ours.send(b"two").unwrap();
@@ -109,7 +109,7 @@ fn views_work_over_streams_of_std_and_share_the_wire_with_ours() {
 fn two_threads_read_and_write_lines_of_one_connection() {
     let (client, peer) = connection();
     let echo = std::thread::spawn(move || {
-        let mut lines = peer.framed(Lines::new(Encoding::Utf8));
+        let mut lines = peer.into_framed(Lines::new(Encoding::Utf8));
         while let Some((line, mut reply)) = lines.exchange().unwrap() {
             reply.send(line).unwrap();
         }

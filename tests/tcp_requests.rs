@@ -288,7 +288,7 @@ fn frames_of_bytes_are_served_as_well() {
             Ok(request.reply(reversed)?)
         })
     });
-    let mut client = client_of(handle.local_addr()).framed(LengthPrefixed::u32());
+    let mut client = client_of(handle.local_addr()).into_framed(LengthPrefixed::u32());
     let large: Vec<u8> = (0..1_000_000_u32).map(|number| number as u8).collect();
     for frame in [&b"abc"[..], b"", &large] {
         client.send(frame).unwrap();

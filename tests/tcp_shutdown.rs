@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use kit::*;
-use socketry::{ServerCounters, Stopper, TcpConnection, TcpServer};
+use socketry::{ServerCounters, Stopper, TcpClient, TcpConnection, TcpServer};
 
 #[track_caller]
 fn assert_adds_up(counters: ServerCounters) {
@@ -217,7 +217,7 @@ fn a_stopper_begins_a_shutdown() {
         if thrown_before {
             stopper.stop();
         }
-        let builder = TcpServer::builder().stopper(&stopper, PATIENCE);
+        let builder = TcpServer::builder().stopper(&stopper).grace(PATIENCE);
         let server = builder.max_connections(1).bind("127.0.0.1:0").unwrap();
         let address = server.local_addr();
         let serving = std::thread::spawn(move || server.serve(|_| Ok(())));
@@ -226,6 +226,34 @@ fn a_stopper_begins_a_shutdown() {
         }
         stopper.stop();
         serving.join().unwrap().unwrap();
+    }
+}
+
+/// Who is inside when the stopper is thrown has the grace to finish: five seconds, unless somebody says otherwise.
+#[test]
+fn a_stopper_leaves_handlers_their_grace() {
+    for grace in [None, Some(Duration::ZERO)] {
+        let stopper = Stopper::new().unwrap();
+        let builder = TcpServer::builder().stopper(&stopper);
+        let builder = grace.map_or(builder.clone(), |grace| builder.grace(grace));
+        let server = builder.bind("127.0.0.1:0").unwrap();
+        let handle = server.handle();
+        let serving =
+            std::thread::spawn(move || server.serve(|connection| Ok(connection.recv(1).map(drop)?)));
+        let client = client_of(handle.local_addr());
+        eventually("it is inside", || handle.counters().active == 1);
+        stopper.stop();
+        if grace.is_none() {
+            eventually("the port is closed", || TcpClient::new().connect(handle.local_addr()).is_err());
+            client.send("x").unwrap();
+        }
+        let report = serving.join().unwrap().unwrap();
+        // Those who asked whether the port is closed may have been in its queue.
+        assert_eq!(
+            (report.drained > 0, report.aborted),
+            (grace.is_none(), grace.iter().len() as u64),
+            "{report}"
+        );
     }
 }
 

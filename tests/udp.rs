@@ -9,10 +9,10 @@ use std::net::Ipv4Addr;
 #[test]
 fn what_is_sent_is_received_with_sender_and_destination() {
     let (server, client) = (local(), local());
-    client.send_to("hello", server.local_addr().unwrap()).unwrap();
+    client.send_to("hello", server.local_addr()).unwrap();
     let datagram = server.recv().unwrap();
     assert_eq!(datagram.text().unwrap(), "hello");
-    assert_eq!(datagram.from(), client.local_addr().unwrap());
+    assert_eq!(datagram.from(), client.local_addr());
     assert_eq!(datagram.to(), Some(Ipv4Addr::LOCALHOST.into()), "bound to one address, it can only be that");
     assert_eq!(datagram.truncated(), None);
     server.reply(&datagram, "there").unwrap();
@@ -40,7 +40,7 @@ fn every_form_of_message_is_sent() {
 #[test]
 fn text_is_encoded_and_decoded_in_the_encoding_of_the_endpoint() {
     let (server, client) = (local_in(Encoding::Gb2312), local_in(Encoding::Gb2312));
-    client.send_to("间隔·破折—号", server.local_addr().unwrap()).unwrap();
+    client.send_to("间隔·破折—号", server.local_addr()).unwrap();
     let datagram = server.recv().unwrap();
     assert_eq!(datagram.text().unwrap(), "间隔·破折—号");
     assert_eq!(datagram.bytes()[..4], [0xBC, 0xE4, 0xB8, 0xF4]);
@@ -50,16 +50,12 @@ fn text_is_encoded_and_decoded_in_the_encoding_of_the_endpoint() {
 #[test]
 fn bytes_are_sent_as_they_are_whatever_the_encoding() {
     let (server, client) = (local_in(Encoding::Gb2312), local_in(Encoding::Gb2312));
-    client.send_to([0xFF, 0x00], server.local_addr().unwrap()).unwrap();
+    client.send_to([0xFF, 0x00], server.local_addr()).unwrap();
     let datagram = server.recv().unwrap();
     assert_eq!(datagram.bytes(), [0xFF, 0x00]);
     let error = datagram.text().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidText);
-    assert_eq!(
-        error.remote(),
-        Some(client.local_addr().unwrap()),
-        "who sent it is part of the error: {error}"
-    );
+    assert_eq!(error.remote(), Some(client.local_addr()), "who sent it is part of the error: {error}");
     assert_eq!(datagram.text_lossy(), "\u{fffd}\0");
 }
 
@@ -67,7 +63,7 @@ fn bytes_are_sent_as_they_are_whatever_the_encoding() {
 fn a_character_that_the_encoding_lacks_is_refused_and_nothing_is_sent() {
     let (server, client) = (local(), local_in(Encoding::Gb2312));
     for (text, character, offset) in [("朱镕基", '镕', 3), ("a😀b", '😀', 1)] {
-        let error = client.send_to(text, server.local_addr().unwrap()).unwrap_err();
+        let error = client.send_to(text, server.local_addr()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnencodableText);
         let detail = error.detail::<socketry::EncodeError>().unwrap();
         assert_eq!((detail.character(), detail.offset()), (character, offset));
@@ -80,8 +76,8 @@ fn a_character_that_the_encoding_lacks_is_refused_and_nothing_is_sent() {
 fn a_character_cut_between_two_datagrams_is_put_together_or_refused() {
     let (server, client) = (local_in(Encoding::Gb2312), local());
     let bytes = Encoding::Gb2312.encode("你好").unwrap();
-    client.send_to(&bytes[..3], server.local_addr().unwrap()).unwrap();
-    client.send_to(&bytes[3..], server.local_addr().unwrap()).unwrap();
+    client.send_to(&bytes[..3], server.local_addr()).unwrap();
+    client.send_to(&bytes[3..], server.local_addr()).unwrap();
     let (first, second) = (server.recv().unwrap(), server.recv().unwrap());
     let error = first.text().unwrap_err();
     assert!(error.to_string().contains("incomplete"), "{error}");
@@ -108,7 +104,7 @@ fn receiving_into_a_buffer_leaves_the_rest_of_it_alone() {
     client.send("abc").unwrap();
     let mut buffer = [9; 8];
     let arrival: Arrival = server.peek_into(&mut buffer).unwrap();
-    assert_eq!((arrival.len(), arrival.from()), (3, client.local_addr().unwrap()));
+    assert_eq!((arrival.len(), arrival.from()), (3, client.local_addr()));
     buffer.fill(9);
     let arrival = server.recv_into(&mut buffer).unwrap();
     assert_eq!((arrival.len(), &buffer), (3, b"abc\x09\x09\x09\x09\x09"));
@@ -149,9 +145,9 @@ fn peeking_takes_nothing() {
 fn a_connected_endpoint_hears_only_its_peer() {
     let (peer, stranger) = (local(), local());
     let endpoint = connected_to(&peer);
-    assert_eq!(endpoint.peer_addr(), Some(peer.local_addr().unwrap()));
-    stranger.send_to("psst", endpoint.local_addr().unwrap()).unwrap();
-    peer.send_to("hello", endpoint.local_addr().unwrap()).unwrap();
+    assert_eq!(endpoint.peer_addr(), Some(peer.local_addr()));
+    stranger.send_to("psst", endpoint.local_addr()).unwrap();
+    peer.send_to("hello", endpoint.local_addr()).unwrap();
     assert_eq!(endpoint.recv().unwrap().bytes(), b"hello");
     assert!(endpoint.try_recv().unwrap().is_none());
 }

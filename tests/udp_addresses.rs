@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 #[test]
 fn a_port_in_use_is_named() {
     let first = local();
-    let address = first.local_addr().unwrap();
+    let address = first.local_addr();
     let error = UdpEndpoint::bind(address).unwrap_err();
     assert!(error.is_address_in_use());
     assert_eq!(error.to_string(), format!("bind {address}: address in use"));
@@ -43,7 +43,7 @@ fn a_bad_address_is_refused_before_anything_is_done() {
 #[test]
 fn a_name_is_looked_up_and_one_that_does_not_exist_is_said_so() {
     let server = local();
-    let port = server.local_addr().unwrap().port();
+    let port = server.local_addr().port();
     local().send_to("by name", ("localhost", port)).unwrap();
     assert_eq!(server.recv().unwrap().bytes(), b"by name");
     // RFC 6761 keeps `.invalid` from ever existing.
@@ -75,8 +75,8 @@ fn a_broadcast_needs_permission_and_the_error_says_which() {
 fn one_address_may_be_shared_when_all_who_share_it_say_so() {
     let builder = || UdpEndpoint::builder().reuse_address(true).read_timeout(PATIENCE);
     let first = builder().bind("127.0.0.1:0").unwrap();
-    let second = builder().bind(first.local_addr().unwrap()).unwrap();
-    assert_eq!(first.local_addr().unwrap(), second.local_addr().unwrap());
+    let second = builder().bind(first.local_addr()).unwrap();
+    assert_eq!(first.local_addr(), second.local_addr());
 }
 
 /// An IPv6 loopback address, where this machine has one.
@@ -89,10 +89,10 @@ fn local_v6() -> Option<UdpEndpoint> {
 fn ipv6_is_asked_for_and_alone() {
     let Some(v6) = local_v6() else { return };
     let every_v6 = UdpEndpoint::builder().read_timeout(PATIENCE).bind("[::]:0").unwrap();
-    let port = every_v6.local_addr().unwrap().port();
+    let port = every_v6.local_addr().port();
     v6.send_to("six", ("::1", port)).unwrap();
     let datagram = every_v6.recv().unwrap();
-    assert_eq!(datagram.from(), v6.local_addr().unwrap());
+    assert_eq!(datagram.from(), v6.local_addr());
     #[cfg(unix)]
     assert_eq!(datagram.to(), Some("::1".parse::<std::net::IpAddr>().unwrap()));
     every_v6.reply(&datagram, "answer").unwrap();
@@ -106,7 +106,7 @@ fn ipv6_is_asked_for_and_alone() {
     }
     let v4 = UdpEndpoint::bind("127.0.0.1:0").unwrap();
     let server = local();
-    v4.send_to("mapped", ("::ffff:127.0.0.1", server.local_addr().unwrap().port())).unwrap();
+    v4.send_to("mapped", ("::ffff:127.0.0.1", server.local_addr().port())).unwrap();
     assert_eq!(server.recv().unwrap().bytes(), b"mapped", "IPv4 in the form of IPv6 is IPv4");
     let error = local().send_to("x", "[::1]:9").unwrap_err();
     assert!(error.to_string().contains("IPv4 socket"), "{error}");
@@ -116,17 +116,17 @@ fn ipv6_is_asked_for_and_alone() {
 fn a_dual_stack_endpoint_speaks_both_and_shows_ipv4_as_ipv4() {
     let Some(v6) = local_v6() else { return };
     let both = UdpEndpoint::builder().dual_stack(true).read_timeout(PATIENCE).bind(":0").unwrap();
-    let port = both.local_addr().unwrap().port();
+    let port = both.local_addr().port();
     let v4 = local();
     for (client, to) in [(&v6, "::1"), (&v4, "127.0.0.1")] {
         client.send_to("ask", (to, port)).unwrap();
         let datagram = both.recv().unwrap();
-        assert_eq!(datagram.from(), client.local_addr().unwrap());
+        assert_eq!(datagram.from(), client.local_addr());
         #[cfg(unix)]
         assert_eq!(datagram.to(), Some(to.parse::<std::net::IpAddr>().unwrap()));
         both.reply(&datagram, "answer").unwrap();
         assert_eq!(client.recv().unwrap().from(), SocketAddr::new(to.parse().unwrap(), port));
-        both.send_to("again", client.local_addr().unwrap()).unwrap();
+        both.send_to("again", client.local_addr()).unwrap();
         assert_eq!(client.recv().unwrap().bytes(), b"again");
     }
     let error = UdpEndpoint::builder().dual_stack(true).bind("127.0.0.1:0").unwrap_err();
@@ -139,7 +139,7 @@ fn a_dual_stack_endpoint_speaks_both_and_shows_ipv4_as_ipv4() {
 #[test]
 fn an_answer_leaves_from_the_address_that_was_asked() {
     let server = UdpEndpoint::builder().read_timeout(PATIENCE).bind(":0").unwrap();
-    let port = server.local_addr().unwrap().port();
+    let port = server.local_addr().port();
     for asked in [[127, 0, 0, 1], [127, 0, 0, 2], [127, 9, 9, 9]] {
         let client = UdpEndpoint::builder().read_timeout(PATIENCE);
         let client = client.bind_and_connect("127.0.0.1:0", SocketAddr::from((asked, port))).unwrap();
@@ -161,9 +161,9 @@ fn an_answer_leaves_from_the_address_that_was_asked() {
 #[test]
 fn packet_info_can_be_turned_off_and_on() {
     let off = UdpEndpoint::builder().packet_info(false).read_timeout(PATIENCE).bind(":0").unwrap();
-    local().send_to("x", ("127.0.0.1", off.local_addr().unwrap().port())).unwrap();
+    local().send_to("x", ("127.0.0.1", off.local_addr().port())).unwrap();
     assert_eq!(off.recv().unwrap().to(), None);
     let on = UdpEndpoint::builder().packet_info(true).read_timeout(PATIENCE).bind("127.0.0.1:0").unwrap();
-    local().send_to("x", on.local_addr().unwrap()).unwrap();
+    local().send_to("x", on.local_addr()).unwrap();
     assert!(on.recv().unwrap().interface().is_some());
 }

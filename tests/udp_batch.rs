@@ -40,7 +40,7 @@ fn a_batch_arrives_in_order_with_sender_destination_and_text() {
         let mut batch = sender.batch();
         assert_eq!(batch.encoding(), Encoding::Gb2312);
         for number in 0..100 {
-            batch.push_to(format!("第{number:03}"), receiver.local_addr().unwrap()).unwrap();
+            batch.push_to(format!("第{number:03}"), receiver.local_addr()).unwrap();
         }
         assert_eq!((batch.len(), batch.is_empty()), (100, false));
         assert_eq!(sender.send_batch(&mut batch).unwrap(), 100);
@@ -55,7 +55,7 @@ fn a_batch_arrives_in_order_with_sender_destination_and_text() {
                 assert_eq!(datagram.text_in(Encoding::Gb2312).unwrap(), format!("第{number:03}"));
                 assert_eq!(datagram.text().unwrap_err().remote(), Some(datagram.from()));
                 assert!(datagram.text_lossy().ends_with(&format!("{number:03}")));
-                assert_eq!(datagram.from(), sender.local_addr().unwrap());
+                assert_eq!(datagram.from(), sender.local_addr());
                 assert_eq!(datagram.to(), Some(Ipv4Addr::LOCALHOST.into()));
                 assert_eq!((datagram.len(), datagram.truncated(), datagram.is_empty()), (5, None, false));
                 number += 1;
@@ -73,7 +73,7 @@ fn a_wildcard_endpoint_tells_the_destination_and_the_interface_of_each() {
     for only in [false, true] {
         for dual in [false, true] {
             let receiver = builder().batches_only(only).dual_stack(dual).bind(":0").unwrap();
-            let port = receiver.local_addr().unwrap().port();
+            let port = receiver.local_addr().port();
             let sender = UdpEndpoint::bind(":0").unwrap();
             let mut batch = sender.batch();
             for host in [1, 2] {
@@ -105,8 +105,8 @@ fn both_families_are_reached_as_by_single_sends() {
         return skip("both_families_are_reached_as_by_single_sends", "no IPv6 here");
     };
     let mut batch = sender.batch();
-    let mapped = SocketAddr::from((Ipv4Addr::LOCALHOST.to_ipv6_mapped(), v4.local_addr().unwrap().port()));
-    for to in [v4.local_addr().unwrap(), v6.local_addr().unwrap(), mapped] {
+    let mapped = SocketAddr::from((Ipv4Addr::LOCALHOST.to_ipv6_mapped(), v4.local_addr().port()));
+    for to in [v4.local_addr(), v6.local_addr(), mapped] {
         (0..5).for_each(|number| batch.push_to([number; 20], to).unwrap());
     }
     assert_eq!(sender.send_batch(&mut batch).unwrap(), 15);
@@ -116,18 +116,18 @@ fn both_families_are_reached_as_by_single_sends() {
 
     // A socket of one family refuses the other, names it, and sends the rest.
     let only_v4 = local();
-    batch.push_to("no", v6.local_addr().unwrap()).unwrap();
-    batch.push_to("yes", v4.local_addr().unwrap()).unwrap();
+    batch.push_to("no", v6.local_addr()).unwrap();
+    batch.push_to("yes", v4.local_addr()).unwrap();
     let error = only_v4.send_batch(&mut batch).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddressNotAvailable);
-    assert_eq!(error.remote(), Some(v6.local_addr().unwrap()));
+    assert_eq!(error.remote(), Some(v6.local_addr()));
     let detail = error.detail::<UnsentDatagram>().unwrap();
     assert_eq!((detail.index, detail.sent, batch.len()), (0, 0, 1));
     assert_eq!(only_v4.send_batch(&mut batch).unwrap(), 1);
     assert_eq!(received(&v4, 1), [b"yes"]);
     let largest = vec![7; 65_507];
-    batch.push_to(&largest, v6.local_addr().unwrap()).unwrap();
-    batch.push_to([0; 0], v6.local_addr().unwrap()).unwrap();
+    batch.push_to(&largest, v6.local_addr()).unwrap();
+    batch.push_to([0; 0], v6.local_addr()).unwrap();
     assert_eq!(sender.send_batch(&mut batch).unwrap(), 2);
     assert_eq!(received(&v6, 2), [largest, Vec::new()]);
 }
@@ -142,7 +142,7 @@ fn one_that_is_too_long_is_named_and_the_rest_is_sent() {
     }
     let error = sender.send_batch(&mut batch).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MessageTooLong);
-    assert_eq!(error.remote(), Some(receiver.local_addr().unwrap()));
+    assert_eq!(error.remote(), Some(receiver.local_addr()));
     let detail = error.detail::<UnsentDatagram>().unwrap();
     assert_eq!((detail.index, detail.sent), (2, 2));
     let text = error.to_string();
@@ -163,7 +163,7 @@ fn a_text_that_cannot_be_encoded_is_not_put_in() {
     let receiver = local();
     let sender = local_in(Encoding::Gb2312);
     let mut batch = sender.batch();
-    let to = receiver.local_addr().unwrap();
+    let to = receiver.local_addr();
     batch.push_to("好", to).unwrap();
     let error = batch.push_to("镕", to).unwrap_err();
     assert_eq!((error.kind(), error.remote()), (ErrorKind::UnencodableText, Some(to)));
@@ -179,7 +179,7 @@ fn a_text_that_cannot_be_encoded_is_not_put_in() {
 fn without_a_peer_there_is_nobody_to_send_to() {
     let (receiver, sender) = (local(), local());
     let mut batch = sender.batch();
-    batch.push_to("one", receiver.local_addr().unwrap()).unwrap();
+    batch.push_to("one", receiver.local_addr()).unwrap();
     batch.push("to whom?").unwrap();
     batch.push("to whom?").unwrap();
     for left in [2, 1] {
@@ -215,8 +215,8 @@ fn a_connected_endpoint_sends_to_its_peer_and_to_others() {
     let sender = connected_to(&peer);
     let mut batch = sender.batch();
     batch.push("to the peer").unwrap();
-    batch.push_to("to the peer", peer.local_addr().unwrap()).unwrap();
-    batch.push_to("to another", other.local_addr().unwrap()).unwrap();
+    batch.push_to("to the peer", peer.local_addr()).unwrap();
+    batch.push_to("to another", other.local_addr()).unwrap();
     assert_eq!(sender.send_batch(&mut batch).unwrap(), 3);
     assert_eq!(received(&peer, 2), [b"to the peer", b"to the peer"]);
     assert_eq!(received(&other, 1), [b"to another"]);
@@ -239,7 +239,7 @@ fn the_rule_of_truncation_holds_for_each_datagram() {
                 Ok(_) => seen.extend(batch.iter().map(|datagram| (datagram.len(), datagram.bytes()[0]))),
                 Err(error) => {
                     let truncated = error.truncated().unwrap();
-                    assert_eq!((truncated.limit, truncated.from), (10, sender.local_addr().unwrap()));
+                    assert_eq!((truncated.limit, truncated.from), (10, sender.local_addr()));
                     assert_eq!(truncated.prefix, [truncated.length as u8; 10]);
                     assert_eq!(truncated.to, Some(Ipv4Addr::LOCALHOST.into()));
                     assert!(batch.is_empty() && batch.iter().next().is_none());
@@ -279,7 +279,7 @@ fn an_endpoint_for_batches_refuses_single_calls_and_takes_nothing() {
         endpoint.try_recv().unwrap_err(),
         endpoint.peek().unwrap_err(),
         endpoint.peek_into(&mut [0; 9]).unwrap_err(),
-        endpoint.request(sender.local_addr().unwrap(), "?").unwrap_err(),
+        endpoint.request(sender.local_addr(), "?").unwrap_err(),
     ];
     for error in errors {
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
@@ -288,7 +288,7 @@ fn an_endpoint_for_batches_refuses_single_calls_and_takes_nothing() {
     assert_eq!(received(&endpoint, 1), [b"kept"]);
     assert!(sender.recv_timeout(Duration::ZERO).unwrap_err().is_timeout(), "no request was sent");
     // A single send is a single send.
-    endpoint.send_to("single", sender.local_addr().unwrap()).unwrap();
+    endpoint.send_to("single", sender.local_addr()).unwrap();
     assert_eq!(sender.recv().unwrap().bytes(), b"single");
 }
 
@@ -378,8 +378,8 @@ fn a_batch_is_what_single_sends_are() {
             }
             let (number, (peer, size)) = datagram;
             let bytes: Vec<u8> = (0..size).map(|at| (at + number * 7) as u8).collect();
-            single.send_to(&bytes, peers[peer][0].local_addr().unwrap()).unwrap();
-            batch.push_to(&bytes, peers[peer][1].local_addr().unwrap()).unwrap();
+            single.send_to(&bytes, peers[peer][0].local_addr()).unwrap();
+            batch.push_to(&bytes, peers[peer][1].local_addr()).unwrap();
             budget.add(peer, size);
         }
         prop_assert_eq!(batched.send_batch(&mut batch).unwrap(), budget.count.iter().sum::<usize>());
@@ -420,7 +420,7 @@ impl Budget {
 fn each_error_names_its_datagram_and_every_other_is_sent_once() {
     let receiver = local();
     let sender = local();
-    let port = receiver.local_addr().unwrap().port();
+    let port = receiver.local_addr().port();
     // In the form that IPv6 sockets use, which is the same peer.
     let to = SocketAddr::from((Ipv4Addr::LOCALHOST.to_ipv6_mapped(), port));
     let sizes = [1, 2, 65_508, 3, 4, 65_508, 65_508, 5, 6];

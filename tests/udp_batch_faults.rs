@@ -62,7 +62,7 @@ fn traced(test: &str, faults: &[&str]) -> Option<(Vec<Datagrams>, String, Vec<St
     let builder =
         || UdpEndpoint::builder().batches_only(true).receive_buffer_size(1 << 20).read_timeout(PATIENCE);
     let peers = [(); 2].map(|()| builder().bind("127.0.0.1:0").unwrap());
-    let addresses = peers.each_ref().map(|peer| peer.local_addr().unwrap().to_string());
+    let addresses = peers.each_ref().map(|peer| peer.local_addr().to_string());
     let file = std::env::temp_dir().join(format!("socketry-{}-{test}", std::process::id()));
     let mut command = Command::new("strace");
     command.args(["-f", "-e", "trace=sendmmsg", "-o"]).arg(&file);

@@ -26,7 +26,7 @@ fn endpoints() -> Vec<(UdpEndpoint, Stopper)> {
 }
 
 fn at_loopback(endpoint: &UdpEndpoint) -> std::net::SocketAddr {
-    ([127, 0, 0, 1], endpoint.local_addr().unwrap().port()).into()
+    ([127, 0, 0, 1], endpoint.local_addr().port()).into()
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn a_wait_for_a_batch_ends_by_timeout_and_deadline() {
             };
             let error = assert_timed_out(received);
             assert!(start.elapsed() >= WAIT && start.elapsed() < WAIT + PATIENCE, "{limit}");
-            assert_eq!(error.local(), Some(endpoint.local_addr().unwrap()));
+            assert_eq!(error.local(), Some(endpoint.local_addr()));
             assert!(batch.is_empty());
         }
     }
@@ -94,7 +94,7 @@ fn a_stopper_ends_the_wait_and_all_that_follow() {
         });
         assert!(endpoint.recv_batch(&mut batch).unwrap_err().is_stopped(), "even with something to deliver");
         let mut outgoing = endpoint.batch();
-        outgoing.push_to("kept", sender.local_addr().unwrap()).unwrap();
+        outgoing.push_to("kept", sender.local_addr()).unwrap();
         assert!(endpoint.send_batch(&mut outgoing).unwrap_err().is_stopped());
         assert_eq!(outgoing.len(), 1);
     }
@@ -109,8 +109,8 @@ fn a_peer_that_is_gone_ends_the_wait() {
     for only in [false, true] {
         let peer = local();
         let builder = UdpEndpoint::builder().batches_only(only).read_timeout(PATIENCE);
-        let endpoint = builder.connect(peer.local_addr().unwrap()).unwrap();
-        peer.send_to("before", endpoint.local_addr().unwrap()).unwrap();
+        let endpoint = builder.connect(peer.local_addr()).unwrap();
+        peer.send_to("before", endpoint.local_addr()).unwrap();
         drop(peer);
         endpoint.send("anybody?").unwrap();
         let mut batch = RecvBatch::new();
@@ -126,7 +126,7 @@ fn a_socket_that_was_shut_down_gives_no_datagrams() {
     for only in [false, true] {
         let peer = local();
         let builder = UdpEndpoint::builder().batches_only(only).read_timeout(PATIENCE);
-        let endpoint = builder.connect(peer.local_addr().unwrap()).unwrap();
+        let endpoint = builder.connect(peer.local_addr()).unwrap();
         socket2::SockRef::from(&endpoint).shutdown(std::net::Shutdown::Both).unwrap();
         let error = endpoint.recv_batch(&mut RecvBatch::new()).unwrap_err();
         assert_eq!(error.kind(), socketry::ErrorKind::NotConnected);
@@ -168,7 +168,7 @@ fn a_stopper_ends_a_long_batch() {
     let (receiver, mut batch) = (local(), sender.batch());
     // Of sizes that cannot go together, and enough for seconds.
     for number in 0..500_000_usize {
-        batch.push_to(&[7; 100][..number % 100], receiver.local_addr().unwrap()).unwrap();
+        batch.push_to(&[7; 100][..number % 100], receiver.local_addr()).unwrap();
     }
     let total = batch.len();
     std::thread::scope(|scope| {

@@ -47,7 +47,7 @@ fn options_reach_an_ipv6_socket_as_well() {
 #[test]
 fn a_port_is_shared_when_all_who_share_it_say_so() {
     let first = UdpEndpoint::builder().reuse_port(true).bind("127.0.0.1:0").unwrap();
-    let address = first.local_addr().unwrap();
+    let address = first.local_addr();
     UdpEndpoint::builder().reuse_port(true).bind(address).unwrap();
     assert!(UdpEndpoint::bind(address).unwrap_err().is_address_in_use());
 }
@@ -65,7 +65,7 @@ fn a_device_that_does_not_exist_is_named() {
 #[test]
 fn a_device_is_the_only_way_in_and_out() {
     let endpoint = UdpEndpoint::builder().device("lo").read_timeout(PATIENCE).bind(":0").unwrap();
-    local().send_to("x", ("127.0.0.1", endpoint.local_addr().unwrap().port())).unwrap();
+    local().send_to("x", ("127.0.0.1", endpoint.local_addr().port())).unwrap();
     assert_eq!(endpoint.recv().unwrap().bytes(), b"x");
 }
 
@@ -76,8 +76,8 @@ fn sockets_of_std_become_endpoints_and_back() {
     socket.set_nonblocking(true).unwrap();
     let address = socket.local_addr().unwrap();
     let endpoint = UdpEndpoint::try_from(socket).unwrap();
-    assert_eq!(endpoint.local_addr().unwrap(), address);
-    endpoint.send_to("hello", server.local_addr().unwrap()).unwrap();
+    assert_eq!(endpoint.local_addr(), address);
+    endpoint.send_to("hello", server.local_addr()).unwrap();
     server.reply(server.recv().unwrap(), "back").unwrap();
     assert_eq!(endpoint.recv().unwrap().bytes(), b"back");
     #[cfg(unix)]
@@ -125,10 +125,10 @@ fn a_socket_made_non_blocking_from_outside_still_waits() {
 fn owned_handles_become_endpoints_and_back() {
     use std::os::fd::{AsFd, OwnedFd};
     let connected = connected_to(&local());
-    let (address, peer) = (connected.local_addr().unwrap(), connected.peer_addr());
+    let (address, peer) = (connected.local_addr(), connected.peer_addr());
     let descriptor = OwnedFd::from(connected);
     let endpoint = UdpEndpoint::builder().encoding(socketry::Encoding::Gbk).adopt(descriptor.into()).unwrap();
-    assert_eq!((endpoint.local_addr().unwrap(), endpoint.peer_addr()), (address, peer));
+    assert_eq!((endpoint.local_addr(), endpoint.peer_addr()), (address, peer));
     assert_eq!(endpoint.encoding(), socketry::Encoding::Gbk);
     assert!(endpoint.as_fd().try_clone_to_owned().is_ok());
 }
@@ -139,7 +139,7 @@ fn an_endpoint_is_shared_by_threads() {
     shared::<UdpEndpoint>();
     const EACH: usize = 50;
     let server = local();
-    let address = server.local_addr().unwrap();
+    let address = server.local_addr();
     let total: usize = std::thread::scope(|scope| {
         let receivers: Vec<_> =
             (0..4).map(|_| scope.spawn(|| (0..EACH).filter(|_| server.recv().is_ok()).count())).collect();

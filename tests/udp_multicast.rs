@@ -17,7 +17,7 @@ fn a_member_hears_the_group_and_one_that_has_left_does_not() {
     let loopback = memberships[0].index;
 
     let sender = UdpEndpoint::builder().multicast_interface(loopback).bind("127.0.0.1:0").unwrap();
-    let to = SocketAddr::from((GROUP, member.local_addr().unwrap().port()));
+    let to = SocketAddr::from((GROUP, member.local_addr().port()));
     sender.send_to("to all", to).unwrap();
     let datagram = member.recv().unwrap();
     assert_eq!(datagram.bytes(), b"to all");
@@ -43,7 +43,7 @@ fn a_member_hears_the_group_and_one_that_has_left_does_not() {
 fn another_sockets_membership_is_not_ones_own() {
     let shared = UdpEndpoint::builder().reuse_address(true).read_timeout(PATIENCE);
     let member = shared.clone().bind(":0").unwrap();
-    let port = member.local_addr().unwrap().port();
+    let port = member.local_addr().port();
     let other = shared.bind(port).unwrap();
     let loopback = member.join_multicast(GROUP, Ipv4Addr::LOCALHOST).unwrap()[0].index;
     let sender = UdpEndpoint::builder().multicast_interface(loopback).bind("127.0.0.1:0").unwrap();

@@ -88,7 +88,7 @@ fn host() {
     let joined = memberships.iter().filter(|membership| membership.result.is_ok());
     let joined: Vec<&str> = joined.map(|membership| &*membership.interface).collect();
     assert_eq!(joined.iter().filter(|name| name.starts_with('h')).count(), LINKS.len(), "{memberships:?}");
-    println!("\nat port {}", endpoint.local_addr().unwrap().port());
+    println!("\nat port {}", endpoint.local_addr().port());
     std::io::stdout().flush().unwrap();
     // On each link once to the group and once to the host.
     for _ in 0..2 * LINKS.len() {

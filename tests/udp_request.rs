@@ -22,7 +22,7 @@ fn against<T: Send>(server: impl FnOnce() -> T + Send, client: impl FnOnce()) ->
 #[test]
 fn a_lost_question_is_asked_again() {
     let server = local();
-    let address = server.local_addr().unwrap();
+    let address = server.local_addr();
     against(
         || {
             assert_eq!(server.recv().unwrap().bytes(), b"ask", "and lost");
@@ -40,7 +40,7 @@ fn a_lost_question_is_asked_again() {
 fn nobody_else_can_answer() {
     let (server, stranger) = (local(), local());
     let client = UdpEndpoint::builder().max_datagram(100).bind("127.0.0.1:0").unwrap();
-    let address = client.local_addr().unwrap();
+    let address = client.local_addr();
     let retry = Retry::once(PATIENCE);
     against(
         || {
@@ -50,7 +50,7 @@ fn nobody_else_can_answer() {
             server.reply(&question, "truth").unwrap();
         },
         || {
-            let answer = client.request_with(server.local_addr().unwrap(), "ask", &retry, |_| true).unwrap();
+            let answer = client.request_with(server.local_addr(), "ask", &retry, |_| true).unwrap();
             assert_eq!(answer.text().unwrap(), "truth");
         },
     );
@@ -68,7 +68,7 @@ fn an_answer_to_another_question_is_waited_past() {
         },
         || {
             let mine = |answer: &socketry::Datagram| answer.bytes().starts_with(b"7:");
-            let answer = local().request_with(server.local_addr().unwrap(), "7?", &retry, mine).unwrap();
+            let answer = local().request_with(server.local_addr(), "7?", &retry, mine).unwrap();
             assert_eq!(answer.bytes(), b"7: right");
         },
     );
@@ -77,7 +77,7 @@ fn an_answer_to_another_question_is_waited_past() {
 #[test]
 fn silence_is_a_timeout_after_all_attempts() {
     let silent = local();
-    let address = silent.local_addr().unwrap();
+    let address = silent.local_addr();
     let start = Instant::now();
     let error = assert_timed_out(local().request_with(address, "ask", &quick(3).jitter(0.0), |_| true));
     assert!(start.elapsed() >= Duration::from_millis(150));
@@ -95,7 +95,7 @@ fn the_deadline_of_the_endpoint_ends_a_request() {
     let (silent, client) = (local(), local());
     let start = Instant::now();
     client.set_deadline(start + Duration::from_millis(120));
-    assert_timed_out(client.request(silent.local_addr().unwrap(), "ask"));
+    assert_timed_out(client.request(silent.local_addr(), "ask"));
     assert!(start.elapsed() >= Duration::from_millis(120));
     assert!(start.elapsed() < Retry::default().total(), "the deadline was not kept: {:?}", start.elapsed());
 }
@@ -103,7 +103,7 @@ fn the_deadline_of_the_endpoint_ends_a_request() {
 #[test]
 fn a_flood_of_strangers_does_not_outlast_the_time() {
     let (silent, client) = (local(), local());
-    let (address, end) = (client.local_addr().unwrap(), Instant::now() + Duration::from_secs(3));
+    let (address, end) = (client.local_addr(), Instant::now() + Duration::from_secs(3));
     let done = std::sync::atomic::AtomicBool::new(false);
     against(
         || {
@@ -114,7 +114,7 @@ fn a_flood_of_strangers_does_not_outlast_the_time() {
         },
         || {
             let retry = Retry::once(Duration::from_millis(200));
-            assert_timed_out(client.request_with(silent.local_addr().unwrap(), "ask", &retry, |_| true));
+            assert_timed_out(client.request_with(silent.local_addr(), "ask", &retry, |_| true));
             done.store(true, std::sync::atomic::Ordering::Relaxed);
             assert!(Instant::now() < end, "the wait ended with the flood and not with its time");
         },
@@ -137,7 +137,7 @@ fn a_connected_endpoint_learns_at_once_that_nobody_listens() {
 #[test]
 fn a_connected_endpoint_asks_its_peer_only() {
     let (peer, other) = (local(), local());
-    let error = connected_to(&peer).request(other.local_addr().unwrap(), "ask").unwrap_err();
+    let error = connected_to(&peer).request(other.local_addr(), "ask").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
 }
 
@@ -159,7 +159,7 @@ fn reports_about_others_do_not_end_a_call_that_did_not_ask_for_them() {
     let _ = client.request_with(gone, "turns the reports on", &Retry::once(PATIENCE), |_| true).unwrap_err();
     for _ in 0..20 {
         client.send_to("x", gone).unwrap();
-        client.send_to("ping", server.local_addr().unwrap()).unwrap();
+        client.send_to("ping", server.local_addr()).unwrap();
         server.reply(server.recv().unwrap(), "pong").unwrap();
         assert_eq!(client.recv().unwrap().bytes(), b"pong");
     }

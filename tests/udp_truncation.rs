@@ -16,7 +16,7 @@ fn the_largest_datagram_arrives_and_one_byte_more_is_refused() {
     let error = client.send(vec![b'x'; 65_508]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MessageTooLong);
     assert!(error.to_string().contains("65508") && error.to_string().contains("65507"), "{error}");
-    assert_eq!(error.remote(), Some(server.local_addr().unwrap()));
+    assert_eq!(error.remote(), Some(server.local_addr()));
     client.send("still there").unwrap();
     assert_eq!(server.recv().unwrap().bytes(), b"still there");
 }
@@ -33,7 +33,7 @@ fn a_datagram_beyond_the_limit_is_an_error_that_has_everything_that_is_known() {
         let truncated = error.truncated().unwrap();
         assert_eq!((truncated.length, truncated.limit), (100, 10));
         assert_eq!(truncated.prefix, [b'x'; 10]);
-        assert_eq!(truncated.from, client.local_addr().unwrap());
+        assert_eq!(truncated.from, client.local_addr());
         let text = error.to_string();
         assert!(
             text.contains("100") && text.contains("10") && text.contains(&truncated.from.to_string()),
@@ -51,16 +51,16 @@ fn every_kind_of_endpoint_tells_the_true_size() {
         builder().bind("127.0.0.1:0").unwrap(),
         builder().bind(":0").unwrap(),
         builder().stopper(&stopper).bind("127.0.0.1:0").unwrap(),
-        builder().connect(source.local_addr().unwrap()).unwrap(),
-        UdpEndpoint::connect(source.local_addr().unwrap()).unwrap(),
+        builder().connect(source.local_addr()).unwrap(),
+        UdpEndpoint::connect(source.local_addr()).unwrap(),
     ] {
-        let to = SocketAddr::from(([127, 0, 0, 1], receiver.local_addr().unwrap().port()));
+        let to = SocketAddr::from(([127, 0, 0, 1], receiver.local_addr().port()));
         source.send_to([7; 3000], to).unwrap();
         let error = receiver.recv_into(&mut [0; 16]).unwrap_err();
         let truncated = error.truncated().unwrap();
         assert_eq!((truncated.length, truncated.limit), (3000, 16), "{receiver:?}");
         assert_eq!(truncated.prefix, [7; 16]);
-        assert_eq!(truncated.from, source.local_addr().unwrap());
+        assert_eq!(truncated.from, source.local_addr());
     }
 }
 

@@ -175,7 +175,7 @@ fn own_echo(role: &str) {
     let mut buffer = vec![0; 65_536];
     if role == "udp-echo" {
         let endpoint = UdpEndpoint::bind("127.0.0.1:0").unwrap();
-        println!("{}", endpoint.local_addr().unwrap().port());
+        println!("{}", endpoint.local_addr().port());
         loop {
             let arrival = endpoint.recv_into(&mut buffer).unwrap();
             endpoint.reply(arrival, &buffer[..arrival.len()]).unwrap();

@@ -54,8 +54,8 @@ fn main() {
     let text: String = (0..lines).map(|n| format!("0.0.0.0 host{n}.blocked.example\n")).collect();
     std::fs::write(&path, text).unwrap();
     let of = || Resolver::builder().server(&server).unwrap().families(Families::Ipv4);
-    let (long, cached) = (of().hosts(&path).build(), of().no_hosts().build());
-    let fresh = of().no_hosts().cache_size(0).build();
+    let (long, cached) = (of().hosts(&path).build(), of().use_hosts(false).build());
+    let fresh = of().use_hosts(false).cache_size(0).build();
     cached.lookup("host.test").unwrap();
     let system = || assert!(("localhost", 0).to_socket_addrs().unwrap().next().is_some());
     let rows = compare(
@@ -105,7 +105,7 @@ fn by_lines() {
 fn by_names(server: &str) {
     let counts = if is_smoke_run() { [1, 10, 20] } else { [10, 1_000, 10_000] };
     let resolvers = counts.map(|count| {
-        let builder = Resolver::builder().server(server).unwrap().no_hosts().families(Families::Ipv4);
+        let builder = Resolver::builder().server(server).unwrap().use_hosts(false).families(Families::Ipv4);
         let resolver = builder.cache_size(count).build();
         (0..count).for_each(|n| drop(resolver.lookup(&format!("host{n}.blocked.example")).unwrap()));
         resolver

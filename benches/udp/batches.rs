@@ -39,7 +39,7 @@ fn by_count() {
     let counts = [1, 8, 64, 512];
     let rows = counts.map(|count| {
         let receiver = UdpEndpoint::builder().batches_only(true).bind("127.0.0.1:0").unwrap();
-        let sender = UdpEndpoint::connect(receiver.local_addr().unwrap()).unwrap();
+        let sender = UdpEndpoint::connect(receiver.local_addr()).unwrap();
         let (mut outgoing, mut incoming) = (sender.batch(), RecvBatch::new());
         let times = if is_smoke_run() { 1 } else { 10_240 / count };
         variant(count.to_string(), move || {

@@ -93,7 +93,7 @@ fn std(count: usize, receives: bool) {
 }
 
 fn exchange(sender: &UdpEndpoint, receiver: &UdpEndpoint, count: usize, receives: bool) {
-    let to = receiver.local_addr().unwrap();
+    let to = receiver.local_addr();
     let mut buffer = [0; 64];
     for _ in 0..count {
         sender.send_to(buffer, to).unwrap();
@@ -130,7 +130,7 @@ fn raw_connected(count: usize, receives: bool) {
 fn ours_connected(count: usize, receives: bool) {
     let server = UdpSocket::bind("127.0.0.1:0").unwrap();
     let one = UdpEndpoint::connect(server.local_addr().unwrap()).unwrap();
-    server.connect(one.local_addr().unwrap()).unwrap();
+    server.connect(one.local_addr()).unwrap();
     let two = UdpEndpoint::builder().adopt(server).unwrap();
     let mut buffer = [0; 64];
     for _ in 0..count {

@@ -140,7 +140,7 @@ pub(crate) fn receiving(name: &str) -> (SocketAddr, Receiving) {
         "quinn-udp" => quinn_receiving(),
         "single" => {
             let endpoint = endpoint(false);
-            let (at, mut buffer) = (endpoint.local_addr().unwrap(), vec![0; 65_535]);
+            let (at, mut buffer) = (endpoint.local_addr(), vec![0; 65_535]);
             (
                 at,
                 Box::new(move || {
@@ -160,7 +160,7 @@ fn endpoint(only: bool) -> UdpEndpoint {
 }
 
 fn batches(endpoint: UdpEndpoint) -> (SocketAddr, Receiving) {
-    let (at, mut batch) = (endpoint.local_addr().unwrap(), RecvBatch::new());
+    let (at, mut batch) = (endpoint.local_addr(), RecvBatch::new());
     let receive = move || {
         let count = endpoint.recv_batch(&mut batch).unwrap();
         for datagram in &batch {

@@ -18,7 +18,7 @@ pub(crate) fn chat(to: &Address, name: &str, encoding: Encoding) -> Outcome {
     let client = TcpClient::builder().peer_timeout(PEER_TIMEOUT).write_timeout(WRITE_TIMEOUT);
     let connection = client.connect(to)?;
     // The room's limit is the room's to check.
-    let mut writer = connection.clone().framed(Lines::new(encoding));
+    let mut writer = connection.clone().into_framed(Lines::new(encoding));
     writer.send(name)?;
 
     let (done, outcome) = mpsc::channel();

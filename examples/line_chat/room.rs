@@ -80,10 +80,10 @@ impl Room {
     /// A member's stay, from the name to the end.
     fn converse(&self, connection: TcpConnection) -> HandlerResult {
         let peer = connection.peer_addr();
-        let writer = Mutex::new(connection.clone().framed(Lines::new(self.encoding)));
+        let writer = Mutex::new(connection.clone().into_framed(Lines::new(self.encoding)));
         let member = Arc::new(Member { connection: connection.clone(), writer });
         let lines = Lines::new(self.encoding).max_length(LONGEST_LINE).accept_unterminated(true);
-        let mut lines = connection.framed(lines);
+        let mut lines = connection.into_framed(lines);
 
         member.connection.set_deadline(Instant::now() + NAME_TIMEOUT);
         let Some(name) = lines.recv()? else { return Ok(()) };

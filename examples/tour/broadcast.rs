@@ -19,7 +19,7 @@ pub(crate) fn a_question_to_everybody() -> Outcome {
     // Two at one port, which they must both allow: each hears every question.
     let member = |port| on_loopback().port(port).reuse_address(true).stopper(&stopper).listen();
     let lamp = member(0)?;
-    let port = lamp.local_addr()?.port();
+    let port = lamp.local_addr().port();
     let door = member(port)?;
     let (times, spacing) = (2, Duration::from_millis(50));
     let broadcaster = on_loopback().port(port).repeats(times).spacing(spacing).build()?;
@@ -58,7 +58,7 @@ fn listed(broadcaster: &Broadcaster) -> Outcome {
 
 pub(crate) fn an_interface_that_is_not_there() -> Outcome {
     let listener = on_loopback().port(0).listen()?;
-    let port = listener.local_addr()?.port();
+    let port = listener.local_addr().port();
     for delivery in on_loopback().interface("nosuch0").port(port).build()?.send("hi")? {
         match delivery.result {
             Ok(()) => show!("{}: sent", delivery.interface)?,

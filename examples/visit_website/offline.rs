@@ -41,7 +41,7 @@ fn page(host: &str, port: u16) -> Result<Url, url::ParseError> {
 fn with_web_servers(work: impl FnOnce([u16; 2]) -> Outcome) -> Outcome {
     let stopper = Stopper::new()?;
     let server = |encoding: Encoding| {
-        let builder = TcpServer::builder().stopper(&stopper, Duration::from_secs(1));
+        let builder = TcpServer::builder().stopper(&stopper).grace(Duration::from_secs(1));
         builder.encoding(encoding).read_timeout(Duration::from_secs(5)).bind("127.0.0.1:0")
     };
     let servers = [server(ENCODINGS[0])?, server(ENCODINGS[1])?];

@@ -37,7 +37,7 @@ use crate::udp::UdpEndpoint;
 /// use std::time::Duration;
 ///
 /// # let responder = Broadcaster::builder().port(0).interface(Ipv4Addr::LOCALHOST).listen()?;
-/// # let port = responder.local_addr()?.port();
+/// # let port = responder.local_addr().port();
 /// # let answering = std::thread::spawn(move || {
 /// #     let query = responder.recv_timeout(Duration::from_secs(5))?;
 /// #     responder.reply(&query, format!("you said {}", query.text()?))
@@ -73,11 +73,7 @@ impl Broadcaster {
     }
 
     /// The port that messages leave from, at the wildcard address.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if the system cannot tell.
-    pub fn local_addr(&self) -> Result<SocketAddr> {
+    pub fn local_addr(&self) -> SocketAddr {
         self.shared.endpoint.local_addr()
     }
 
@@ -150,7 +146,7 @@ impl Shared {
 
     /// Whether a datagram is one of this broadcaster's own.
     pub(super) fn is_own(&self, from: SocketAddr, interfaces: &[NetworkInterface]) -> bool {
-        let is_own_port = self.endpoint.local_addr().is_ok_and(|own| own.port() == from.port());
+        let is_own_port = self.endpoint.local_addr().port() == from.port();
         let is_here =
             |interface: &NetworkInterface| interface.addresses.iter().any(|own| own.ip == from.ip());
         is_own_port && (from.ip().is_loopback() || interfaces.iter().any(is_here))

@@ -197,7 +197,8 @@ impl BroadcastBuilder {
         self
     }
 
-    /// Makes a broadcaster.
+    /// Makes a broadcaster. It opens its socket, so it can fail, as `bind` of other builders can; a builder of what opens none
+    /// has a `build` that cannot.
     ///
     /// # Errors
     ///

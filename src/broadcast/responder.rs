@@ -41,6 +41,9 @@ pub struct Responder {
 }
 
 /// A message to everybody, as a [`Responder`] has heard it.
+///
+/// What is asked of one peer with [`UdpEndpoint::request`] is a [`Datagram`] to it, and what a TCP server gets by
+/// [`serve_requests`](crate::TcpServer::serve_requests) a [`Request`](crate::Request).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Query {
     datagram: Datagram,
@@ -94,11 +97,7 @@ impl Responder {
     }
 
     /// Where it listens: the wildcard address, and the port that the system chose if it was asked to.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if the system cannot tell.
-    pub fn local_addr(&self) -> Result<SocketAddr> {
+    pub fn local_addr(&self) -> SocketAddr {
         self.endpoint.local_addr()
     }
 

@@ -53,7 +53,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// let error = endpoint.recv().unwrap_err();
 /// assert!(error.is_timeout());
 /// assert_eq!(error.kind(), ErrorKind::TimedOut);
-/// assert_eq!(error.local(), Some(endpoint.local_addr()?));
+/// assert_eq!(error.local(), Some(endpoint.local_addr()));
 /// assert!(error.elapsed() >= Some(Duration::from_millis(20)));
 /// # Ok::<(), socketry::Error>(())
 /// ```

@@ -70,7 +70,7 @@
 //! // Nobody else is to hear the test.
 //! let here = Broadcaster::builder().interface(Ipv4Addr::LOCALHOST);
 //! let lamp = here.clone().port(0).listen()?;
-//! let port = lamp.local_addr()?.port();
+//! let port = lamp.local_addr().port();
 //! let answering = std::thread::spawn(move || {
 //!     let query = lamp.recv_timeout(Duration::from_secs(5))?;
 //!     lamp.reply(&query, format!("灯, asked {:?}", query.text()?))

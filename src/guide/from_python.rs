@@ -78,7 +78,7 @@
 //! let gb2312 = UdpEndpoint::builder().encoding(Encoding::Gb2312);
 //! let receiver = gb2312.clone().bind("127.0.0.1:0")?;
 //! let sender = gb2312.bind(0)?;
-//! sender.send_to("你好", receiver.local_addr()?)?;
+//! sender.send_to("你好", receiver.local_addr())?;
 //! let datagram = receiver.recv()?;
 //! assert_eq!(datagram.text()?, "你好");
 //! assert_eq!(datagram.bytes(), b"\xC4\xE3\xBA\xC3");
@@ -98,7 +98,7 @@
 //! | `c.recv(1024)` | [`connection.recv(1024)?`](crate::TcpConnection::recv): empty at the end |
 //! | `c.recv(1024).decode(e)` | [`connection.recv_text(1024)?`](crate::TcpConnection::recv_text) |
 //! | `c.send`, `c.sendall(data)` | [`connection.send(data)?`](crate::TcpConnection::send): all of it |
-//! | `c.recv_into(buffer)` | [`Read::read(&mut buffer)`](std::io::Read::read) |
+//! | `c.recv_into(buffer)` | [`connection.recv_into(&mut buffer)?`](crate::TcpConnection::recv_into): 0 at the end |
 //! | `c.recv(n, MSG_WAITALL)` | [`connection.recv_exact(&mut buffer)?`](crate::TcpConnection::recv_exact) |
 //! | `c.recv(n, MSG_PEEK)` | [`connection.peek(&mut buffer)?`](crate::TcpConnection::peek) |
 //! | `c.shutdown(SHUT_WR)` | [`connection.half_close()?`](crate::TcpConnection::half_close) |
@@ -256,7 +256,7 @@
 //!     })
 //! });
 //! let client = TcpClient::new().connect(handle.local_addr())?;
-//! let mut lines = client.framed(Lines::new(Encoding::Utf8));
+//! let mut lines = client.into_framed(Lines::new(Encoding::Utf8));
 //! lines.send("hello")?;
 //! assert_eq!(lines.recv()?.as_deref(), Some("HELLO"));
 //! drop(lines);

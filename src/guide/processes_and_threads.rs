@@ -100,7 +100,7 @@
 //!     })
 //! });
 //! let client = TcpClient::new().connect(handle.local_addr())?;
-//! let mut lines = client.framed(Lines::new(Encoding::Utf8));
+//! let mut lines = client.into_framed(Lines::new(Encoding::Utf8));
 //! lines.send("在吗？")?;
 //! assert_eq!(lines.recv()?.as_deref(), Some("在吗？，收到"));
 //! drop(lines);

@@ -46,12 +46,12 @@
 //! let gb2312 = UdpEndpoint::builder().encoding(Encoding::Gb2312);
 //! let receiver = gb2312.clone().bind("127.0.0.1:0")?;
 //! let sender = gb2312.bind("127.0.0.1:0")?;
-//! sender.send_to("你好", receiver.local_addr()?)?;
+//! sender.send_to("你好", receiver.local_addr())?;
 //!
 //! let datagram = receiver.recv()?;
 //! assert_eq!(datagram.text()?, "你好");
 //! assert_eq!(datagram.bytes(), b"\xC4\xE3\xBA\xC3");
-//! assert_eq!(datagram.from(), sender.local_addr()?);
+//! assert_eq!(datagram.from(), sender.local_addr());
 //! receiver.reply(&datagram, "收到")?;
 //! assert_eq!(sender.recv()?.text()?, "收到");
 //! # Ok::<(), socketry::Error>(())
@@ -69,7 +69,7 @@
 //!
 //! let peer = UdpEndpoint::bind("127.0.0.1:0")?;
 //! // No byte is sent for that.
-//! let endpoint = UdpEndpoint::connect(peer.local_addr()?)?;
+//! let endpoint = UdpEndpoint::connect(peer.local_addr())?;
 //! endpoint.send("你好")?;
 //! assert_eq!(peer.recv()?.text()?, "你好");
 //!
@@ -90,7 +90,7 @@
 //! use socketry::UdpEndpoint;
 //!
 //! let endpoint = UdpEndpoint::builder().max_datagram(1024).bind("127.0.0.1:0")?;
-//! UdpEndpoint::bind(0)?.send_to([7; 3000], endpoint.local_addr()?)?;
+//! UdpEndpoint::bind(0)?.send_to([7; 3000], endpoint.local_addr())?;
 //! let error = endpoint.recv().unwrap_err();
 //! assert_eq!(error.truncated().map(|cut| (cut.length, cut.prefix.len())), Some((3000, 1024)));
 //! # Ok::<(), socketry::Error>(())
@@ -105,7 +105,7 @@
 //! use std::time::Duration;
 //!
 //! let server = UdpEndpoint::bind("127.0.0.1:0")?;
-//! let address = server.local_addr()?;
+//! let address = server.local_addr();
 //! let serving = std::thread::spawn(move || {
 //!     server.recv()?; // the first question is lost
 //!     server.reply(&server.recv()?, "收到")

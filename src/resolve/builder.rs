@@ -43,7 +43,7 @@ pub enum Families {
 ///
 /// let resolver = Resolver::builder()
 ///     .server("127.0.0.1:5353")?
-///     .no_hosts()
+///     .use_hosts(false)
 ///     .deadline(Duration::from_secs(2))
 ///     .build();
 /// # Ok::<(), socketry::Error>(())
@@ -54,6 +54,7 @@ pub struct ResolverBuilder {
     pub(super) backend: Option<Backend>,
     pub(super) servers: Vec<SocketAddr>,
     pub(super) hosts: Option<Vec<PathBuf>>,
+    pub(super) use_hosts: bool,
     pub(super) conf: PathBuf,
     pub(super) services: PathBuf,
     pub(super) search: Option<Vec<Box<str>>>,
@@ -80,6 +81,7 @@ impl Default for ResolverBuilder {
             backend: None,
             servers: Vec::new(),
             hosts: None,
+            use_hosts: true,
             conf: PathBuf::from("/etc/resolv.conf"),
             services: PathBuf::from("/etc/nsswitch.conf"),
             search: None,
@@ -143,9 +145,9 @@ impl ResolverBuilder {
         self
     }
 
-    /// Reads no hosts file.
-    pub fn no_hosts(mut self) -> Self {
-        self.hosts = Some(Vec::new());
+    /// Sets whether hosts files are read: the system's, or those that were [given](Self::hosts). Defaults to true.
+    pub fn use_hosts(mut self, on: bool) -> Self {
+        self.use_hosts = on;
         self
     }
 
@@ -232,7 +234,7 @@ impl ResolverBuilder {
         self
     }
 
-    /// Makes the resolver, and reads its files.
+    /// Makes the resolver, and reads its files. It opens no socket, so it cannot fail: a file that is not there says nothing.
     pub fn build(self) -> Resolver {
         Resolver::new_with(self)
     }

@@ -85,7 +85,10 @@ impl Resolver {
     }
 
     pub(super) fn new_with(options: ResolverBuilder) -> Resolver {
-        let paths = options.hosts.clone().unwrap_or_else(|| vec![sys::hosts_file()]);
+        let paths = match options.use_hosts {
+            true => options.hosts.clone().unwrap_or_else(|| vec![sys::hosts_file()]),
+            false => Vec::new(),
+        };
         let hosts = paths.into_iter().map(|path| Watched::new(path, Hosts::read)).collect();
         let own = options.clone();
         let conf = Watched::new(options.conf.clone(), move |bytes| own.over(ResolvConf::read(&bytes)));

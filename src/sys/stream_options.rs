@@ -107,10 +107,10 @@ pub(crate) fn release_stream(
 pub(super) fn configure(socket: &SockRef<'_>, family: Family, config: &TcpConfig) -> Result<()> {
     set("nodelay", socket.set_tcp_nodelay(config.nodelay))?;
     if let Some(patience) = config.peer_timeout {
-        expect_peer_within(socket, patience)?;
+        expect_peer_within(socket, Some(patience))?;
     }
     if let Some(keepalive) = &config.keepalive {
-        set_keepalive(socket, keepalive)?;
+        set_keepalive(socket, Some(keepalive))?;
     }
     if let Some(timeout) = config.user_timeout {
         set("user_timeout", platform::set_user_timeout(socket, Some(timeout)))?;
@@ -135,7 +135,8 @@ pub(super) fn configure(socket: &SockRef<'_>, family: Family, config: &TcpConfig
     Ok(())
 }
 
-pub(crate) fn set_keepalive(socket: &SockRef<'_>, keepalive: &Keepalive) -> Result<()> {
+pub(crate) fn set_keepalive(socket: &SockRef<'_>, keepalive: Option<&Keepalive>) -> Result<()> {
+    let Some(keepalive) = keepalive else { return set("keepalive", socket.set_keepalive(false)) };
     let (idle, interval, probes) = keepalive.parts();
     let times = TcpKeepalive::new().with_time(idle).with_interval(interval);
     let result = match socket.set_tcp_keepalive(&times.clone().with_retries(probes)) {
@@ -147,10 +148,10 @@ pub(crate) fn set_keepalive(socket: &SockRef<'_>, keepalive: &Keepalive) -> Resu
 }
 
 /// Makes a peer that has vanished an error in this time: by keepalive when nothing was sent to it, by the user timeout
-/// when something was.
-pub(crate) fn expect_peer_within(socket: &SockRef<'_>, patience: Duration) -> Result<()> {
-    set_keepalive(socket, &Keepalive::noticing_within(patience))?;
-    match platform::set_user_timeout(socket, Some(patience)) {
+/// when something was. `None` leaves it to the system again.
+pub(crate) fn expect_peer_within(socket: &SockRef<'_>, patience: Option<Duration>) -> Result<()> {
+    set_keepalive(socket, patience.map(Keepalive::noticing_within).as_ref())?;
+    match platform::set_user_timeout(socket, patience) {
         Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
         result => set("user_timeout", result),
     }

@@ -174,7 +174,7 @@ impl TcpClientBuilder {
         self.connection_stopper(stopper)
     }
 
-    /// The client, for any number of connections.
+    /// The client, for any number of connections. Nothing is asked of the system before it connects, so it cannot fail.
     #[must_use]
     pub fn build(self) -> TcpClient {
         let TcpClientBuilder { settings, timeout, attempt_delay, retry, local, stopper, resolver } = self;

@@ -160,7 +160,7 @@ impl TcpConnection {
         TcpClient::new().connect(address)
     }
 
-    /// The local address.
+    /// The local address. The system is asked for it each time; what [was bound](crate::UdpEndpoint::local_addr) is known.
     ///
     /// # Errors
     ///
@@ -252,24 +252,40 @@ impl TcpConnection {
         self.get("nodelay", self.inner.stream.set_nodelay(on))
     }
 
-    /// Has the system ask whether an idle peer is still there.
+    /// Has the system ask whether an idle peer is still there; `None` ends that.
     ///
     /// # Errors
     ///
     /// This returns an error if the system refuses.
-    pub fn set_keepalive(&self, keepalive: Keepalive) -> Result<()> {
-        let result = sys::set_keepalive(&SockRef::from(&self.inner.stream), &keepalive);
+    pub fn set_keepalive(&self, keepalive: impl Into<Option<Keepalive>>) -> Result<()> {
+        let result = sys::set_keepalive(&SockRef::from(&self.inner.stream), keepalive.into().as_ref());
         result.map_err(|error| self.inner.place(error))
     }
 
     /// Makes a peer that has vanished an error within this time: see
-    /// [`peer_timeout`](crate::TcpClientBuilder::peer_timeout).
+    /// [`peer_timeout`](crate::TcpClientBuilder::peer_timeout). `None` ends that, and with it keepalive and the user timeout,
+    /// which it consists of, whoever set them.
     ///
     /// # Errors
     ///
     /// This returns an error if the system refuses.
-    pub fn set_peer_timeout(&self, patience: Duration) -> Result<()> {
-        let result = sys::expect_peer_within(&SockRef::from(&self.inner.stream), patience);
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::{TcpClient, TcpServer};
+    /// use std::time::Duration;
+    ///
+    /// let server = TcpServer::bind("127.0.0.1:0")?;
+    /// let client = TcpClient::builder().peer_timeout(Duration::from_secs(20)).connect(server.local_addr())?;
+    /// assert!(socket2::SockRef::from(&client).keepalive()?);
+    ///
+    /// client.set_peer_timeout(None)?;
+    /// assert!(!socket2::SockRef::from(&client).keepalive()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_peer_timeout(&self, patience: impl Into<Option<Duration>>) -> Result<()> {
+        let result = sys::expect_peer_within(&SockRef::from(&self.inner.stream), patience.into());
         result.map_err(|error| self.inner.place(error))
     }
 

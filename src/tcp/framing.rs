@@ -8,8 +8,9 @@ impl TcpConnection {
     /// The connection as lines of text in an encoding: see [`Lines`] for their limit and other options, and [`Framed`] for
     /// when something is written.
     ///
-    /// It borrows the connection. To give it an owner of its own there is [`framed`](Self::framed). Make one view and keep it:
-    /// what has arrived beyond the line that was received is in the view, and is lost with it.
+    /// It borrows the connection. A view that owns it is made by [`into_framed`](Self::into_framed), with [`Lines`] for its
+    /// framing. Make one view and keep it: what has arrived beyond the line that was received is in the view, and is lost with
+    /// it.
     ///
     /// # Examples
     ///
@@ -26,15 +27,34 @@ impl TcpConnection {
     /// # Ok::<(), socketry::Error>(())
     /// ```
     pub fn lines(&self, encoding: Encoding) -> Framed<&TcpConnection, Lines> {
-        Framed::new(self, Lines::new(encoding)).with_remote(self.peer_addr())
+        self.framed(Lines::new(encoding))
     }
 
-    /// The connection as text in its own [encoding](Self::encoding), in pieces as it arrives, with no character cut in two.
-    pub fn text(&self) -> Framed<&TcpConnection, RawText> {
-        Framed::new(self, RawText::new(self.encoding())).with_remote(self.peer_addr())
+    /// The connection as text in its own [encoding](Self::encoding), in chunks as they arrive, with no character cut in two.
+    /// It borrows the connection, as [`lines`](Self::lines) does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::{Encoding, TcpClient, TcpServer};
+    ///
+    /// let server = TcpServer::bind("127.0.0.1:0")?;
+    /// let client = TcpClient::builder().encoding(Encoding::Gb2312).connect(server.local_addr())?;
+    /// let peer = server.accept()?;
+    ///
+    /// let mut chunks = client.text_chunks();
+    /// peer.send(b"\xc4\xe3\xba")?; // 你, and the first half of 好
+    /// assert_eq!(chunks.recv()?.as_deref(), Some("你"));
+    /// peer.send(b"\xc3")?;
+    /// assert_eq!(chunks.recv()?.as_deref(), Some("好"));
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    pub fn text_chunks(&self) -> Framed<&TcpConnection, RawText> {
+        self.framed(RawText::new(self.encoding()))
     }
 
-    /// The connection as frames of any kind. A view over one that is borrowed is made by [`Framed::new`].
+    /// The connection as frames of any kind. It borrows the connection, as [`lines`](Self::lines) does; a view that owns it
+    /// is made by [`into_framed`](Self::into_framed).
     ///
     /// # Examples
     ///
@@ -43,15 +63,41 @@ impl TcpConnection {
     /// use socketry::{TcpClient, TcpServer};
     ///
     /// let server = TcpServer::bind("127.0.0.1:0")?;
-    /// let mut client = TcpClient::new().connect(server.local_addr())?.framed(LengthPrefixed::u16());
-    /// let mut peer = server.accept()?.framed(LengthPrefixed::u16());
-    /// client.send(b"one")?;
-    /// client.send(b"")?;
-    /// assert_eq!(peer.recv()?, Some(b"one".to_vec()));
-    /// assert_eq!(peer.recv()?, Some(vec![]));
+    /// let client = TcpClient::new().connect(server.local_addr())?;
+    /// let peer = server.accept()?;
+    ///
+    /// let (mut asking, mut answering) = (client.framed(LengthPrefixed::u16()), peer.framed(LengthPrefixed::u16()));
+    /// asking.send(b"one")?;
+    /// asking.send(b"")?;
+    /// assert_eq!(answering.recv()?, Some(b"one".to_vec()));
+    /// assert_eq!(answering.recv()?, Some(vec![]));
     /// # Ok::<(), socketry::Error>(())
     /// ```
-    pub fn framed<F: Framing>(self, framing: F) -> Framed<TcpConnection, F> {
+    pub fn framed<F: Framing>(&self, framing: F) -> Framed<&TcpConnection, F> {
+        Framed::new(self, framing).with_remote(self.peer_addr())
+    }
+
+    /// The connection as frames of any kind, in a view that owns it: to keep in a struct, return from a function or give to
+    /// a thread. [`Framed::into_parts`] gives it back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::frame::{Framed, Lines};
+    /// use socketry::{Encoding, Result, TcpClient, TcpConnection, TcpServer};
+    ///
+    /// fn dial(server: &TcpServer) -> Result<Framed<TcpConnection, Lines>> {
+    ///     let client = TcpClient::new().connect(server.local_addr())?;
+    ///     Ok(client.into_framed(Lines::new(Encoding::Utf8)))
+    /// }
+    ///
+    /// let server = TcpServer::bind("127.0.0.1:0")?;
+    /// let mut client = dial(&server)?;
+    /// client.send("hahah")?;
+    /// assert_eq!(server.accept()?.recv(100)?, b"hahah\n");
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    pub fn into_framed<F: Framing>(self, framing: F) -> Framed<TcpConnection, F> {
         let peer = self.peer_addr();
         Framed::new(self, framing).with_remote(peer)
     }

@@ -51,6 +51,24 @@ impl TcpReadHalf {
         &self.0
     }
 
+    /// Receives what is there: see [`TcpConnection::recv`].
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`TcpConnection::recv`] would.
+    pub fn recv(&self, max: usize) -> Result<Vec<u8>> {
+        self.0.recv(max)
+    }
+
+    /// Receives what is there into a buffer of one's own: see [`TcpConnection::recv_into`].
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`TcpConnection::recv`] would.
+    pub fn recv_into(&self, buffer: &mut [u8]) -> Result<usize> {
+        self.0.recv_into(buffer)
+    }
+
     /// The whole connection again.
     ///
     /// # Errors

@@ -34,12 +34,12 @@ macro_rules! connection_options {
                 self
             }
 
-            /// Has the system ask whether an idle peer is still there. Defaults to not asking.
+            /// Has the system ask whether an idle peer is still there. Defaults to `None`, not asking.
             ///
             /// It does not help while something that was sent is unacknowledged: for both see
             /// [`peer_timeout`](Self::peer_timeout).
-            pub fn keepalive(mut self, keepalive: crate::config::Keepalive) -> Self {
-                self.settings.config.keepalive = Some(keepalive);
+            pub fn keepalive(mut self, keepalive: impl Into<Option<crate::config::Keepalive>>) -> Self {
+                self.settings.config.keepalive = keepalive.into();
                 self
             }
 

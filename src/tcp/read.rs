@@ -115,8 +115,8 @@ impl TcpConnection {
     /// Receives what is there, at most `max` bytes; it waits for the first of them. Empty when the peer has ended its
     /// side: nothing follows.
     ///
-    /// As Python's `recv`, with an allocation of the size of what came. To read into a buffer of one's own there is
-    /// [`Read`].
+    /// As Python's `recv`, with an allocation of the size of what came. To receive into a buffer of one's own there is
+    /// [`recv_into`](Self::recv_into).
     ///
     /// # Errors
     ///
@@ -133,6 +133,37 @@ impl TcpConnection {
         buffer.truncate(length);
         buffer.shrink_to_fit();
         Ok(buffer)
+    }
+
+    /// Receives what is there into a buffer of one's own, and gives how many bytes that were; it waits for the first of them.
+    /// 0 when the peer has ended its side, or where the buffer has no room.
+    ///
+    /// It is [`Read::read`] with this crate's error.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv`](Self::recv) would.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::{TcpClient, TcpServer};
+    ///
+    /// let server = TcpServer::bind("127.0.0.1:0")?;
+    /// let client = TcpClient::new().connect(server.local_addr())?;
+    /// let connection = server.accept()?;
+    /// client.send("hahah")?;
+    /// drop(client);
+    ///
+    /// let mut buffer = [0; 1024];
+    /// let length = connection.recv_into(&mut buffer)?;
+    /// assert_eq!(&buffer[..length], b"hahah");
+    /// assert_eq!(connection.recv_into(&mut buffer)?, 0);
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    #[inline]
+    pub fn recv_into(&self, buffer: &mut [u8]) -> Result<usize> {
+        self.inner.read(buffer)
     }
 
     /// Receives exactly so many bytes as the buffer holds, in one time: the read timeout is for all of them together.

@@ -75,12 +75,12 @@ impl AsRef<Arrival> for Arrival {
 ///
 /// let receiver = UdpEndpoint::builder().encoding(Encoding::Gb2312).bind("127.0.0.1:0")?;
 /// let sender = UdpEndpoint::bind("127.0.0.1:0")?;
-/// sender.send_to([0xC4, 0xE3, 0xBA, 0xC3], receiver.local_addr()?)?;
+/// sender.send_to([0xC4, 0xE3, 0xBA, 0xC3], receiver.local_addr())?;
 ///
 /// let datagram = receiver.recv()?;
 /// assert_eq!(datagram.text()?, "你好");
 /// assert_eq!(datagram.bytes(), [0xC4, 0xE3, 0xBA, 0xC3]);
-/// assert_eq!(datagram.from(), sender.local_addr()?);
+/// assert_eq!(datagram.from(), sender.local_addr());
 /// # Ok::<(), socketry::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]

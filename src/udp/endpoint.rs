@@ -38,7 +38,7 @@ use crate::sys::{self, Family, Moment, PacketInfo, ReceiveTimeout, Stopper, Timi
 ///
 /// let gb2312 = UdpEndpoint::builder().encoding(Encoding::Gb2312);
 /// let server = gb2312.clone().bind("127.0.0.1:0")?;
-/// let client = gb2312.connect(server.local_addr()?)?;
+/// let client = gb2312.connect(server.local_addr())?;
 ///
 /// client.send("在吗？")?;
 /// let datagram = server.recv()?;
@@ -49,6 +49,7 @@ use crate::sys::{self, Family, Moment, PacketInfo, ReceiveTimeout, Stopper, Timi
 /// ```
 pub struct UdpEndpoint {
     pub(super) socket: UdpSocket,
+    pub(super) local: SocketAddr,
     pub(super) family: Family,
     /// What is known of where a datagram comes in without asking: the one local address, unless it is bound to all.
     pub(super) known: PacketInfo,
@@ -98,7 +99,7 @@ impl UdpEndpoint {
     /// use socketry::UdpEndpoint;
     ///
     /// let first = UdpEndpoint::bind("127.0.0.1:0")?;
-    /// let error = UdpEndpoint::bind(first.local_addr()?).unwrap_err();
+    /// let error = UdpEndpoint::bind(first.local_addr()).unwrap_err();
     /// assert!(error.is_address_in_use());
     /// # Ok::<(), socketry::Error>(())
     /// ```
@@ -147,6 +148,7 @@ impl UdpEndpoint {
         let is_one = !ip.is_unspecified() && !ip.is_multicast();
         let mut endpoint = UdpEndpoint {
             socket,
+            local,
             family,
             known: PacketInfo { to: is_one.then_some(ip), ..PacketInfo::default() },
             peer,
@@ -193,13 +195,12 @@ impl UdpEndpoint {
         Ok(())
     }
 
-    /// The local address: the port that the system chose, if it was asked to.
+    /// The local address, as it was when the endpoint was made: the port that the system chose, if it was asked to.
     ///
-    /// # Errors
-    ///
-    /// This returns an error if the system cannot tell.
-    pub fn local_addr(&self) -> Result<SocketAddr> {
-        self.socket.local_addr().map_err(|error| Error::system(Operation::Configure("local_addr"), error))
+    /// What was bound does not change, so it is known here and for a server; a [connection](crate::TcpConnection::local_addr)
+    /// asks the system.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
     }
 
     /// The peer of a connected endpoint.
@@ -291,14 +292,14 @@ impl UdpEndpoint {
     #[cold]
     pub(super) fn failure(&self, operation: Operation, error: std::io::Error) -> Error {
         let kind = sys::error_kind(&error);
-        Error::system(operation, error).with_kind(kind).with_local(self.socket.local_addr().ok())
+        Error::system(operation, error).with_kind(kind).with_local(Some(self.local))
     }
 }
 
 impl fmt::Debug for UdpEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UdpEndpoint")
-            .field("local", &self.socket.local_addr().ok())
+            .field("local", &self.local)
             .field("peer", &self.peer)
             .field("encoding", &self.encoding)
             .field("read_timeout", &self.read_timeout())

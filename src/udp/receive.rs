@@ -117,13 +117,13 @@ impl UdpEndpoint {
     /// use socketry::UdpEndpoint;
     ///
     /// let receiver = UdpEndpoint::bind("127.0.0.1:0")?;
-    /// let sender = UdpEndpoint::connect(receiver.local_addr()?)?;
+    /// let sender = UdpEndpoint::connect(receiver.local_addr())?;
     ///
     /// let mut buffer = [0; 10];
     /// sender.send([7; 100])?;
     /// let error = receiver.recv_into(&mut buffer).unwrap_err();
     /// let truncated = error.truncated().unwrap();
-    /// assert_eq!((truncated.length, truncated.limit, truncated.from), (100, 10, sender.local_addr()?));
+    /// assert_eq!((truncated.length, truncated.limit, truncated.from), (100, 10, sender.local_addr()));
     /// assert_eq!(truncated.prefix, [7; 10]);
     ///
     /// sender.send("next")?;
@@ -390,14 +390,14 @@ impl UdpEndpoint {
             interface: received.info.interface,
         };
         Error::detailed(operation, ErrorKind::Truncated, truncated)
-            .with_local(self.socket.local_addr().ok())
+            .with_local(Some(self.local))
             .with_remote(Some(from))
     }
 
     #[cold]
     pub(super) fn ended(&self, operation: Operation, kind: ErrorKind, span: Span) -> Error {
         Error::new(operation, kind)
-            .with_local(self.socket.local_addr().ok())
+            .with_local(Some(self.local))
             .with_remote(self.peer)
             .with_elapsed(span.started.map(|started| started.elapsed()))
     }

@@ -14,7 +14,9 @@ impl UdpEndpoint {
     /// Sends a message and waits for the answer; sends again when none comes, as the builder's
     /// [`retry`](crate::UdpBuilder::retry) says.
     ///
-    /// See [`request_with`](Self::request_with), which also takes a condition for the answer.
+    /// See [`request_with`](Self::request_with), which also takes a condition for the answer. It asks one peer, whose address
+    /// is known; who is there is asked by [`Broadcaster::discover`](crate::Broadcaster::discover). Over a TCP connection a question is
+    /// a [`send`](crate::TcpConnection::send) and its answer a [`recv`](crate::TcpConnection::recv).
     ///
     /// # Errors
     ///
@@ -26,7 +28,7 @@ impl UdpEndpoint {
     /// use socketry::UdpEndpoint;
     ///
     /// let server = UdpEndpoint::bind("127.0.0.1:0")?;
-    /// let address = server.local_addr()?;
+    /// let address = server.local_addr();
     /// let answering = std::thread::spawn(move || {
     ///     let question = server.recv()?;
     ///     server.reply(&question, "pong")
@@ -89,8 +91,7 @@ impl UdpEndpoint {
         };
         let peer = sys::canonical(peer);
         if self.peer.is_some_and(|connected| connected != peer) {
-            let error =
-                Error::new(Operation::Request, ErrorKind::InvalidInput).with_local(self.local_addr().ok());
+            let error = Error::new(Operation::Request, ErrorKind::InvalidInput).with_local(Some(self.local));
             return Err(error.at(format_args!("{to} by an endpoint that is connected to another peer")));
         }
         let bytes = self.encoded(&message, &peer)?;

@@ -197,7 +197,7 @@ impl UdpEndpoint {
             Family::V4 => Unsendable::OnlyIpv4,
         };
         let error = Error::detailed(Operation::Send, ErrorKind::AddressNotAvailable, reason);
-        Err(error.with_local(self.socket.local_addr().ok()).with_remote(Some(to)))
+        Err(error.with_local(Some(self.local)).with_remote(Some(to)))
     }
 
     /// For a socket that was opened elsewhere.
@@ -278,7 +278,7 @@ impl UdpEndpoint {
             Ended::Failed(error) => self.refused_by_system(error, length, to),
             Ended::Reports => Error::new(Operation::Send, ErrorKind::Other),
         };
-        error.with_local(self.socket.local_addr().ok()).with_remote(Some(to))
+        error.with_local(Some(self.local)).with_remote(Some(to))
     }
 
     fn refused_by_system(&self, source: io::Error, length: usize, to: SocketAddr) -> Error {

@@ -246,7 +246,7 @@ pub fn is_type(asked: &Asked, kind: TYPE) -> bool {
 /// Of these servers and nothing of this machine.
 pub fn of(servers: &[SocketAddr]) -> socketry::ResolverBuilder {
     let builder = socketry::Resolver::builder()
-        .no_hosts()
+        .use_hosts(false)
         .resolv_conf("/nowhere/resolv.conf")
         .timeout(Duration::from_millis(400));
     servers.iter().fold(builder.deadline(super::PATIENCE), |builder, server| {

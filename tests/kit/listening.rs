@@ -48,7 +48,7 @@ pub fn interrupt(running: &Running) {
 pub type Client = Framed<TcpConnection, socketry::frame::Lines>;
 
 pub fn client_in(encoding: Encoding, address: SocketAddr) -> Client {
-    client_of(address).framed(socketry::frame::Lines::new(encoding))
+    client_of(address).into_framed(socketry::frame::Lines::new(encoding))
 }
 
 #[track_caller]

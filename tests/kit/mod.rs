@@ -32,12 +32,12 @@ pub fn local_in(encoding: Encoding) -> UdpEndpoint {
 
 /// An endpoint connected to `peer`.
 pub fn connected_to(peer: &UdpEndpoint) -> UdpEndpoint {
-    UdpEndpoint::builder().read_timeout(PATIENCE).connect(peer.local_addr().unwrap()).unwrap()
+    UdpEndpoint::builder().read_timeout(PATIENCE).connect(peer.local_addr()).unwrap()
 }
 
 /// A port of the loopback interface at which nobody listens: it was free a moment ago, and stays bound by nobody.
 pub fn deserted() -> std::net::SocketAddr {
-    UdpEndpoint::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    UdpEndpoint::bind("127.0.0.1:0").unwrap().local_addr()
 }
 
 /// As [`deserted`], of TCP.

@@ -38,18 +38,28 @@ use crate::tcp::options::connection_options;
 pub struct TcpServerBuilder {
     settings: Settings,
     config: ServerConfig,
-    stopper: Option<(Stopper, Duration)>,
+    stopper: Option<Stopper>,
+    grace: Duration,
     observer: Option<Observer>,
 }
 
 /// A peer that does not read what it is sent keeps a thread for so long, unless somebody says otherwise.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// As long as a worker has without its parent.
+const GRACE: Duration = Duration::from_secs(5);
+
 impl Default for TcpServerBuilder {
     fn default() -> TcpServerBuilder {
         let mut settings = Settings::default();
         settings.config.write_timeout = Some(WRITE_TIMEOUT);
-        TcpServerBuilder { settings, config: ServerConfig::default(), stopper: None, observer: None }
+        TcpServerBuilder {
+            settings,
+            config: ServerConfig::default(),
+            stopper: None,
+            grace: GRACE,
+            observer: None,
+        }
     }
 }
 
@@ -144,10 +154,33 @@ impl TcpServerBuilder {
         self
     }
 
-    /// Gives the server a [`Stopper`]: throwing it begins a [shutdown](crate::ServerHandle::shutdown) with that grace.
-    /// Defaults to none.
-    pub fn stopper(mut self, stopper: &Stopper, grace: Duration) -> Self {
-        self.stopper = Some((stopper.clone(), grace));
+    /// Gives the server a [`Stopper`]: throwing it begins a [shutdown](crate::ServerHandle::shutdown), in which handlers have
+    /// the [`grace`](Self::grace) to finish. Defaults to none.
+    ///
+    /// The waits of connections are not ended by it: for that there is [`connection_stopper`](Self::connection_stopper).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::{Stopper, TcpServer};
+    /// use std::time::Duration;
+    ///
+    /// let stopper = Stopper::new()?;
+    /// let server = TcpServer::builder().stopper(&stopper).grace(Duration::from_secs(1)).bind("127.0.0.1:0")?;
+    /// let serving = std::thread::spawn(move || server.serve(|connection| Ok(connection.send("你好")?)));
+    /// stopper.stop();
+    /// assert_eq!(serving.join().unwrap()?.aborted, 0);
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    pub fn stopper(mut self, stopper: &Stopper) -> Self {
+        self.stopper = Some(stopper.clone());
+        self
+    }
+
+    /// Sets how long handlers have to finish once the [stopper](Self::stopper) is thrown; then their connections are cut.
+    /// Defaults to 5 s. A [`shutdown`](crate::ServerHandle::shutdown) of a handle brings its own.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
         self
     }
 
@@ -213,7 +246,7 @@ impl TcpServerBuilder {
             changed: Condvar::new(),
             wake: Stopper::new()?,
             cut: Stopper::new()?,
-            grace: self.stopper.as_ref().map_or(Duration::ZERO, |(_, grace)| *grace),
+            grace: self.grace,
             bell: OnceLock::new(),
             farewells: Farewells::default(),
             totals: Totals::default(),
@@ -222,7 +255,7 @@ impl TcpServerBuilder {
             own: OnceLock::new(),
             at_end: OnceLock::new(),
         });
-        if let Some((stopper, _)) = self.stopper {
+        if let Some(stopper) = self.stopper {
             let told: Arc<dyn Told> = shared.clone();
             stopper.tell(Arc::downgrade(&told));
         }

@@ -2,7 +2,32 @@ use std::fmt;
 
 /// What a server has done so far; see [`ServerHandle::counters`](crate::ServerHandle::counters).
 ///
-/// Every connection that was admitted is in exactly one of `active`, `served`, `drained` and `aborted`.
+/// Every connection that was admitted is in exactly one of four: `accepted = active + served + drained + aborted`. What ended by
+/// itself is `served + drained`, told apart by whether a shutdown had begun. A connection that was `refused` was not admitted, and
+/// how a handler ended (`failed`, `panicked`, `crashed`) is counted beside what became of its connection.
+///
+/// # Examples
+///
+/// ```
+/// use socketry::{TcpClient, TcpServer};
+/// use std::time::Duration;
+///
+/// let server = TcpServer::bind("127.0.0.1:0")?;
+/// let handle = server.handle();
+/// let serving = std::thread::spawn(move || server.serve(|connection| Ok(connection.send("你好")?)));
+///
+/// for _ in 0..3 {
+///     let client = TcpClient::new().connect(handle.local_addr())?;
+///     assert_eq!(client.recv_text(100)?, "你好");
+/// }
+/// let report = handle.shutdown(Duration::from_secs(5));
+/// assert_eq!((report.served + report.drained, report.aborted), (3, 0));
+///
+/// let all = handle.counters();
+/// assert_eq!(all.accepted, all.active + all.served + all.drained + all.aborted);
+/// # serving.join().unwrap()?;
+/// # Ok::<(), socketry::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerCounters {
@@ -10,9 +35,9 @@ pub struct ServerCounters {
     pub accepted: u64,
     /// Those of them that are open now.
     pub active: u64,
-    /// Those that ended while the server was open.
+    /// Those that ended before a shutdown had begun.
     pub served: u64,
-    /// Those that ended after a shutdown had begun, in time.
+    /// Those that ended after a shutdown had begun, in time: they are not in `served`.
     pub drained: u64,
     /// Those that were cut because a shutdown's time was over.
     pub aborted: u64,
@@ -87,7 +112,8 @@ impl ServerCounters {
 
 /// How a server ended: what became of its connections.
 ///
-/// `served`, `drained` and `aborted` together are all connections that were admitted.
+/// `served`, `drained` and `aborted` together are all connections that were admitted, each in one of them; `served + drained` ended
+/// by themselves. See [`ServerCounters`] for the whole sum.
 ///
 /// # Examples
 ///
@@ -108,7 +134,7 @@ impl ServerCounters {
 pub struct ShutdownReport {
     /// Connections that ended before the shutdown.
     pub served: u64,
-    /// Connections that were open or waiting when it began and ended in time.
+    /// Connections that were open or waiting when it began and ended in time: they are not in `served`.
     pub drained: u64,
     /// Connections that were cut when its time was over.
     pub aborted: u64,

@@ -61,7 +61,7 @@ use crate::tcp::connection::TcpConnection;
 /// });
 ///
 /// let client = TcpClient::new().connect(handle.local_addr())?;
-/// let mut lines = client.framed(Lines::new(Encoding::Gb2312));
+/// let mut lines = client.into_framed(Lines::new(Encoding::Gb2312));
 /// lines.send("收到")?;
 /// assert_eq!(lines.recv()?.as_deref(), Some("收到"));
 /// drop(lines);

@@ -26,15 +26,15 @@ const ROOM: usize = 2 * (LARGEST_DATAGRAM + 1);
 ///
 /// let receiver = UdpEndpoint::bind("127.0.0.1:0")?;
 /// let sender = UdpEndpoint::bind("127.0.0.1:0")?;
-/// sender.send_to("one", receiver.local_addr()?)?;
-/// sender.send_to("two", receiver.local_addr()?)?;
+/// sender.send_to("one", receiver.local_addr())?;
+/// sender.send_to("two", receiver.local_addr())?;
 ///
 /// let mut batch = RecvBatch::new();
 /// let mut texts = Vec::new();
 /// while texts.len() < 2 {
 ///     receiver.recv_batch(&mut batch)?;
 ///     for datagram in &batch {
-///         assert_eq!(datagram.from(), sender.local_addr()?);
+///         assert_eq!(datagram.from(), sender.local_addr());
 ///         texts.push(datagram.text()?.into_owned());
 ///     }
 /// }

@@ -39,7 +39,7 @@ impl UdpEndpoint {
     /// use socketry::{RecvBatch, UdpEndpoint};
     ///
     /// let receiver = UdpEndpoint::builder().batches_only(true).bind("127.0.0.1:0")?;
-    /// let sender = UdpEndpoint::connect(receiver.local_addr()?)?;
+    /// let sender = UdpEndpoint::connect(receiver.local_addr())?;
     /// let mut outgoing = sender.batch();
     /// for number in 0..100_u32 {
     ///     outgoing.push(number.to_be_bytes())?;
@@ -162,7 +162,7 @@ impl UdpEndpoint {
     #[cold]
     pub(in crate::udp) fn refuse_single(&self, operation: Operation) -> Error {
         let error = Error::detailed(operation, ErrorKind::InvalidInput, BatchesOnly);
-        error.with_local(self.socket.local_addr().ok()).with_remote(self.peer)
+        error.with_local(Some(self.local)).with_remote(self.peer)
     }
 }
 

@@ -45,7 +45,7 @@ impl UdpEndpoint {
     /// use socketry::UdpEndpoint;
     ///
     /// let receiver = UdpEndpoint::bind("127.0.0.1:0")?;
-    /// let sender = UdpEndpoint::connect(receiver.local_addr()?)?;
+    /// let sender = UdpEndpoint::connect(receiver.local_addr())?;
     /// let mut batch = sender.batch();
     /// for number in 0..10_u32 {
     ///     batch.push(number.to_be_bytes())?;
