@@ -100,6 +100,7 @@
 //! # What it does not do
 //!
 //! * No TLS or DTLS, no raw sockets, no Unix-domain sockets.
+#![doc = include_str!("guide/phone.html")]
 #![forbid(unsafe_code)]
 #![warn(
     clippy::unwrap_used,

@@ -243,6 +243,14 @@ fn every_example_says_what_it_shows_of_which_notes_and_how_it_is_run() {
                 let is_there = header.contains(part) || (part == "网络编程" && header.contains("section"));
                 assert!(is_there, "the header of {name} lacks {part:?}");
             }
+            let first = header.lines().take_while(|line| *line != "//!").collect::<String>();
+            assert!(first.ends_with('.'), "{name} does not open with what it shows");
+            // How it is run, and behind that what comes of it.
+            let [run, output] = [1, 3].map(|block| header.split("//! ```").nth(block).unwrap_or_default());
+            assert!(run.starts_with("text\n") && run.contains("cargo run"), "how {name} is run");
+            let printed = output.strip_prefix("text\n").unwrap_or_default().lines();
+            let printed = printed.filter(|line| !line.starts_with("//! $") && line.len() > 4);
+            assert!(printed.count() > 0, "{name} does not show what it prints");
             seen += 1;
         }
     }
@@ -271,6 +279,10 @@ fn every_snippet_of_the_notes_has_its_counterpart() {
         assert!(page.contains(python), "{name} does not quote {python:?} of {notes}");
         assert!(page.contains(rust), "{name} has no {rust:?} for {python:?}");
         assert!(is_example(example), "there is no example {example}");
+        assert!(
+            page.contains(&format!("cargo run --example {example}")),
+            "{name} does not lead to {example}"
+        );
         let section = notes.split(", ").nth(1);
         if section.is_none_or(|section| section.parse::<u32>().unwrap() > 3) {
             assert!(table.contains(&format!("| {notes} |")), "the table has no row for {notes}");

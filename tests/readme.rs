@@ -99,6 +99,73 @@ fn the_check_runs_the_commands_of_the_readme() {
     }
 }
 
+/// What of a section does not depend on its language: its kind of heading, its code without what is said in comments, its pictures,
+/// the length of its tables, and where its links lead.
+#[derive(Debug, Default, PartialEq)]
+struct Section {
+    level: usize,
+    code: Vec<String>,
+    pictures: Vec<String>,
+    rows: usize,
+    links: BTreeSet<String>,
+}
+
+fn sections(text: &str) -> Vec<Section> {
+    let mut sections = vec![Section::default()];
+    let mut fence = None;
+    for line in text.lines() {
+        let section = sections.last_mut().unwrap();
+        if let Some(language) = line.strip_prefix("```") {
+            fence = fence.is_none().then_some(language);
+            section.code.extend(fence.map(str::to_owned));
+        } else if let Some(language) = fence {
+            let comment = if language == "console" { "# " } else { "// " };
+            let code = line.split(comment).next().unwrap().trim_end();
+            section.code.last_mut().unwrap().extend(["\n", code]);
+        } else if line.starts_with('#') {
+            let level = line.chars().take_while(|&c| c == '#').count();
+            sections.push(Section { level, ..Section::default() });
+        } else {
+            section.rows += usize::from(line.starts_with('|'));
+            for link in line.split("](").skip(1) {
+                let target = link.split(')').next().unwrap().to_owned();
+                if line.starts_with("![") {
+                    section.pictures.push(target);
+                } else if !READMES.contains(&&*target) {
+                    section.links.insert(target);
+                }
+            }
+        }
+    }
+    sections
+}
+
+/// What a reader of the one finds, a reader of the other finds in the same place.
+#[test]
+fn both_languages_have_the_same_sections() {
+    let [english, chinese] = READMES.map(|readme| sections(&text(readme)));
+    assert_eq!(english.len(), chinese.len());
+    for (number, (english, chinese)) in english.iter().zip(&chinese).enumerate() {
+        assert_eq!(english, chinese, "section {number}");
+    }
+    let all = |count: fn(&Section) -> usize| english.iter().map(count).sum::<usize>();
+    let [code, pictures, rows] = [all(|s| s.code.len()), all(|s| s.pictures.len()), all(|s| s.rows)];
+    assert!(english.len() >= 11 && code >= 7 && pictures >= 2 && rows >= 50, "{code}, {pictures}, {rows}");
+}
+
+/// The first example is read at a glance, and each program is one page.
+#[test]
+fn the_programs_of_the_readme_are_short() {
+    for readme in READMES {
+        let sections = sections(&text(readme));
+        let programs =
+            sections.iter().flat_map(|section| &section.code).filter(|code| code.starts_with("rust"));
+        let lines: Vec<usize> = programs.map(|code| code.lines().count() - 1).collect();
+        assert!(lines[0] <= 15 && lines.len() >= 5, "{readme}: {lines:?}");
+        assert!(lines.iter().all(|&lines| lines < 30), "{readme}: {lines:?}");
+    }
+}
+
 #[test]
 fn the_public_types_of_the_readme_exist() {
     let root = text("src/lib.rs");

@@ -69,6 +69,9 @@
 //! | `s.recvfrom(1024, MSG_PEEK)` | [`endpoint.peek()?`](crate::UdpEndpoint::peek) |
 //! | `s.recvfrom(1024, MSG_DONTWAIT)` | [`endpoint.try_recv()?`](crate::UdpEndpoint::try_recv): `None` for nothing |
 //! | `s.recvmsg(…)` for the destination | [`datagram.to()`](crate::Datagram::to), [`interface()`](crate::Datagram::interface) |
+//! | a loop of `s.sendto(…)` | [`endpoint.send_batch(&mut batch)?`](crate::UdpEndpoint::send_batch): all in one call |
+//! | a loop of `s.recvfrom_into(…)` | [`endpoint.recv_batch(&mut batch)?`](crate::UdpEndpoint::recv_batch), [`batches_only(true)`](crate::UdpBuilder::batches_only) |
+//! | a loop of `MSG_DONTWAIT` before it waits | [`spin(…)`](crate::UdpBuilder::spin) of the builder |
 //! | `SO_BROADCAST`, `"<broadcast>"` | [`Broadcaster`](crate::Broadcaster), or `.broadcast(true)` |
 //! | `IP_ADD_MEMBERSHIP` | [`endpoint.join_multicast(group, …)?`](crate::UdpEndpoint::join_multicast) |
 //!
@@ -85,6 +88,34 @@
 //! receiver.reply(&datagram, b"\x01\x02")?;
 //! assert_eq!(sender.recv()?.bytes(), [1, 2]);
 //! assert!(sender.try_recv()?.is_none());
+//! # Ok::<(), socketry::Error>(())
+//! ```
+//!
+//! Python has neither `sendmmsg` nor `recvmmsg`, and no word for GSO and GRO (its `sendmsg` makes one datagram of several buffers):
+//! there each datagram is a call of its own. Here a batch is one call, and what comes by it is told apart again:
+//!
+//! ```
+//! use socketry::{RecvBatch, UdpEndpoint};
+//! use std::time::Duration;
+//!
+//! // Looks for 50 µs before it waits, and receives by batches alone.
+//! let builder = UdpEndpoint::builder().spin(Duration::from_micros(50)).batches_only(true);
+//! let receiver = builder.bind("127.0.0.1:0")?;
+//! let sender = UdpEndpoint::connect(receiver.local_addr())?;
+//! let mut outgoing = sender.batch();
+//! for text in ["一", "二", "三"] {
+//!     outgoing.push(text)?;
+//! }
+//! assert_eq!(sender.send_batch(&mut outgoing)?, 3);
+//!
+//! let (mut incoming, mut texts) = (RecvBatch::new(), Vec::new());
+//! while texts.len() < 3 {
+//!     receiver.recv_batch(&mut incoming)?;
+//!     for datagram in &incoming {
+//!         texts.push(datagram.text()?.into_owned());
+//!     }
+//! }
+//! assert_eq!(texts, ["一", "二", "三"]);
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!

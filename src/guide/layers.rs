@@ -103,6 +103,8 @@
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!
+//! Which of them can be bound, and what comes of it: `cargo run --example bind_addresses`.
+//!
 //! **A lower layer fails, and an upper one tells.** "No route to the network" is IP's, "connection refused" is TCP's, and "not
 //! text of gb2312" is the program's own. [`ErrorKind`](crate::ErrorKind) tells them apart, on every system in the same words;
 //! [`Error`](crate::Error) says at which address it was, and how long it took.

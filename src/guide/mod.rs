@@ -21,6 +21,7 @@
 //!
 //! Two more are not from the notes: [`platforms`] has what differs between systems, and [`comparison`] when to use something
 //! else.
+#![doc = include_str!("phone.html")]
 
 pub mod addresses;
 pub mod broadcast;

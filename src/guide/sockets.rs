@@ -72,6 +72,8 @@
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!
+//! What the two systems say to each other meanwhile: `cargo run --example tcp_handshake`.
+//!
 //! # What goes wrong
 //!
 //! * **A machine without IPv6**, as in many containers, refuses `"[::1]:0"` with an error of kind

@@ -1,9 +1,11 @@
 //! TCP: [`TcpClient`], [`TcpConnection`], [`TcpServer`] and what they hand out.
 
+// What is declared first is what the type's page begins with.
+mod connection;
+
 mod client;
 mod close;
 mod connecting;
-mod connection;
 mod conversions;
 mod failures;
 mod framing;

@@ -1,10 +1,12 @@
 //! UDP: [`UdpEndpoint`] and what it hands out.
 
+// What is declared first is what the type's page begins with.
+mod endpoint;
+
 mod batch;
 mod builder;
 mod conversions;
 mod datagram;
-mod endpoint;
 mod multicast;
 mod receive;
 mod request;

@@ -66,7 +66,7 @@ use crate::tcp::connection::TcpConnection;
 /// assert_eq!(lines.recv()?.as_deref(), Some("收到"));
 /// drop(lines);
 ///
-/// println!("{}", handle.shutdown(Duration::from_secs(5))); // served 1, drained 0, aborted 0, refused 0
+/// println!("{}", handle.shutdown(Duration::from_secs(5))); // such as: served 1, drained 0, aborted 0, refused 0
 /// serving.join().unwrap()?;
 /// # Ok::<(), socketry::Error>(())
 /// ```
