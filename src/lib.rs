@@ -116,6 +116,9 @@ mod broadcast;
 mod config;
 mod error;
 pub mod frame;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod guide;
 mod proto;
 mod resolve;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module of the crate root with its floor. Modules of one floor import each other only where `BESIDE` says so.
-const FLOORS: [(&str, u8); 11] = [
+const FLOORS: [(&str, u8); 12] = [
     ("error", 0),
     ("addr", 0),
     ("config", 0),
@@ -16,6 +16,7 @@ const FLOORS: [(&str, u8); 11] = [
     ("tcp", 3),
     ("broadcast", 3),
     ("guide", 4),
+    ("fuzzing", 4),
 ];
 
 /// Who may import whom on the same floor.

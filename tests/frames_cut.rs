@@ -192,6 +192,19 @@ fn raw_text_is_all_the_text_and_never_a_part_of_a_character() {
     assert_eq!(events(replaced, &singles).concat().replace('"', ""), "你好, \u{FFFD}abc你\u{FFFD}");
 }
 
+/// Found by fuzzing: the end of a frame that was refused before was promised as the end of one to come.
+#[test]
+fn the_end_of_a_refused_frame_is_no_promise() {
+    let mut framing = Delimited::new(";").max_length(4);
+    let mut heard = Vec::new();
+    frames_kit::feed(&mut framing, b"far too long", &mut heard);
+    assert_eq!(heard, ["frame is longer than the limit of 4 bytes"]);
+    framing.room()[0] = b';';
+    framing.advance(1);
+    assert!(!framing.has_next());
+    assert_eq!(framing.poll(), Ok(false));
+}
+
 /// Whether a stream is between two frames, after each byte.
 #[test]
 fn a_framing_knows_whether_it_is_between_two_frames() {

@@ -225,3 +225,21 @@ fn what_is_no_escape_sequence_does_not_pass_for_one() {
     let offsets: Vec<(u64, bool)> = faults.iter().map(|fault| (fault.offset, fault.incomplete)).collect();
     assert_eq!(offsets, [(1, false), (2, false), (3, true)]);
 }
+
+/// Found by fuzzing: ISO-2022-JP went back to ASCII before what was left out, and away from it again at once, which is malformed to
+/// who reads it.
+#[test]
+fn what_is_left_out_leaves_nothing_that_cannot_be_read() {
+    let encoding = Encoding::for_web_label("iso-2022-jp").unwrap();
+    let japanese = encoding.encode("亜亜").unwrap().into_owned();
+    for policy in [Policy::Ignore, Policy::Strict] {
+        for missing in ["亜😀亜", "亜😀\u{1B}亜", "😀亜亜"] {
+            let (bytes, faults) = encoded(encoding, policy, &[missing]);
+            assert_eq!(bytes, japanese, "{policy:?} {missing:?}");
+            assert_eq!(faults.is_empty(), policy == Policy::Ignore);
+            assert_eq!(encoding.decode(&bytes).unwrap(), "亜亜");
+        }
+    }
+    let (bytes, _) = encoded(encoding, Policy::Replace, &["亜😀亜"]);
+    assert_eq!(encoding.decode(&bytes).unwrap(), "亜?亜");
+}

@@ -101,7 +101,8 @@ fn host(text: &str) -> Parsed<Host> {
     }
     let name = text.strip_suffix('.').unwrap_or(text);
     if name.len() > LONGEST_NAME {
-        return Err((LONGEST_NAME, Fault::NameTooLong));
+        let place = (0..=LONGEST_NAME).rev().find(|&place| name.is_char_boundary(place));
+        return Err((place.unwrap_or(0), Fault::NameTooLong));
     }
     let mut start = 0;
     for label in name.split('.') {

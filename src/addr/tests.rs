@@ -101,6 +101,17 @@ fn a_bad_address_says_what_and_where() {
     assert!(error.to_string().len() < 160, "a message shows the beginning of a long text: {error}");
 }
 
+/// Found by fuzzing: the place of what is too much was within a character.
+#[test]
+fn where_a_name_is_too_long_a_character_begins() {
+    for (name, offset) in [("中".repeat(90), 252), ("é".repeat(127), 252), ("a".repeat(254), 253)] {
+        let error = parse(&format!("{name}:80")).unwrap_err();
+        assert!(error.to_string().contains("longer than 253"), "{error}");
+        assert_eq!(error.offset(), offset);
+        assert!(name.is_char_boundary(offset));
+    }
+}
+
 #[test]
 fn a_bad_address_becomes_an_error_with_the_text_as_its_place() {
     let error = crate::Error::from(parse("host:99999").unwrap_err());

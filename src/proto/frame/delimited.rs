@@ -99,7 +99,8 @@ impl Framing for Delimited {
     }
 
     fn has_next(&mut self) -> bool {
-        self.scan.find(self.intake.bytes()).is_some_and(|length| length <= self.limit)
+        // What is found within a refused frame is the end of that one.
+        !self.is_skipping && self.scan.find(self.intake.bytes()).is_some_and(|length| length <= self.limit)
     }
 
     fn is_empty(&self) -> bool {

@@ -11,8 +11,18 @@ impl WebEncoder {
     }
 
     /// Encodes up to the first character that the encoding does not have; that one's place in the text, or none.
+    ///
+    /// ISO-2022-JP goes back to ASCII before such a character, for what the Web writes in its place. Where nothing is written
+    /// there, the next character may leave ASCII at once, and two changes in a row are malformed to who reads them. So this one
+    /// is never shown such a character.
     pub(super) fn encode(&mut self, text: &str, output: &mut Vec<u8>) -> Option<usize> {
-        self.step(text, output, false)
+        let encoding = self.0.encoding();
+        let unknown = match encoding == encoding_rs::ISO_2022_JP {
+            true => WebEncoder::new(encoding).step(text, &mut Vec::new(), false),
+            false => None,
+        };
+        let known = unknown.map_or(text, |place| &text[..place]);
+        self.step(known, output, false).or(unknown)
     }
 
     /// Writes what brings a stateful encoding back to its beginning.

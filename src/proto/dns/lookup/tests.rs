@@ -254,3 +254,11 @@ fn troubles_are_no_more_than_servers_and_faults() {
     assert_eq!(clock.step(), Step::Done);
     assert_eq!(clock.lookup.troubles().len(), 2);
 }
+
+/// Found by fuzzing: a wait that is added to a moment is one that the clock can tell.
+#[test]
+fn a_wait_without_end_is_no_moment_beyond_the_clock() {
+    let mut clock = Clock::new(Plan { timeout: Duration::MAX, ..plan(1, 1) }, &[Kind::A]);
+    clock.asks(0);
+    clock.waits(Duration::from_secs(365 * 24 * 3_600));
+}

@@ -1,0 +1,114 @@
+//! What was answered, kept for as long as it holds and for as many names as may be.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use super::choices::{Choices, clock};
+use crate::proto::dns::cache::{Bounds, Cache};
+use crate::proto::dns::name::HostName;
+use crate::proto::dns::wire::{Answer, Kind, RecordData};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What was put last of a name and kind, and until when it may be found.
+type Put = (String, Kind, Answer, Instant);
+
+fn answer(choices: &mut Choices<'_>) -> Answer {
+    let address = |_| RecordData::Address(IpAddr::from([192, 0, 2, 1]));
+    let records: Vec<RecordData> = match choices.below(4) {
+        0 => Vec::new(),
+        1 => vec![RecordData::Text(vec![b'x'; choices.below(256) * 40])],
+        _ => (0..choices.below(5)).map(address).collect(),
+    };
+    Answer {
+        records,
+        ttl: choices.pick(&[30, 0, 1, 10, 7_200, u32::MAX]),
+        exists: choices.is(),
+        negative_ttl: choices.pick(&[None, Some(0), Some(5), Some(u32::MAX)]),
+        alias: None,
+    }
+}
+
+/// Nothing is found that was not put, or is over; there are no more names than may be, and the last one is among them.
+pub fn property(data: &[u8]) {
+    let mut choices = Choices::new(data);
+    let bounds = Bounds {
+        names: choices.below(9),
+        shortest: choices.pick(&[Duration::ZERO, SECOND, 20 * SECOND]),
+        longest: choices.pick(&[3_600 * SECOND, 10 * SECOND, Duration::MAX]),
+        longest_negative: choices.pick(&[60 * SECOND, Duration::ZERO]),
+    };
+    let (mut cache, mut now, mut put) = (Cache::new(bounds), clock(), Vec::<Put>::new());
+    // A name that is there already keeps its turn to go.
+    let mut names = BTreeSet::new();
+    let most = bounds.longest.max(bounds.longest_negative);
+    while !choices.is_over() {
+        let name = HostName::found(&choices.below(12).to_string());
+        let kind = choices.pick(&[Kind::A, Kind::Aaaa]);
+        match choices.below(8) {
+            0..=3 => {
+                let answer = answer(&mut choices);
+                cache.put(&name, kind, &answer, now);
+                let is_new = names.insert(name.clone());
+                put.retain(|(own, own_kind, ..)| {
+                    (&**own, *own_kind) != (name.as_str(), kind)
+                        || answer.ttl == 0
+                        || answer.records.is_empty()
+                });
+                put.push((name.to_string(), kind, answer.clone(), now));
+                let weight = answer.records.len() * 64
+                    + answer
+                        .records
+                        .iter()
+                        .map(|record| match record {
+                            RecordData::Text(text) => text.len(),
+                            _ => 0,
+                        })
+                        .sum::<usize>();
+                let is_kept = !answer.records.is_empty() && answer.ttl > 0 && !bounds.longest.is_zero();
+                if is_new && is_kept && bounds.names > 0 && weight < bounds.names * 1_024 / 2 {
+                    let found = cache.get(name.as_ref(), kind, now).expect("what was just put");
+                    assert_eq!(*found.records, *answer.records);
+                    assert!(
+                        found.until - now >= bounds.shortest.min(bounds.longest),
+                        "no shorter than the least"
+                    );
+                }
+            }
+            4 => {
+                names.insert(name.clone());
+                let ips = vec![IpAddr::from([192, 0, 2, 1]); choices.below(6)];
+                cache.put_in_order(&name, &[Kind::Aaaa, Kind::A], &ips, now);
+            }
+            5 if choices.byte() == 0 => cache.clear(),
+            _ => now += choices.time().min(100_000 * SECOND),
+        }
+        assert!(cache.len() <= bounds.names);
+        for number in 0..12 {
+            let name = HostName::found(&number.to_string());
+            for kind in [Kind::A, Kind::Aaaa] {
+                let Some(kept) = cache.get(name.as_ref(), kind, now) else { continue };
+                assert!(kept.until > now && kept.until - now <= most);
+                let is_known = |(own, own_kind, answer, at): &Put| {
+                    *own == name.as_str()
+                        && *own_kind == kind
+                        && *answer.records == *kept.records
+                        && kept.until > *at
+                };
+                assert!(put.iter().any(is_known), "nobody said this of {name}");
+            }
+            if let Some(in_order) = cache.in_order(name.as_ref(), now) {
+                assert!(in_order.until > now && in_order.until - now <= most.max(5 * SECOND));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn it_holds() {
+        crate::fuzzing::trial::holds("cache", super::property);
+    }
+}

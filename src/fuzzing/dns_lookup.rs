@@ -1,0 +1,112 @@
+//! One name asked of several servers, on a clock of its own, with servers that say anything at any time.
+
+use std::time::Duration;
+
+use super::choices::{Choices, clock};
+use super::dns_reply::{KINDS, any_reply};
+use crate::proto::dns::lookup::{Lookup, Plan, Step};
+use crate::proto::dns::name::HostName;
+use crate::proto::dns::wire::{Kind, MOST_ALIASES};
+
+/// It ends in its time and number of queries, never asks to be asked again at once, and asks servers that there are.
+pub fn property(data: &[u8]) {
+    let mut choices = Choices::new(data);
+    let plan = Plan {
+        servers: choices.below(4),
+        first: choices.below(7),
+        attempts: choices.below(6) as u32,
+        timeout: match choices.time() {
+            long if long > Duration::from_secs(3_600) && choices.is() => long,
+            time => time.min(Duration::from_secs(30)),
+        },
+        use_tcp: choices.byte() & 7 == 0,
+        settle: Duration::from_millis(u64::from(choices.byte())),
+        is_settled: choices.byte() & 7 == 0,
+    };
+    let kinds = choices.pick(&[&[Kind::Aaaa, Kind::A][..], &[Kind::A], &[Kind::Txt], &[Kind::Ptr]]);
+    let name = HostName::found("www.example.com");
+    let mut lookup = Lookup::new(plan, &name, kinds);
+    let start = clock();
+    let (mut now, mut number) = (start, 0_u16);
+    let (mut asks, mut polls, mut told) = (0, 0, 0);
+    let mut queries: Vec<Vec<u8>> = Vec::new();
+    // Each server as often as there are attempts; anew once for what does not understand EDNS, and for each alias.
+    let rounds = plan.servers * plan.attempts.max(1) as usize;
+    let most = rounds + 1 + kinds.len() * usize::from(MOST_ALIASES);
+    loop {
+        polls += 1;
+        assert!(polls <= 8 * (most + 1) + 2 * told, "it does not come to an end: {lookup:?}");
+        let step = lookup.poll(now, || {
+            number = number.wrapping_add(0x101);
+            number
+        });
+        match step {
+            Step::Done => break,
+            Step::Ask { server, queries: asked } => {
+                asks += 1;
+                assert!(
+                    server < plan.servers && asks <= most && !asked.is_empty() && asked.len() <= kinds.len()
+                );
+                queries = asked;
+                continue;
+            }
+            Step::AskByTcp { server, query, until } => {
+                assert!(server < plan.servers && until.saturating_duration_since(now) <= plan.timeout);
+                told += 1;
+                // A stream ends when its time is over, or before.
+                now = if choices.byte() & 7 == 0 { now.max(until) } else { now };
+                match choices.below(3) {
+                    0 => lookup.handle_tcp(None, now),
+                    _ => {
+                        let kind = choices.pick(kinds);
+                        lookup.handle_tcp(Some(&any_reply(&mut choices, &query, kind)), now);
+                    }
+                }
+                queries.push(query);
+                continue;
+            }
+            Step::Receive(until) => {
+                assert!(until > now, "it would wait for what is over");
+                assert!(until - now <= plan.timeout.max(plan.settle));
+                let left = until - now;
+                // Nobody says anything any more when there are no more decisions.
+                if choices.is_over() {
+                    now = until;
+                    continue;
+                }
+                match choices.below(8) {
+                    0 => now = until,
+                    1 => now += left / 2,
+                    2 => now = until + Duration::from_millis(choices.below(256) as u64),
+                    3 if choices.byte() & 3 == 0 => lookup.handle_unreachable(),
+                    _ => {
+                        now += left / 16;
+                        let query = choices.pick(&queries);
+                        let kind = choices.pick(&KINDS);
+                        lookup.handle_datagram(&any_reply(&mut choices, &query, kind), now);
+                    }
+                }
+                told += 1;
+            }
+        }
+    }
+    assert!(lookup.troubles().len() <= plan.servers * 16, "{:?}", lookup.troubles());
+    assert!(lookup.answered_by().is_none_or(|server| server < plan.servers));
+    assert_eq!(lookup.answers().map(|(kind, _)| kind).collect::<Vec<_>>(), kinds);
+    (0..plan.servers).for_each(|server| assert!(!lookup.fault_of(server).to_string().is_empty()));
+    assert_eq!(lookup.poll(now, || 0), Step::Done, "what is over stays over");
+    // Nobody moves the clock but it, the ends of waits, and a late riser once for each thing told.
+    let late = Duration::from_millis(255) * told as u32;
+    if plan.timeout <= Duration::from_secs(30) {
+        let longest = plan.timeout.max(plan.settle).saturating_mul(most as u32 + 1);
+        assert!(now - start <= longest.saturating_add(late), "{:?} for {longest:?}", now - start);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn it_holds() {
+        crate::fuzzing::trial::holds("dns_lookup", super::property);
+    }
+}

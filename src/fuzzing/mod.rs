@@ -1,0 +1,31 @@
+//! What must hold of the parsers and state machines, whatever comes: bytes in, and a panic out if it does not hold.
+//!
+//! Each property is a function of bytes. A fuzzer hands it millions of inputs (`fuzz/`), and the test beside it some thousands
+//! (`trial`), so that it is seen on every toolchain that it still holds, and still compiles. Nothing of this is in a build that
+//! is neither.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a property panics, on a clock that begins somewhere"
+)]
+
+mod choices;
+#[cfg(test)]
+mod trial;
+
+pub mod addresses;
+pub mod cache;
+#[cfg(unix)]
+pub mod control;
+pub mod dns_lookup;
+pub mod dns_reply;
+pub mod frame_model;
+pub mod frames;
+pub mod grouping;
+pub mod machine_files;
+pub mod names;
+pub mod race;
+pub mod schedules;
+#[cfg(unix)]
+pub mod supervision;
+pub mod text;
