@@ -1,12 +1,13 @@
 //! Several threads that want the same at the same time: one asks, and what it is told is told to all.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::exchange::{Bound, Interrupted};
 use super::promise::Promise;
 use crate::proto::dns::name::HostName;
 use crate::proto::dns::wire::Kind;
+use crate::sys::sync::{Mutex, MutexGuard};
 
 pub(super) type Wanted = (HostName, Vec<Kind>);
 
@@ -64,6 +65,10 @@ impl<T: Clone + Send + 'static> Drop for Lead<'_, T> {
         self.promise.break_if_open();
     }
 }
+
+#[cfg(all(test, socketry_loom))]
+#[path = "flight/model.rs"]
+mod model;
 
 #[cfg(test)]
 mod tests {

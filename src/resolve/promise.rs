@@ -1,10 +1,11 @@
 //! Something that another thread will say: waited for no longer than the waiter may.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use super::exchange::{Bound, Interrupted};
 use crate::sys::Told;
+use crate::sys::sync::{Condvar, Mutex, MutexGuard};
 
 pub(super) struct Promise<T> {
     state: Mutex<State<T>>,

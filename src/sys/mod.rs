@@ -79,6 +79,7 @@ mod spin;
 mod stopper;
 mod stream;
 mod stream_options;
+pub(crate) mod sync;
 mod timing;
 mod wait;
 

@@ -1,10 +1,11 @@
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, Weak};
 
 use rustix::fd::{AsFd, BorrowedFd};
 
 use super::platform::Signal;
+use super::sync::{AtomicBool, Mutex, MutexGuard};
 use crate::error::{Error, Operation, Result};
 
 /// One switch that ends waits: give it to an endpoint's builder, keep a clone, and [`stop`](Self::stop) from any thread.
@@ -90,7 +91,7 @@ impl Stopper {
         }
     }
 
-    fn told(&self) -> std::sync::MutexGuard<'_, Vec<Weak<dyn Told>>> {
+    fn told(&self) -> MutexGuard<'_, Vec<Weak<dyn Told>>> {
         self.0.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -105,3 +106,7 @@ impl fmt::Debug for Inner {
         f.debug_struct("Inner").field("stopped", &self.stopped).finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, socketry_loom))]
+#[path = "stopper/model.rs"]
+mod model;

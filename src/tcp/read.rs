@@ -19,7 +19,9 @@ impl Inner {
     #[inline]
     fn read_within(&self, buffer: &mut [u8], span: Span) -> Result<usize> {
         if self.unread.is_any() {
-            return Ok(self.unread.take(buffer));
+            if let Some(length) = self.unread.take(buffer) {
+                return Ok(length);
+            }
         }
         let mut limit = self.limit(span);
         if self.timing.is_over(span.started) {
@@ -32,7 +34,8 @@ impl Inner {
                 Ok(_) => return self.ended(buffer.len()),
                 // The time since the beginning is spent.
                 Err(error) if sys::is_again(&error) => limit.started = None,
-                Err(error) => return Err(self.failure(Operation::Receive, error)),
+                // A cut comes first: what arrives after it makes the system break the connection off.
+                Err(error) => return Err(self.unfinished(Operation::Receive, Ended::Failed(error), span)),
             }
         }
         self.read_slowly(buffer, span, limit, false)
@@ -292,7 +295,9 @@ impl TcpConnection {
     pub fn peek(&self, buffer: &mut [u8]) -> Result<usize> {
         let inner = &*self.inner;
         if inner.unread.is_any() {
-            return Ok(inner.unread.peek(buffer));
+            if let Some(length) = inner.unread.peek(buffer) {
+                return Ok(length);
+            }
         }
         let span = inner.timing.reading(Window::AsSet);
         inner.read_slowly(buffer, span, inner.limit(span), true)

@@ -21,23 +21,23 @@ impl Unread {
         if self.is_any() { self.lock().len() } else { 0 }
     }
 
-    /// Takes as many bytes as there are and fit.
+    /// Takes as many bytes as there are and fit; `None` if another thread has had them meanwhile.
     #[cold]
-    pub(super) fn take(&self, buffer: &mut [u8]) -> usize {
+    pub(super) fn take(&self, buffer: &mut [u8]) -> Option<usize> {
         let mut bytes = self.lock();
-        let count = self.copy(&bytes, buffer);
+        let count = self.copy(&bytes, buffer)?;
         bytes.drain(..count);
         if bytes.is_empty() {
             // The room goes as well: an idle connection is to be small.
             *bytes = Vec::new();
             self.is_any.store(false, Ordering::Release);
         }
-        count
+        Some(count)
     }
 
     /// The same without taking them.
     #[cold]
-    pub(super) fn peek(&self, buffer: &mut [u8]) -> usize {
+    pub(super) fn peek(&self, buffer: &mut [u8]) -> Option<usize> {
         let bytes = self.lock();
         self.copy(&bytes, buffer)
     }
@@ -45,15 +45,17 @@ impl Unread {
     /// Gives bytes back, before those that were given back earlier.
     pub(super) fn put(&self, bytes: &[u8]) {
         if !bytes.is_empty() {
-            self.lock().splice(..0, bytes.iter().copied());
+            let mut all = self.lock();
+            all.splice(..0, bytes.iter().copied());
+            // Within the lock: somebody who takes them all says so after this, and not before.
             self.is_any.store(true, Ordering::Release);
         }
     }
 
-    fn copy(&self, bytes: &[u8], buffer: &mut [u8]) -> usize {
+    fn copy(&self, bytes: &[u8], buffer: &mut [u8]) -> Option<usize> {
         let count = bytes.len().min(buffer.len());
         buffer[..count].copy_from_slice(&bytes[..count]);
-        count
+        (!bytes.is_empty()).then_some(count)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
@@ -81,8 +83,17 @@ mod tests {
         unread.put(b"cd");
         unread.put(b"ab");
         let mut buffer = [0; 3];
-        assert_eq!((unread.peek(&mut buffer), &buffer), (3, b"abc"));
-        assert_eq!((unread.take(&mut buffer), &buffer), (3, b"abc"));
-        assert_eq!((unread.take(&mut buffer), buffer[0], unread.is_any()), (1, b'd', false));
+        assert_eq!((unread.peek(&mut buffer), &buffer), (Some(3), b"abc"));
+        assert_eq!((unread.take(&mut buffer), &buffer), (Some(3), b"abc"));
+        assert_eq!((unread.take(&mut buffer), buffer[0], unread.is_any()), (Some(1), b'd', false));
+    }
+
+    /// Two threads may have seen that there is something, of which the first took all: that is not the end of the stream.
+    #[test]
+    fn nothing_is_not_an_end() {
+        let unread = Unread::default();
+        assert_eq!((unread.take(&mut [0; 3]), unread.peek(&mut [0; 3])), (None, None));
+        unread.put(b"a");
+        assert_eq!(unread.take(&mut []), Some(0), "no room");
     }
 }

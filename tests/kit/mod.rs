@@ -79,6 +79,14 @@ pub fn is_wine() -> bool {
     cfg!(windows) && UdpEndpoint::bind("203.0.113.1:0").is_ok()
 }
 
+/// Whether a server can hold newcomers off while it ends, so that none is connected and then reset: on Linux, by root.
+pub fn is_held_off() -> bool {
+    #[cfg(target_os = "linux")]
+    return rustix::process::geteuid().is_root();
+    #[cfg(not(target_os = "linux"))]
+    return false;
+}
+
 #[track_caller]
 pub fn assert_timed_out<T: std::fmt::Debug>(result: Result<T, Error>) -> Error {
     let error = result.expect_err("nothing should have arrived");

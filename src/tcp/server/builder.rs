@@ -1,6 +1,6 @@
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::events::ServerEvent;
@@ -11,6 +11,7 @@ use crate::addr::BindAddress;
 use crate::config::{AtLimit, ServerConfig};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::resolve;
+use crate::sys::sync::{Condvar, Mutex};
 use crate::sys::{self, Stopper, Told};
 use crate::tcp::connection::Settings;
 use crate::tcp::options::connection_options;

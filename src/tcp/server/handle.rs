@@ -43,7 +43,8 @@ impl ServerHandle {
     ///
     /// Who comes in the moment between the last accept and the end of the listener is connected by the system and then reset.
     /// On Linux newcomers are held off before, if the process may do that (`CAP_NET_ADMIN`, on recent kernels): their systems
-    /// try again after a second, and meet a closed port, or the next server. A listener that was
+    /// try again after a second, and meet a closed port, or the next server. Who is in the middle of connecting then has 10 ms to
+    /// be connected, and is served; who is further away may be reset still. A listener that was
     /// [adopted](crate::TcpServerBuilder::adopt) is left as it is, because others may have it.
     pub fn shutdown(&self, grace: Duration) -> ShutdownReport {
         self.shared.begin_shutdown(grace);

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::events::ServerEvent;
@@ -14,6 +14,7 @@ use super::report::{ServerCounters, ShutdownReport};
 use super::workers::Seat;
 use crate::config::ServerConfig;
 use crate::proto::admission::{Admission, Peer};
+use crate::sys::sync::{Condvar, Mutex, MutexGuard};
 use crate::sys::{Gate, Poller, ReceiveTimeout, Stopper, Told};
 use crate::tcp::connection::{Inner, Settings};
 
@@ -181,6 +182,10 @@ impl Drop for Ticket {
 /// else is woken for it.
 const LOOKS: usize = 8;
 
+/// How long the third segment of a handshake is waited for: it is on its way in the same building, or its thread has lost
+/// the processor meanwhile.
+const HANDSHAKE: Duration = Duration::from_millis(10);
+
 impl Shared {
     pub(super) fn new_state(config: &ServerConfig) -> State {
         State {
@@ -284,9 +289,12 @@ impl Shared {
     /// Has the system hold off those who want to connect, where it can and the listener is this server's alone. Otherwise one
     /// who comes between the last accept and the end of the listener would be connected and then reset; so it tries again by
     /// itself after a second, and meets a closed port, or the next server.
+    ///
+    /// Who is in the middle of connecting is waited for, for a moment.
     pub(super) fn hold_newcomers(&self, listener: &TcpListener) {
-        if self.is_alone && !self.holds.swap(true, Ordering::Relaxed) {
-            crate::sys::hold_newcomers(listener);
+        if self.is_alone && !self.holds.swap(true, Ordering::Relaxed) && crate::sys::hold_newcomers(listener)
+        {
+            std::thread::sleep(HANDSHAKE);
         }
     }
 

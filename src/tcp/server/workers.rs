@@ -4,8 +4,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::accept::Next;
@@ -13,6 +12,7 @@ use super::events::ServerEvent;
 use super::report::ShutdownReport;
 use super::state::{Phase, Shared, State};
 use crate::error::{Error, Operation, Result};
+use crate::sys::sync::{AtomicBool, thread};
 use crate::sys::{self, Moment};
 use crate::tcp::close::Closing;
 use crate::tcp::connection::TcpConnection;
@@ -240,3 +240,7 @@ impl State {
         }
     }
 }
+
+#[cfg(all(test, socketry_loom))]
+#[path = "workers/model.rs"]
+mod model;

@@ -1,0 +1,85 @@
+//! One asks for all, in every order in which threads can come to it; that somebody waits for ever is a fault that `loom` finds.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+use crate::sys::Stopper;
+
+const FREE: Bound<'static> = Bound { deadline: None, stopper: None, also: None };
+
+fn wanted() -> Wanted {
+    (HostName::found("host.test"), vec![Kind::A])
+}
+
+/// Has so many threads fly at the same time; the first `failing` who ask are interrupted. What each is told, and how often
+/// somebody has asked.
+fn fly_together(threads: usize, failing: usize) -> (Vec<Result<usize, Interrupted>>, usize) {
+    let flights = Arc::new(Flights::new());
+    // Counters of std: they are no part of what is checked.
+    let asked = Arc::new(AtomicUsize::new(0));
+    let flying: Vec<_> = (0..threads)
+        .map(|_| {
+            let (flights, asked) = (Arc::clone(&flights), Arc::clone(&asked));
+            loom::thread::spawn(move || {
+                flights.fly(&wanted(), FREE, || match asked.fetch_add(1, Ordering::Relaxed) {
+                    number if number < failing => Err(Interrupted::TimedOut(Arc::default())),
+                    _ => Ok(7),
+                })
+            })
+        })
+        .collect();
+    let told = flying.into_iter().map(|thread| thread.join().unwrap()).collect();
+    assert!(flights.all().is_empty(), "nothing is left in the air");
+    (told, asked.load(Ordering::Relaxed))
+}
+
+#[test]
+fn all_are_told() {
+    loom::model(|| {
+        let (told, asked) = fly_together(2, 0);
+        assert!(told.iter().all(|told| *told == Ok(7)));
+        assert!((1..=2).contains(&asked));
+    });
+}
+
+/// Whoever waits for one who is told nothing asks in its place.
+#[test]
+fn when_the_one_who_asks_gives_up_another_asks() {
+    loom::model(|| {
+        let (told, asked) = fly_together(2, 1);
+        assert_eq!(told.iter().filter(|told| told.is_err()).count(), 1, "{told:?}");
+        assert_eq!(asked, 2);
+    });
+}
+
+/// A look-up of the system's is said by a thread that then is no more.
+#[test]
+fn what_is_said_once_is_heard() {
+    loom::model(|| {
+        let promise = Promise::new();
+        let own = Arc::clone(&promise);
+        let saying = loom::thread::spawn(move || own.keep(7));
+        assert_eq!(promise.wait(FREE), Ok(Some(7)));
+        saying.join().unwrap();
+    });
+}
+
+/// The switch is thrown at any moment around the wait, and around the moment when somebody says what is waited for.
+#[test]
+fn a_stopper_ends_a_wait_whenever_it_is_thrown() {
+    for is_kept in [false, true] {
+        loom::model(move || {
+            let (promise, stopper) = (Promise::new(), Stopper::new().unwrap());
+            let (own, switch) = (Arc::clone(&promise), stopper.clone());
+            let stopping = loom::thread::spawn(move || {
+                switch.stop();
+                if is_kept {
+                    own.keep(7);
+                }
+            });
+            let told = promise.wait(Bound { deadline: None, stopper: Some(&stopper), also: None });
+            stopping.join().unwrap();
+            assert!(told == Err(Interrupted::Stopped) || is_kept && told == Ok(Some(7)), "{told:?}");
+        });
+    }
+}

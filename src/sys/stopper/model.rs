@@ -1,0 +1,27 @@
+//! Somebody asks to be told while the switch is thrown, in every order.
+
+use std::sync::atomic::AtomicU32;
+
+use super::*;
+
+struct Hears(AtomicU32);
+
+impl Told for Hears {
+    fn stopped(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn whoever_asks_is_told_once() {
+    loom::model(|| {
+        let stopper = Stopper::new().unwrap();
+        let switch = stopper.clone();
+        let stopping = loom::thread::spawn(move || switch.stop());
+        let hears = Arc::new(Hears(AtomicU32::new(0)));
+        let told: Arc<dyn Told> = hears.clone();
+        stopper.tell(Arc::downgrade(&told));
+        stopping.join().unwrap();
+        assert_eq!(hears.0.load(Ordering::Relaxed), 1);
+    });
+}
