@@ -38,7 +38,8 @@ impl TcpServer {
     /// * The builder's [`read_timeout`](crate::TcpServerBuilder::read_timeout) is how long a connection may take until its
     ///   next request is *complete*: one that drips cannot outlast it. Then it is closed, and told as
     ///   [`ServerEvent::Expired`]. Defaults to none.
-    /// * A handler's error or panic, or a frame that is none, ends the connection.
+    /// * A handler's error or panic, or a frame that is none, ends the connection. So does a connection that breaks off within
+    ///   a request, which is told as a handler's error is.
     /// * At a shutdown what has arrived is answered, and connections that are idle are closed.
     ///
     /// # Errors
@@ -319,8 +320,16 @@ where
             let length = match sys::read(&inner.stream, room, Mode::Try, false) {
                 Ok(length) => length,
                 Err(error) if sys::is_again(&error) => return (After::Wait, count),
-                // It is gone, and has nothing to be answered.
-                Err(_) => return (After::End, count),
+                Err(error) => {
+                    let error = inner.failure(Operation::Receive, error);
+                    // Who is gone and had asked nothing has nothing to be answered. All else is told: a request that had
+                    // begun is lost, and a peer that has vanished or a system that fails is no end like another.
+                    let is_gone = framing.is_empty() && error.kind() == ErrorKind::ConnectionReset;
+                    if !is_gone && !inner.is_cut() {
+                        shared.isolated(peer, || Err(error.into()));
+                    }
+                    return (After::End, count);
+                }
             };
             match length {
                 0 => {
