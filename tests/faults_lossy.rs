@@ -180,7 +180,7 @@ fn a_look_up_is_right_or_fails_in_its_time() {
 
 fn look_up(resolver: &socketry::Resolver, number: u8, time: Duration) -> bool {
     let began = Instant::now();
-    let outcome = resolver.lookup(&*format!("host-{number}.test"));
+    let outcome = resolver.lookup(&format!("host-{number}.test"));
     let elapsed = began.elapsed();
     assert!(elapsed < time + LATE, "{elapsed:?}");
     match outcome {

@@ -62,6 +62,8 @@ mod plain;
 mod epoll;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod mmsg;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod pipe_signal;
 #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
 mod poll_list;
 #[cfg(test)]
