@@ -84,7 +84,7 @@ impl TcpServer {
     where
         F: Framing + Send + Sync + 'static,
     {
-        let failed = |error| Error::system(Operation::Serve, error);
+        let failed = |error| sys::failure(Operation::Serve, error);
         let poller = Arc::new(Poller::new().map_err(failed)?);
         poller.add(&self.shared.wake.signal(), Key::WAKE.to_bits()).map_err(failed)?;
         if let Some(listener) = &*self.shared.listener() {
@@ -167,7 +167,7 @@ where
                 let next = [look, resume].into_iter().flatten().min();
                 next.map(|next| Duration::from_nanos(now.until(next)))
             };
-            let failed = |error: io::Error| Error::system(Operation::Accept, error);
+            let failed = |error: io::Error| sys::failure(Operation::Accept, error);
             self.poller.wait(&mut found, wait).map_err(failed)?;
             let mut has_news = false;
             let mut waiting = self.waiting();
@@ -292,7 +292,7 @@ where
             Ok(false) => self
                 .poller
                 .arm(listener, Key::LISTENER.to_bits())
-                .map_err(|error| Error::system(Operation::Accept, error)),
+                .map_err(|error| sys::failure(Operation::Accept, error)),
             ended => {
                 self.poller.remove(listener, Key::LISTENER.to_bits());
                 let listener = guard.take();
