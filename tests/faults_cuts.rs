@@ -25,7 +25,7 @@ const LINE: &str = "aé你\n";
 
 /// How long a client waits for what does not come, and a server, which is to be the later one.
 const SHORT: Duration = Duration::from_millis(60);
-const LONGER: Duration = Duration::from_millis(120);
+const LONGER: Duration = Duration::from_millis(400);
 
 /// By how much a machine that has other things to do may be late.
 const LATE: Duration = Duration::from_secs(3);
@@ -163,7 +163,9 @@ fn an_exchange_of_lines_that_is_cut_anywhere_is_told_at_both_ends() {
         match kind {
             // Whoever reads is told of each.
             Kind::Threads => {
-                assert_eq!((resets, stalls), (2 * (LINE.len() + 1), LINE.len()), "{told:?}");
+                // One behind the whole exchange may find that the client has gone.
+                assert!((2 * LINE.len()..=2 * (LINE.len() + 1)).contains(&resets), "{told:?}");
+                assert_eq!(stalls, LINE.len(), "{told:?}");
             }
             // Whoever had asked nothing takes nothing with him; a request that had begun is told.
             Kind::Requests => {
