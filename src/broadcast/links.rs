@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 
 use crate::config::{Interfaces, NetworkInterface};
-use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::error::{ErrorKind, Operation, Result};
 use crate::sys::{self, Way};
 
 /// The network interfaces of this machine as they are now, those that are down included.
@@ -21,7 +21,7 @@ use crate::sys::{self, Way};
 /// # Ok::<(), socketry::Error>(())
 /// ```
 pub fn network_interfaces() -> Result<Vec<NetworkInterface>> {
-    sys::network_interfaces().map_err(|error| Error::system(Operation::ListInterfaces, error))
+    sys::network_interfaces().map_err(|error| sys::failure(Operation::ListInterfaces, error))
 }
 
 /// Which interfaces are meant.

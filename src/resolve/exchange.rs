@@ -1,7 +1,7 @@
 //! Speaking to servers: a fresh connected socket for each that is asked, so that its port is random, the system drops what comes
 //! from others, and a server that is not there is known at once; or TCP.
 
-use std::io::{self, IoSlice};
+use std::io::IoSlice;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::time::Instant;
@@ -69,7 +69,7 @@ pub(super) fn run(lookup: &mut Lookup, servers: &[SocketAddr], bound: Bound<'_>)
             // One family's addresses are an answer, whether or not there was time for the other's.
             _ if bound.is_over() && lookup.has_something() => return Ok(()),
             _ if bound.is_over() => return Err(Interrupted::TimedOut(Arc::default())),
-            Step::Ask { server, queries } => match ask(servers[server], &queries) {
+            Step::Ask { server, queries } => match ask(servers[server], &queries, bound.limit(None)) {
                 Ok(opened) => socket = Some(opened),
                 Err(_) => lookup.handle_unreachable(),
             },
@@ -93,7 +93,7 @@ pub(super) fn run(lookup: &mut Lookup, servers: &[SocketAddr], bound: Bound<'_>)
     }
 }
 
-fn ask(server: SocketAddr, queries: &[Vec<u8>]) -> io::Result<UdpSocket> {
+fn ask(server: SocketAddr, queries: &[Vec<u8>], limit: Limit<'_>) -> Result<UdpSocket, Ended> {
     let any: SocketAddr = match server {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -102,7 +102,10 @@ fn ask(server: SocketAddr, queries: &[Vec<u8>]) -> io::Result<UdpSocket> {
     socket.connect(server)?;
     // Where every wait is a poll, no call may block.
     socket.set_nonblocking(!sys::CUT_WAKES)?;
-    queries.iter().try_for_each(|query| socket.send(query).map(drop))?;
+    // A signal is no answer, and waiting for room is within the time.
+    queries
+        .iter()
+        .try_for_each(|query| sys::sending(&socket, limit, |mode| sys::send(&socket, query, mode)))?;
     Ok(socket)
 }
 
@@ -163,7 +166,7 @@ mod tests {
             return;
         }
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let socket = ask(server.local_addr().unwrap(), &[b"first".to_vec()]).unwrap();
+        let socket = ask(server.local_addr().unwrap(), &[b"first".to_vec()], Limit::default()).unwrap();
         let again = socket.try_clone().unwrap();
         let began = Instant::now();
         let bound = Bound { deadline: began.checked_add(Duration::from_secs(20)), ..Bound::default() };

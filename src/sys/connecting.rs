@@ -39,7 +39,13 @@ impl Connecting {
             bound.map_err(|error| failure(Operation::Bind, error).with_local(Some(local)))?;
         }
         socket.set_nonblocking(true).map_err(|error| failure(Operation::Open, error))?;
-        let result = socket.connect(&address.into());
+        let mut result = socket.connect(&address.into());
+        for _ in 0..wait::FREE_SIGNALS {
+            if !result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
+                break;
+            }
+            result = socket.connect(&address.into());
+        }
         let mut connecting = Connecting { socket, address, is_connected: result.is_ok() };
         match result {
             Ok(()) => {}

@@ -15,6 +15,7 @@ use rustix::net::{AddressFamily, RecvFlags};
 use socket2::{SockFilter, SockRef};
 
 pub(crate) use super::mmsg::{MOST_MESSAGES, SEGMENTS, join_datagrams, segment_fault, send_messages};
+use super::pipe_signal::Quiet;
 use super::unix::{Control, from_in_addr, sockaddr};
 pub(super) use super::unix::{
     Signal, is_in_progress, reuse_waiting_address, with_packet_info_v4 as with_source_v4,
@@ -231,11 +232,18 @@ pub(super) fn send_file(
     count: u64,
 ) -> io::Result<Option<usize>> {
     let count = usize::try_from(count.min(LONGEST_SEND_FILE)).unwrap_or(usize::MAX);
+    // There is no `MSG_NOSIGNAL` for sendfile(2).
+    let quiet = Quiet::begin();
     match rustix::fs::sendfile(stream, file, offset.as_mut(), count) {
         Ok(sent) => Ok(Some(sent)),
         // Not every file can be sent so: sendfile(2) asks for one that can be mapped.
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => Ok(None),
-        Err(error) => Err(error.into()),
+        Err(error) => {
+            if error == rustix::io::Errno::PIPE {
+                quiet.discard();
+            }
+            Err(error.into())
+        }
     }
 }
 

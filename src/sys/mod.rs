@@ -62,6 +62,8 @@ mod plain;
 mod epoll;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod mmsg;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod pipe_signal;
 #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
 mod poll_list;
 #[cfg(test)]
@@ -97,7 +99,7 @@ pub(crate) use gate::Gate;
 pub(crate) use handles::{handle_conversions, stream_handle_conversions};
 pub(crate) use interfaces::{Link, index_of, name_of, network_interfaces, select};
 pub(crate) use moment::Moment;
-pub(crate) use open::{adopt, open, pin, release};
+pub(crate) use open::{adopt, failure, open, pin, release};
 pub(crate) use platform::{
     MOST_MESSAGES, REPORTS_TO_UNCONNECTED, SEGMENTS, accept_fault, enable_error_queue, enable_packet_info,
     error_kind, hold_newcomers, is_async_error, join_datagrams, join_multicast_v4, leave_multicast_v4,

@@ -67,7 +67,9 @@ pub(crate) fn release(socket: UdpSocket, read: Option<Duration>, write: Option<D
     socket
 }
 
-pub(super) fn failure(operation: Operation, error: io::Error) -> Error {
+/// The error of a system call. [`Error::system`] does not know the codes that `std` has no word for, such as that of a lack of
+/// descriptors.
+pub(crate) fn failure(operation: Operation, error: io::Error) -> Error {
     let kind = platform::error_kind(&error);
     Error::system(operation, error).with_kind(kind)
 }

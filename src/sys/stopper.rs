@@ -6,7 +6,7 @@ use rustix::fd::{AsFd, BorrowedFd};
 
 use super::platform::Signal;
 use super::sync::{AtomicBool, Mutex, MutexGuard};
-use crate::error::{Error, Operation, Result};
+use crate::error::{Operation, Result};
 
 /// One switch that ends waits: give it to an endpoint's builder, keep a clone, and [`stop`](Self::stop) from any thread.
 ///
@@ -58,7 +58,7 @@ impl Stopper {
     ///
     /// This returns an error if the process or the system has no descriptors left.
     pub fn new() -> Result<Stopper> {
-        let signal = Signal::new().map_err(|error| Error::system(Operation::CreateStopper, error))?;
+        let signal = Signal::new().map_err(|error| super::open::failure(Operation::CreateStopper, error))?;
         Ok(Stopper(Arc::new(Inner { stopped: AtomicBool::new(false), signal, told: Mutex::default() })))
     }
 

@@ -52,8 +52,11 @@ pub(super) fn reuse_waiting_address(socket: &socket2::Socket) -> io::Result<()> 
     socket.set_reuse_address(true)
 }
 
+/// What a socket says that is new, or whose first connect a signal has ended: that goes on by itself, says connect(3p), and
+/// a second one is told so.
 pub(super) fn is_in_progress(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(libc::EINPROGRESS) || error.kind() == io::ErrorKind::WouldBlock
+    matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EALREADY | libc::EISCONN))
+        || error.kind() == io::ErrorKind::WouldBlock
 }
 
 /// accept(2): Linux hands errors that wait on the new connection to accept, and says to treat them as EAGAIN.

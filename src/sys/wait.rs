@@ -52,6 +52,10 @@ const SHORTEST_BLOCKING: u64 = 2 * TICK;
 const POLL_SLACK: u64 = 500;
 const LONG_POLL: u64 = 100_000_000;
 
+/// So many signals in a row end an attempt before anybody looks whether the time is over: without time to wait, one that comes
+/// at the wrong moment would else hide what is there, and without an end they would outlast every limit.
+pub(super) const FREE_SIGNALS: u32 = 32;
+
 /// The `SO_RCVTIMEO` that a socket has in the kernel now, in nanoseconds, and whether a thread relies on it.
 ///
 /// The option belongs to the socket, not to the call, so only one thread at a time may rely on it: the one that holds
@@ -194,6 +198,7 @@ pub(super) fn polling(
     mut attempt: impl FnMut(Mode) -> io::Result<()>,
 ) -> Result<(), Ended> {
     let mut has_reports = false;
+    let mut signals = 0_u32;
     loop {
         if limit.stopper.is_some_and(Stopper::is_stopped) || limit.also.is_some_and(Stopper::is_stopped) {
             return Err(Ended::Stopped);
@@ -205,7 +210,13 @@ pub(super) fn polling(
                     return Err(Ended::Reports);
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                signals = signals.saturating_add(1);
+                if signals > FREE_SIGNALS {
+                    poll_time(limit.deadline)?;
+                }
+                continue;
+            }
             Err(error) => return Err(Ended::Failed(error)),
         }
         let remaining = poll_time(limit.deadline)?;

@@ -12,7 +12,7 @@ impl TcpConnection {
     /// Takes over a stream that somebody else opened, with the settings of a client or server.
     pub(super) fn adopt(stream: TcpStream, settings: &Settings) -> Result<TcpConnection> {
         let stream = sys::adopt_stream(stream, &settings.config)?;
-        let peer = stream.peer_addr().map_err(|error| Error::system(Operation::Open, error))?;
+        let peer = stream.peer_addr().map_err(|error| sys::failure(Operation::Open, error))?;
         Ok(TcpConnection::assemble(Inner::new(stream, sys::canonical(peer), settings)))
     }
 }

@@ -130,7 +130,7 @@ impl Attempts<'_, '_> {
             // From the last to the first, so that the places of the others stay what they are.
             Ok(ready) => ready.into_iter().rev().try_for_each(|place| self.look(place)),
             Err(Ended::Stopped) => Err(stopped()),
-            Err(Ended::Failed(error)) => Err(Error::system(Operation::Connect, error)),
+            Err(Ended::Failed(error)) => Err(sys::failure(Operation::Connect, error)),
             Err(_) => Ok(()),
         }
     }

@@ -24,7 +24,8 @@ impl TcpConnection {
     /// # Platform-specific behavior
     ///
     /// sendfile(2) on Linux and Android; elsewhere, and for files that it does not take, 64 KiB are read and written at a
-    /// time.
+    /// time. A peer that is gone is an error and not a `SIGPIPE`, as everywhere in this crate: sendfile(2) has no flag for
+    /// that, so the signal is held back from the thread during the call.
     ///
     /// # Examples
     ///

@@ -339,7 +339,7 @@ impl UdpBuilder {
     fn connect_socket(self, socket: UdpSocket, peer: SocketAddr) -> Result<UdpEndpoint> {
         socket
             .connect(peer)
-            .map_err(|error| Error::system(Operation::Connect, error).with_remote(Some(peer)))?;
+            .map_err(|error| sys::failure(Operation::Connect, error).with_remote(Some(peer)))?;
         UdpEndpoint::assemble(socket, Some(sys::canonical(peer)), self)
     }
 

@@ -142,7 +142,7 @@ impl UdpEndpoint {
         builder: UdpBuilder,
     ) -> Result<UdpEndpoint> {
         let UdpBuilder { config, encoding, retry, stopper, resolver } = builder;
-        let local = socket.local_addr().map_err(|error| Error::system(Operation::Open, error))?;
+        let local = socket.local_addr().map_err(|error| sys::failure(Operation::Open, error))?;
         let family = Family::of(&local);
         let ip = sys::canonical(local).ip();
         let is_one = !ip.is_unspecified() && !ip.is_multicast();
@@ -169,7 +169,7 @@ impl UdpEndpoint {
         if endpoint.config.packet_info.unwrap_or(!is_one) {
             let enabled = sys::enable_packet_info(&endpoint.socket, family);
             endpoint.packet_info =
-                enabled.map_err(|error| Error::system(Operation::Configure("packet_info"), error))?;
+                enabled.map_err(|error| sys::failure(Operation::Configure("packet_info"), error))?;
         }
         if endpoint.config.report_unreachable {
             endpoint.enable_error_queue()?;
@@ -187,7 +187,7 @@ impl UdpEndpoint {
         if self.peer.is_none() && self.error_queue.load(Ordering::Relaxed) == ErrorQueue::OFF {
             let enabled = sys::enable_error_queue(&self.socket, self.family);
             let enabled =
-                enabled.map_err(|error| Error::system(Operation::Configure("report_unreachable"), error))?;
+                enabled.map_err(|error| sys::failure(Operation::Configure("report_unreachable"), error))?;
             if enabled {
                 self.error_queue.store(ErrorQueue::ON, Ordering::Relaxed);
             }
@@ -274,7 +274,7 @@ impl UdpEndpoint {
     /// its own bookkeeping (socket(7)).
     pub fn receive_buffer_size(&self) -> Result<usize> {
         let size = SockRef::from(&self.socket).recv_buffer_size();
-        size.map_err(|error| Error::system(Operation::Configure("receive_buffer_size"), error))
+        size.map_err(|error| sys::failure(Operation::Configure("receive_buffer_size"), error))
     }
 
     /// The size of the system's send buffer in bytes, as granted: see
@@ -285,14 +285,14 @@ impl UdpEndpoint {
     /// This returns an error if the system cannot tell.
     pub fn send_buffer_size(&self) -> Result<usize> {
         let size = SockRef::from(&self.socket).send_buffer_size();
-        size.map_err(|error| Error::system(Operation::Configure("send_buffer_size"), error))
+        size.map_err(|error| sys::failure(Operation::Configure("send_buffer_size"), error))
     }
 
     /// An error of an operation of this endpoint, with its local address.
     #[cold]
     pub(super) fn failure(&self, operation: Operation, error: std::io::Error) -> Error {
         let kind = sys::error_kind(&error);
-        Error::system(operation, error).with_kind(kind).with_local(Some(self.local))
+        sys::failure(operation, error).with_kind(kind).with_local(Some(self.local))
     }
 }
 

@@ -97,7 +97,7 @@ impl UdpEndpoint {
             );
         }
         let place = || format!("{group} on {on}");
-        let links = sys::select(&on).map_err(|error| Error::system(operation, error).at(place()))?;
+        let links = sys::select(&on).map_err(|error| sys::failure(operation, error).at(place()))?;
         let mut memberships: Memberships = links
             .iter()
             .map(|link| Membership {

@@ -1,10 +1,12 @@
 //! What the tests are written in: endpoints on free ports, children that cannot be left behind, tools that may be absent.
 #![allow(dead_code, unreachable_pub, reason = "each test file is a crate that uses a part of the kit")]
 
+pub mod cutting;
 pub mod dns;
 pub mod listening;
 #[cfg(target_os = "linux")]
 pub mod load;
+pub mod lossy;
 #[cfg(target_os = "linux")]
 pub mod network;
 #[cfg(target_os = "linux")]

@@ -19,7 +19,7 @@ pub fn receive(count: usize) {
         // Also where each of several waits ends by its own clock.
         let builder = if dice.roll(2) == 0 { builder } else { builder.read_timeout(PATIENCE) };
         let endpoint = builder.bind("127.0.0.1:0").unwrap();
-        let address = endpoint.local_addr().unwrap();
+        let address = endpoint.local_addr();
         let (stop, send) = (dice.moment(), dice.moment());
         let received = std::thread::scope(|scope| {
             let receiving = scope.spawn(|| endpoint.recv());
@@ -49,7 +49,7 @@ pub fn receive(count: usize) {
 pub fn accept(count: usize) {
     rounds("a stopper and a connection that comes", count, |dice| {
         let stopper = Stopper::new().unwrap();
-        let server = TcpServer::builder().stopper(&stopper, PATIENCE).bind("127.0.0.1:0").unwrap();
+        let server = TcpServer::builder().stopper(&stopper).grace(PATIENCE).bind("127.0.0.1:0").unwrap();
         let (stop, come) = (dice.moment(), dice.moment());
         let address = server.local_addr();
         std::thread::scope(|scope| {
@@ -175,7 +175,7 @@ pub fn send(count: usize) {
 pub fn discover(count: usize) {
     let responder = Broadcaster::builder().loopback(true).interface(std::net::Ipv4Addr::LOCALHOST).port(0);
     let responder = responder.listen().unwrap();
-    let port = responder.local_addr().unwrap().port();
+    let port = responder.local_addr().port();
     rounds("a stopper and a discovery", count, |dice| {
         let stopper = Stopper::new().unwrap();
         let asking =
@@ -236,7 +236,7 @@ pub fn come_and_go(count: usize) {
     rounds("a stopper and threads that come and go", count, |dice| {
         let stopper = Stopper::new().unwrap();
         let endpoint = UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0").unwrap();
-        let sender = UdpEndpoint::connect(endpoint.local_addr().unwrap()).unwrap();
+        let sender = UdpEndpoint::connect(endpoint.local_addr()).unwrap();
         let received = AtomicUsize::new(0);
         let stop = dice.moment();
         std::thread::scope(|scope| {

@@ -229,7 +229,7 @@ impl TcpServerBuilder {
     }
 
     fn assemble(mut self, listener: TcpListener, is_alone: bool) -> Result<TcpServer> {
-        let address = listener.local_addr().map_err(|error| Error::system(Operation::Open, error))?;
+        let address = listener.local_addr().map_err(|error| sys::failure(Operation::Open, error))?;
         // Where those who come at the limit are refused, somebody has to be there to refuse them.
         let more = usize::from(self.config.at_limit != AtLimit::Wait);
         self.config.threads.get_or_insert(self.config.max_connections.saturating_add(more));

@@ -38,7 +38,8 @@ impl TcpServer {
     /// * The builder's [`read_timeout`](crate::TcpServerBuilder::read_timeout) is how long a connection may take until its
     ///   next request is *complete*: one that drips cannot outlast it. Then it is closed, and told as
     ///   [`ServerEvent::Expired`]. Defaults to none.
-    /// * A handler's error or panic, or a frame that is none, ends the connection.
+    /// * A handler's error or panic, or a frame that is none, ends the connection. So does a connection that breaks off within
+    ///   a request, which is told as a handler's error is.
     /// * At a shutdown what has arrived is answered, and connections that are idle are closed.
     ///
     /// # Errors
@@ -83,7 +84,7 @@ impl TcpServer {
     where
         F: Framing + Send + Sync + 'static,
     {
-        let failed = |error| Error::system(Operation::Serve, error);
+        let failed = |error| sys::failure(Operation::Serve, error);
         let poller = Arc::new(Poller::new().map_err(failed)?);
         poller.add(&self.shared.wake.signal(), Key::WAKE.to_bits()).map_err(failed)?;
         if let Some(listener) = &*self.shared.listener() {
@@ -166,7 +167,7 @@ where
                 let next = [look, resume].into_iter().flatten().min();
                 next.map(|next| Duration::from_nanos(now.until(next)))
             };
-            let failed = |error: io::Error| Error::system(Operation::Accept, error);
+            let failed = |error: io::Error| sys::failure(Operation::Accept, error);
             self.poller.wait(&mut found, wait).map_err(failed)?;
             let mut has_news = false;
             let mut waiting = self.waiting();
@@ -291,7 +292,7 @@ where
             Ok(false) => self
                 .poller
                 .arm(listener, Key::LISTENER.to_bits())
-                .map_err(|error| Error::system(Operation::Accept, error)),
+                .map_err(|error| sys::failure(Operation::Accept, error)),
             ended => {
                 self.poller.remove(listener, Key::LISTENER.to_bits());
                 let listener = guard.take();
@@ -319,8 +320,16 @@ where
             let length = match sys::read(&inner.stream, room, Mode::Try, false) {
                 Ok(length) => length,
                 Err(error) if sys::is_again(&error) => return (After::Wait, count),
-                // It is gone, and has nothing to be answered.
-                Err(_) => return (After::End, count),
+                Err(error) => {
+                    let error = inner.failure(Operation::Receive, error);
+                    // Who is gone and had asked nothing has nothing to be answered. All else is told: a request that had
+                    // begun is lost, and a peer that has vanished or a system that fails is no end like another.
+                    let is_gone = framing.is_empty() && error.kind() == ErrorKind::ConnectionReset;
+                    if !is_gone && !inner.is_cut() {
+                        shared.isolated(peer, || Err(error.into()));
+                    }
+                    return (After::End, count);
+                }
             };
             match length {
                 0 => {

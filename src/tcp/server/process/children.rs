@@ -119,7 +119,7 @@ impl Again {
     /// Where it is now: when it is replaced by another version, that one is started.
     pub(super) fn new() -> Result<Again> {
         let path = std::env::current_exe();
-        path.map(Again).map_err(|error| Error::system(Operation::StartProcess, error))
+        path.map(Again).map_err(|error| sys::failure(Operation::StartProcess, error))
     }
 
     pub(super) fn command(&self) -> Command {
@@ -279,7 +279,7 @@ impl Children {
                 io::ErrorKind::WouldBlock => ErrorKind::ResourceExhausted,
                 _ => sys::error_kind(&error),
             };
-            Error::system(Operation::StartProcess, error).with_kind(kind)
+            sys::failure(Operation::StartProcess, error).with_kind(kind)
         };
         let mut command = (self.command)(connection);
         let stream = inner.stream.try_clone().map_err(failed)?;

@@ -40,7 +40,7 @@ impl Role {
         if TAKEN.swap(true, Ordering::SeqCst) {
             return Ok(None);
         }
-        let failed = |error| Error::system(Operation::Inherit, error);
+        let failed = |error| sys::failure(Operation::Inherit, error);
         match sys::take_standard_input().map_err(failed)? {
             // Whoever was connected has broken off, and the socket does not know any more who it was.
             None if given.is_own => Err(failed(std::io::ErrorKind::NotConnected.into())),
@@ -118,7 +118,7 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 pub fn connection() -> Result<Option<TcpConnection>> {
     match Role::Connection.take()? {
         Some((StandardInput::Connection(stream), encoding)) => {
-            let inherited = |error| Error::system(Operation::Inherit, error);
+            let inherited = |error| sys::failure(Operation::Inherit, error);
             let read = stream.read_timeout().map_err(inherited)?;
             let write = stream.write_timeout().map_err(inherited)?;
             let client =

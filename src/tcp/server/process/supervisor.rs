@@ -12,7 +12,7 @@ use super::crew::{Crew, Unfinished, WorkerState, WorkerStatus};
 use super::failures::ProcessError;
 use super::role::Role;
 use super::workers::Workers;
-use crate::error::{Error, Operation, Result};
+use crate::error::{Operation, Result};
 use crate::proto::control::{MOST_BYTES, Note, VERSION};
 use crate::proto::supervision::{Fate, Member, Order, Supervision};
 use crate::proto::text::Encoding;
@@ -52,7 +52,7 @@ impl TcpServer {
     /// Unix. On Windows no safe way is known to hand a listener to a process that `std` starts, so the method is not there.
     pub fn serve_workers(self, workers: Workers) -> Result<ShutdownReport> {
         Role::refuse_to_start_again()?;
-        let failed = |error| Error::system(Operation::Serve, error);
+        let failed = |error| sys::failure(Operation::Serve, error);
         let poller = Arc::new(Poller::new().map_err(failed)?);
         poller.add(&self.shared.wake.signal(), WAKE).map_err(failed)?;
         let crew = Arc::new(Crew::new(Arc::clone(&poller)));
@@ -155,7 +155,7 @@ impl Supervisor {
             let next = looks.chain(self.supervision.poll_timeout()).min();
             let wait = next.map(|next| next.saturating_duration_since(Instant::now()));
             let waited = self.poller.wait(&mut ready, wait);
-            waited.map_err(|error| Error::system(Operation::Serve, error))?;
+            waited.map_err(|error| sys::failure(Operation::Serve, error))?;
             for key in ready.drain(..) {
                 self.hear(key);
             }
@@ -237,7 +237,7 @@ impl Supervisor {
 
     fn start(&self, number: usize) -> Result<Process> {
         let mut command = (self.workers.command)(number);
-        let failed = |error| Error::system(Operation::StartProcess, error);
+        let failed = |error| sys::failure(Operation::StartProcess, error);
         let (socket, own) = ControlSocket::pair().map_err(failed)?;
         Role::Worker.give(&mut command, Encoding::default());
         sys::prepare(&mut command, own);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::failures::ProcessError;
 use super::role::Role;
-use crate::error::{Error, Operation, Result};
+use crate::error::{Operation, Result};
 use crate::proto::control::{MOST_BYTES, Note, VERSION};
 use crate::sys::{self, ControlSocket, Gate, StandardInput};
 use crate::tcp::server::builder::TcpServerBuilder;
@@ -83,7 +83,7 @@ pub fn worker() -> Result<Option<Worker>> {
 
 impl Worker {
     fn begin(socket: ControlSocket) -> Result<Worker> {
-        let failed = |error| Error::system(Operation::Inherit, error);
+        let failed = |error| sys::failure(Operation::Inherit, error);
         socket.set_read_timeout(Some(BEGINNING)).map_err(failed)?;
         socket.set_write_timeout(Some(HEARING)).map_err(failed)?;
         let mut arrived = Vec::new();
@@ -131,7 +131,7 @@ impl Worker {
     pub fn server(self, builder: TcpServerBuilder) -> Result<TcpServer> {
         let Worker { socket, listener, grace, arrived, .. } = self;
         let server = builder.adopt(listener)?;
-        let failed = |error| Error::system(Operation::Serve, error);
+        let failed = |error| sys::failure(Operation::Serve, error);
         if let Some(listener) = &*server.shared.listener() {
             // Without it all workers wake for each connection.
             if let Some(gate) = Gate::new(listener, &server.shared.wake).map_err(failed)? {
