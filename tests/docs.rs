@@ -350,12 +350,23 @@ fn claims(page: &str) -> usize {
 #[test]
 fn what_is_promised_against_a_hostile_peer_is_held() {
     let page = text("SECURITY.md");
-    let promises = page.split("## Not promised").next().unwrap();
-    let is_promise = |line: &&str| line.starts_with("| ") && !line.starts_with("| promise |");
-    let promises: Vec<&str> = promises.lines().filter(is_promise).collect();
-    assert!(promises.len() >= 36, "the test has found {} promises only", promises.len());
-    for promise in promises {
-        assert!(claims(promise) > 0, "no test holds: {promise}");
+    each_row_has_a_test(page.split("## Not promised").next().unwrap(), "promise", 36);
+}
+
+/// Each fault that was tried is tried again with every run.
+#[test]
+fn each_fault_is_a_test() {
+    let page = text("HARDENING.md");
+    each_row_has_a_test(page.split("\n## Faults").nth(1).unwrap(), "fault", 18);
+}
+
+fn each_row_has_a_test(page: &str, what: &str, least: usize) {
+    let head = format!("| {what} |");
+    let is_row = |line: &&str| line.starts_with("| ") && !line.starts_with(&head);
+    let rows: Vec<&str> = page.lines().filter(is_row).collect();
+    assert!(rows.len() >= least, "the test has found {} rows only", rows.len());
+    for row in rows {
+        assert!(claims(row) > 0, "no test holds: {row}");
     }
 }
 

@@ -47,7 +47,7 @@ pub(crate) const PICKS: [Pick; 11] = [
         chinese: "UDP：成批收发，每个 64 字节",
         work: "udp: receive a flood of 64 bytes from another process",
         base: ("system calls", "raw"),
-        own: "batch connected",
+        own: "batch connected, received by batch",
         others: &[("quinn-udp", "quinn-udp"), ("sendmmsg", "raw mmsg")],
     },
     Pick {
@@ -55,7 +55,7 @@ pub(crate) const PICKS: [Pick; 11] = [
         chinese: "UDP：成批收发，每个 1,200 字节",
         work: "udp: receive a flood of 1200 bytes from another process",
         base: ("system calls", "raw"),
-        own: "batch connected",
+        own: "batch connected, received by batch",
         others: &[("quinn-udp", "quinn-udp"), ("sendmmsg", "raw mmsg")],
     },
     Pick {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use socketry::{RecvBatch, UdpEndpoint};
 
 use super::kit::{Variant, compare, is_smoke_run, print, timed, variant};
-use super::ways::{receiving, sending, sizes};
+use super::ways::{name, receiving, sending, sizes};
 
 fn bursts() -> usize {
     if is_smoke_run() { 2 } else { 40 }
@@ -61,8 +61,7 @@ fn by_count() {
 fn there_and_back<'a>(to: &str, from: &str, size: usize, count: usize) -> Variant<'a> {
     let (at, mut receive) = receiving(from);
     let mut send = sending(to, size, at);
-    let name = if to == from { to.to_owned() } else { format!("{to}, received by {from}") };
-    variant(name, move || -> Duration {
+    variant(name(to, from), move || -> Duration {
         timed(|| {
             for _ in 0..bursts() {
                 send();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::kit::{compare, is_smoke_run, print, variant};
 use super::raw::pin_to_processor;
-use super::ways::{receiving, sending};
+use super::ways::{name, receiving, sending};
 
 /// Tells the child what to send, and where to.
 const KIND: &str = "SOCKETRY_FLOOD";
@@ -64,8 +64,11 @@ pub(crate) fn run() {
             ("quinn-udp", "quinn-udp"),
             ("batch", "batch"),
             ("batch connected", "batch"),
+            ("batch connected", "raw"),
+            ("batch connected", "single"),
         ];
-        let rows = compare(9, ways.map(|(to, from)| variant(to, move || flood(to, from, size))).into());
+        let rows =
+            compare(9, ways.map(|(to, from)| variant(name(to, from), move || flood(to, from, size))).into());
         print(&format!("receive a flood of {size} bytes from another process"), MANY, &rows);
     }
 }

@@ -37,6 +37,11 @@ pub(crate) fn sizes(size: usize) -> Vec<usize> {
     (0..count).map(|_| if size == 0 { mixed() } else { size }).collect()
 }
 
+/// What stands in a table for one way of sending and one of receiving.
+pub(crate) fn name(to: &str, from: &str) -> String {
+    if to == from { to.to_owned() } else { format!("{to}, received by {from}") }
+}
+
 fn std_socket() -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER).unwrap();

@@ -7,14 +7,10 @@ use std::time::{Duration, Instant};
 use super::client::within;
 use super::held::Held;
 use super::server::{Model, Server};
+use super::soak::KEPT;
 
 const ACTIVE: usize = 100;
 const ROUNDS: usize = 100;
-
-/// How much more memory the third crowd may leave than the second, in KiB for each of it. What those before leave is for it to
-/// use: tables keep their room, and the allocator keeps what it cannot give back, because something above it is in
-/// use. A leak of one buffer, or of one stack, would be 4 at least.
-const LEFT: f64 = 0.5;
 
 /// Threads that go on to wait, however long nobody needs them.
 const IDLE_THREADS: u64 = 2;
@@ -80,25 +76,25 @@ fn of(model: Model, count: usize) -> bool {
     active(&hundred);
     let before = Held::by(server.id());
     let alone = active(&hundred);
-    let crowd = || {
+    let mut crowd = || {
         let idle: Vec<_> = (0..count).map(|_| connect(address)).collect();
         let full = Held::by(server.id());
         let beside = active(&hundred);
         drop(idle);
         // A thread that nobody needs waits ten seconds for work.
-        (full, beside, few(server.id(), &before))
+        (full, beside, few(server.id(), &before), server.heap())
     };
-    let (full, beside, first) = crowd();
+    let (full, beside, first, _) = crowd();
     let again = active(&hundred);
-    let ((_, _, second), (_, _, after)) = (crowd(), crowd());
+    // What those before have left is for the next to use: tables keep their room.
+    let ((.., second, heap), (.., after, heap_after)) = (crowd(), crowd());
     let each = (full.memory as f64 - before.memory as f64) / count as f64;
     let of_the_first = (first.memory as f64 - before.memory as f64) / count as f64;
-    let left = (after.memory as f64 - second.memory as f64) / count as f64;
     drop(hundred);
     let counters = server.stop(Duration::from_secs(5));
     let is_well = after.descriptors <= before.descriptors
         && after.threads <= before.threads + IDLE_THREADS
-        && left <= LEFT
+        && heap_after <= heap + KEPT
         && counters.add_up()
         && counters.get("accepted") == (3 * count + ACTIVE) as u64;
     println!("{model}: {ACTIVE} ask in turn; half and 99 % are answered within, in µs:");
@@ -108,9 +104,8 @@ fn of(model: Model, count: usize) -> bool {
     println!(
         "{model}: before {before}; full {full}; after {first}; after as many again {second}; again {after}"
     );
-    println!(
-        "{model}: KiB for each that is silent {each:.2}, left of it {of_the_first:.2}, left of each of the third {left:.2}"
-    );
+    println!("{model}: KiB for each that is silent {each:.2}, left of it {of_the_first:.2}");
+    println!("{model}: bytes of the heap in use after the second crowd {heap}, after the third {heap_after}");
     println!("{model}: {counters}");
     println!("{model}: {}", if is_well { "nothing wrong" } else { "FAILED" });
     is_well

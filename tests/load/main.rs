@@ -14,6 +14,8 @@
 #[cfg(target_os = "linux")]
 mod client;
 #[cfg(target_os = "linux")]
+mod heap;
+#[cfg(target_os = "linux")]
 mod held;
 #[cfg(target_os = "linux")]
 mod idle;

@@ -9,14 +9,12 @@ use std::time::{Duration, Instant};
 use super::client::{Account, Visit};
 use super::held::Held;
 use super::server::{Model, Server};
+use super::soak::KEPT;
 
 /// How many clients at a time: each one's connections are one after the other.
 const AT_A_TIME: usize = 2;
 
 const ADDRESSES: usize = 16;
-
-/// In KiB; see the soak.
-const KEPT: u64 = 4 * 1024;
 
 pub fn run(count: usize) {
     let mut is_well = true;
@@ -51,25 +49,26 @@ fn of(model: Model, count: usize) -> bool {
     visits(0, count / 20);
     let settle = || std::thread::sleep(Duration::from_millis(300));
     settle();
-    let start = Held::by(server.id());
+    let (start, heap) = (Held::by(server.id()), server.heap());
     visits(count / 20, count / 2);
     settle();
     let middle = Held::as_before(server.id(), &start, Duration::from_secs(15));
     visits(count / 2, count);
     settle();
     let end = Held::as_before(server.id(), &start, Duration::from_secs(15));
-    let took = began.elapsed();
+    let (took, heap_after) = (began.elapsed(), server.heap());
     let failures = account.failures.lock().unwrap();
     let counters = server.stop(Duration::from_secs(5));
     let is_well = failures.is_empty()
         && end.descriptors <= start.descriptors
         && end.threads <= start.threads
         && end.zombies == 0
-        && end.memory <= start.memory + KEPT
+        && heap_after <= heap + KEPT
         && counters.add_up()
         && (model == Model::Workers || counters.get("accepted") >= count as u64 / 2 * 2);
     println!("{model}: {count} connections in {took:.0?}, {} failed; {counters}", failures.len());
     println!("{model}: at a twentieth {start}; in the middle {middle}; at the end {end}");
+    println!("{model}: bytes of the heap in use at a twentieth {heap}, at the end {heap_after}");
     failures.iter().take(5).for_each(|failure| println!("{model}: {failure:?}"));
     println!("{model}: {}", if is_well { "nothing wrong" } else { "FAILED" });
     is_well

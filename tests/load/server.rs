@@ -147,6 +147,10 @@ pub fn be_server(model: Model) {
                 assert_eq!(report, returned);
                 written(&handle.counters())
             }
+            (["heap"], begun) => {
+                serving = begun;
+                super::heap::in_use().to_string()
+            }
             (words, _) => panic!("{words:?} at this time"),
         };
         println!("{said}");
@@ -275,6 +279,11 @@ impl Server {
 
     pub fn counters(&mut self) -> Counters {
         Server::count(&self.order("counters"))
+    }
+
+    /// Bytes of its heap that are in use.
+    pub fn heap(&mut self) -> i64 {
+        self.order("heap").parse().unwrap()
     }
 
     pub fn stop(&mut self, grace: Duration) -> Counters {

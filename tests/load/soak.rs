@@ -18,10 +18,9 @@ const GRACE: Duration = Duration::from_secs(10);
 const BETWEEN_KILLS: Duration = Duration::from_millis(1_500);
 const BETWEEN_RESTARTS: Duration = Duration::from_secs(15);
 
-/// How much more memory the process of a server may have at the end than after its first minute, in KiB: the allocator has up
-/// to eight arenas for each processor, here 16, and each may keep 128 KiB at its end, and holes of the same size. 10,000
-/// connections of which each left half a KiB would be more.
-const KEPT: u64 = 4 * 1024;
+/// How much more of its heap the process of a server may use after a later end than after the first, in bytes: one thing more of
+/// each kind that is made once. A byte for each connection would be more.
+pub const KEPT: i64 = 4 * 1024;
 
 /// What all threads share.
 struct Stage {
@@ -68,18 +67,19 @@ pub fn run(model: Model, minutes: f64) {
         threads.push(std::thread::spawn(move || stage.kill(process)));
     }
     let mut wrong = Vec::new();
-    let (total, memory) = stage.conduct(&mut server, minutes, &before, &mut wrong);
+    let (total, left) = stage.conduct(&mut server, minutes, &before, &mut wrong);
     stage.is_over.store(true, Ordering::Relaxed);
     threads.into_iter().for_each(|thread| thread.join().unwrap());
     let after = Held::by(server.id());
     drop(server);
     stage.judge(&total, &mut wrong);
-    if let (Some(first), Some(last)) = (memory.first(), memory.last()) {
-        if *last > first + KEPT {
-            wrong.push(format!("memory grows: {memory:?} KiB"));
-        }
+    let heap: Vec<i64> = left.iter().map(|(heap, _)| *heap).collect();
+    let memory: Vec<u64> = left.iter().map(|(_, memory)| *memory).collect();
+    if heap.iter().any(|bytes| *bytes > heap[0] + KEPT) {
+        wrong.push("the heap grows".to_owned());
     }
-    println!("{model}: the server's memory after each end: {memory:?} KiB; after: {after}");
+    println!("{model}: of the server's heap in use after each end: {heap:?} bytes");
+    println!("{model}: memory that its process has then: {memory:?} KiB; after: {after}");
     let mine = Held::as_before(std::process::id(), &own, Duration::from_secs(5));
     println!("{model}: the clients' process before: {own}; after: {mine}");
     if !mine.is_as(&own) {
@@ -105,16 +105,16 @@ fn settled(process: u32) -> Held {
 }
 
 impl Stage {
-    /// Starts and ends servers, and looks what each has left.
+    /// Starts and ends servers, and looks what each has left: in use of the heap, and of the process's memory in KiB.
     fn conduct(
         &self,
         server: &mut Server,
         minutes: f64,
         before: &Held,
         wrong: &mut Vec<String>,
-    ) -> (Counters, Vec<u64>) {
+    ) -> (Counters, Vec<(i64, u64)>) {
         let (began, length) = (Instant::now(), Duration::from_secs_f64(minutes * 60.0));
-        let (mut total, mut memory) = (Counters::default(), Vec::new());
+        let (mut total, mut left) = (Counters::default(), Vec::new());
         for round in 1.. {
             let until = (began + Duration::from_secs(60) * round).min(began + length);
             while self.model == Model::Workers && Instant::now() + BETWEEN_RESTARTS < until {
@@ -144,11 +144,15 @@ impl Stage {
             if !after.is_as(before) {
                 wrong.push(format!("after round {round} there are {after}, before {before}"));
             }
-            memory.push(after.memory);
-            println!("{} {round}: {counters}; ended in {ended:.1?}; {after}", self.model);
+            let heap = server.heap();
+            left.push((heap, after.memory));
+            println!(
+                "{} {round}: {counters}; ended in {ended:.1?}; {after}, {heap} bytes in use",
+                self.model
+            );
             total.add(&counters);
             if Instant::now() >= began + length {
-                return (total, memory);
+                return (total, left);
             }
             let address = server.start(if round % 2 == 0 { "wait" } else { "refuse" });
             assert_eq!(address, *self.address.read().unwrap(), "it is at the same port again");
