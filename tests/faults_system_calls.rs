@@ -186,7 +186,7 @@ fn names() {
 }
 
 /// Not `read` and `write`, which whoever loads and runs the test needs.
-const CALLS: &str = "recvfrom,recvmsg,sendto,sendmsg,sendmmsg,accept4,connect,ppoll,?poll,?epoll_wait,?epoll_pwait,\
+const CALLS: &str = "?recv,?send,recvfrom,recvmsg,sendto,sendmsg,sendmmsg,accept4,connect,ppoll,?poll,?epoll_wait,?epoll_pwait,\
                      ?epoll_pwait2,sendfile";
 
 /// A signal ends a call of each kind, once, every second time, twenty times in a row, and it is as if there had been none.
@@ -243,7 +243,8 @@ fn connection_with_nothing() -> (socketry::TcpConnection, std::net::TcpStream) {
 fn signals_without_end_do_not_outlast_a_limit() {
     let test = "signals_without_end_do_not_outlast_a_limit";
     for call in ["recvfrom", "recvmsg", "sendto", "ppoll"] {
-        let fault = format!("{call}:error=EINTR");
+        // 32-bit x86 has calls of their own for those without an address.
+        let fault = format!("?{},{call}:error=EINTR", call.trim_end_matches("to").trim_end_matches("from"));
         let Some(child) = under(test, &fault, ("never_ready", call), &[]) else { return };
         assert_well(child, call);
     }
@@ -300,6 +301,9 @@ fn expected_kind() -> ErrorKind {
 #[test]
 fn what_is_not_sent_is_told_and_the_next_is_sent() {
     let test = "what_is_not_sent_is_told_and_the_next_is_sent";
+    if cfg!(target_arch = "x86") {
+        return skip(test, "strace counts the calls with and without an address apart, which are two here");
+    }
     for error in ["EPERM", "ENOBUFS", "ENOMEM", "ENETDOWN", "ENETUNREACH"] {
         let fault = format!("sendto,sendmsg,sendmmsg:error={error}:when=1");
         let Some(child) = under(test, &fault, ("refused_once", error), &[]) else { return };

@@ -32,6 +32,7 @@ fn start(test: &str, program: &str, arguments: impl Fn(u16) -> Vec<String>) -> O
         skip(test, &format!("{program} is not installed"));
         return None;
     }
+    let mut said = Vec::new();
     for _ in 0..5 {
         let port = free_port();
         let mut running = Running::start(Command::new(program).args(arguments(port)));
@@ -44,8 +45,9 @@ fn start(test: &str, program: &str, arguments: impl Fn(u16) -> Vec<String>) -> O
         if answers && !running.has_ended() {
             return Some((running, address));
         }
+        said.push(running.finish());
     }
-    panic!("{program} does not start");
+    panic!("{program} does not start: {said:?}");
 }
 
 /// What `dig` says of a name, of one kind; `None` where it is not installed.

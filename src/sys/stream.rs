@@ -19,9 +19,11 @@ pub(crate) fn read_within(
     peek: bool,
 ) -> Result<usize, Ended> {
     let mut length = 0;
-    wait::receiving(stream, timeout, limit, |mode| {
-        length = platform::read(stream, buffer, mode, peek)?;
-        Ok(())
+    wait::for_stream(limit, |limit| {
+        wait::receiving(stream, timeout, limit, |mode| {
+            length = platform::read(stream, buffer, mode, peek)?;
+            Ok(())
+        })
     })?;
     Ok(length)
 }
@@ -33,12 +35,14 @@ pub(crate) fn write_within(
     parts: &[IoSlice<'_>],
 ) -> Result<usize, Ended> {
     let mut length = 0;
-    wait::sending(stream, limit, |mode| {
-        length = match parts {
-            [one] => platform::write(stream, one, mode),
-            parts => platform::write_vectored(stream, parts, mode),
-        }?;
-        Ok(())
+    wait::for_stream(limit, |limit| {
+        wait::sending(stream, limit, |mode| {
+            length = match parts {
+                [one] => platform::write(stream, one, mode),
+                parts => platform::write_vectored(stream, parts, mode),
+            }?;
+            Ok(())
+        })
     })?;
     Ok(length)
 }
@@ -75,9 +79,11 @@ pub(crate) fn send_file_within(
     count: u64,
 ) -> Result<Option<usize>, Ended> {
     let mut sent = None;
-    wait::sending(stream, limit, |_| {
-        sent = platform::send_file(stream, file, offset, count)?;
-        Ok(())
+    wait::for_stream(limit, |limit| {
+        wait::sending(stream, limit, |_| {
+            sent = platform::send_file(stream, file, offset, count)?;
+            Ok(())
+        })
     })?;
     Ok(sent)
 }
@@ -89,9 +95,11 @@ pub(crate) fn polling_read(
     buffer: &mut [u8],
     length: &mut usize,
 ) -> Result<(), Ended> {
-    wait::polling(stream, PollFlags::IN, limit, |_| {
-        *length = platform::read(stream, buffer, super::Mode::Try, false)?;
-        Ok(())
+    wait::for_stream(limit, |limit| {
+        wait::polling(stream, PollFlags::IN, limit, |_| {
+            *length = platform::read(stream, buffer, super::Mode::Try, false)?;
+            Ok(())
+        })
     })
 }
 

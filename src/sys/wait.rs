@@ -20,7 +20,7 @@ use rustix::fd::AsFd as _;
 use socket2::SockRef;
 
 use super::platform::{BLOCKS, BLOCKS_WITH_TIMEOUT};
-use super::{AsSocket, Limit, Mode, Moment, Stopper};
+use super::{AsSocket, CUT_WAKES, Limit, Mode, Moment, Stopper};
 
 /// Why a wait ended without its result.
 #[derive(Debug)]
@@ -226,6 +226,32 @@ pub(super) fn polling(
             (Some(one), None) | (None, Some(one)) => poll_for(&mut [socket, signal(one)], remaining)?,
             (Some(one), Some(two)) => poll_for(&mut [socket, signal(one), signal(two)], remaining)?,
         };
+    }
+}
+
+/// How long a wait for a stream goes on, where a shutdown may not end it, before somebody looks whether there was one. In
+/// nanoseconds.
+const SLICE: u64 = 100_000_000;
+
+/// Waits for a stream that another handle may shut down meanwhile.
+#[inline]
+pub(super) fn for_stream<T>(
+    limit: Limit<'_>,
+    mut wait: impl FnMut(Limit<'_>) -> Result<T, Ended>,
+) -> Result<T, Ended> {
+    if CUT_WAKES {
+        return wait(limit);
+    }
+    loop {
+        let slice = Moment::now().after(SLICE);
+        let is_last = limit.deadline.is_some_and(|deadline| slice.is_none_or(|slice| deadline <= slice));
+        if is_last {
+            return wait(limit);
+        }
+        match wait(Limit { deadline: slice, ..limit }) {
+            Err(Ended::TimedOut) => {}
+            ended => return ended,
+        }
     }
 }
 

@@ -128,6 +128,10 @@ impl TcpConnection {
 
     /// Breaks the connection off: what was not sent yet is dropped, and the peer is told by a reset, once the last handle
     /// is dropped. Every call that waits on another handle ends now.
+    ///
+    /// # Platform-specific behavior
+    ///
+    /// On Windows it ends within 100 ms.
     pub fn abort(self) {
         // Without effect on a connection that is no more.
         let _ = socket2::SockRef::from(&self.inner.stream).set_linger(Some(Duration::ZERO));
