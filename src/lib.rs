@@ -23,7 +23,7 @@
 //! | to | use |
 //! |---|---|
 //! | serve TCP connections, from threads or in turn, and end in order | [`TcpServer`], [`ServerHandle`] |
-//! | serve by processes, on Unix | `process` |
+//! | serve by processes, on Unix | [`process`] |
 //! | connect to a server by name or address | [`TcpClient`] |
 //! | read and write one connection | [`TcpConnection`] |
 //! | exchange lines or other messages over a stream | [`frame`], [`TcpConnection::lines`] |
@@ -101,6 +101,8 @@
 //!
 //! * No TLS or DTLS, no raw sockets, no Unix-domain sockets.
 #![doc = include_str!("guide/phone.html")]
+#![cfg_attr(unix, doc = "\n[`process`]: mod@process")]
+#![cfg_attr(not(unix), doc = "\n[`process`]: guide::platforms")]
 #![forbid(unsafe_code)]
 #![warn(
     clippy::unwrap_used,

@@ -14,8 +14,8 @@
 //! | [`serve_in_turn`](crate::TcpServer::serve_in_turn) | nothing; the others wait | short answers |
 //! | [`serve`](crate::TcpServer::serve) | a thread | conversations |
 //! | [`serve_requests`](crate::TcpServer::serve_requests) | a thread while it is answered | thousands that are idle |
-//! | `serve_children` (Unix) | a process | isolation, any program |
-//! | `serve_workers` (Unix) | a thread in one of a few processes | a crash that does not end all |
+//! | [`serve_children`](crate::TcpServer#method.serve_children) (Unix) | a process | isolation, any program |
+//! | [`serve_workers`](crate::TcpServer#method.serve_workers) (Unix) | a thread in one of a few processes | a crash that does not end all |
 //!
 //! # The notes' server, by threads
 //!

@@ -25,8 +25,8 @@ use crate::tcp::connection::TcpConnection;
 /// | [`serve_in_turn`](Self::serve_in_turn) | the calling thread, one connection after the other | short answers |
 /// | [`serve`](Self::serve) | threads, each one connection at a time | conversations |
 /// | [`serve_requests`](Self::serve_requests) | threads, each one request at a time | thousands of connections that are idle mostly |
-/// | `serve_children` (Unix) | a process for each connection | programs that read and write, isolation |
-/// | `serve_workers` (Unix) | worker processes, each with threads | a crash that does not end all, replacing the program while it serves |
+/// | [`serve_children`](Self#method.serve_children) (Unix) | a process for each connection | programs that read and write, isolation |
+/// | [`serve_workers`](Self#method.serve_workers) (Unix) | worker processes, each with threads | a crash that does not end all, replacing the program while it serves |
 ///
 /// * **It ends.** A [`ServerHandle`] wakes a server that waits, has everything served that has come, cuts what takes too
 ///   long, and reports; see [`shutdown`](ServerHandle::shutdown).
