@@ -31,20 +31,24 @@ fn exchange(mut ping: impl FnMut(), mut pong: impl FnMut() + Send) -> Duration {
     })
 }
 
-fn raw() -> Duration {
+fn raw(receive: fn(&Raw, &mut [u8])) -> Duration {
     let ends = [(); 2].map(|()| Raw::new(UdpSocket::bind("127.0.0.1:0").unwrap()));
     let [a, b] = ends.each_ref().map(|end| sockaddr(end.socket.local_addr().unwrap()));
     let (mut there, mut back) = ([0; 64], [0; 64]);
     exchange(
         || {
             ends[0].send_to(&there, &b);
-            ends[0].recv_from(&mut there);
+            receive(&ends[0], &mut there);
         },
         || {
-            ends[1].recv_from(&mut back);
+            receive(&ends[1], &mut back);
             ends[1].send_to(&back, &a);
         },
     )
+}
+
+fn blocking(end: &Raw, buffer: &mut [u8]) {
+    end.recv_from(buffer);
 }
 
 fn std(timeout: Option<Duration>) -> Duration {
@@ -95,7 +99,7 @@ pub(crate) fn run() {
     let rows = compare(
         25,
         vec![
-            variant("sendto, recvfrom", raw),
+            variant("sendto, recvfrom", || raw(blocking)),
             variant("std", || std(None)),
             variant("std, timeout set once", || std(Some(SECOND))),
             variant("socketry", || ours(builder(), |_| {})),
@@ -120,11 +124,15 @@ fn across_processors() {
     let spin = Duration::from_micros(200);
     for (place, title) in [(0, "the same processor"), (1, "another processor")] {
         ECHO_ON.store(place, Ordering::Relaxed);
-        let variants = vec![
-            variant("sendto, recvfrom", raw),
+        let mut variants = vec![
+            variant("sendto, recvfrom", || raw(blocking)),
             variant("socketry", || ours(builder(), |_| {})),
             variant("socketry, looking for 200 µs first", || ours(builder().spin(spin), |_| {})),
         ];
+        // Where both share a processor, the other cannot answer while one looks.
+        if place == 1 {
+            variants.push(variant("sendto, recvfrom again and again", || raw(Raw::recv_from_awake)));
+        }
         print(&format!("ping-pong of 64 bytes with {title}"), rounds(), &compare(15, variants));
     }
     ECHO_ON.store(0, Ordering::Relaxed);

@@ -29,16 +29,28 @@ impl Raw {
     }
 
     pub(crate) fn recv_from(&self, buffer: &mut [u8]) -> (usize, libc::sockaddr_in) {
+        let (received, from) = self.received(buffer, 0);
+        assert!(received > 0);
+        (received as usize, from)
+    }
+
+    /// Looks again and again until there is something, and never sleeps.
+    pub(crate) fn recv_from_awake(&self, buffer: &mut [u8]) {
+        let looks = std::iter::repeat_with(|| self.received(buffer, libc::MSG_DONTWAIT).0);
+        assert!(looks.take(100_000_000).any(|received| received > 0));
+    }
+
+    fn received(&self, buffer: &mut [u8], flags: i32) -> (isize, libc::sockaddr_in) {
         // SAFETY: all zeros is a valid address.
         let mut from: libc::sockaddr_in = unsafe { std::mem::zeroed() };
         let mut length = size_of::<libc::sockaddr_in>() as libc::socklen_t;
         let address = std::ptr::from_mut(&mut from).cast();
         // SAFETY: the pointers and lengths are of a live slice and a live address.
         let received = unsafe {
-            libc::recvfrom(self.descriptor, buffer.as_mut_ptr().cast(), buffer.len(), 0, address, &mut length)
+            let bytes = buffer.as_mut_ptr().cast();
+            libc::recvfrom(self.descriptor, bytes, buffer.len(), flags, address, &mut length)
         };
-        assert!(received > 0);
-        (received as usize, from)
+        (received, from)
     }
 
     /// As `recv_from`, with the control message that tells the destination, which must have been asked for.
