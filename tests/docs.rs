@@ -357,7 +357,7 @@ fn what_is_promised_against_a_hostile_peer_is_held() {
 #[test]
 fn each_fault_is_a_test() {
     let page = text("HARDENING.md");
-    each_row_has_a_test(page.split("\n## Faults").nth(1).unwrap(), "fault", 18);
+    each_row_has_a_test(page.split("\n## Faults").nth(1).unwrap(), "fault", 19);
 }
 
 fn each_row_has_a_test(page: &str, what: &str, least: usize) {

@@ -382,3 +382,27 @@ fn a_lack_of_descriptors_is_told_as_one() {
         }
     }
 }
+
+#[test]
+#[ignore = "a part of the test below, which runs it under strace"]
+fn on_an_old_kernel() {
+    let endpoint = UdpEndpoint::bind(kind().as_str()).unwrap();
+    endpoint.send_to("arrives", endpoint.local_addr()).unwrap();
+    assert_eq!(endpoint.recv().unwrap().bytes(), b"arrives");
+}
+
+/// `IPV6_MULTICAST_ALL` is of Linux 4.20, and emulators have neither it nor that of IPv4: no reason to have no endpoint.
+#[test]
+fn an_option_that_the_kernel_does_not_know_is_done_without() {
+    let test = "an_option_that_the_kernel_does_not_know_is_done_without";
+    // The first that a socket of IPv6 is told is which families it is for.
+    for (address, which) in [("127.0.0.1:0", "1"), ("[::1]:0", "2..3")] {
+        if std::net::UdpSocket::bind(address).is_err() {
+            skip(test, &format!("{address} is not there"));
+            continue;
+        }
+        let fault = format!("setsockopt:error=ENOPROTOOPT:when={which}");
+        let Some(child) = under(test, &fault, ("on_an_old_kernel", address), &[]) else { return };
+        assert_well(child, address);
+    }
+}

@@ -128,8 +128,7 @@ pub(crate) fn enable_packet_info(socket: &UdpSocket, family: Family) -> io::Resu
 
 /// socket(7), `SO_RXQ_OVFL`.
 pub(crate) fn enable_loss_count(socket: &UdpSocket) -> io::Result<bool> {
-    setsockopt(socket, sockopt::RxqOvfl, &1)?;
-    Ok(true)
+    is_known(setsockopt(socket, sockopt::RxqOvfl, &1).map_err(io::Error::from))
 }
 
 pub(crate) fn enable_error_queue(socket: &UdpSocket, family: Family) -> io::Result<bool> {
@@ -198,17 +197,26 @@ pub(super) fn bind_device(socket: &socket2::Socket, _: Family, device: &str) -> 
 }
 
 /// ip(7), `IP_MULTICAST_ALL`: by default a wildcard socket gets the datagrams of every group that any socket of the
-/// machine has joined.
+/// machine has joined. The option for IPv6 is of 4.20, and what is not Linux itself may have neither; there the default holds.
 #[cfg(target_os = "linux")]
 pub(super) fn hear_joined_groups_only(socket: &SockRef<'_>, family: Family) -> io::Result<()> {
-    match family {
+    let result = match family {
         Family::V4 => socket.set_multicast_all_v4(false),
         Family::V6 => {
-            socket.set_multicast_all_v6(false)?;
             // For the IPv4 side of a dual-stack socket; one for IPv6 alone has no use for it and may refuse.
             let _ = socket.set_multicast_all_v4(false);
-            Ok(())
+            socket.set_multicast_all_v6(false)
         }
+    };
+    is_known(result).map(drop)
+}
+
+/// Whether there is an option that not everything that calls itself Linux has.
+fn is_known(result: io::Result<()>) -> io::Result<bool> {
+    let unknown = Some(rustix::io::Errno::NOPROTOOPT.raw_os_error());
+    match result {
+        Err(error) if error.raw_os_error() == unknown => Ok(false),
+        result => result.map(|()| true),
     }
 }
 
