@@ -15,6 +15,8 @@ mod kit;
 #[cfg(target_os = "linux")]
 mod one_way;
 #[cfg(target_os = "linux")]
+mod others;
+#[cfg(target_os = "linux")]
 mod ping_pong;
 #[cfg(target_os = "linux")]
 mod precision;

@@ -1,12 +1,14 @@
 //! A burst is sent and then received, by one thread, over the loopback interface: no wake-up, only calls.
 
 use std::hint::black_box;
+use std::mem::MaybeUninit;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use socketry::{Stopper, UdpEndpoint};
 
 use super::kit::{compare, is_smoke_run, print, timed, variant};
+use super::others;
 use super::raw::{Raw, sockaddr};
 
 /// Few enough for the receive buffer that a socket gets by default, at every size.
@@ -50,6 +52,7 @@ fn sending(size: usize) {
     let std = std_socket();
     let plain = UdpEndpoint::bind("127.0.0.1:0").unwrap();
     let limited = UdpEndpoint::builder().write_timeout(Duration::from_secs(1)).bind("127.0.0.1:0").unwrap();
+    let (other, tokio) = (socket2::Socket::from(std_socket()), std_socket());
     let raw_connected = Raw::new(std_socket());
     raw_connected.socket.connect(to).unwrap();
     let connected = UdpEndpoint::connect(to).unwrap();
@@ -59,6 +62,10 @@ fn sending(size: usize) {
         vec![
             variant("sendto", || burst(|| raw.send_to(&message, &raw_to), drain)),
             variant("std send_to", || burst(|| assert_eq!(std.send_to(&message, to).unwrap(), size), drain)),
+            variant("socket2 send_to", || {
+                burst(|| assert_eq!(other.send_to(&message, &to.into()).unwrap(), size), drain)
+            }),
+            variant("tokio send_to", || others::sends(&tokio, &message, to, (bursts(), BURST), drain)),
             variant("socketry send_to", || burst(|| plain.send_to(&message, to).unwrap(), drain)),
             variant("socketry send_to, write timeout", || {
                 burst(|| limited.send_to(&message, to).unwrap(), drain)
@@ -85,6 +92,7 @@ fn receiving(size: usize) {
     };
     let raw = Raw::new(std_socket());
     let std = std_socket();
+    let (other, tokio) = (socket2::Socket::from(std_socket()), std_socket());
     let bind = || UdpEndpoint::builder();
     let plain = bind().bind("127.0.0.1:0").unwrap();
     let timed_out = bind().read_timeout(Duration::from_secs(1)).bind("127.0.0.1:0").unwrap();
@@ -115,12 +123,20 @@ fn receiving(size: usize) {
         }};
     }
     let count = bursts() * BURST;
-    let (raw, std, plain) = (&raw, &std, &plain);
+    let (raw, std, plain, other) = (&raw, &std, &plain, &other);
+    let (mut room, mut uninit) = (vec![0; 9_000], vec![MaybeUninit::uninit(); 9_000]);
     let rows = compare(
         31,
         vec![
             way!("recvfrom", raw.socket.local_addr().unwrap(), |buffer| raw.recv_from(buffer)),
             way!("std recv_from", std.local_addr().unwrap(), |buffer| std.recv_from(buffer).unwrap()),
+            way!("socket2 recv_from", other.local_addr().unwrap().as_socket().unwrap(), |_buffer| {
+                other.recv_from(&mut uninit).unwrap()
+            }),
+            variant("tokio recv_from", || {
+                let to = tokio.local_addr().unwrap();
+                others::receives(&tokio, &mut room, (bursts(), BURST), fill(to))
+            }),
             recv_into!("", *plain),
             recv_into!(", read timeout", timed_out),
             recv_into!(", deadline", deadline),

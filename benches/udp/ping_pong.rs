@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use socketry::{Stopper, UdpBuilder, UdpEndpoint};
 
 use super::kit::{compare, is_smoke_run, print, timed, variant};
+use super::others;
 use super::raw::{Raw, pin_to_processor, sockaddr};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -102,6 +103,7 @@ pub(crate) fn run() {
             variant("sendto, recvfrom", || raw(blocking)),
             variant("std", || std(None)),
             variant("std, timeout set once", || std(Some(SECOND))),
+            variant("tokio, current thread", || others::ping_pong(rounds(), 0)),
             variant("socketry", || ours(builder(), |_| {})),
             variant("socketry, timeout", || ours(builder().read_timeout(SECOND), |_| {})),
             variant("socketry, one deadline for all", || {
