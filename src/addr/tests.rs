@@ -7,7 +7,7 @@ fn parse(text: &str) -> Result<Address, AddressError> {
 }
 
 #[test]
-fn every_form_of_a_target() {
+fn address_parses_every_target_form() {
     let v4 = SocketAddr::from(([127, 0, 0, 1], 80));
     let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, 80));
     assert_eq!(parse("127.0.0.1:80").unwrap().socket_addr(), Some(v4));
@@ -31,7 +31,7 @@ fn every_form_of_a_target() {
 }
 
 #[test]
-fn a_zone_is_a_name_or_a_number() {
+fn address_accepts_named_and_numeric_zone() {
     let named = parse("[fe80::1%eth0]:80").unwrap();
     assert_eq!((named.zone(), named.socket_addr()), (Some("eth0"), None));
     assert_eq!(named.to_string(), "[fe80::1%eth0]:80");
@@ -42,7 +42,7 @@ fn a_zone_is_a_name_or_a_number() {
 }
 
 #[test]
-fn every_form_of_an_address_to_bind() {
+fn bind_address_parses_every_form() {
     let every = BindAddress::from(SocketAddr::from(([0, 0, 0, 0], 7788)));
     assert_eq!(":7788".parse::<BindAddress>().unwrap(), every);
     assert_eq!("7788".parse::<BindAddress>().unwrap(), every);
@@ -56,7 +56,7 @@ fn every_form_of_an_address_to_bind() {
 }
 
 #[test]
-fn a_bad_address_says_what_and_where() {
+fn parse_error_reports_reason_and_offset() {
     for (text, offset, words) in [
         ("", 0, "empty"),
         ("localhost", 9, "port is missing"),
@@ -103,7 +103,7 @@ fn a_bad_address_says_what_and_where() {
 
 /// Found by fuzzing: the place of what is too much was within a character.
 #[test]
-fn where_a_name_is_too_long_a_character_begins() {
+fn too_long_name_offset_is_char_boundary() {
     for (name, offset) in [("中".repeat(90), 252), ("é".repeat(127), 252), ("a".repeat(254), 253)] {
         let error = parse(&format!("{name}:80")).unwrap_err();
         assert!(error.to_string().contains("longer than 253"), "{error}");
@@ -113,7 +113,7 @@ fn where_a_name_is_too_long_a_character_begins() {
 }
 
 #[test]
-fn a_bad_address_becomes_an_error_with_the_text_as_its_place() {
+fn parse_error_converts_to_error_with_text_as_target() {
     let error = crate::Error::from(parse("host:99999").unwrap_err());
     assert_eq!(error.to_string(), r#"parse address: "host:99999": the port is larger than 65535, at byte 5"#);
     assert_eq!(error.kind(), crate::ErrorKind::InvalidAddress);
@@ -124,7 +124,7 @@ fn a_bad_address_becomes_an_error_with_the_text_as_its_place() {
 proptest! {
     /// Whatever is parsed prints as a text that parses to the same address.
     #[test]
-    fn printed_and_parsed_again_it_is_the_same(text in "[a-zA-Z0-9.:%\\[\\]<> 中-国]{0,24}") {
+    fn display_round_trips_through_parse(text in "[a-zA-Z0-9.:%\\[\\]<> 中-国]{0,24}") {
         if let Ok(address) = parse(&text) {
             prop_assert_eq!(parse(&address.to_string()).unwrap(), address);
         }
@@ -135,7 +135,7 @@ proptest! {
 
     /// No text makes the parser panic, and a fault lies inside the text, between two characters.
     #[test]
-    fn any_text_is_an_address_or_a_fault_inside_it(text in any::<String>(), port in any::<u16>()) {
+    fn parse_error_offset_of_any_text_is_char_boundary(text in any::<String>(), port in any::<u16>()) {
         if let Err(error) = parse(&text) {
             prop_assert!(text.is_char_boundary(error.offset()), "{} in {:?}", error.offset(), text);
         }
@@ -145,7 +145,7 @@ proptest! {
 
     /// Every socket address survives its own text.
     #[test]
-    fn every_socket_address_is_an_address(ip in any::<std::net::IpAddr>(), port in 1_u16..) {
+    fn every_socket_addr_parses_as_address(ip in any::<std::net::IpAddr>(), port in 1_u16..) {
         let address = SocketAddr::new(ip, port);
         prop_assert_eq!(parse(&address.to_string()).unwrap().socket_addr(), Some(address));
         prop_assert_eq!(Address::try_from((ip.to_string().as_str(), port)).unwrap().socket_addr(), Some(address));

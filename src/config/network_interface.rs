@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_broadcast_address_is_the_one_told_or_the_last_of_the_network() {
+    fn broadcast_is_reported_or_computed_from_mask() {
         let table = [
             ("10.77.1.1", "255.255.255.0", None, 24, Some("10.77.1.255")),
             ("10.77.1.1", "255.255.255.0", Some("10.77.1.0"), 24, Some("10.77.1.0")),
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_reaches_its_own() {
+    fn reaches_only_addresses_of_its_network() {
         let v4 = address("10.77.1.1", "255.255.255.0", None);
         let v6 = address("fe80::1", "ffff:ffff:ffff:ffff::", None);
         let reaches = |network: &InterfaceAddress, ip: &str| network.reaches(ip.parse().unwrap());

@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_patience_makes_probes_that_end_in_it() {
+    fn keepalive_probes_end_within_dead_peer_timeout() {
         for seconds in 1..400 {
             let keepalive = Keepalive::noticing_within(Duration::from_secs(seconds));
             let total = keepalive.total().as_secs();

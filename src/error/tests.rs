@@ -5,13 +5,13 @@ fn address(text: &str) -> SocketAddr {
 }
 
 #[test]
-fn an_error_is_as_large_as_a_pointer() {
+fn error_is_pointer_sized() {
     assert_eq!(size_of::<Error>(), size_of::<usize>());
     assert_eq!(size_of::<Result<()>>(), size_of::<usize>());
 }
 
 #[test]
-fn a_system_error_reads_as_operation_place_and_kind() {
+fn display_shows_operation_target_and_kind() {
     let cause = io::Error::from(io::ErrorKind::AddrInUse);
     let error = Error::system(Operation::Bind, cause).at("127.0.0.1:7788");
     assert_eq!(error.to_string(), "bind 127.0.0.1:7788: address in use");
@@ -19,7 +19,7 @@ fn a_system_error_reads_as_operation_place_and_kind() {
 }
 
 #[test]
-fn the_source_is_the_systems_error_and_its_words_are_not_printed_twice() {
+fn source_is_os_error_and_display_omits_it() {
     let error = Error::system(Operation::Send, io::Error::from_raw_os_error(1)).at("192.0.2.1:9");
     let source = error.source().expect("a source");
     assert_eq!(source.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error), Some(1));
@@ -28,7 +28,7 @@ fn the_source_is_the_systems_error_and_its_words_are_not_printed_twice() {
 }
 
 #[test]
-fn a_place_by_name_shows_the_address_it_stood_for() {
+fn display_appends_address_resolved_from_name() {
     let error = Error::new(Operation::Send, ErrorKind::NetworkUnreachable)
         .at("db.example:5432")
         .with_remote(Some(address("192.0.2.7:5432")));
@@ -40,7 +40,7 @@ fn a_place_by_name_shows_the_address_it_stood_for() {
 }
 
 #[test]
-fn a_timeout_says_how_long_in_few_digits() {
+fn timeout_display_rounds_elapsed() {
     let error = Error::new(Operation::Receive, ErrorKind::TimedOut)
         .with_local(Some(address("127.0.0.1:7788")))
         .with_elapsed(Some(Duration::from_nanos(200_104_729)));
@@ -52,7 +52,7 @@ fn a_timeout_says_how_long_in_few_digits() {
 }
 
 #[test]
-fn a_truncated_datagram_says_its_size_the_limit_and_the_sender() {
+fn truncated_display_shows_size_limit_and_sender() {
     let detail = Truncated {
         length: 100,
         limit: 10,
@@ -73,14 +73,14 @@ fn a_truncated_datagram_says_its_size_the_limit_and_the_sender() {
 }
 
 #[test]
-fn every_code_for_a_timeout_is_one_kind() {
+fn would_block_and_timed_out_map_to_timeout() {
     for kind in [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut] {
         assert!(Error::system(Operation::Receive, kind.into()).is_timeout());
     }
 }
 
 #[test]
-fn a_conversion_into_an_io_error_keeps_kind_and_contents() {
+fn io_error_conversion_keeps_kind_and_error() {
     for kind in [io::ErrorKind::TimedOut, io::ErrorKind::AddrInUse, io::ErrorKind::ConnectionRefused] {
         let error: io::Error = Error::system(Operation::Bind, kind.into()).at("there").into();
         assert_eq!(error.kind(), kind);
@@ -93,7 +93,7 @@ fn a_conversion_into_an_io_error_keeps_kind_and_contents() {
 }
 
 #[test]
-fn temporary_is_what_a_later_try_can_mend() {
+fn is_temporary_holds_for_retryable_kinds() {
     for (kind, temporary) in [
         (ErrorKind::TimedOut, true),
         (ErrorKind::ConnectionRefused, true),
@@ -108,7 +108,7 @@ fn temporary_is_what_a_later_try_can_mend() {
 }
 
 #[test]
-fn debug_prints_the_line_and_its_causes() {
+fn debug_prints_message_and_causes() {
     let error = Error::system(Operation::Bind, io::Error::from_raw_os_error(1)).at(":80");
     let text = format!("{error:?}");
     assert!(text.starts_with("bind :80: "), "{text}");

@@ -44,7 +44,7 @@ pub fn property(data: &[u8]) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn it_holds() {
+    fn parsed_addresses_round_trip() {
         crate::fuzzing::trial::holds("addresses", super::property);
     }
 }

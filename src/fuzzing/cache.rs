@@ -108,7 +108,7 @@ pub fn property(data: &[u8]) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn it_holds() {
+    fn cache_respects_expiry_and_capacity() {
         crate::fuzzing::trial::holds("cache", super::property);
     }
 }

@@ -37,7 +37,7 @@ pub fn property(data: &[u8]) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn it_holds() {
+    fn control_messages_round_trip_over_split_reads() {
         crate::fuzzing::trial::holds("control", super::property);
     }
 }

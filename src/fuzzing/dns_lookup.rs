@@ -106,7 +106,7 @@ pub fn property(data: &[u8]) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn it_holds() {
+    fn lookup_ends_within_time_and_query_limits() {
         crate::fuzzing::trial::holds("dns_lookup", super::property);
     }
 }

@@ -258,7 +258,7 @@ pub fn property(data: &[u8]) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn it_holds() {
+    fn response_validation_matches_model() {
         crate::fuzzing::trial::holds("dns_reply", super::property);
     }
 }

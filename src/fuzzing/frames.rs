@@ -226,7 +226,7 @@ pub fn property(data: &[u8]) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn it_holds() {
+    fn framings_match_model_for_any_split() {
         crate::fuzzing::trial::holds("frames", super::property);
     }
 }

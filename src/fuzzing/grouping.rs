@@ -128,7 +128,7 @@ pub fn property(data: &[u8]) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn it_holds() {
+    fn plan_sends_each_datagram_once_in_peer_order() {
         crate::fuzzing::trial::holds("grouping", super::property);
     }
 }

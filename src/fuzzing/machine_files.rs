@@ -117,7 +117,7 @@ pub fn property(data: &[u8]) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn it_holds() {
+    fn hosts_resolv_conf_and_nsswitch_parse_any_bytes() {
         crate::fuzzing::trial::holds("machine_files", super::property);
     }
 }

@@ -53,7 +53,7 @@ fn labels(mut wire: &[u8]) -> Vec<&[u8]> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn it_holds() {
+    fn host_names_round_trip_and_encode_as_query() {
         crate::fuzzing::trial::holds("names", super::property);
     }
 }

@@ -133,12 +133,12 @@ pub fn families(data: &[u8]) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn it_holds() {
+    fn race_ends_by_deadline_within_attempt_limit() {
         crate::fuzzing::trial::holds("race", super::property);
     }
 
     #[test]
-    fn families_take_turns() {
+    fn interleave_alternates_address_families() {
         crate::fuzzing::trial::holds("race", super::families);
     }
 }

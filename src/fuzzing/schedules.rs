@@ -208,7 +208,7 @@ pub fn property(data: &[u8]) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn it_holds() {
+    fn schedules_and_admission_respect_limits() {
         crate::fuzzing::trial::holds("schedules", super::property);
     }
 }

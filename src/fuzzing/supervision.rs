@@ -128,7 +128,7 @@ pub fn property(data: &[u8]) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn it_holds() {
+    fn supervision_settles_and_ends_by_deadline() {
         crate::fuzzing::trial::holds("supervision", super::property);
     }
 }

@@ -165,7 +165,7 @@ pub fn property(data: &[u8]) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn it_holds() {
+    fn decode_and_encode_are_independent_of_split() {
         crate::fuzzing::trial::holds("text", super::property);
     }
 }

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lack_of_descriptors_is_waited_out_ever_longer() {
+    fn resource_faults_back_off_until_success() {
         let mut faults = AcceptFaults::default();
         let waits: Vec<_> = (0..40).map(|_| faults.failed(AcceptFault::Resources)).collect();
         let milliseconds = [5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000];
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_failed_is_nobody_elses_business_unless_there_is_no_end_of_them() {
+    fn consecutive_connection_faults_pause_at_limit() {
         let mut faults = AcceptFaults::default();
         let after: Vec<_> = (0..2 * IN_A_ROW).map(|_| faults.failed(AcceptFault::Connection)).collect();
         let pauses = after.iter().filter(|after| **after == AfterFault::Wait(SHORTEST)).count();
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_listener_is_given_up() {
+    fn listener_fault_gives_up() {
         assert_eq!(AcceptFaults::default().failed(AcceptFault::Listener), AfterFault::GiveUp);
     }
 }

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_comes_in_beyond_either_limit_and_who_leaves_makes_room() {
+    fn admit_enforces_both_limits_and_release_frees_slot() {
         let mut admission = Admission::new(3, Some(2));
         let (one, two) = (peer("192.0.2.1"), peer("192.0.2.2"));
         assert_eq!(admission.admit(one), Verdict::Admitted);
@@ -103,14 +103,14 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_network_of_64_bits_is_one_peer_and_a_mapped_address_is_the_ipv4_one() {
+    fn peer_groups_ipv6_by_64_prefix_and_unmaps_ipv4() {
         assert_eq!(peer("2001:db8::1"), peer("2001:db8::ffff:1"));
         assert_ne!(peer("2001:db8::1"), peer("2001:db8:0:1::1"));
         assert_eq!(peer("::ffff:192.0.2.1"), peer("192.0.2.1"));
     }
 
     #[test]
-    fn what_is_counted_for_peers_is_bounded_by_who_is_inside() {
+    fn peer_table_holds_only_active_peers() {
         let mut admission = Admission::new(10, Some(0));
         assert_eq!(admission.admit(peer("192.0.2.1")), Verdict::PeerFull);
         assert!(admission.peers.is_empty());

@@ -15,7 +15,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_are_equal_and_not_too_small() {
+    fn share_is_equal_with_two_second_minimum() {
         const SECOND: u64 = 1_000_000_000;
         assert_eq!(share(9 * SECOND, 3), 3 * SECOND);
         assert_eq!(share(3 * SECOND, 3), 2 * SECOND);

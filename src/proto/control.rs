@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn notes_arrive_whole_wherever_the_stream_is_cut() {
+    fn messages_decode_across_any_split() {
         let notes = some_of_each();
         let bytes: Vec<u8> = notes.iter().flat_map(Note::encode).collect();
         for cut in 0..=bytes.len() {
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_version_says_is_skipped() {
+    fn decoding_skips_unknown_types_and_defaults_missing_fields() {
         let mut arrived = [&[1, 99], &7_u64.to_le_bytes()[..], &[0, LEAVE], &[0, READY]].concat();
         assert_eq!(Note::take(&mut arrived), Ok(Some(Note::Leave { grace: Duration::ZERO })));
         assert_eq!(Note::take(&mut arrived), Ok(Some(Note::Ready)));
@@ -151,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_cannot_be_is_an_error() {
+    fn field_count_above_limit_is_an_error() {
         assert_eq!(Note::take(&mut vec![33, COUNTERS]), Err(NoNote(33)));
     }
 
     proptest! {
         /// Whatever arrives, it ends, and nothing is kept that is longer than a note.
         #[test]
-        fn any_bytes_end(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        fn decoding_any_bytes_terminates_with_bounded_buffer(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
             let mut arrived = bytes;
             while let Ok(Some(_)) = Note::take(&mut arrived) {}
             prop_assert!(arrived.len() < MOST_BYTES || Note::take(&mut arrived).is_err());

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn it_asks_as_often_as_it_should_and_then_waits_to_the_end() {
+    fn schedule_sends_every_query_then_waits_for_deadline() {
         let start = now();
         let mut schedule = Schedule::new(3, 250 * MS, start + 2_000 * MS, start);
         for times in 0..3 {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_late_is_not_made_up_for() {
+    fn schedule_keeps_interval_after_late_query() {
         let start = now();
         let mut schedule = Schedule::new(3, 100 * MS, start + 1_000 * MS, start);
         assert_eq!(schedule.poll(start + 350 * MS), Step::Ask);
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_asked_after_the_end() {
+    fn schedule_sends_no_query_past_deadline() {
         let start = now();
         assert_eq!(Schedule::new(0, MS, start, start).poll(start), Step::Over);
         let mut schedule = Schedule::new(9, 300 * MS, start + 400 * MS, start);
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_of_the_same_is_taken_once() {
+    fn reply_filter_matches_duplicates_by_sender_and_payload() {
         let mut heard = Heard::new(9, 9);
         assert_eq!(heard.judge(sender(1), b"here"), Verdict::New);
         assert_eq!(heard.judge(sender(1), b"here"), Verdict::Again);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_says_too_much_takes_nobody_elses_room() {
+    fn sender_limit_leaves_capacity_for_other_senders() {
         let mut heard = Heard::new(4, 2);
         let words: [&[u8]; 4] = [b"a", b"b", b"c", b"d"];
         let verdicts = words.map(|word| heard.judge(sender(1), word));
@@ -164,7 +164,7 @@ mod tests {
     proptest! {
         /// Whoever says whatever: what is kept is bounded.
         #[test]
-        fn a_flood_is_bounded(words in proptest::collection::vec((0..50_u16, any::<u8>()), 0..600)) {
+        fn reply_filter_bounds_replies_under_flood(words in proptest::collection::vec((0..50_u16, any::<u8>()), 0..600)) {
             let mut heard = Heard::new(40, 3);
             let new = words.iter().filter(|(number, word)| heard.judge(sender(*number), &[*word]) == Verdict::New);
             let new = new.count();

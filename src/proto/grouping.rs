@@ -244,26 +244,26 @@ mod tests {
     }
 
     #[test]
-    fn what_has_one_size_goes_together_and_one_that_is_shorter_ends_it() {
+    fn equal_sizes_group_and_shorter_datagram_ends_message() {
         let datagrams = [(1, 100), (1, 100), (1, 100), (1, 30), (1, 100)];
         assert_eq!(calls(&datagrams, ALL), [(Some(100), vec![(1, 100, 4), (1, 100, 1)])]);
     }
 
     #[test]
-    fn what_is_longer_or_empty_stands_by_itself() {
+    fn longer_or_empty_datagram_is_not_grouped() {
         assert_eq!(calls(&[(1, 10), (1, 20)], ALL), [(None, vec![(1, 10, 1), (1, 20, 1)])]);
         assert_eq!(calls(&[(1, 0), (1, 0)], ALL), [(None, vec![(1, 0, 1), (1, 0, 1)])]);
         assert_eq!(calls(&[(1, 5), (1, 5), (1, 0)], ALL), [(Some(5), vec![(1, 5, 2), (1, 0, 1)])]);
     }
 
     #[test]
-    fn the_datagrams_of_a_peer_are_brought_together() {
+    fn datagrams_are_grouped_by_peer() {
         let datagrams = [(2, 10), (1, 10), (2, 10), (1, 10)];
         assert_eq!(calls(&datagrams, ALL), [(Some(10), vec![(1, 10, 2), (2, 10, 2)])]);
     }
 
     #[test]
-    fn what_is_cut_at_another_size_is_another_call() {
+    fn call_has_one_segment_size() {
         let datagrams = [(1, 30), (1, 30), (2, 20), (2, 20), (2, 90)];
         let expected = [(Some(30), vec![(1, 30, 2)]), (Some(20), vec![(2, 20, 2)]), (None, vec![(2, 90, 1)])];
         assert_eq!(calls(&datagrams, ALL), expected);
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn no_message_is_longer_than_a_datagram_or_has_more_parts_than_the_system_cuts() {
+    fn message_stays_within_datagram_size_and_segment_limit() {
         let many = calls(&[(1, 1); 300], ALL);
         assert_eq!(many, [(Some(1), vec![(1, 1, 128), (1, 1, 128), (1, 1, 44)])]);
         let large = calls(&[(1, 8_000); 9], ALL);
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_come_down_to_nothing_that_is_cut() {
+    fn limits_shrink_after_segment_fault() {
         let limits = ALL.after(SegmentFault::Refused, 65, 100);
         assert_eq!(limits, Limits { segments: 64, size: usize::MAX });
         let limits = limits.after(SegmentFault::Refused, 64, 100);
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_done_is_told_of_each_run_also_in_the_middle() {
+    fn done_counts_datagrams_of_each_run_at_any_position() {
         let runs = runs(&[(2, 10), (1, 10), (1, 10), (1, 10)]);
         let mut order = Vec::new();
         let plan = Plan::new(&runs, &mut order);
@@ -326,7 +326,7 @@ mod tests {
     proptest! {
         /// Whatever is put together: each peer gets the datagrams that it would get by single sends, in their order.
         #[test]
-        fn a_plan_is_what_single_sends_are(
+        fn plan_matches_individual_sends(
             datagrams in proptest::collection::vec((0_u8..4, prop_oneof![
                 Just(0_usize), Just(64), Just(64), 1_usize..80, Just(8_000), Just(65_507)
             ]), 0..200),

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn rounds_that_fail_are_further_and_further_apart_and_counted() {
+    fn failed_attempts_back_off_up_to_attempt_limit() {
         let mut clock = Clock::new(retry().attempts(4));
         for wait in [100, 200, 400] {
             clock.connects();
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_ends_the_row_and_a_long_one_the_waits() {
+    fn long_connection_resets_attempts_and_backoff() {
         let mut clock = Clock::new(retry().attempts(2));
         clock.connects();
         clock.fails();
@@ -178,7 +178,7 @@ mod tests {
 
     /// Who accepts and closes at once is asked more and more seldom, and for as long as it goes on.
     #[test]
-    fn short_connections_are_held_back_and_do_not_end_it() {
+    fn short_connections_back_off_without_ending_schedule() {
         let mut clock = Clock::new(retry().attempts(2));
         for wait in [100, 200, 400, 800, 1_000, 1_000, 1_000] {
             clock.connects();
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_for_good_is_the_end() {
+    fn permanent_failure_cancel_or_last_attempt_ends_schedule() {
         let mut clock = Clock::new(retry());
         clock.connects();
         clock.rounds.handle_failed(false, clock.now, MIDDLE);
@@ -215,7 +215,7 @@ mod tests {
 
     /// What passes before it is asked for is a part of the wait.
     #[test]
-    fn a_wait_begins_with_the_failure() {
+    fn backoff_starts_at_failure() {
         let mut clock = Clock::new(retry());
         clock.connects();
         clock.fails();
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn no_waits_are_waits_all_the_same() {
+    fn zero_delay_is_raised_to_minimum() {
         let mut clock = Clock::new(Retry::new().first(Duration::ZERO).longest(Duration::ZERO));
         clock.connects();
         clock.is_connected_for(0);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_without_end_is_the_end() {
+    fn unrepresentable_delay_ends_schedule() {
         let mut clock = Clock::new(Retry::once(Duration::MAX).attempts(2));
         clock.connects();
         clock.fails();
@@ -248,7 +248,7 @@ mod tests {
         /// Whatever the waits and whatever happens: two rounds are never closer together than the shortest wait, unless a
         /// connection lasted as long as the longest.
         #[test]
-        fn it_never_spins(
+        fn attempts_keep_minimum_interval(
             first in 0..2_000_u32, longest in 0..2_000_u32, jitter in 0.0..1.0_f64,
             rounds in proptest::collection::vec((any::<bool>(), 0..3_000_u32, any::<u64>()), 1..40),
         ) {

@@ -134,7 +134,7 @@ mod tests {
     const MIDDLE: u64 = 1 << 63;
 
     #[test]
-    fn waits_double_up_to_the_longest_and_end() {
+    fn delay_doubles_up_to_max_delay_and_attempt_limit() {
         let retry = Retry::new().attempts(6).longest(Duration::from_secs(1));
         let waits: Vec<_> = (0..).map_while(|attempt| retry.wait(attempt, MIDDLE)).collect();
         assert_eq!(waits, [250, 500, 1000, 1000, 1000, 1000].map(Duration::from_millis));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn jitter_spreads_over_its_part_and_no_further() {
+    fn jitter_stays_within_its_fraction() {
         let retry = Retry::new().first(Duration::from_secs(1)).jitter(0.25);
         assert_eq!(retry.wait(0, 0), Some(Duration::from_millis(750)));
         let longest = retry.wait(0, u64::MAX).expect("a first attempt");
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn values_without_sense_are_mended() {
+    fn zero_attempts_and_nan_values_are_corrected() {
         let retry = Retry::new().attempts(0).multiplier(f64::NAN).jitter(f64::NAN);
         assert_eq!(retry.wait(0, 0), Some(Duration::from_millis(250)));
         assert_eq!(retry.wait(1, 0), None);
@@ -163,7 +163,7 @@ mod tests {
     proptest! {
         /// No value overflows, and every schedule ends.
         #[test]
-        fn any_schedule_is_finite(
+        fn delays_never_overflow_and_end_at_attempt_limit(
             attempts in any::<u32>(), first in any::<Duration>(), multiplier in any::<f64>(),
             longest in any::<Duration>(), jitter in any::<f64>(), attempt in any::<u32>(), random in any::<u64>(),
         ) {

@@ -160,7 +160,7 @@ mod tests {
 
     /// A server that is gone when it is asked something more: its system says so, and whoever waits is told at once.
     #[test]
-    fn that_nobody_listens_any_more_ends_a_wait() {
+    fn receive_fails_promptly_when_server_closes() {
         if !sys::HAS_RESOLV_CONF {
             // Where the system has another way to names, it need not say who is gone, either.
             return;

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_when_it_has_changed_and_never_else() {
+    fn watched_file_refreshes_only_on_change_or_request() {
         let file = File::new("changes", "one");
         let (watched, count) = file.watched();
         let after = |seconds| watched.began + Duration::from_secs(seconds);
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_not_read() {
+    fn watched_file_ignores_file_over_size_limit() {
         let file = File::new("long", "");
         fs::File::options().write(true).open(&file.0).unwrap().set_len(LARGEST + 1).unwrap();
         let (watched, _) = file.watched();

@@ -78,7 +78,7 @@ mod tests {
 
     /// Whoever waits for one who is told nothing asks in its place, and is not left waiting.
     #[test]
-    fn when_the_one_who_asks_gives_up_another_asks() {
+    fn single_flight_waiter_becomes_leader_after_failure() {
         let (flights, wanted) = (Flights::new(), (HostName::found("host.test"), vec![Kind::A]));
         std::thread::scope(|scope| {
             let first = flights.fly(&wanted, FREE, || {
@@ -97,7 +97,7 @@ mod tests {
 
     /// What is not kept is asked for again by those who come later.
     #[test]
-    fn what_is_over_is_over() {
+    fn single_flight_runs_again_after_completion() {
         let (flights, wanted) = (Flights::new(), (HostName::found("host.test"), vec![Kind::A]));
         for number in 0..2 {
             assert_eq!(flights.fly(&wanted, FREE, || Ok(number)), Ok(number));

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_is_had_and_what_nobody_will_say_is_not_waited_for() {
+    fn oneshot_wait_returns_set_value_or_none_if_cancelled() {
         let promise = Promise::new();
         promise.keep(7);
         promise.break_if_open();
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_waited_for_no_longer_than_the_waiter_may() {
+    fn oneshot_wait_ends_at_deadline_or_on_cancelled_token() {
         let promise = Promise::<u8>::new();
         assert_eq!(
             promise.wait(bound(Some(Instant::now()), None)),

@@ -74,7 +74,7 @@ mod tests {
 
     /// Nothing else of these tests asks the system.
     #[test]
-    fn there_are_so_many_seats_and_who_leaves_makes_room() {
+    fn thread_permits_are_limited_and_released_on_drop() {
         for _ in 0..2 {
             let taken: Vec<Seat> = std::iter::from_fn(Seat::take).take(MOST + 1).collect();
             assert_eq!(taken.len(), MOST);

@@ -292,13 +292,13 @@ mod tests {
 
     /// Who is there is accepted, who comes is not connected, and after the end finds the port closed.
     #[test]
-    fn newcomers_are_held_off_and_nobody_else() {
+    fn drop_new_syns_keeps_queued_connections() {
         const SHORT: Duration = Duration::from_millis(100);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let _first = TcpStream::connect(address).unwrap();
         if !super::hold_newcomers(&listener) {
-            eprintln!("SKIPPED newcomers_are_held_off_and_nobody_else: it needs root here");
+            eprintln!("SKIPPED drop_new_syns_keeps_queued_connections: it needs root here");
             return;
         }
         let held = TcpStream::connect_timeout(&address, SHORT).unwrap_err();

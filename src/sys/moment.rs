@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_an_instant_in_other_units() {
+    fn moment_converts_to_and_from_instant() {
         let instant = Instant::now() + Duration::from_secs(7);
         assert_eq!(Moment::from(instant).as_instant(), Some(instant));
         assert!(Moment::now().until(Moment::from(instant)) <= 7_000_000_000);
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_is_over_and_what_never_comes_is_none() {
+    fn moment_until_saturates_and_after_overflow_is_none() {
         let now = Moment::now();
         assert_eq!(now.until(Moment::from_nanos(0)), 0);
         assert_eq!(now.after(u64::MAX), None);

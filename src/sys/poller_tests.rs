@@ -21,7 +21,7 @@ macro_rules! poller_tests {
 
             /// The bell ends a doze, also one that was rung before; where listeners can be shared, a connection does.
             #[test]
-            fn a_doze_is_ended_by_the_bell_and_by_a_connection() {
+            fn wait_any_ends_on_wake_or_shared_connection() {
                 let poller = Poller::new().unwrap();
                 let listener = TcpListener::bind("127.0.0.1:0").unwrap();
                 poller.ring();
@@ -42,7 +42,7 @@ macro_rules! poller_tests {
             }
 
             #[test]
-            fn each_is_told_of_once_until_it_is_armed_again() {
+            fn wait_reports_socket_once_until_reregistered() {
                 let poller = Poller::new().unwrap();
                 let (mut one, one_peer) = connection();
                 let (_two, two_peer) = connection();
@@ -68,7 +68,7 @@ macro_rules! poller_tests {
             }
 
             #[test]
-            fn an_end_is_something_to_read_and_a_bell_ends_a_wait() {
+            fn wait_reports_eof_and_returns_on_wake() {
                 let poller = Poller::new().unwrap();
                 let (one, one_peer) = connection();
                 poller.add(&one_peer, 7).unwrap();

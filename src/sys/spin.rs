@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_with_what_came_or_with_its_time() {
+    fn busy_poll_ends_with_result_or_time_limit() {
         let mut looks = 0;
         let found = spinning(Limit::default(), Duration::from_secs(20), |mode| {
             assert_eq!(mode, Mode::Try, "it never blocks");
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stopper_and_an_error_end_it() {
+    fn busy_poll_ends_on_cancel_or_error() {
         let stopper = Stopper::new().unwrap();
         let limit = Limit { stopper: Some(&stopper), ..Limit::default() };
         let mut looks = 0;

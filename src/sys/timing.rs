@@ -124,13 +124,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_a_limit_nobody_looks_at_the_clock() {
+    fn timing_without_limit_reads_no_clock() {
         let span = Timing::new(None, None).writing();
         assert!(span.started.is_none() && span.deadline.is_none());
     }
 
     #[test]
-    fn the_earlier_of_timeout_and_deadline_counts() {
+    fn earlier_of_timeout_and_deadline_applies() {
         let timing = Timing::new(Some(Duration::from_secs(10)), None);
         let soon = Instant::now() + Duration::from_secs(1);
         timing.set_deadline(Some(soon));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_beyond_all_time_is_none() {
+    fn duration_max_timeout_means_no_limit() {
         let timing = Timing::new(Some(Duration::MAX), None);
         assert_eq!(timing.read_timeout(), None);
         assert!(timing.reading(Window::Timeout(Duration::MAX)).deadline.is_none());

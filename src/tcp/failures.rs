@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn several_addresses_are_a_list_under_the_first_ones_kind() {
+    fn connect_error_lists_attempts_with_first_kind() {
         let attempts = vec![
             failed("[2001:db8::7]:5432", io::ErrorKind::TimedOut),
             failed("192.0.2.7:5432", io::ErrorKind::ConnectionRefused),
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_were_not_tried_are_counted() {
+    fn connect_error_counts_untried_addresses() {
         let attempts = vec![failed("192.0.2.7:80", io::ErrorKind::TimedOut)];
         let error = ConnectFailures::into_error(attempts, 3, None, Duration::from_secs(1));
         let text = error.to_string();

@@ -111,7 +111,7 @@ mod tests {
     use crate::error::{ErrorKind, Operation};
 
     #[test]
-    fn events_read_as_lines() {
+    fn connect_events_display_as_lines() {
         let addresses = ["[2001:db8::7]:80", "192.0.2.7:80"].map(|address| address.parse().unwrap());
         let (address, elapsed) = (addresses[0], Duration::from_millis(250));
         let error = || Error::new(Operation::Connect, ErrorKind::TimedOut).at("host:80");

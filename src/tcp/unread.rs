@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_given_back_last_is_read_first() {
+    fn pushback_buffer_reads_last_pushed_first() {
         let unread = Unread::default();
         assert!(!unread.is_any());
         unread.put(b"");
@@ -90,7 +90,7 @@ mod tests {
 
     /// Two threads may have seen that there is something, of which the first took all: that is not the end of the stream.
     #[test]
-    fn nothing_is_not_an_end() {
+    fn pushback_buffer_returns_none_when_empty() {
         let unread = Unread::default();
         assert_eq!((unread.take(&mut [0; 3]), unread.peek(&mut [0; 3])), (None, None));
         unread.put(b"a");

@@ -37,7 +37,7 @@ pub struct Server {
 
 impl Server {
     pub fn start(script: impl Fn(&Asked) -> Replies + Send + Sync + 'static) -> Server {
-        let (udp, tcp) = both();
+        let (udp, tcp) = bind_both();
         let address = udp.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let is_over = Arc::new(AtomicBool::new(false));
@@ -126,8 +126,8 @@ impl Drop for Server {
     }
 }
 
-/// A port that is free for both.
-fn both() -> (UdpSocket, TcpListener) {
+/// Sockets at one port for UDP and TCP.
+pub fn bind_both() -> (UdpSocket, TcpListener) {
     loop {
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
         if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()) {

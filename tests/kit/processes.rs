@@ -1,22 +1,8 @@
-//! Processes: this test program started again for a part of a test, what is known of children, what a server tells.
+//! Processes as /proc shows them, and the events of a server.
 
-use std::process::Command;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use socketry::ServerEvent;
-
-/// This test program again, for the ignored test `part`, which finds there what it is to be.
-pub fn this_test(part: &str, kind: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", part, "--ignored", "--nocapture", "--test-threads=1", "--quiet"]);
-    command.env("SOCKETRY_KIND", kind).stdout(std::process::Stdio::null());
-    command
-}
-
-/// What the part is to be.
-pub fn kind() -> String {
-    std::env::var("SOCKETRY_KIND").expect("it is a part of another test")
-}
 
 /// What a server has told.
 #[derive(Clone, Default)]
@@ -31,12 +17,6 @@ impl Events {
     pub fn all(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
-}
-
-/// Numbers of one test are not to be disturbed by those of another.
-pub fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The children of a process, zombies included, as /proc(5) has them.

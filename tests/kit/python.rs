@@ -3,16 +3,19 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{has, skip};
+use super::needs;
 
-/// One of the notes' scripts, or `None`, said aloud, where there is no Python.
-pub fn script(test: &str, name: &str, arguments: &[&str]) -> Option<Command> {
-    if !has("python3") {
-        skip(test, "no python3 on this machine");
-        return None;
-    }
+/// A Python interpreter; `None` where there is none, which is recorded as a skip.
+#[track_caller]
+pub fn python() -> Option<Command> {
+    needs("python3").then(|| Command::new("python3"))
+}
+
+/// One of the notes' scripts; `None` where there is no Python, which is recorded as a skip.
+#[track_caller]
+pub fn script(name: &str, arguments: &[&str]) -> Option<Command> {
+    let mut command = python()?;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/notes").join(name);
-    let mut command = Command::new("python3");
     // Arguments are UTF-8, and so is what is printed, whatever the terminal of this machine speaks.
     command.env("PYTHONUTF8", "1").arg(path).args(arguments);
     Some(command)

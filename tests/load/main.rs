@@ -14,17 +14,12 @@
 #[cfg(target_os = "linux")]
 mod client;
 #[cfg(target_os = "linux")]
-mod heap;
-#[cfg(target_os = "linux")]
 mod held;
 #[cfg(target_os = "linux")]
 mod idle;
 #[cfg(target_os = "linux")]
 #[path = "../kit/mod.rs"]
 mod kit;
-#[cfg(target_os = "linux")]
-#[path = "../race_kit/mod.rs"]
-mod race_kit;
 #[cfg(target_os = "linux")]
 mod races;
 #[cfg(target_os = "linux")]
@@ -35,6 +30,10 @@ mod server;
 mod soak;
 #[cfg(target_os = "linux")]
 mod unkind;
+
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: kit::allocations::CountingAllocator = kit::allocations::CountingAllocator;
 
 #[cfg(target_os = "linux")]
 fn main() {

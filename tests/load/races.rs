@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::race_kit::ALL;
+use super::kit::race::ALL;
 
 pub fn run(times: usize) {
     let began = Instant::now();

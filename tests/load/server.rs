@@ -149,7 +149,7 @@ pub fn be_server(model: Model) {
             }
             (["heap"], begun) => {
                 serving = begun;
-                super::heap::in_use().to_string()
+                super::kit::allocations::in_use().to_string()
             }
             (words, _) => panic!("{words:?} at this time"),
         };

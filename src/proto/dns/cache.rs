@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_holds_as_long_as_it_says_within_bounds() {
+    fn answer_ttl_is_clamped_and_zero_not_cached() {
         assert_eq!(kept(&answer(30)), Some(30 * SECOND));
         assert_eq!(kept(&answer(1)), Some(2 * SECOND));
         assert_eq!(kept(&answer(u32::MAX)), Some(3_600 * SECOND));
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn that_there_is_nothing_is_believed_if_it_says_for_how_long() {
+    fn negative_answer_is_cached_only_with_ttl() {
         assert_eq!(kept(&nothing(Some(30))), Some(30 * SECOND));
         assert_eq!(kept(&nothing(Some(9_999))), Some(60 * SECOND));
         assert_eq!(kept(&nothing(Some(0))), None);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_there_until_its_time_is_over() {
+    fn entry_is_returned_until_ttl_expires() {
         let (mut cache, now) = (cache(9), now());
         put(&mut cache, "a", &answer(30), now);
         assert!(get(&cache, "A.", now + 29 * SECOND).is_some(), "a name is a name");
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_names_are_as_many_as_may_be() {
+    fn cache_is_bounded_by_name_count() {
         let (mut cache, now) = (cache(100), now());
         for number in 0..1_000_000 {
             put(&mut cache, &number.to_string(), &answer(30), now);
@@ -242,7 +242,7 @@ mod tests {
 
     /// A few names with as much as a message can hold are not worth all the others' room.
     #[test]
-    fn large_answers_are_as_many_as_there_is_room_for() {
+    fn cache_is_bounded_by_memory_size() {
         let (mut cache, now) = (cache(100), now());
         let large = Answer { records: vec![RecordData::Text(vec![b'x'; 60_000])], ..answer(30) };
         for number in 0..10 {
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_holds_until_something_of_it_is_to_be_asked_for_again() {
+    fn sorted_addresses_expire_with_shortest_ttl() {
         assert_eq!(in_order(&answer(30), Some(&nothing(Some(40)))), Some(30 * SECOND));
         assert_eq!(in_order(&answer(30), Some(&nothing(Some(20)))), Some(20 * SECOND));
         assert_eq!(in_order(&answer(30), None), Some(INCOMPLETE), "nobody said whether there are others");
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_goes_with_what_it_was_made_of() {
+    fn sorted_addresses_are_dropped_when_records_are_replaced() {
         let (mut cache, now, name) = (cache(9), now(), HostName::found("a"));
         put(&mut cache, "a", &answer(30), now);
         cache.put_in_order(&name, &BOTH, &ONE, now);

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_lower_case_and_a_dot_at_the_end_is_known() {
+    fn names_are_lowercased_and_trailing_dot_is_detected() {
         assert_eq!(name("WWW.Example.COM"), ("www.example.com".to_owned(), false));
         assert_eq!(name("www.example.com."), ("www.example.com".to_owned(), true));
         assert_eq!(name("_srv._tcp.foo_bar"), ("_srv._tcp.foo_bar".to_owned(), false));
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_refused_with_the_reason() {
+    fn invalid_names_are_rejected_with_reason() {
         let long = "a".repeat(64);
         let longer = ["a".repeat(63).as_str(); 4].join(".");
         let table: [(&str, BadName); 16] = [
@@ -231,7 +231,7 @@ mod tests {
 
     /// Of a name that is plain and of one that needs thought, because it ends in a digit.
     #[test]
-    fn the_longest_name_is_one() {
+    fn name_length_limit_is_253_bytes() {
         let label = "a".repeat(63);
         for end in ["a".repeat(61), "9".to_owned() + &"a".repeat(60)] {
             let longest = format!("{label}.{label}.{label}.{end}");
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_no_names() {
+    fn ip_literals_parse_as_addresses() {
         for text in ["192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7"] {
             assert_eq!(address(text), text.parse::<IpAddr>().unwrap(), "{text}");
         }
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     #[cfg(feature = "idna")]
-    fn names_of_all_scripts_are_those_of_the_wire() {
+    fn international_names_are_converted_to_punycode() {
         for text in [
             "例如.中国",
             "例如。中国",
@@ -274,14 +274,14 @@ mod tests {
 
     #[test]
     #[cfg(not(feature = "idna"))]
-    fn other_scripts_need_the_feature() {
+    fn non_ascii_names_need_idna_feature() {
         assert_eq!(refusal("例如.中国"), BadName::NotAscii);
     }
 
     proptest! {
         /// Whatever is asked for: it is an address, a name that fits the wire, or refused.
         #[test]
-        fn any_text_is_judged(text in "\\PC{0,300}") {
+        fn any_parsed_name_is_valid_for_dns(text in "\\PC{0,300}") {
             if let Ok(Host::Name(name, _)) = Host::read(&text, &mut Spelling::new()) {
                 let name = name.as_str();
                 prop_assert!(name.is_ascii() && name.len() <= 253, "{}", name);
@@ -292,7 +292,7 @@ mod tests {
 
         /// The short way says of every name what the long one says.
         #[test]
-        fn what_is_plain_is_what_it_would_be_anyway(text in "[a-zA-Z0-9._x#-]{0,70}|[ax]{61,65}(\\.[a0x-]{1,3}){0,2}\\.?") {
+        fn plain_fast_path_agrees_with_full_check(text in "[a-zA-Z0-9._x#-]{0,70}|[ax]{61,65}(\\.[a0x-]{1,3}){0,2}\\.?") {
             let mut spelling = Spelling::new();
             if let Some((length, is_absolute)) = plain(&text, &mut spelling) {
                 let lower = text.to_ascii_lowercase();

@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_a_file_is_found_as_it_was_meant() {
+    fn lookup_handles_every_line_format() {
         let hosts = Hosts::read(FILE.into());
         let table: [(&str, &[&str]); 24] = [
             ("plain", &["192.0.2.1"]),
@@ -302,14 +302,14 @@ mod tests {
     }
 
     #[test]
-    fn lines_in_a_row_with_one_address_keep_it_once() {
+    fn consecutive_lines_share_one_address() {
         let hosts = Hosts::read(b"0.0.0.0 a\n0.0.0.0 b c\n192.0.2.1 d\n0.0.0.0 e\n".to_vec());
         assert_eq!((hosts.addresses.len(), hosts.names.len()), (3, 5));
     }
 
     #[test]
     #[cfg(feature = "idna")]
-    fn a_name_of_another_script_is_found_by_that_of_the_wire() {
+    fn international_name_matches_punycode_form() {
         let hosts = Hosts::read(FILE.into());
         assert_eq!(found(&hosts, "xn--fsqu6v.xn--fiqs8s"), ["192.0.2.13"]);
         let wire = Hosts::read(b"192.0.2.13 xn--fsqu6v.xn--fiqs8s".to_vec());
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_name_of_an_address_is_its_name() {
+    fn reverse_lookup_returns_first_name() {
         let hosts = Hosts::read(FILE.into());
         let name = |ip: &str| hosts.name(ip.parse().unwrap()).map(|name| name.to_string());
         assert_eq!(name("192.0.2.2").as_deref(), Some("first"));
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_has_nothing() {
+    fn empty_file_has_no_names() {
         for bytes in [&b""[..], b"\n", b"\xEF\xBB\xBF", b"#", b"\r\n\r\n"] {
             let hosts = Hosts::read(bytes.to_vec());
             assert_eq!((hosts.names.len(), found(&hosts, "localhost").len()), (0, 0), "{bytes:?}");
@@ -340,7 +340,7 @@ mod tests {
     proptest! {
         /// Whatever stands in it: it is read, and each name that a line has is found with its address.
         #[test]
-        fn any_file_is_read(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
+        fn any_file_is_parsed(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
             Hosts::read(bytes).each(HostName::found("localhost").as_ref(), |_, _| {});
         }
 

@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_other_way_round() {
+    fn reverse_builds_arpa_name() {
         let v4 = HostName::reverse("192.0.2.7".parse().unwrap());
         assert_eq!(v4.as_str(), "7.2.0.192.in-addr.arpa");
         assert_eq!(HostName::reverse("::ffff:192.0.2.7".parse().unwrap()), v4);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_within_a_domain_is_a_name_or_none() {
+    fn within_appends_domain_unless_root_or_too_long() {
         let within =
             |name: &str, domain| HostName::found(name).as_ref().within(domain).map(|name| name.to_string());
         assert_eq!(within("host", ".B.Example.").as_deref(), Some("host.b.example"));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn special_names_are_known_by_whole_labels() {
+    fn special_names_match_whole_labels() {
         let is_localhost = |name| HostName::found(name).as_ref().is_localhost();
         assert!(is_localhost("localhost") && is_localhost("a.b.LOCALHOST."));
         assert!(!is_localhost("notlocalhost") && !is_localhost("localhost.example"));

@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_the_system_knows_is_asked_of_it() {
+    fn names_needing_system_services_are_detected() {
         let table: [(&str, [bool; 3]); 12] = [
             ("", [false; 3]),
             ("passwd: files ldap\n", [false; 3]),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn the_link_has_its_domain_and_no_other() {
+    fn is_mdns_matches_only_local_domain() {
         let is_of_the_link = |name| HostName::found(name).as_ref().is_of_the_link();
         assert!(is_of_the_link("printer.local") && is_of_the_link("a.b.LOCAL."));
         assert!(!is_of_the_link("notlocal") && !is_of_the_link("local.example"));
@@ -88,7 +88,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_file_is_read(bytes in proptest::collection::vec(any::<u8>(), 0..500)) {
+        fn any_file_is_parsed(bytes in proptest::collection::vec(any::<u8>(), 0..500)) {
             NameServices::read(&bytes);
         }
     }

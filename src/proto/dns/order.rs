@@ -88,7 +88,7 @@ mod tests {
 
     /// The examples of RFC 6724, 10.2, which give each destination the source that its first part selects.
     #[test]
-    fn the_examples_of_the_rfc() {
+    fn sort_matches_rfc_6724_examples() {
         // Prefer matching scope.
         order(
             &[("198.51.100.121", Some("169.254.13.78")), ("2001:db8:1::1", Some("2001:db8:1::2"))],
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_reached_is_last() {
+    fn unreachable_addresses_sort_last() {
         order(
             &[
                 ("2001:db8::1", None),
@@ -145,7 +145,7 @@ mod tests {
 
     /// RFC 6724, 2.2: a prefix in common is no longer than that of the network.
     #[test]
-    fn the_addresses_of_one_ipv6_network_stay_as_they_came() {
+    fn ipv6_addresses_of_one_network_keep_order() {
         let mut both: Vec<Candidate> = ["2001:db8::ff00", "2001:db8::3"]
             .map(|ip| (ip.parse().unwrap(), Some("2001:db8::2".parse().unwrap())))
             .into();
@@ -156,7 +156,7 @@ mod tests {
 
     /// Servers rotate the addresses of a host, and nobody is to undo that.
     #[test]
-    fn ipv4_addresses_stay_as_they_came() {
+    fn ipv4_addresses_keep_order() {
         let mut both: Vec<Candidate> = ["10.9.0.1", "10.0.0.1", "10.0.0.2"]
             .map(|ip| (ip.parse().unwrap(), Some("10.0.0.3".parse().unwrap())))
             .into();
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_that_of_the_rfc() {
+    fn policy_table_and_scopes_match_rfc_6724() {
         let table: [(&str, u8, u8); 11] = [
             ("::1", 50, 0),
             ("2001:db8::1", 40, 1),
@@ -201,7 +201,7 @@ mod tests {
     proptest! {
         /// Nothing is lost, and none that can be reached stands behind one that cannot.
         #[test]
-        fn any_addresses_are_sorted(all in proptest::collection::vec(any::<(IpAddr, Option<IpAddr>)>(), 0..20)) {
+        fn sort_keeps_all_and_puts_unreachable_last(all in proptest::collection::vec(any::<(IpAddr, Option<IpAddr>)>(), 0..20)) {
             let mut sorted = all.clone();
             sort(&mut sorted);
             prop_assert!(sorted.is_sorted_by_key(|(_, source)| source.is_none()));

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_says_what_it_says() {
+    fn servers_search_and_options_are_parsed() {
         let conf = ResolvConf::read(
             b"# comment\n; another\nnameserver 192.0.2.1 # the rest is nobody's\nnameserver\tfe80::1%eth0\r\n\
               nameserver nonsense\nnameserver 192.0.2.3%lo\n nameserver 2001:db8::53\nnameserver 192.0.2.99\n\
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_the_defaults_and_too_much_is_the_limits() {
+    fn settings_default_and_clamp_to_limits() {
         assert_eq!(ResolvConf::read(b""), ResolvConf::default());
         assert_eq!(servers(&ResolvConf::read(b"options x")), ["127.0.0.1"]);
         let conf = ResolvConf::read(
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_searched_by_their_dots() {
+    fn candidates_follow_ndots_and_search_list() {
         let conf = ResolvConf::read(b"search a.example b.example\n");
         assert_eq!(candidates(&conf, "host"), ["host.a.example", "host.b.example", "host"]);
         assert_eq!(candidates(&conf, "host.sub"), ["host.sub", "host.sub.a.example", "host.sub.b.example"]);
@@ -201,7 +201,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_file_is_read(bytes in proptest::collection::vec(any::<u8>(), 0..1_000)) {
+        fn any_file_parses_within_limits(bytes in proptest::collection::vec(any::<u8>(), 0..1_000)) {
             let conf = ResolvConf::read(&bytes);
             prop_assert!((1..=3).contains(&conf.servers.len()) && conf.search.len() <= 6 && conf.ndots <= 15);
         }

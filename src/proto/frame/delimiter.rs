@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_delimiter_is_refused_with_the_reason() {
+    fn unsafe_delimiter_is_rejected_with_reason() {
         let label = |label| Encoding::for_label(label).unwrap();
         for (encoding, delimiter, line) in [
             (Encoding::Utf8, "", "a delimiter cannot be empty"),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_safe_is_taken() {
+    fn safe_delimiters_are_accepted() {
         let label = |label| Encoding::for_label(label).unwrap();
         for (encoding, delimiter) in [
             (Encoding::Utf8, "。"),
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn as_an_error_of_the_library_it_says_what_was_configured() {
+    fn unsafe_delimiter_converts_to_invalid_input() {
         let error = Error::from(UnsafeDelimiter::check(Encoding::Gbk, "|").unwrap_err());
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert_eq!(

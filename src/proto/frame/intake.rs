@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_allocated_before_the_first_room() {
+    fn read_buffer_allocates_on_first_spare() {
         let mut intake = Intake::new();
         assert_eq!((intake.capacity(), intake.bytes()), (0, &b""[..]));
         assert_eq!(intake.room().len(), FIRST);
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_grows_once_a_read_has_filled_it() {
+    fn spare_grows_after_full_read() {
         let mut intake = Intake::new();
         let mut next = 0;
         fill(&mut intake, &mut next, FIRST - 1);
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_is_aligned_whatever_is_left_of_a_frame() {
+    fn spare_is_aligned_for_any_pending_length() {
         for left in [0, 1, 31, 32, 33, 63, 500, 1000, 1024] {
             let (mut intake, mut next) = (Intake::new(), 0);
             for _ in 0..3 {
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_stays_the_same_however_it_is_moved() {
+    fn pending_bytes_survive_moves_and_shrink() {
         let (mut intake, mut next, mut first) = (Intake::new(), 0, 0_u8);
         for step in 0..3000_usize {
             let count = (step * 7919 % 5000).min(intake.room().len());
@@ -239,7 +239,7 @@ mod tests {
 
     /// A million bytes in ones: memory is at most twice what is held, plus a chunk.
     #[test]
-    fn a_long_frame_doubles_the_memory() {
+    fn long_frame_memory_is_bounded_and_shrinks() {
         let (mut intake, mut next) = (Intake::new(), 0);
         while intake.len() < 1_000_000 {
             let count = intake.room().len().min(1 + intake.len() / 3);

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_delimiter_is_found_where_it_is_however_it_arrives() {
+    fn find_locates_delimiter_as_bytes_arrive() {
         for (delimiter, held, place) in [
             ("\n", "ab\ncd", Some(2)),
             ("\r\n", "a\r\r\n", Some(2)),
@@ -108,7 +108,7 @@ mod tests {
 
     /// The definition: the first delimiter in the frame with the delimiter behind it is that one.
     #[test]
-    fn a_frame_is_cut_where_the_definition_says() {
+    fn delimiter_cuts_matches_exhaustive_search() {
         let words = |length: u32| {
             (0..3_usize.pow(length)).map(move |mut n| {
                 let letter = |_| {

@@ -5,12 +5,12 @@ const MS: Duration = Duration::from_millis(1);
 
 /// What an address does, in milliseconds after its attempt began.
 #[derive(Clone, Copy, Debug)]
-enum Fate {
+enum Outcome {
     Silent,
     Fails(u32),
     Connects(u32),
 }
-use Fate::*;
+use Outcome::*;
 
 /// What came of a race on a clock of the test's, in milliseconds since it began.
 #[derive(Debug, Default, PartialEq)]
@@ -34,10 +34,10 @@ fn clock() -> Instant {
 }
 
 /// Runs a race to its end. What happens in one millisecond is told together.
-fn run(fates: &[Fate], delay: Option<u32>, deadline: Option<u32>) -> Run {
+fn run(outcomes: &[Outcome], delay: Option<u32>, deadline: Option<u32>) -> Run {
     let start = clock();
     let at = |millis: u32| start + millis * MS;
-    let mut race = Race::new(fates.len(), delay.map(|delay| delay * MS), deadline.map(at));
+    let mut race = Race::new(outcomes.len(), delay.map(|delay| delay * MS), deadline.map(at));
     let (mut now, mut running, mut seen) = (0, Vec::<(usize, u32)>::new(), Run::default());
     loop {
         seen.end = now;
@@ -61,7 +61,7 @@ fn run(fates: &[Fate], delay: Option<u32>, deadline: Option<u32>) -> Run {
             }
             Step::Lost => return seen,
             Step::Wait(until) => {
-                let end_of = |(address, since): &(usize, u32)| match fates[*address] {
+                let end_of = |(address, since): &(usize, u32)| match outcomes[*address] {
                     Silent => None,
                     Fails(after) | Connects(after) => Some(since + after),
                 };
@@ -73,7 +73,7 @@ fn run(fates: &[Fate], delay: Option<u32>, deadline: Option<u32>) -> Run {
                 // From the last to the first, because it must not matter.
                 for (address, _) in over.into_iter().rev() {
                     running.retain(|(running, _)| *running != address);
-                    match fates[address] {
+                    match outcomes[address] {
                         Connects(_) => race.handle_success(address),
                         _ => race.handle_failure(address, at(now)),
                     }
@@ -91,7 +91,7 @@ fn addresses(text: &str) -> Vec<SocketAddr> {
 /// that is, if the first address in the sorted list is IPv6, then the first IPv4 address should be moved up in the list to be
 /// second in the list."
 #[test]
-fn families_take_turns() {
+fn interleave_alternates_families() {
     for (list, preferred) in [
         ("::1 ::2 ::3 1.0.0.1 1.0.0.2", "::1 1.0.0.1 ::2 1.0.0.2 ::3"),
         ("1.0.0.1 1.0.0.2 ::1", "1.0.0.1 ::1 1.0.0.2"),
@@ -107,7 +107,7 @@ fn families_take_turns() {
 /// RFC 8305, 5: "In order to avoid unreasonable network load, connection attempts SHOULD NOT be made simultaneously.  Instead,
 /// one connection attempt to a single address is started first, followed by the others in the list, one at a time."
 #[test]
-fn attempts_begin_one_at_a_time_each_after_the_delay() {
+fn attempts_start_one_per_delay() {
     let run = run(&[Silent, Silent, Silent, Connects(30)], Some(250), Some(10_000));
     assert_eq!(run.begun, [(0, 0), (1, 250), (2, 500), (3, 750)]);
     assert_eq!((run.won, run.end), (Some(3), 780));
@@ -116,7 +116,7 @@ fn attempts_begin_one_at_a_time_each_after_the_delay() {
 /// RFC 8305, 5: "Starting a new connection attempt does not affect previous attempts, as multiple connection attempts may occur
 /// in parallel."
 #[test]
-fn one_that_is_slow_wins_still() {
+fn earlier_attempt_can_win_after_later_start() {
     let run = run(&[Connects(600), Silent, Silent], Some(250), Some(10_000));
     assert_eq!((run.begun.len(), run.won, run.end), (3, Some(0), 600));
     assert_eq!(run.given_up, []);
@@ -124,14 +124,14 @@ fn one_that_is_slow_wins_still() {
 
 /// RFC 8305, 5: "Any address that was not yet attempted as a connection SHOULD be ignored."
 #[test]
-fn nothing_begins_after_one_is_connected() {
+fn no_attempt_starts_after_connect() {
     let run = run(&[Connects(249), Silent, Silent], Some(250), Some(10_000));
     assert_eq!((run.begun.len(), run.won, run.end), (1, Some(0), 249));
 }
 
 /// Nobody waits for the delay behind one that has failed, and the delay is counted anew from there.
 #[test]
-fn a_failure_starts_the_next_at_once() {
+fn failure_starts_next_attempt_immediately() {
     let run = run(&[Fails(10), Fails(0), Silent, Connects(5)], Some(250), Some(10_000));
     assert_eq!(run.times(), [0, 10, 10, 260]);
     assert_eq!((run.won, run.end), (Some(3), 265));
@@ -139,14 +139,14 @@ fn a_failure_starts_the_next_at_once() {
 
 /// As one that is refused while others are under way: they go on.
 #[test]
-fn a_failure_of_a_later_one_starts_the_next_and_ends_no_other() {
+fn later_failure_starts_next_and_keeps_earlier_attempts() {
     let run = run(&[Connects(400), Fails(20), Silent, Silent], Some(250), Some(10_000));
     assert_eq!(run.times(), [0, 250, 270]);
     assert_eq!((run.won, run.end), (Some(0), 400));
 }
 
 #[test]
-fn of_several_that_are_connected_the_most_preferred_wins() {
+fn most_preferred_connected_address_wins() {
     let run = run(&[Fails(500), Connects(450), Connects(200), Silent], Some(250), Some(10_000));
     assert_eq!(run.times(), [0, 250, 500]);
     assert_eq!((run.won, run.end), (Some(1), 700));
@@ -165,7 +165,7 @@ fn of_several_that_are_connected_the_most_preferred_wins() {
 /// attempt.  The recommended minimum value is 100 milliseconds, which is referred to as the "Minimum Connection Attempt Delay"."
 /// The time is divided among all, as far as that allows.
 #[test]
-fn when_the_time_is_short_everybody_has_a_turn_and_nobody_is_hurried() {
+fn short_deadline_divides_delay_down_to_100_ms() {
     let six = run(&[Silent; 6], Some(250), Some(1_000));
     assert_eq!(six.times(), [0, 167, 334, 501, 668, 834]);
     assert_eq!((six.won, six.end, six.given_up.len()), (None, 1_000, 6));
@@ -182,7 +182,7 @@ fn when_the_time_is_short_everybody_has_a_turn_and_nobody_is_hurried() {
 
 /// When six are silent, the first of them makes room: after two seconds, or when the others would have no time.
 #[test]
-fn six_black_holes_do_not_keep_the_seventh_away() {
+fn six_silent_attempts_do_not_block_the_seventh() {
     let run_of_nine = run(&[&[Silent; 8][..], &[Connects(20)]].concat(), Some(250), Some(10_000));
     assert_eq!(run_of_nine.times(), [0, 250, 500, 750, 1_000, 1_250, 2_000, 2_250, 2_500]);
     assert_eq!(run_of_nine.given_up, [(0, 2_000), (1, 2_250), (2, 2_500)]);
@@ -207,7 +207,7 @@ fn six_black_holes_do_not_keep_the_seventh_away() {
 
 /// The table of curl's `unit2600`: how many begin, how long it takes until all have failed, how many are under way at once.
 #[test]
-fn the_table_of_curl() {
+fn failed_races_follow_curl_unit2600_cases() {
     for (fails, count, delay, begun, end, at_once) in [
         (250, 1, 150, 1, 250, 1),
         (250, 2, 150, 2, 400, 2),
@@ -224,9 +224,9 @@ fn the_table_of_curl() {
 
 /// The table of Go's `TestDialParallel`, with its delay of 300 ms: who wins, and when.
 #[test]
-fn the_table_of_go() {
+fn race_matches_go_test_dial_parallel() {
     let many = [vec![Fails(0); 1_000], vec![Connects(0)]].concat();
-    for (name, fates, won, end) in [
+    for (name, outcomes, won, end) in [
         ("these should just work on the first try", &[Connects(0), Connects(0)][..], Some(0), 0),
         ("primary is slow; fallback should kick in", &[Silent, Connects(0)], Some(1), 300),
         ("skip a refused one of the first family", &[Fails(0), Silent, Connects(0)], Some(2), 300),
@@ -236,14 +236,14 @@ fn the_table_of_go() {
         ("nothing to do; fail instantly", &[], None, 0),
         ("tons of addresses do not trip the deadline", &many, Some(1_000), 0),
     ] {
-        let run = run(fates, Some(300), Some(10_000));
+        let run = run(outcomes, Some(300), Some(10_000));
         assert_eq!((run.won, run.end), (won, end), "{name}");
     }
 }
 
 /// Without a delay each has its share of the time, at least two seconds, and the next begins only after its end.
 #[test]
-fn in_order_there_is_one_at_a_time() {
+fn attempts_are_sequential_without_delay() {
     let run_of_three = run(&[Silent, Fails(100), Connects(100)], None, Some(9_000));
     assert_eq!(run_of_three.begun, [(0, 0), (1, 3_000), (2, 3_100)]);
     assert_eq!(
@@ -257,14 +257,14 @@ fn in_order_there_is_one_at_a_time() {
 }
 
 #[test]
-fn when_the_time_is_over_nothing_begins() {
+fn no_attempt_starts_after_deadline() {
     let run = run(&[Connects(0)], Some(250), Some(0));
     assert_eq!(run, Run::default());
 }
 
 /// Who was given up and is told of all the same hurries nobody.
 #[test]
-fn news_of_nobody_is_no_news() {
+fn failure_of_inactive_attempt_is_ignored() {
     let start = clock();
     let mut race = Race::new(3, Some(250 * MS), None);
     assert_eq!(race.poll(start), Step::Begin(0));
@@ -272,7 +272,7 @@ fn news_of_nobody_is_no_news() {
     assert_eq!(race.poll(start + MS), Step::Wait(Some(start + 250 * MS)));
 }
 
-fn any_fate() -> impl Strategy<Value = Fate> {
+fn any_outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![Just(Silent), (0..4_000_u32).prop_map(Fails), (0..4_000_u32).prop_map(Connects)]
 }
 
@@ -280,23 +280,23 @@ proptest! {
     /// Whatever happens: it ends, and in time; nobody begins twice or out of turn; no more than six are under way; and who wins
     /// is connected.
     #[test]
-    fn any_race_ends_in_time(
-        fates in proptest::collection::vec(any_fate(), 0..30),
+    fn any_race_ends_by_deadline(
+        outcomes in proptest::collection::vec(any_outcome(), 0..30),
         delay in proptest::option::of(10..2_000_u32),
         deadline in 0..20_000_u32,
     ) {
-        let run = run(&fates, delay, Some(deadline));
+        let run = run(&outcomes, delay, Some(deadline));
         prop_assert!(run.end <= deadline);
         prop_assert!(run.begun.iter().map(|(address, _)| *address).eq(0..run.begun.len()));
         let most = if delay.is_some() { MOST } else { 1 };
         prop_assert!(run.most_at_once <= most);
         match run.won {
-            Some(won) => prop_assert!(matches!(fates[won], Connects(_))),
-            None => prop_assert!(run.end == deadline || run.begun.len() == fates.len()),
+            Some(won) => prop_assert!(matches!(outcomes[won], Connects(_))),
+            None => prop_assert!(run.end == deadline || run.begun.len() == outcomes.len()),
         }
         if let Some(delay) = delay {
             // Beside others one begins no sooner than its delay allows, unless somebody has failed.
-            let failed = fates.iter().any(|fate| matches!(fate, Fails(_)));
+            let failed = outcomes.iter().any(|outcome| matches!(outcome, Fails(_)));
             let gaps = run.times().windows(2).map(|pair| pair[1] - pair[0]).min();
             prop_assert!(failed || gaps.is_none_or(|gap| gap >= delay.min(100)));
         }
@@ -304,7 +304,7 @@ proptest! {
 
     /// Where nobody hurries them, all have their turn, if that is a tenth of a second for each.
     #[test]
-    fn everybody_has_a_turn(count in 1..60_u32, delay in 10..2_000_u32, spare in 0..5_000_u32) {
+    fn every_address_is_tried_given_100_ms_each(count in 1..60_u32, delay in 10..2_000_u32, spare in 0..5_000_u32) {
         let run = run(&vec![Silent; count as usize], Some(delay), Some(count * 100 + spare));
         prop_assert_eq!(run.begun.len(), count as usize);
     }

@@ -61,14 +61,14 @@ impl Fleet {
 }
 
 #[test]
-fn it_sleeps_while_all_serve() {
+fn no_timeout_while_all_workers_serve() {
     let fleet = Fleet::serving(3);
     assert_eq!(fleet.sleeps(), None);
     assert!(!fleet.supervision.is_over() && !fleet.supervision.is_given_up());
 }
 
 #[test]
-fn waits_double_up_to_the_longest_and_then_the_place_is_given_up() {
+fn early_exits_back_off_until_max_failures() {
     let mut fleet = Fleet::serving(1);
     for (member, wait) in [100, 200, 300].into_iter().enumerate() {
         let wait = wait * MS;
@@ -84,7 +84,7 @@ fn waits_double_up_to_the_longest_and_then_the_place_is_given_up() {
 }
 
 #[test]
-fn a_long_life_is_no_failure() {
+fn stable_worker_exit_is_not_a_failure() {
     let mut fleet = Fleet::serving(1);
     for member in 0..9 {
         fleet.wait(10_000 * MS);
@@ -96,7 +96,7 @@ fn a_long_life_is_no_failure() {
 }
 
 #[test]
-fn one_that_does_not_begin_to_serve_is_killed_and_at_last_forgotten() {
+fn unready_worker_is_killed_then_forgotten() {
     let mut fleet = Fleet::of(1);
     assert_eq!(fleet.order(), Some(Order::Start { member: 0, place: 0 }));
     assert_eq!(fleet.sleeps(), Some(2_000 * MS));
@@ -109,7 +109,7 @@ fn one_that_does_not_begin_to_serve_is_killed_and_at_last_forgotten() {
 }
 
 #[test]
-fn a_restart_replaces_one_after_the_other() {
+fn restart_replaces_workers_sequentially() {
     let mut fleet = Fleet::serving(2);
     assert!(fleet.supervision.begin_restart(GRACE));
     assert!(!fleet.supervision.begin_restart(GRACE), "one at a time");
@@ -117,8 +117,8 @@ fn a_restart_replaces_one_after_the_other() {
         assert_eq!(fleet.order(), Some(Order::Start { member: new, place: old as usize }));
         assert_eq!(fleet.order(), None, "the old one serves until the new one does");
         fleet.ready(new);
-        let told = GRACE - 500 * MS;
-        assert_eq!(fleet.order(), Some(Order::Leave { member: old, grace: told }));
+        let shortened = GRACE - 500 * MS;
+        assert_eq!(fleet.order(), Some(Order::Leave { member: old, grace: shortened }));
         assert_eq!((fleet.order(), fleet.sleeps()), (None, Some(GRACE)));
         assert_eq!(fleet.gone(old), Fate::Left);
     }
@@ -128,7 +128,7 @@ fn a_restart_replaces_one_after_the_other() {
 }
 
 #[test]
-fn an_old_one_that_does_not_leave_is_killed_when_its_time_is_over() {
+fn restart_kills_old_worker_at_deadline() {
     let mut fleet = Fleet::serving(1);
     fleet.supervision.begin_restart(GRACE);
     fleet.order();
@@ -141,7 +141,7 @@ fn an_old_one_that_does_not_leave_is_killed_when_its_time_is_over() {
 }
 
 #[test]
-fn a_new_one_that_does_not_come_ends_the_restart_and_leaves_the_old_ones() {
+fn restart_fails_and_keeps_old_workers_if_new_one_exits() {
     let mut fleet = Fleet::serving(2);
     fleet.supervision.begin_restart(GRACE);
     assert_eq!(fleet.order(), Some(Order::Start { member: 2, place: 0 }));
@@ -152,7 +152,7 @@ fn a_new_one_that_does_not_come_ends_the_restart_and_leaves_the_old_ones() {
 }
 
 #[test]
-fn an_old_one_that_ends_while_the_new_one_comes_is_replaced_by_that() {
+fn new_worker_takes_over_if_old_exits_during_restart() {
     let mut fleet = Fleet::serving(1);
     fleet.supervision.begin_restart(GRACE);
     assert_eq!(fleet.order(), Some(Order::Start { member: 1, place: 0 }));
@@ -162,7 +162,7 @@ fn an_old_one_that_ends_while_the_new_one_comes_is_replaced_by_that() {
 }
 
 #[test]
-fn if_neither_the_old_nor_the_new_one_is_left_another_is_started() {
+fn worker_is_started_again_if_both_exit_during_restart() {
     let mut fleet = Fleet::serving(1);
     fleet.supervision.begin_restart(GRACE);
     fleet.order();
@@ -174,7 +174,7 @@ fn if_neither_the_old_nor_the_new_one_is_left_another_is_started() {
 }
 
 #[test]
-fn a_restart_begins_anew_with_places_that_were_given_up() {
+fn restart_revives_failed_place_and_resets_failures() {
     let mut fleet = Fleet::serving(2);
     for wait in [100, 200, 300] {
         let member = fleet.supervision.places[1].current.unwrap();
@@ -198,7 +198,7 @@ fn a_restart_begins_anew_with_places_that_were_given_up() {
 
 /// Even who has no time at all may say what it did.
 #[test]
-fn nobody_is_killed_before_a_last_word() {
+fn zero_timeout_leaves_time_for_final_report() {
     let mut fleet = Fleet::serving(1);
     fleet.supervision.begin_restart(Duration::ZERO);
     fleet.order();
@@ -213,7 +213,7 @@ fn nobody_is_killed_before_a_last_word() {
 }
 
 #[test]
-fn at_the_end_all_are_told_and_nobody_is_started_or_left() {
+fn shutdown_drains_then_kills_and_starts_none() {
     let mut fleet = Fleet::serving(2);
     assert_eq!(fleet.gone(1), Fate::Replaced(100 * MS));
     fleet.supervision.begin_restart(GRACE);
@@ -231,7 +231,7 @@ fn at_the_end_all_are_told_and_nobody_is_started_or_left() {
 }
 
 #[test]
-fn one_whose_start_was_decided_and_not_done_is_not_waited_for() {
+fn shutdown_does_not_wait_for_unstarted_worker() {
     let mut fleet = Fleet::of(2);
     assert_eq!(fleet.order(), Some(Order::Start { member: 0, place: 0 }));
     fleet.supervision.end(Some(fleet.now + GRACE), fleet.now);
@@ -265,7 +265,7 @@ proptest! {
     /// Whatever happens in whatever order: orders are about those who were started and are there, it never has something to
     /// do all the time, a place has at most two, and after an end all go in its time.
     #[test]
-    fn any_history_is_bounded(places in 1..4_usize, events in events()) {
+    fn orders_and_workers_stay_bounded_for_any_events(places in 1..4_usize, events in events()) {
         let mut fleet = Fleet::of(places);
         let mut alive: Vec<Member> = Vec::new();
         let mut end = None;

@@ -59,7 +59,7 @@ mod tests {
 
     /// A block that ended within a character would make that character look incomplete.
     #[test]
-    fn a_block_never_ends_within_a_character() {
+    fn decode_block_never_splits_character() {
         for text in ["a", "é", "国", "😀"] {
             for shift in 0..4 {
                 let text = "x".repeat(shift) + &text.repeat(3 * BLOCK / text.len());
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_run_of_continuation_bytes_is_malformed_where_it_begins() {
+    fn continuation_byte_run_is_malformed_at_its_start() {
         let mut input = vec![b'a'; BLOCK - 2];
         input.resize(2 * BLOCK, 0x80);
         let pass = decode(&input, &mut String::new());

@@ -59,7 +59,7 @@ mod tests {
 
     /// The ASCII bytes behind another byte that decode, with it, to one character that is not ASCII: by trying all pairs.
     #[test]
-    fn the_bytes_within_a_pair_are_those_that_decode() {
+    fn ascii_trail_bytes_match_exhaustive_decode() {
         for encoding in encodings().filter(|encoding| !encoding.name().starts_with("utf-16")) {
             for ascii in 0..0x80_u8 {
                 let decode =
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_of_lines_are_safe_everywhere() {
+    fn line_endings_are_never_inside_characters() {
         let iso_2022_jp = Encoding::for_label("iso-2022-jp").unwrap();
         for encoding in encodings().chain([iso_2022_jp]) {
             for safe in b"\n\r\0\t " {

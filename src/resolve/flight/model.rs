@@ -34,7 +34,7 @@ fn fly_together(threads: usize, failing: usize) -> (Vec<Result<usize, Interrupte
 }
 
 #[test]
-fn all_are_told() {
+fn all_callers_receive_result() {
     loom::model(|| {
         let (told, asked) = fly_together(2, 0);
         assert!(told.iter().all(|told| *told == Ok(7)));
@@ -44,7 +44,7 @@ fn all_are_told() {
 
 /// Whoever waits for one who is told nothing asks in its place.
 #[test]
-fn when_the_one_who_asks_gives_up_another_asks() {
+fn waiter_becomes_leader_after_leader_is_interrupted() {
     loom::model(|| {
         let (told, asked) = fly_together(2, 1);
         assert_eq!(told.iter().filter(|told| told.is_err()).count(), 1, "{told:?}");
@@ -54,7 +54,7 @@ fn when_the_one_who_asks_gives_up_another_asks() {
 
 /// A look-up of the system's is said by a thread that then is no more.
 #[test]
-fn what_is_said_once_is_heard() {
+fn oneshot_value_reaches_waiter() {
     loom::model(|| {
         let promise = Promise::new();
         let own = Arc::clone(&promise);
@@ -66,7 +66,7 @@ fn what_is_said_once_is_heard() {
 
 /// The switch is thrown at any moment around the wait, and around the moment when somebody says what is waited for.
 #[test]
-fn a_stopper_ends_a_wait_whenever_it_is_thrown() {
+fn cancel_ends_oneshot_wait_in_any_order() {
     for is_kept in [false, true] {
         loom::model(move || {
             let (promise, stopper) = (Promise::new(), Stopper::new().unwrap());

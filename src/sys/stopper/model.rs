@@ -13,7 +13,7 @@ impl Told for Hears {
 }
 
 #[test]
-fn whoever_asks_is_told_once() {
+fn callback_runs_once_when_registered_during_cancel() {
     loom::model(|| {
         let stopper = Stopper::new().unwrap();
         let switch = stopper.clone();

@@ -52,7 +52,7 @@ fn kinds(error: &Error) -> Vec<ErrorKind> {
 }
 
 #[test]
-fn a_refusal_is_passed_at_once_and_all_is_told() {
+fn refusal_tries_next_address_without_delay() {
     let (server, refused) = (server(), deserted());
     let address = server.local_addr();
     let (result, elapsed, told) =
@@ -70,7 +70,7 @@ fn a_refusal_is_passed_at_once_and_all_is_told() {
 }
 
 #[test]
-fn an_error_has_every_address_in_the_order_of_preference() {
+fn connect_error_lists_addresses_in_preference_order() {
     let v6 = SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, deserted().port()));
     let (one, two) = (deserted(), deserted());
     let (result, _, told) = connect(client(), &[one, two, v6]);
@@ -84,7 +84,7 @@ fn an_error_has_every_address_in_the_order_of_preference() {
 
 /// They stand last, are not tried, and do not decide what kind of error it is.
 #[test]
-fn addresses_of_another_family_than_the_local_one_fail() {
+fn connect_skips_family_differing_from_local_address() {
     let (server, refused) = (server(), deserted());
     let v6 = SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, server.local_addr().port()));
     let builder = client().local_address(([127, 0, 0, 1], 0));
@@ -98,7 +98,7 @@ fn addresses_of_another_family_than_the_local_one_fail() {
 }
 
 #[test]
-fn an_option_that_is_refused_ends_it() {
+fn rejected_socket_option_ends_connect() {
     let (result, _, told) = connect(client().congestion_control("no such thing"), &[deserted(), deserted()]);
     let error = result.unwrap_err();
     assert!(matches!(error.operation(), Operation::Configure(_)), "{error}");
@@ -107,7 +107,7 @@ fn an_option_that_is_refused_ends_it() {
 }
 
 #[test]
-fn a_stopper_that_was_thrown_begins_nothing() {
+fn cancelled_token_prevents_connect_attempts() {
     let stopper = Stopper::new().unwrap();
     stopper.stop();
     let server = server();
@@ -117,7 +117,7 @@ fn a_stopper_that_was_thrown_begins_nothing() {
 }
 
 #[test]
-fn a_delay_out_of_range_is_the_nearest_in_range() {
+fn attempt_delay_is_clamped_to_range() {
     for (asked, set) in
         [(0, 10), (9, 10), (11, 11), (250, 250), (2_000, 2_000), (2_001, 2_000), (90_000, 2_000)]
     {
@@ -157,7 +157,7 @@ mod silent {
     }
 
     #[test]
-    fn one_that_is_silent_is_overtaken_after_the_delay() {
+    fn silent_address_is_overtaken_after_attempt_delay() {
         let (hole, server) = (Hole::dig(), server());
         let (from, to) = (hole.address(), server.local_addr());
         let (result, elapsed, told) = connect(client(), &[from, to]);
@@ -176,7 +176,7 @@ mod silent {
     }
 
     #[test]
-    fn when_all_are_silent_the_error_comes_in_time_and_lists_them() {
+    fn connect_timeout_lists_every_silent_address() {
         let hole = Hole::dig();
         let addresses = [hole.address(); 3];
         let (result, elapsed, told) = connect(client().timeout(1_200 * MS), &addresses);
@@ -200,7 +200,7 @@ mod silent {
     }
 
     #[test]
-    fn in_order_the_first_has_its_time_to_itself() {
+    fn sequential_connect_gives_first_address_full_timeout() {
         let (hole, server) = (Hole::dig(), server());
         let addresses = [hole.address(), server.local_addr()];
         let in_order = client().timeout(300 * MS).attempt_delay(None);
@@ -216,7 +216,7 @@ mod silent {
 
     /// The others begin and fail meanwhile; its packet is sent again after a second, and then there is room.
     #[test]
-    fn one_that_is_slow_wins_if_no_other_does() {
+    fn slow_address_wins_when_no_other_connects() {
         let (slow, hole, refused) = (Hole::dig(), Hole::dig(), deserted());
         let addresses = [slow.address(), refused, hole.address(), refused];
         while slow.server.accept_timeout(MS).is_ok() {}
@@ -240,7 +240,7 @@ mod silent {
 
     /// While the thread is held up, one is refused and two are connected: packets are sent again after a second.
     #[test]
-    fn of_several_that_are_over_at_once_the_most_preferred_wins() {
+    fn preferred_address_wins_when_several_connect_at_once() {
         let (refuses, one, two, hole) = (Hole::dig(), Hole::dig(), Hole::dig(), Hole::dig());
         let addresses = [refuses.address(), one.address(), two.address(), hole.address()];
         let (mut begun, mut refuses) = (0, Some(refuses));
@@ -261,7 +261,7 @@ mod silent {
     }
 
     #[test]
-    fn a_stopper_ends_it_in_the_middle() {
+    fn cancel_ends_connect_in_progress() {
         let (hole, stopper) = (Hole::dig(), Stopper::new().unwrap());
         let client = client().stopper(&stopper).build();
         let mut observer = |event: &ConnectEvent<'_>| {
@@ -322,20 +322,20 @@ mod silent {
     }
 
     #[test]
-    fn what_the_system_lacks_is_the_attempts_fault_where_others_may_do() {
+    fn socket_error_fails_attempt_only_if_others_can_succeed() {
         let (hole, server) = (Hole::dig(), server());
         // The first socket, or the second, of a process that opens no others.
         let no_family = "inject=socket:error=EAFNOSUPPORT:when=1";
         let none_left = "inject=socket:error=EMFILE:when=1";
         let one_left = "inject=socket:error=EMFILE:when=2";
-        play("lacking", "no family", server.local_addr(), Some(no_family));
-        play("lacking", "none left", server.local_addr(), Some(none_left));
-        play("lacking", "one left", hole.address(), Some(one_left));
+        play("socket_error_child", "no family", server.local_addr(), Some(no_family));
+        play("socket_error_child", "none left", server.local_addr(), Some(none_left));
+        play("socket_error_child", "one left", hole.address(), Some(one_left));
     }
 
     #[test]
     #[ignore = "a part of the test above, which runs it in a process of its own"]
-    fn lacking() {
+    fn socket_error_child() {
         let address = address_of_the_parent();
         let v6 = SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, address.port()));
         match std::env::var("SOCKETRY_KIND").unwrap().as_str() {
@@ -359,7 +359,7 @@ mod silent {
     }
 
     #[test]
-    fn a_wait_that_a_signal_ends_goes_on_for_what_remains() {
+    fn connect_wait_resumes_after_eintr() {
         let hole = Hole::dig();
         play("waiting", "", hole.address(), Some("inject=poll,ppoll:error=EINTR:when=1..3"));
     }
@@ -377,7 +377,7 @@ mod silent {
 
     /// As many connects as `SOCKETRY_CONNECTS` says, each with an attempt that is given up.
     #[test]
-    fn nothing_is_left_of_those_who_lose() {
+    fn losing_attempts_leave_no_descriptor_or_thread() {
         let hole = Hole::dig();
         if let Some(output) = play("many", "", hole.address(), None) {
             print!("{}", String::from_utf8_lossy(&output.stdout));

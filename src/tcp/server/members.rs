@@ -239,7 +239,7 @@ mod tests {
 
     /// The poller may tell of a connection that has just gone, when its place is another's already.
     #[test]
-    fn a_key_that_is_over_means_nobody() {
+    fn stale_token_matches_no_connection() {
         let mut members = Members::default();
         let key = members.insert(member(None));
         members.make_ready(key);
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn each_expires_at_its_time_however_often_it_was_taken() {
+    fn expire_uses_latest_timer_of_each_connection() {
         let at = |nanos| Moment::from_nanos(nanos);
         let mut members = Members::default();
         let (early, late) = (members.insert(member(Some(10))), members.insert(member(Some(20))));

@@ -472,7 +472,7 @@ mod tests {
 
     /// Whoever leaves takes one for whom it may have been woken last, and not the queue; the others find that as it was.
     #[test]
-    fn one_that_leaves_takes_few_of_those_who_wait() {
+    fn handoff_accepts_few_and_leaves_backlog() {
         const PATIENCE: Duration = Duration::from_secs(20);
         const WAITING: usize = 30;
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

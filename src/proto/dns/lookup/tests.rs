@@ -38,7 +38,7 @@ impl Clock {
 
     /// Asked of that server: the queries.
     #[track_caller]
-    fn asks(&mut self, expected: usize) -> Vec<Vec<u8>> {
+    fn expect_queries(&mut self, expected: usize) -> Vec<Vec<u8>> {
         match self.step() {
             Step::Ask { server, queries } if server == expected => queries,
             other => panic!("{other:?}"),
@@ -46,12 +46,12 @@ impl Clock {
     }
 
     #[track_caller]
-    fn waits(&mut self, time: Duration) {
+    fn expect_wait(&mut self, time: Duration) {
         assert_eq!(self.step(), Step::Receive(self.now + time));
     }
 
     /// A reply to a query, with a code and flags of its own, and no records.
-    fn says(&mut self, query: &[u8], truncated: bool, code: u8) {
+    fn reply_with(&mut self, query: &[u8], truncated: bool, code: u8) {
         let mut reply = query.to_vec();
         reply[2] |= if truncated { 0x82 } else { 0x80 };
         reply[3] = 0x80 | code;
@@ -60,11 +60,11 @@ impl Clock {
 }
 
 #[test]
-fn servers_are_asked_in_turn_as_often_as_there_are_attempts() {
+fn servers_are_queried_in_rotation_for_each_attempt() {
     let mut clock = Clock::new(Plan { first: 1, ..plan(2, 2) }, &[Kind::A]);
     for server in [1, 0, 1, 0] {
-        assert_eq!(clock.asks(server).len(), 1);
-        clock.waits(1_000 * MS);
+        assert_eq!(clock.expect_queries(server).len(), 1);
+        clock.expect_wait(1_000 * MS);
         clock.now += 1_000 * MS;
     }
     assert_eq!(clock.step(), Step::Done);
@@ -72,14 +72,14 @@ fn servers_are_asked_in_turn_as_often_as_there_are_attempts() {
 }
 
 #[test]
-fn a_failure_and_an_unreachable_server_are_the_next_ones_turn_at_once() {
+fn servfail_or_unreachable_advances_to_next_server() {
     let mut clock = Clock::new(plan(3, 1), &[Kind::A]);
-    let queries = clock.asks(0);
-    clock.says(&queries[0], false, 2);
-    clock.asks(1);
+    let queries = clock.expect_queries(0);
+    clock.reply_with(&queries[0], false, 2);
+    clock.expect_queries(1);
     clock.lookup.handle_unreachable();
-    let queries = clock.asks(2);
-    clock.says(&queries[0], false, 3);
+    let queries = clock.expect_queries(2);
+    clock.reply_with(&queries[0], false, 3);
     assert_eq!(clock.step(), Step::Done);
     let troubles = [(0, ServerFault::Reply(BadReply::Server)), (1, ServerFault::Unreachable)];
     assert_eq!(clock.lookup.troubles(), troubles);
@@ -87,55 +87,55 @@ fn a_failure_and_an_unreachable_server_are_the_next_ones_turn_at_once() {
 }
 
 #[test]
-fn a_reply_to_a_query_of_before_is_none_to_that_of_now() {
+fn late_reply_to_earlier_query_is_ignored() {
     let mut clock = Clock::new(plan(1, 2), &[Kind::A]);
-    let old = clock.asks(0);
+    let old = clock.expect_queries(0);
     clock.now += 1_000 * MS;
-    clock.asks(0);
-    clock.says(&old[0], false, 3);
-    clock.waits(1_000 * MS);
+    clock.expect_queries(0);
+    clock.reply_with(&old[0], false, 3);
+    clock.expect_wait(1_000 * MS);
 }
 
 /// What was truncated is asked over TCP, and the other kind waited for as before.
 #[test]
-fn the_two_kinds_have_fates_of_their_own() {
+fn truncated_kind_uses_tcp_while_other_kind_waits() {
     let mut clock = Clock::new(plan(1, 1), &[Kind::Aaaa, Kind::A]);
-    let queries = clock.asks(0);
-    clock.says(&queries[1], true, 0);
+    let queries = clock.expect_queries(0);
+    clock.reply_with(&queries[1], true, 0);
     let until = clock.now + 1_000 * MS;
     assert_eq!(clock.step(), Step::AskByTcp { server: 0, query: queries[1].clone(), until });
     clock.lookup.handle_tcp(None, clock.now);
-    clock.waits(1_000 * MS);
-    clock.says(&queries[0], false, 3);
+    clock.expect_wait(1_000 * MS);
+    clock.reply_with(&queries[0], false, 3);
     assert_eq!(clock.step(), Step::Done);
     let found: Vec<_> = clock.lookup.answers().map(|(kind, answer)| (kind, answer.is_some())).collect();
     assert_eq!(found, [(Kind::Aaaa, true), (Kind::A, false)]);
 }
 
 #[test]
-fn edns_is_given_up_once_and_then_the_server_is() {
+fn formerr_retries_without_edns_once() {
     let mut clock = Clock::new(plan(1, 1), &[Kind::A]);
-    let with = clock.asks(0);
-    clock.says(&with[0], false, 1);
-    let without = clock.asks(0);
+    let with = clock.expect_queries(0);
+    clock.reply_with(&with[0], false, 1);
+    let without = clock.expect_queries(0);
     assert!(without[0].len() < with[0].len());
-    clock.says(&without[0], false, 1);
+    clock.reply_with(&without[0], false, 1);
     assert_eq!(clock.step(), Step::Done);
     assert_eq!(clock.lookup.troubles(), [(0, ServerFault::Reply(BadReply::Format))]);
 }
 
 /// Where the addresses of one family are known, those of the other are waited for as if they had just come.
 #[test]
-fn what_is_known_does_not_wait_for_long_for_the_rest() {
+fn known_family_limits_wait_to_resolution_delay() {
     let mut clock = Clock::new(Plan { is_settled: true, ..plan(2, 2) }, &[Kind::Aaaa]);
-    clock.asks(0);
-    clock.waits(50 * MS);
+    clock.expect_queries(0);
+    clock.expect_wait(50 * MS);
     clock.now += 50 * MS;
     assert_eq!(clock.step(), Step::Done);
 }
 
 #[test]
-fn without_a_server_there_is_nothing_to_do() {
+fn lookup_without_servers_is_done() {
     assert_eq!(Clock::new(plan(0, 2), &[Kind::A]).step(), Step::Done);
 }
 
@@ -155,37 +155,37 @@ fn address(query: &[u8]) -> Vec<u8> {
 
 /// With what has one kind there is no need of another server; and it is the one that has answered who answered.
 #[test]
-fn what_has_come_is_enough_when_the_rest_fails() {
+fn partial_answer_completes_lookup_if_rest_fails() {
     let mut clock = Clock::new(Plan { first: 1, ..plan(2, 2) }, &BOTH);
-    let queries = clock.asks(1);
+    let queries = clock.expect_queries(1);
     clock.lookup.handle_datagram(&address(&queries[1]), clock.now);
-    clock.says(&queries[0], false, 2);
+    clock.reply_with(&queries[0], false, 2);
     assert_eq!(clock.step(), Step::Done);
     assert_eq!(clock.lookup.answered_by(), Some(1));
     assert!(clock.lookup.has_something());
 
     let mut clock = Clock::new(Plan { first: 1, ..plan(2, 2) }, &BOTH);
-    let queries = clock.asks(1);
+    let queries = clock.expect_queries(1);
     clock.lookup.handle_datagram(&address(&queries[1]), clock.now);
     clock.lookup.handle_unreachable();
     assert_eq!((clock.step(), clock.lookup.answered_by()), (Step::Done, Some(1)));
 }
 
 #[test]
-fn the_rest_is_waited_for_50_ms_and_no_longer_than_the_server() {
+fn resolution_delay_is_bounded_by_server_timeout() {
     let mut clock = Clock::new(plan(2, 2), &BOTH);
-    let queries = clock.asks(0);
+    let queries = clock.expect_queries(0);
     clock.lookup.handle_datagram(&address(&queries[1]), clock.now);
-    clock.waits(50 * MS);
+    clock.expect_wait(50 * MS);
     clock.now += 50 * MS;
     assert_eq!(clock.step(), Step::Done);
     assert_eq!(clock.lookup.troubles(), [], "it was not given its time");
 
     let mut clock = Clock::new(plan(2, 2), &BOTH);
-    let queries = clock.asks(0);
+    let queries = clock.expect_queries(0);
     clock.now += 970 * MS;
     clock.lookup.handle_datagram(&address(&queries[1]), clock.now);
-    clock.waits(30 * MS);
+    clock.expect_wait(30 * MS);
     clock.now += 30 * MS;
     assert_eq!(clock.step(), Step::Done);
     assert_eq!(clock.lookup.answered_by(), Some(0));
@@ -193,32 +193,32 @@ fn the_rest_is_waited_for_50_ms_and_no_longer_than_the_server() {
 
 /// That there is nothing of one kind is no reason to wait less for the other, nor to ask for it once more.
 #[test]
-fn nothing_of_one_kind_is_kept_while_the_other_is_asked_of_the_next() {
+fn nodata_kind_is_not_requeried_at_next_server() {
     let mut clock = Clock::new(plan(2, 1), &BOTH);
-    let queries = clock.asks(0);
-    clock.says(&queries[0], false, 0);
+    let queries = clock.expect_queries(0);
+    clock.reply_with(&queries[0], false, 0);
     assert!(!clock.lookup.has_something());
-    clock.waits(1_000 * MS);
-    clock.says(&queries[1], false, 2);
-    let again = clock.asks(1);
+    clock.expect_wait(1_000 * MS);
+    clock.reply_with(&queries[1], false, 2);
+    let again = clock.expect_queries(1);
     assert_eq!(again.len(), 1);
     assert_eq!(again[0][again[0].len() - 15..][..4], [0, 1, 0, 1], "A, in front of what is for EDNS");
 }
 
 /// The next server is asked by datagrams again.
 #[test]
-fn what_was_cut_by_one_server_need_not_be_by_the_next() {
+fn truncation_uses_tcp_for_that_server_only() {
     let mut clock = Clock::new(plan(2, 1), &[Kind::A]);
-    let queries = clock.asks(0);
-    clock.says(&queries[0], true, 0);
+    let queries = clock.expect_queries(0);
+    clock.reply_with(&queries[0], true, 0);
     assert!(matches!(clock.step(), Step::AskByTcp { server: 0, .. }));
     clock.lookup.handle_tcp(None, clock.now);
-    clock.asks(1);
+    clock.expect_queries(1);
     assert_eq!(clock.lookup.troubles(), [(0, ServerFault::Unreachable)]);
 }
 
 #[test]
-fn what_goes_wrong_with_a_stream_is_told_apart() {
+fn tcp_failures_map_to_distinct_errors() {
     fn flagged(query: &[u8], third: u8, fourth: u8) -> Option<Vec<u8>> {
         let mut reply = query.to_vec();
         (reply[2], reply[3]) = (third, fourth);
@@ -245,10 +245,10 @@ fn what_goes_wrong_with_a_stream_is_told_apart() {
 
 /// However often one is asked that is not there.
 #[test]
-fn troubles_are_no_more_than_servers_and_faults() {
+fn repeated_errors_are_recorded_once() {
     let mut clock = Clock::new(plan(2, 10_000), &[Kind::A]);
     for round in 0..20_000 {
-        clock.asks(round % 2);
+        clock.expect_queries(round % 2);
         clock.lookup.handle_unreachable();
     }
     assert_eq!(clock.step(), Step::Done);
@@ -257,8 +257,8 @@ fn troubles_are_no_more_than_servers_and_faults() {
 
 /// Found by fuzzing: a wait that is added to a moment is one that the clock can tell.
 #[test]
-fn a_wait_without_end_is_no_moment_beyond_the_clock() {
+fn unbounded_timeout_is_capped_at_one_year() {
     let mut clock = Clock::new(Plan { timeout: Duration::MAX, ..plan(1, 1) }, &[Kind::A]);
-    clock.asks(0);
-    clock.waits(Duration::from_secs(365 * 24 * 3_600));
+    clock.expect_queries(0);
+    clock.expect_wait(Duration::from_secs(365 * 24 * 3_600));
 }

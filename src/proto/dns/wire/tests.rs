@@ -8,7 +8,7 @@ fn name(text: &str) -> HostName {
 }
 
 /// A query for `host.test`, and a reply with 192.0.2.1.
-fn exchange() -> (Vec<u8>, Vec<u8>) {
+fn query_and_reply() -> (Vec<u8>, Vec<u8>) {
     let asked = query(0x1234, &name("host.test"), Kind::A, true).unwrap();
     let parsed = Packet::parse(&asked).unwrap();
     let mut reply = Packet::new_reply(0x1234);
@@ -20,12 +20,12 @@ fn exchange() -> (Vec<u8>, Vec<u8>) {
     (asked, reply)
 }
 
-fn judged(reply: &[u8], asked: &[u8]) -> Judgement {
+fn validated(reply: &[u8], asked: &[u8]) -> Judgement {
     judge(reply, asked, &name("host.test"), Kind::A)
 }
 
 #[test]
-fn a_query_is_a_question_that_wants_recursion() {
+fn query_encodes_recursive_question_and_edns() {
     let plain = query(0x1234, &name("host.test"), Kind::Aaaa, false).unwrap();
     let expected = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x04host\x04test\x00\x00\x1c\x00\x01";
     assert_eq!(plain, expected);
@@ -36,13 +36,13 @@ fn a_query_is_a_question_that_wants_recursion() {
 }
 
 #[test]
-fn a_reply_is_read_whole_and_cut_anywhere_it_is_no_answer() {
-    let (asked, reply) = exchange();
-    let Judgement::Answer(answer) = judged(&reply, &asked) else { panic!() };
+fn reply_decodes_whole_and_rejects_any_truncation() {
+    let (asked, reply) = query_and_reply();
+    let Judgement::Answer(answer) = validated(&reply, &asked) else { panic!() };
     assert_eq!(answer.records, [RecordData::Address("192.0.2.1".parse().unwrap())]);
     assert_eq!((answer.ttl, answer.exists), (60, true));
     for end in 0..reply.len() {
-        let judgement = judged(&reply[..end], &asked);
+        let judgement = validated(&reply[..end], &asked);
         let is_none = matches!(judgement, Judgement::NotOurs | Judgement::Failure(BadReply::Malformed));
         assert!(is_none, "cut at {end}: {judgement:?}");
     }
@@ -50,8 +50,8 @@ fn a_reply_is_read_whole_and_cut_anywhere_it_is_no_answer() {
 
 /// Of the header and the question every bit counts, but the case of letters and what is for later.
 #[test]
-fn a_reply_with_one_bit_wrong_is_not_taken_for_the_answer() {
-    let (asked, reply) = exchange();
+fn reply_with_flipped_bit_is_not_accepted() {
+    let (asked, reply) = query_and_reply();
     let question_end = HEADER + question(&asked).unwrap().len();
     for byte in 0..question_end {
         for bit in 0..8 {
@@ -66,7 +66,7 @@ fn a_reply_with_one_bit_wrong_is_not_taken_for_the_answer() {
                 || (6..12).contains(&byte);
             if !is_no_matter {
                 assert!(
-                    !matches!(judged(&wrong, &asked), Judgement::Answer(Answer { exists: true, .. })),
+                    !matches!(validated(&wrong, &asked), Judgement::Answer(Answer { exists: true, .. })),
                     "byte {byte}, bit {bit}"
                 );
             }
@@ -75,33 +75,33 @@ fn a_reply_with_one_bit_wrong_is_not_taken_for_the_answer() {
 }
 
 proptest! {
-    /// Whatever comes: it is judged, and what is not ours is not believed.
+    /// Whatever comes: it is validated, and what is not ours is not believed.
     #[test]
-    fn any_bytes_are_judged(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
-        let (asked, _) = exchange();
-        let _ = judged(&bytes, &asked);
+    fn validate_handles_arbitrary_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        let (asked, _) = query_and_reply();
+        let _ = validated(&bytes, &asked);
     }
 
     /// Behind a good header anything may stand.
     #[test]
-    fn any_records_are_judged(tail in proptest::collection::vec(any::<u8>(), 0..600), counts in any::<[u8; 6]>()) {
-        let (asked, reply) = exchange();
+    fn validate_handles_arbitrary_records(tail in proptest::collection::vec(any::<u8>(), 0..600), counts in any::<[u8; 6]>()) {
+        let (asked, reply) = query_and_reply();
         let end = HEADER + question(&asked).unwrap().len();
         let mut bytes = reply[..end].to_vec();
         bytes[6..12].copy_from_slice(&counts);
         bytes.extend(tail);
-        let _ = judged(&bytes, &asked);
+        let _ = validated(&bytes, &asked);
     }
 }
 
-/// A reply of such records to the query of [`exchange`], with that code.
+/// A reply of such records to the query of [`query_and_reply`], with that code.
 fn reply(
     code: RCODE,
     flags: PacketFlag,
     records: &[(&str, u32, RData<'static>)],
     soa: Option<(u32, u32)>,
 ) -> Vec<u8> {
-    let (asked, _) = exchange();
+    let (asked, _) = query_and_reply();
     let mut reply = Packet::new_reply(0x1234);
     reply.set_flags(flags);
     *reply.rcode_mut() = code;
@@ -130,14 +130,14 @@ const RECURSIVE: PacketFlag = PacketFlag::RECURSION_AVAILABLE;
 
 #[track_caller]
 fn answer(reply: &[u8]) -> Answer {
-    match judged(reply, &exchange().0) {
+    match validated(reply, &query_and_reply().0) {
         Judgement::Answer(answer) => answer,
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn so_many_aliases_in_a_row_are_followed_and_no_more() {
+fn cname_chain_is_followed_up_to_limit() {
     for aliases in [MOST_ALIASES, MOST_ALIASES + 1] {
         let name = |hop: u8| if hop == 0 { "host.test".to_owned() } else { format!("{hop}.test") };
         let names: Vec<String> = (0..=aliases).map(name).collect();
@@ -146,14 +146,14 @@ fn so_many_aliases_in_a_row_are_followed_and_no_more() {
         let reply = reply(RCODE::NoError, RECURSIVE, &records, None);
         match aliases {
             MOST_ALIASES => assert_eq!(answer(&reply).records.len(), 1),
-            _ => assert_eq!(judged(&reply, &exchange().0), Judgement::Failure(BadReply::Aliases)),
+            _ => assert_eq!(validated(&reply, &query_and_reply().0), Judgement::Failure(BadReply::Aliases)),
         }
     }
 }
 
 /// RFC 2308, 5, and no longer than the alias that leads to nothing.
 #[test]
-fn that_there_is_nothing_holds_as_long_as_the_least_says() {
+fn negative_ttl_is_smallest_of_soa_and_cname() {
     let negative = |records: &[(&str, u32, RData<'static>)], ttl, minimum| {
         let answer = answer(&reply(RCODE::NoError, RECURSIVE, records, Some((ttl, minimum))));
         assert!(answer.exists && answer.records.is_empty() && answer.alias.is_none(), "{answer:?}");
@@ -166,7 +166,7 @@ fn that_there_is_nothing_holds_as_long_as_the_least_says() {
 
 /// An alias to a name that there is not, or of which the zone says that it has nothing, is not asked for again.
 #[test]
-fn an_alias_is_asked_for_where_nothing_is_said_of_it() {
+fn cname_target_is_returned_unless_nxdomain() {
     let records = [("host.test", 20, alias("other.test"))];
     let found = answer(&reply(RCODE::NoError, RECURSIVE, &records, None));
     assert_eq!(found.alias, Some(name("other.test")));
@@ -175,12 +175,12 @@ fn an_alias_is_asked_for_where_nothing_is_said_of_it() {
 }
 
 #[test]
-fn what_is_there_twice_is_there_once_and_what_is_of_another_class_is_not() {
+fn duplicate_and_foreign_class_records_are_dropped() {
     let records =
         [("host.test", 60, address(1)), ("host.test", 60, address(2)), ("host.test", 60, address(1))];
     let reply = reply(RCODE::NoError, RECURSIVE, &records, None);
     assert_eq!(answer(&reply).records.len(), 2);
-    let (asked, mut reply) = exchange();
+    let (asked, mut reply) = query_and_reply();
     // Behind the question: the owner, which is two bytes, the type, and the class.
     let class = HEADER + question(&asked).unwrap().len() + 2 + 2;
     assert_eq!(reply[class..class + 2], [0, 1]);
@@ -190,11 +190,11 @@ fn what_is_there_twice_is_there_once_and_what_is_of_another_class_is_not() {
 
 /// One that neither knows nor asks others says nothing by saying nothing; one that is in charge says that there is nothing.
 #[test]
-fn an_empty_reply_counts_if_the_server_is_in_charge_or_asks_others() {
+fn empty_reply_needs_authoritative_or_recursive_server() {
     let none: [(&str, u32, RData<'static>); 0] = [];
     let reply = |flags| reply(RCODE::NoError, flags, &none, None);
     assert!(answer(&reply(PacketFlag::AUTHORITATIVE_ANSWER)).exists);
     assert!(answer(&reply(RECURSIVE)).exists);
-    let lame = judged(&reply(PacketFlag::empty()), &exchange().0);
+    let lame = validated(&reply(PacketFlag::empty()), &query_and_reply().0);
     assert_eq!(lame, Judgement::Failure(BadReply::Lame));
 }

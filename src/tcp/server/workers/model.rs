@@ -87,16 +87,16 @@ fn check(work: u32, threads: usize, interruptions: usize, ends: bool) {
 }
 
 #[test]
-fn all_work_is_done_and_all_threads_end() {
+fn two_threads_finish_all_work_and_exit() {
     check(2, 2, 2, false);
 }
 
 #[test]
-fn a_third_thread_is_led_as_well() {
+fn leadership_passes_among_three_threads() {
     check(3, 3, 1, false);
 }
 
 #[test]
-fn a_shutdown_ends_whoever_leads_or_waits_to() {
+fn shutdown_ends_leader_and_waiting_threads() {
     check(1, 2, 2, true);
 }

@@ -23,7 +23,7 @@ fn begun(note: &Note, listener: Option<&TcpListener>) -> (ControlSocket, Result<
 }
 
 #[test]
-fn a_worker_is_what_its_parent_says_and_keeps_the_listener_from_its_children() {
+fn worker_begin_reads_settings_and_sets_cloexec() {
     let listener = listener();
     let (_parent, worker) = begun(&begin(VERSION), Some(&listener));
     let worker = worker.unwrap();
@@ -34,7 +34,7 @@ fn a_worker_is_what_its_parent_says_and_keeps_the_listener_from_its_children() {
 
 /// Another version, something else than the beginning, or a beginning without a listener.
 #[test]
-fn a_parent_that_says_something_else_is_not_believed() {
+fn worker_rejects_invalid_begin_message() {
     let listener = listener();
     let some = Some(&listener);
     for (note, listener) in [(begin(VERSION + 1), some), (begin(VERSION), None), (Note::Ready, some)] {
@@ -45,14 +45,14 @@ fn a_parent_that_says_something_else_is_not_believed() {
 }
 
 #[test]
-fn a_worker_whose_parent_is_gone_does_not_begin() {
+fn worker_begin_fails_when_parent_is_gone() {
     let (parent, own) = ControlSocket::pair().unwrap();
     drop(parent);
     assert_eq!(Worker::begin(own).unwrap_err().kind(), ErrorKind::UnexpectedEnd);
 }
 
 #[test]
-fn a_worker_leaves_the_queue_to_others_or_serves_it_as_it_is_told() {
+fn worker_leave_hands_off_backlog_and_drain_serves_it() {
     const WAITING: u64 = 30;
     let leave = Note::Leave { grace: PATIENCE };
     let drain = Note::Drain { grace: PATIENCE };
@@ -84,7 +84,7 @@ fn a_worker_leaves_the_queue_to_others_or_serves_it_as_it_is_told() {
 /// look.
 #[test]
 #[cfg(target_os = "linux")]
-fn one_is_woken_and_another_looks_when_it_is_told() {
+fn recheck_message_makes_worker_accept_missed_connection() {
     let listener = listener();
     let address = listener.local_addr().unwrap();
     // Somebody who was there first, is woken, and does nothing.

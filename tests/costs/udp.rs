@@ -1,0 +1,119 @@
+//! What a call costs, counted: system calls by strace, allocations by an allocator that counts.
+
+use crate::kit::allocations::allocated;
+use crate::kit::strace::Strace;
+use crate::kit::*;
+use socketry::{RecvBatch, Stopper, UdpEndpoint};
+use std::time::{Duration, Instant};
+
+#[test]
+fn send_to_and_recv_into_do_not_allocate() {
+    let stopper = Stopper::new().unwrap();
+    let plain = local();
+    let stoppable = UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0").unwrap();
+    let wildcard = UdpEndpoint::bind(":0").unwrap();
+    let sender = local();
+    for receiver in [&plain, &stoppable, &wildcard] {
+        let to = std::net::SocketAddr::from(([127, 0, 0, 1], receiver.local_addr().port()));
+        let mut buffer = [0; 64];
+        let received = allocated(|| {
+            for _ in 0..10 {
+                sender.send_to(&b"bytes"[..], to).unwrap();
+                sender.send_to("text, which is UTF-8 already", to).unwrap();
+                for _ in 0..2 {
+                    let arrival = receiver.recv_into(&mut buffer).unwrap();
+                    let _ = std::hint::black_box(arrival);
+                }
+            }
+        });
+        // A Windows receive buffer is allocated once for each thread.
+        let most = usize::from(cfg!(not(target_os = "linux")));
+        assert!(received.calls <= most, "{received:?} by {receiver:?}");
+    }
+}
+
+#[test]
+fn try_recv_without_datagram_does_not_allocate() {
+    let endpoint = local();
+    assert!(endpoint.try_recv().unwrap().is_none(), "and the thread has its buffer");
+    assert_eq!(allocated(|| assert!(endpoint.try_recv().unwrap().is_none())).calls, 0);
+}
+
+#[test]
+fn reused_batches_do_not_allocate() {
+    let builders = [false, true].map(|only| UdpEndpoint::builder().batches_only(only));
+    let stopper = Stopper::new().unwrap();
+    let with_stopper = builders.each_ref().map(|builder| builder.clone().stopper(&stopper));
+    let addresses = ["127.0.0.1:0", ":0"];
+    let all =
+        builders.iter().chain(&with_stopper).flat_map(|builder| addresses.map(|address| (builder, address)));
+    for (builder, address) in all {
+        let receiver = builder.clone().bind(address).unwrap();
+        let to = std::net::SocketAddr::from(([127, 0, 0, 1], receiver.local_addr().port()));
+        let sender = local();
+        let connected = UdpEndpoint::connect(to).unwrap();
+        let (mut to_one, mut to_peer, mut incoming) = (sender.batch(), connected.batch(), RecvBatch::new());
+        let mut round = || {
+            for number in 0..60_usize {
+                to_one.push_to(&[7; 100][..number % 7 * 10], to).unwrap();
+                to_peer.push([7; 100]).unwrap();
+            }
+            assert_eq!(sender.send_batch(&mut to_one).unwrap(), 60);
+            assert_eq!(connected.send_batch(&mut to_peer).unwrap(), 60);
+            let mut received = 0;
+            while received < 120 {
+                received += receiver.recv_batch(&mut incoming).unwrap();
+                assert!(incoming.iter().all(|datagram| datagram.len() <= 100));
+            }
+        };
+        // The batches find the room that they need.
+        (0..3).for_each(|_| round());
+        let calls = allocated(|| (0..10).for_each(|_| round())).calls;
+        let most = usize::from(cfg!(not(target_os = "linux")));
+        assert!(calls <= most, "{calls} allocations by {receiver:?}");
+    }
+}
+
+const ROUND_TRIPS: usize = 100;
+
+/// Run by the tests below in a process of its own, under strace: `ROUND_TRIPS` datagrams back and forth on one thread, so
+/// that each is there when it is asked for.
+#[test]
+#[ignore = "a part of the tests below, which run it under strace"]
+fn round_trips() {
+    let kind = kind();
+    let stopper = Stopper::new().unwrap();
+    let builder = UdpEndpoint::builder();
+    let endpoint = match kind.as_str() {
+        "timeout" => builder.read_timeout(Duration::from_secs(5)),
+        "stopper" => builder.stopper(&stopper),
+        _ => builder,
+    };
+    let endpoint = endpoint.bind("127.0.0.1:0").unwrap();
+    let address = endpoint.local_addr();
+    let mut buffer = [0; 64];
+    for _ in 0..ROUND_TRIPS {
+        endpoint.send_to("x", address).unwrap();
+        match kind.as_str() {
+            "deadline" => endpoint.set_deadline(Instant::now() + Duration::from_secs(5)),
+            "short" => endpoint.set_deadline(Instant::now() + Duration::from_millis(5)),
+            _ => {}
+        }
+        assert_eq!(endpoint.recv_into(&mut buffer).unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn recv_into_of_pending_datagram_is_one_system_call() {
+    for kind in ["plain", "timeout", "deadline", "short", "stopper"] {
+        let Some(traced) = Strace::new().calls("network,poll,ppoll").start(round_trips, kind) else { return };
+        let (_, trace) = traced.assert_success(kind);
+        let count = |call: &str| trace.count(call);
+        assert_eq!(count("sendto"), ROUND_TRIPS, "{kind}");
+        assert_eq!(count("recvfrom"), ROUND_TRIPS, "{kind}");
+        // The runner's own main thread may poll once at its start.
+        assert!(count("poll") + count("ppoll") <= 2, "{kind}");
+        // Reuse, the multicast rule and the like when the socket is made, and the kernel's timeout once.
+        assert!(count("setsockopt") <= 4, "{kind}: {} options set", count("setsockopt"));
+    }
+}

@@ -1,0 +1,190 @@
+//! Hosts files: what stands in one has the last word, and a file that changes is read again.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::kit::dns::*;
+use crate::kit::*;
+use socketry::{Families, LookupFailure, Resolver, ResolverBuilder, Source};
+
+/// A file of a test's own, gone with it.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str, text: impl AsRef<[u8]>) -> File {
+        let path = std::env::temp_dir().join(format!("socketry-hosts-{}-{name}", std::process::id()));
+        fs::write(&path, text).unwrap();
+        File(path)
+    }
+
+    fn write(&self, text: impl AsRef<[u8]>) {
+        fs::write(&self.0, text).unwrap();
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn of(server: &Server, file: &File) -> ResolverBuilder {
+    let builder = Resolver::builder().resolv_conf("/nowhere/resolv.conf").hosts(&file.0);
+    builder.server(&server.address.to_string()).unwrap()
+}
+
+fn ips(texts: &[&str]) -> Vec<IpAddr> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+#[test]
+fn hosts_entry_suppresses_queries_for_both_families() {
+    let server = Server::start(|asked| usual(asked).now(asked));
+    let text = "\u{FEFF}192.0.2.77 Only4.test alias # comment\r\n2001:db8::77 only6.test\n192.0.2.1 both.test\n2001:db8::1 both.test\n192.0.2.13 例如.中国\n";
+    let file = File::new("families", text);
+    let resolver = of(&server, &file).build();
+    let found = |name: &str| {
+        let found = resolver.lookup(name).unwrap();
+        assert_eq!((found.source(), found.ttl()), (Source::Hosts, None), "{name}");
+        found.addresses().to_vec()
+    };
+    assert_eq!(found("only4.test"), ips(&["192.0.2.77"]));
+    assert_eq!(found("ALIAS."), ips(&["192.0.2.77"]));
+    assert_eq!(found("only6.test"), ips(&["2001:db8::77"]));
+    assert_eq!(found("both.test"), ips(&["192.0.2.1", "2001:db8::1"]));
+    if cfg!(feature = "idna") {
+        assert_eq!(found("xn--fsqu6v.xn--fiqs8s"), ips(&["192.0.2.13"]));
+        assert_eq!(found("例如。中国"), ips(&["192.0.2.13"]));
+    }
+    assert_eq!(resolver.reverse("192.0.2.77".parse::<IpAddr>().unwrap()).unwrap(), "only4.test");
+    let only_v6 = of(&server, &file).families(Families::Ipv6).build();
+    let error = only_v6.lookup("only4.test").unwrap_err();
+    assert_eq!(error.detail(), Some(&LookupFailure::NothingOfTheKind("IPv6 address")));
+    assert_eq!(server.queries().len(), 0, "nothing has left");
+    assert!(matches!(resolver.lookup("another.test").unwrap().source(), Source::Server(_)));
+}
+
+/// A name with more addresses than anybody tries is cut, and not a matter of minutes.
+#[test]
+fn hosts_name_is_limited_to_1000_addresses() {
+    let lines: String = (0..20_000).map(|n| format!("10.0.{}.{} many.test\n", n / 256, n % 256)).collect();
+    let file = File::new("many", lines + "10.0.0.7 many.test\n");
+    let found = of(&Server::silent(), &file).build().lookup("many.test").unwrap();
+    assert_eq!((found.addresses().len(), found.addresses()[999]), (1_000, ips(&["10.0.3.231"])[0]));
+}
+
+#[test]
+fn first_matching_hosts_file_wins_missing_is_ignored() {
+    let server = Server::start(|asked| usual(asked).now(asked));
+    let (first, second) =
+        (File::new("first", "192.0.2.7 a.test\n"), File::new("second", "192.0.2.8 a.test b.test\n"));
+    let resolver = of(&server, &first).hosts(&second.0).hosts("/nowhere/hosts").build();
+    assert_eq!(resolver.lookup("a.test").unwrap().addresses(), ips(&["192.0.2.7"]));
+    assert_eq!(resolver.lookup("b.test").unwrap().addresses(), ips(&["192.0.2.8"]));
+    let none = Resolver::builder().server(&server.address.to_string()).unwrap().use_hosts(false).build();
+    assert!(matches!(none.lookup("a.test").unwrap().source(), Source::Server(_)));
+    // The switch counts before the files as well as behind them.
+    for on in [true, false] {
+        for builder in [of(&server, &first).use_hosts(on), Resolver::builder().use_hosts(on).hosts(&first.0)]
+        {
+            let resolver = builder.server(&server.address.to_string()).unwrap().build();
+            let is_in_file = resolver.lookup("a.test").unwrap().addresses() == ips(&["192.0.2.7"]);
+            assert_eq!(is_in_file, on);
+        }
+    }
+}
+
+/// What is read anew is there for the next look-up, and one that cannot be read leaves what was.
+#[test]
+fn changed_hosts_file_is_reread_on_flush_or_interval() {
+    let server = Server::silent();
+    let file = File::new("changes", "192.0.2.7 a.test\n");
+    let resolver = of(&server, &file).build();
+    assert_eq!(resolver.lookup("a.test").unwrap().addresses(), ips(&["192.0.2.7"]));
+    file.write("192.0.2.123 a.test\n");
+    assert_eq!(
+        resolver.lookup("a.test").unwrap().addresses(),
+        ips(&["192.0.2.7"]),
+        "it is not looked at each time"
+    );
+    resolver.flush();
+    assert_eq!(resolver.lookup("a.test").unwrap().addresses(), ips(&["192.0.2.123"]));
+    fs::remove_file(&file.0).unwrap();
+    resolver.flush();
+    assert_eq!(resolver.lookup("a.test").unwrap().addresses(), ips(&["192.0.2.123"]));
+    file.write("192.0.2.9 a.test\n");
+    eventually("some seconds later it is there by itself", || {
+        resolver.lookup("a.test").unwrap().addresses() == ips(&["192.0.2.9"])
+    });
+}
+
+/// While one thread reads a long file the others go on with what was.
+#[test]
+fn lookups_continue_while_large_hosts_file_reloads() {
+    let server = Server::silent();
+    let text: String = (0..150_000).map(|n| format!("0.0.0.0 host{n}.blocked.example alias{n}\n")).collect();
+    let file = File::new("long", &text);
+    let resolver = of(&server, &file).build();
+    for name in ["host0.blocked.example", "host149999.blocked.example", "alias77777"] {
+        assert_eq!(resolver.lookup(name).unwrap().addresses(), ips(&["0.0.0.0"]), "{name}");
+    }
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let readers = [(); 2].map(|()| {
+            scope.spawn(|| {
+                let mut count = 0;
+                while !is_over.load(Ordering::Relaxed) {
+                    assert_eq!(resolver.lookup("host7.blocked.example").unwrap().source(), Source::Hosts);
+                    count += 1;
+                }
+                count
+            })
+        });
+        for round in 0..3 {
+            file.write(format!("{text}192.0.2.{round} new.example\n"));
+            resolver.flush();
+        }
+        assert_eq!(resolver.lookup("new.example").unwrap().addresses(), ips(&["192.0.2.2"]));
+        is_over.store(true, Ordering::Relaxed);
+        assert!(readers.into_iter().all(|reader| reader.join().unwrap() > 0));
+    });
+}
+
+/// What has no end would be read for ever, and a pipe that nobody writes to would never be opened.
+#[test]
+#[cfg(target_os = "linux")]
+fn non_regular_hosts_or_resolv_conf_is_not_read() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let server = Server::start(|asked| usual(asked).now(asked));
+    let pipe = File(std::env::temp_dir().join(format!("socketry-hosts-{}-pipe", std::process::id())));
+    mknodat(CWD, &pipe.0, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    for path in [PathBuf::from("/dev/zero"), std::env::temp_dir(), pipe.0.clone()] {
+        let resolver = only_v4(&server).hosts(&path).resolv_conf(&path).build();
+        assert_eq!(resolver.lookup("host.test").unwrap().source(), Source::Server(server.address));
+        resolver.flush();
+        assert_eq!(resolver.lookup("host.test").unwrap().source(), Source::Server(server.address));
+    }
+}
+
+/// An address of one link has the interface's index, by its name or number.
+#[test]
+#[cfg(target_os = "linux")]
+fn hosts_zone_sets_interface_scope_id() {
+    let server = Server::silent();
+    let file = File::new(
+        "zones",
+        "fe80::1%lo by-name\nfe80::1%1 by-number\nfe80::1%nosuch0 nowhere\n\
+        2001:db8::1 mixed\nfe80::1%lo mixed\nfe80::1%1 mixed\n2001:db8::1 mixed\n",
+    );
+    let resolver = of(&server, &file).build();
+    for name in ["by-name", "by-number"] {
+        let all = resolver.lookup_host_port((name, 80)).unwrap();
+        assert_eq!(all, ["[fe80::1%1]:80".parse().unwrap()], "{name}");
+    }
+    let mixed = resolver.lookup_host_port(("mixed", 80)).unwrap();
+    assert_eq!(mixed, ["[2001:db8::1]:80", "[fe80::1%1]:80"].map(|one| one.parse().unwrap()), "each once");
+    let error = resolver.lookup("nowhere").unwrap_err();
+    assert_eq!(error.detail(), Some(&LookupFailure::NothingOfTheKind("address")));
+}

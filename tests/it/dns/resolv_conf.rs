@@ -1,0 +1,131 @@
+//! What `resolv.conf` says is done, and the system's own resolver is bounded.
+
+use std::fs;
+#[cfg(target_os = "linux")]
+use std::time::{Duration, Instant};
+
+use crate::kit::dns::*;
+use simple_dns::RCODE;
+use socketry::{Backend, Families, Resolver, Source};
+
+#[test]
+fn system_backend_handles_localhost_and_invalid_tld() {
+    let resolver = Resolver::builder().backend(Backend::System).use_hosts(false).build();
+    let found = resolver.lookup("localhost").unwrap();
+    assert_eq!(found.source(), Source::Localhost, "it need not be asked");
+    let error = resolver.lookup("no-such-name.invalid").unwrap_err();
+    assert!(!error.is_temporary(), "{error}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn system_backend_lookup_ends_at_deadline() {
+    let own = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let resolver = Resolver::builder().backend(Backend::System).use_hosts(false).families(Families::Both);
+    let began = Instant::now();
+    let result = resolver.deadline(Duration::from_millis(300)).build().lookup(own.trim());
+    assert!(began.elapsed() < crate::kit::SLACK, "{:?}", began.elapsed());
+    if let Ok(found) = result {
+        assert_eq!(found.source(), Source::System);
+    }
+}
+
+/// The file's search list, dots and attempts, of servers that the builder gives, because a file cannot give their port.
+#[test]
+fn resolv_conf_search_and_ndots_apply_unless_overridden() {
+    let server = Server::start(|asked| match asked.name.as_str() {
+        "a.b.two.example" => usual(asked).now(asked),
+        "late.test" if asked.number < 3 => Vec::new(),
+        "late.test" => usual(asked).now(asked),
+        _ => reply_to(asked).code(RCODE::NameError).authority(60, 60).now(asked),
+    });
+    let path = std::env::temp_dir().join(format!("socketry-conf-{}", std::process::id()));
+    fs::write(&path, "search one.example two.example\noptions ndots:3 timeout:1 attempts:2\n").unwrap();
+    let builder = Resolver::builder().resolv_conf(&path).use_hosts(false).families(Families::Ipv4);
+    let builder = builder.server(&server.address.to_string()).unwrap();
+    let resolver = builder.clone().build();
+    let names = |server: &Server| server.queries().into_iter().map(|asked| asked.name).collect::<Vec<_>>();
+    resolver.lookup("a.b").unwrap();
+    assert_eq!(names(&server), ["a.b.one.example", "a.b.two.example"]);
+    fs::write(&path, "search three.example\n").unwrap();
+    resolver.flush();
+    assert!(resolver.lookup("c.d").is_err());
+    assert_eq!(names(&server)[2..], ["c.d", "c.d.three.example"]);
+    fs::remove_file(&path).unwrap();
+    let own = builder.search(["own.example"]).ndots(1).build();
+    assert!(own.lookup("host").is_err());
+    assert_eq!(names(&server)[4..], ["host.own.example", "host"]);
+}
+
+/// Options that say whom to ask first, and a server of one link.
+#[test]
+fn resolv_conf_rotate_and_scoped_nameserver_apply() {
+    let servers = [(); 2].map(|()| Server::start(|asked| usual(asked).now(asked)));
+    let path = std::env::temp_dir().join(format!("socketry-rotate-{}", std::process::id()));
+    fs::write(&path, "options rotate\n").unwrap();
+    let resolver = of(&servers.each_ref().map(|server| server.address)).resolv_conf(&path);
+    let resolver = resolver.families(Families::Ipv4).build();
+    for number in 0..4 {
+        let found = resolver.lookup(&format!("host{number}.test")).unwrap();
+        assert_eq!(found.source(), Source::Server(servers[number % 2].address));
+    }
+    if cfg!(target_os = "linux") {
+        // To which no way leads, or where nobody listens.
+        fs::write(&path, "nameserver fe80::53%lo\noptions timeout:1 attempts:1\n").unwrap();
+        let error =
+            Resolver::builder().use_hosts(false).resolv_conf(&path).build().lookup("host.test").unwrap_err();
+        assert!(error.to_string().contains("[fe80::53%1]:53 "), "{error}");
+    }
+    fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn server_accepts_only_ip_with_optional_port() {
+    for server in [
+        "192.0.2.53",
+        "192.0.2.53:5353",
+        "2001:db8::53",
+        "[2001:db8::53]",
+        "[2001:db8::53]:5353",
+        "fe80::53%1",
+    ] {
+        assert!(Resolver::builder().server(server).is_ok(), "{server}");
+    }
+    for text in ["", "dns.example", "dns.example:53", "192.0.2.53:", "192.0.2", "a\nb"] {
+        let error = Resolver::builder().server(text).unwrap_err();
+        let expected = format!(
+            "resolve {}: a name server is given by its IP address, with or without a port",
+            text.escape_debug()
+        );
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+/// What name servers do not know is the system's to look up: here a name of its own hosts file, which this resolver does not read.
+#[test]
+#[cfg(target_os = "linux")]
+fn unsupported_nsswitch_service_uses_system_backend() {
+    let hosts = fs::read_to_string("/etc/hosts").unwrap_or_default();
+    let names = hosts
+        .lines()
+        .filter(|line| line.starts_with("127."))
+        .flat_map(|line| line.split_whitespace().skip(1));
+    let Some(own) = names.into_iter().find(|name| !name.contains("localhost") && !name.contains('#')) else {
+        return crate::kit::skip(crate::kit::Need::HostsEntry, "/etc/hosts has no name but localhost");
+    };
+    let conf = std::env::temp_dir().join(format!("socketry-services-{}", std::process::id()));
+    for (services, is_system) in
+        [("files dns", false), ("files ldap dns", true), ("files myhostname dns", !own.contains('.'))]
+    {
+        fs::write(&conf, format!("hosts: {services}\n")).unwrap();
+        // Nobody listens at the server that counts where there is no file.
+        let resolver =
+            Resolver::builder().use_hosts(false).resolv_conf("/nowhere/resolv.conf").nsswitch_conf(&conf);
+        match (resolver.build().lookup(own), is_system) {
+            (Ok(found), true) => assert_eq!(found.source(), Source::System, "{services}"),
+            (Err(error), false) => assert!(error.is_temporary(), "{error}"),
+            (result, _) => panic!("{services}: {result:?}"),
+        }
+    }
+    fs::remove_file(&conf).unwrap();
+}

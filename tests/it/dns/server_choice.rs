@@ -1,0 +1,56 @@
+//! Servers that do their part and no more: who is asked next, who is said to have answered.
+
+#[cfg(target_os = "linux")]
+use std::time::{Duration, Instant};
+
+use crate::kit::dns::*;
+use simple_dns::RCODE;
+#[cfg(target_os = "linux")]
+use socketry::Families;
+use socketry::Source;
+
+/// With one family answered and the other refused it is the server's answer, and that server is asked first the next time.
+#[test]
+fn server_answering_only_a_is_source_and_stays_first() {
+    let half = Server::start(|asked| match asked.kind.as_str() {
+        "A" => usual(asked).now(asked),
+        _ => reply_to(asked).code(RCODE::ServerFailure).after(asked, 10),
+    });
+    let other = Server::start(|asked| usual(asked).now(asked));
+    let resolver = of(&[half.address, other.address]).build();
+    for name in ["one.test", "two.test"] {
+        assert_eq!(resolver.lookup(name).unwrap().source(), Source::Server(half.address), "{name}");
+    }
+    assert!(other.queries().is_empty());
+}
+
+/// That there is nothing behind an alias is known for no longer than the alias.
+#[test]
+fn nodata_behind_cname_expires_with_cname_ttl() {
+    let server = Server::start(|asked| match asked.name.as_str() {
+        "host.test" => reply_to(asked).alias("host.test", 0, "far.example").now(asked),
+        _ => reply_to(asked).authority(300, 300).now(asked),
+    });
+    let resolver = only_v4(&server).build();
+    for count in [2, 4] {
+        assert!(!resolver.lookup("host.test").unwrap_err().is_temporary());
+        assert_eq!(server.queries().len(), count);
+    }
+}
+
+/// One that is silent is left for one that nothing can be sent to, and that one at once.
+#[test]
+#[cfg(target_os = "linux")]
+fn server_with_send_error_is_skipped_immediately() {
+    let silent = Server::silent();
+    let good = Server::start(|asked| usual(asked).now(asked));
+    // Sending to all needs leave that the socket does not have.
+    let nobody = "255.255.255.255:53".parse().unwrap();
+    let began = Instant::now();
+    let timeout = Duration::from_secs(3);
+    let builder = of(&[silent.address, nobody, good.address]).families(Families::Ipv4);
+    let resolver = builder.timeout(timeout).build();
+    assert_eq!(resolver.lookup("host.test").unwrap().source(), Source::Server(good.address));
+    let elapsed = began.elapsed();
+    assert!(elapsed >= timeout - Duration::from_millis(5) && elapsed < 2 * timeout, "{elapsed:?}");
+}

@@ -1,0 +1,160 @@
+//! The names that sockets are given: looked up by the resolver that was chosen, within the socket's own time.
+
+use std::time::{Duration, Instant};
+
+use crate::kit::dns::*;
+use crate::kit::*;
+use socketry::{ConnectEvent, LookupFailure, Resolver, Source, Stopper, TcpClient, TcpServer, UdpEndpoint};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// A name server for which everything is this machine.
+fn loopback_name_server() -> Server {
+    Server::start(|asked| match asked.kind.as_str() {
+        "A" => reply_to(asked).address(&asked.name, 60, "127.0.0.1").now(asked),
+        _ => reply_to(asked).authority(60, 60).now(asked),
+    })
+}
+
+#[test]
+fn connect_uses_resolver_and_reports_answer_source() {
+    let (names, server) = (loopback_name_server(), TcpServer::bind("127.0.0.1:0").unwrap());
+    let client = TcpClient::builder().resolver(&of(&[names.address]).build()).build();
+    let mut sources = Vec::new();
+    for _ in 0..2 {
+        let observe = |event: &ConnectEvent<'_>| {
+            if let ConnectEvent::Resolved { found, .. } = event {
+                sources.push(found.source());
+            }
+        };
+        let connection = client.connect_observed(("host.test", server.local_addr().port()), observe).unwrap();
+        assert_eq!(connection.peer_addr(), server.local_addr());
+    }
+    assert_eq!(sources, [Source::Server(names.address), Source::Cache]);
+    assert_eq!(names.queries().len(), 2);
+}
+
+/// RFC 8305, 3: a server that is silent on the other family costs no more than 50 ms.
+#[test]
+fn connect_waits_briefly_for_missing_aaaa_answer() {
+    let names = Server::start(|asked| match asked.kind.as_str() {
+        "A" => reply_to(asked).address("host.test", 60, "127.0.0.1").after(asked, 30),
+        _ => Vec::new(),
+    });
+    let server = TcpServer::bind("127.0.0.1:0").unwrap();
+    let resolver = of(&[names.address]).timeout(PATIENCE).build();
+    let client = TcpClient::builder().resolver(&resolver).build();
+    let began = Instant::now();
+    client.connect(("host.test", server.local_addr().port())).unwrap();
+    let elapsed = began.elapsed();
+    println!("connected after {elapsed:?}, of which A took 30 ms");
+    assert!(elapsed >= 75 * MS && elapsed < SLACK, "{elapsed:?}");
+}
+
+/// The time of a connect is over also while its name is looked up, and the error says who was silent.
+#[test]
+fn connect_timeout_covers_lookup() {
+    let names = Server::silent();
+    let resolver = of(&[names.address]).timeout(PATIENCE).build();
+    let client = TcpClient::builder().resolver(&resolver).timeout(200 * MS).build();
+    let began = Instant::now();
+    let error = client.connect("host.test:80").unwrap_err();
+    let elapsed = began.elapsed();
+    assert!(elapsed >= 199 * MS && elapsed < SLACK, "{elapsed:?}");
+    assert!(error.is_timeout(), "{error}");
+    let expected = format!("resolve host.test: timed out: {} is silent after ", names.address);
+    assert!(error.to_string().starts_with(&expected), "{error}");
+}
+
+#[test]
+fn cancel_ends_lookup_of_connect_and_send() {
+    let names = Server::silent();
+    let resolver = of(&[names.address]).timeout(PATIENCE).build();
+    let stopper = Stopper::new().unwrap();
+    let client = TcpClient::builder().resolver(&resolver).stopper(&stopper).timeout(PATIENCE).build();
+    let endpoint = UdpEndpoint::builder().resolver(&resolver).stopper(&stopper).bind("127.0.0.1:0").unwrap();
+    std::thread::scope(|scope| {
+        let connect = scope.spawn(|| client.connect("host.test:80").unwrap_err());
+        let send = scope.spawn(|| endpoint.send_to("x", "other.test:80").unwrap_err());
+        let builder = UdpEndpoint::builder().resolver(&resolver).stopper(&stopper);
+        let udp = scope.spawn(|| builder.connect("third.test:80").unwrap_err());
+        eventually("all have asked", || {
+            let asked = names.queries();
+            ["host.test", "other.test", "third.test"]
+                .iter()
+                .all(|name| asked.iter().any(|asked| asked.name == *name))
+        });
+        let began = Instant::now();
+        stopper.stop();
+        for error in [connect.join().unwrap(), send.join().unwrap(), udp.join().unwrap()] {
+            assert!(error.is_stopped(), "{error}");
+        }
+        assert!(began.elapsed() < SLACK);
+    });
+}
+
+#[test]
+fn udp_endpoint_lookup_uses_resolver_and_deadline() {
+    let names = Server::start(|asked| match (asked.name.as_str(), asked.kind.as_str()) {
+        ("silent.test", _) => Vec::new(),
+        (name, "A") => reply_to(asked).address(name, 60, "127.0.0.1").now(asked),
+        (name, _) => reply_to(asked).address(name, 60, "::1").now(asked),
+    });
+    let resolver = of(&[names.address]).timeout(PATIENCE).build();
+    let builder = || UdpEndpoint::builder().resolver(&resolver);
+    let server = UdpEndpoint::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().port();
+    let endpoint = builder().bind("127.0.0.1:0").unwrap();
+    endpoint.send_to("by name", ("host.test", port)).unwrap();
+    assert_eq!(server.recv().unwrap().bytes(), b"by name", "the address of its own family");
+    let connected = builder().bind_and_connect("127.0.0.1:0", ("host.test", port)).unwrap();
+    assert_eq!(connected.peer_addr(), Some(server.local_addr()));
+
+    endpoint.set_deadline(Instant::now() + 200 * MS);
+    let began = Instant::now();
+    let error = endpoint.send_to("x", "silent.test:80").unwrap_err();
+    assert!(error.is_timeout() && began.elapsed() < SLACK, "{error}");
+}
+
+#[test]
+fn send_to_name_without_ipv6_address_gives_no_records() {
+    let names = loopback_name_server();
+    let resolver = of(&[names.address]).build();
+    if !has_ipv6() {
+        return;
+    }
+    let endpoint = UdpEndpoint::builder().resolver(&resolver).bind("[::1]:0").unwrap();
+    let error = endpoint.send_to("x", "host.test:80").unwrap_err();
+    assert_eq!(error.detail(), Some(&LookupFailure::NothingOfTheKind("IPv6 address")), "{error}");
+}
+
+#[test]
+fn broadcaster_to_host_resolves_group_name() {
+    let names = Server::start(|asked| reply_to(asked).address("lamps.test", 60, "239.255.77.88").now(asked));
+    let resolver = of(&[names.address]).build();
+    let builder = socketry::Broadcaster::builder();
+    let text = format!("{:?}", builder.clone().to_name("lamps.test", &resolver).unwrap());
+    assert!(text.contains("239.255.77.88"), "{text}");
+    assert!(builder.to_name("x.invalid", &resolver).is_err());
+}
+
+/// Without a word of a hosts file: who takes one address takes the one that its peer most likely has.
+#[test]
+fn localhost_resolves_to_ipv4_first() {
+    let resolver = Resolver::builder().use_hosts(false).build();
+    let found = resolver.lookup("localhost").unwrap();
+    assert_eq!(
+        (found.addresses()[0].to_string(), found.source()),
+        ("127.0.0.1".to_owned(), Source::Localhost)
+    );
+    let endpoint = UdpEndpoint::builder().resolver(&resolver).bind("localhost:0").unwrap();
+    assert!(endpoint.local_addr().is_ipv4());
+}
+
+/// One for all who have not chosen another.
+#[test]
+fn shared_resolver_resolves_localhost() {
+    assert!(std::ptr::eq(Resolver::shared(), Resolver::shared()));
+    let server = TcpServer::bind("localhost:0").unwrap();
+    assert!(TcpClient::new().connect(("localhost", server.local_addr().port())).is_ok());
+}

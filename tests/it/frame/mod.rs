@@ -1,0 +1,2 @@
+mod split;
+mod stream;

@@ -1,0 +1,5 @@
+mod client;
+mod connection;
+mod lines;
+mod reconnect;
+mod send_file;

@@ -1,0 +1,9 @@
+mod addresses;
+mod batch;
+mod batch_timeouts;
+mod handles;
+mod multicast;
+mod request;
+mod send_recv;
+mod timeouts;
+mod truncation;

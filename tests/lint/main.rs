@@ -1,0 +1,9 @@
+//! Rules for the sources and the documents: layers, documentation, READMEs. `cargo test` does not run them; `.ci/run` does, by
+//! `cargo test --test lint`.
+#![allow(unreachable_pub, reason = "the modules of one test program")]
+
+mod docs;
+mod layers;
+mod readme;
+mod titles;
+mod tree;
