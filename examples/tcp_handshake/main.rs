@@ -71,7 +71,7 @@ use socketry::{Encoding, TcpClient, TcpConnection, TcpServer};
 struct Args {}
 
 /// No wait is without an end. The picture's own end before, and say what is missing.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// The client's system has measured the handshake, a second, and expects every answer to take as long. So a FIN that is
 /// lost would be repeated after two. With each round trip it expects less, and after these it repeats in half a second.

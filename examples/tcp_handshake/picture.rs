@@ -10,8 +10,9 @@ use socket2::SockRef;
 use crate::cli::{Outcome, say};
 use crate::kernel::{self, Deaf};
 
-/// What was dropped is sent again after a second or two. On a busy machine it may be later.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// What was dropped is sent again after half a second, and each time after twice as long: on a busy machine, which looks late, it
+/// may be the fifth time.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Where nothing can be held back, a step is over in microseconds, and what was not seen by then has passed.
 const SHORT_WAIT: Duration = Duration::from_millis(100);

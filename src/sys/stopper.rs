@@ -107,6 +107,31 @@ impl fmt::Debug for Inner {
     }
 }
 
+#[cfg(all(test, not(socketry_loom)))]
+mod tests {
+    use super::*;
+
+    struct Subscriber;
+
+    impl Told for Subscriber {
+        fn stopped(&self) {}
+    }
+
+    /// A token may be subscribed to by every lookup of a long-lived program.
+    #[test]
+    fn dropped_subscribers_are_removed() {
+        let stopper = Stopper::new().unwrap();
+        let kept: Arc<dyn Told> = Arc::new(Subscriber);
+        stopper.tell(Arc::downgrade(&kept));
+        for _ in 0..100 {
+            let subscriber: Arc<dyn Told> = Arc::new(Subscriber);
+            stopper.tell(Arc::downgrade(&subscriber));
+        }
+        assert!(stopper.told().len() <= 2, "{}", stopper.told().len());
+        assert!(stopper.told().iter().any(|told| told.strong_count() > 0));
+    }
+}
+
 #[cfg(all(test, socketry_loom))]
 #[path = "stopper/model.rs"]
 mod model;

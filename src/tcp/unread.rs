@@ -86,6 +86,7 @@ mod tests {
         assert_eq!((unread.peek(&mut buffer), &buffer), (Some(3), b"abc"));
         assert_eq!((unread.take(&mut buffer), &buffer), (Some(3), b"abc"));
         assert_eq!((unread.take(&mut buffer), buffer[0], unread.is_any()), (Some(1), b'd', false));
+        assert_eq!(unread.lock().capacity(), 0, "an idle connection holds no buffer");
     }
 
     /// Two threads may have seen that there is something, of which the first took all: that is not the end of the stream.

@@ -6,9 +6,11 @@
 use std::io::{BufRead, Write};
 use std::time::Duration;
 
+use crate::kit::children::in_own_process;
+use crate::kit::processes::descriptors_of;
 use crate::kit::strace::Strace;
 use crate::kit::*;
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socketry::frame::Lines;
 use socketry::{Encoding, TcpConnection, TcpServer};
 
@@ -68,6 +70,7 @@ fn child() {
             Ok(request.reply(line)?)
         }),
         "turn" => server.serve_in_turn(echo),
+        "bye" => server.serve(|connection| Ok(connection.send("bye\n")?)),
         _ => server.serve(echo),
     });
     for _ in std::io::stdin().lock().lines() {
@@ -117,6 +120,61 @@ fn server_recovers_from_descriptor_exhaustion() {
         let report = server.shutdown_report();
         assert!(report.contains("aborted 0"), "{kind}: {report}");
     }
+}
+
+/// Connections that linger after their handler give their descriptors to clients that wait to be accepted.
+#[test]
+fn descriptor_exhaustion_ends_lingering_closes() {
+    let mut server = Child::start("bye", 40);
+    let mut lingering = Vec::new();
+    eventually("descriptors are used up", || {
+        let client = server.connect();
+        assert_eq!(client.recv_to_end(10).unwrap(), b"bye\n");
+        lingering.push(client);
+        server.counters().1 > 0
+    });
+    let (_, before) = server.counters();
+    // More than were free: without theirs each of these would wait for the 2 s of a lingering close, with ten tries meanwhile.
+    for _ in 0..30 {
+        let client = server.connect();
+        assert_eq!(client.recv_to_end(10).unwrap(), b"bye\n");
+        lingering.push(client);
+    }
+    let (_, after) = server.counters();
+    assert!(after - before <= 4, "{} accepts failed", after - before);
+    server.shutdown_report();
+}
+
+/// At most 1,024 connections linger at a time; the next is closed immediately.
+#[test]
+fn lingering_closes_are_bounded() {
+    const CLIENTS: usize = 1_300;
+    if !in_own_process() {
+        return;
+    }
+    let limit = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: limit, maximum: limit }).unwrap();
+    if limit.is_some_and(|limit| limit < 3 * CLIENTS as u64) {
+        return skip(Need::Platform, "the limit of descriptors is too low");
+    }
+    let server = TcpServer::bind("127.0.0.1:0").unwrap();
+    let handle = server.handle();
+    let serving = std::thread::spawn(move || server.serve(|connection| Ok(connection.send("bye\n")?)));
+    let before = descriptors_of(std::process::id());
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let client = client_of(handle.local_addr());
+            assert_eq!(client.recv_to_end(10).unwrap(), b"bye\n");
+            client
+        })
+        .collect();
+    eventually("all handlers are done", || handle.counters().active == 0);
+    let lingering = descriptors_of(std::process::id()) - before - clients.len();
+    // The poller's own are among them.
+    assert!(lingering <= 1_024 + 8, "{lingering}");
+    drop(clients);
+    handle.shutdown(PATIENCE);
+    serving.join().unwrap().unwrap();
 }
 
 /// Every second accept fails with the given error, and every client is served.

@@ -68,7 +68,12 @@ impl Running {
 
     /// Waits until the child exits and returns its output. Panics after [`PATIENCE`].
     #[track_caller]
-    pub fn finish(mut self) -> Output {
+    pub fn finish(self) -> Output {
+        self.finish_within(PATIENCE)
+    }
+
+    #[track_caller]
+    pub fn finish_within(mut self, limit: Duration) -> Output {
         // Output is read meanwhile: a child that prints more than a pipe holds would not exit otherwise.
         let read = |stream: Option<Box<dyn Read + Send>>| {
             let (sender, receiver) = mpsc::channel();
@@ -81,7 +86,7 @@ impl Running {
         };
         let stdout = read(self.child().stdout.take().map(|stream| Box::new(stream) as _));
         let stderr = read(self.child().stderr.take().map(|stream| Box::new(stream) as _));
-        let status = self.wait();
+        let status = self.wait(limit);
         // A grandchild may have them open still.
         let bytes =
             |receiver: Receiver<Vec<u8>>| receiver.recv_timeout(PATIENCE).expect("the end of the output");
@@ -89,8 +94,8 @@ impl Running {
     }
 
     #[track_caller]
-    fn wait(&mut self) -> ExitStatus {
-        let end = Instant::now() + PATIENCE;
+    fn wait(&mut self, limit: Duration) -> ExitStatus {
+        let end = Instant::now() + limit;
         loop {
             if let Some(status) = self.child().try_wait().unwrap() {
                 return status;

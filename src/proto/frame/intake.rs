@@ -246,6 +246,16 @@ mod tests {
             fill(&mut intake, &mut next, count);
             assert!(intake.capacity() <= 2 * intake.len() + 2 * total(CHUNK), "{intake:?}");
         }
+        // Less than half of the memory is in use: the rest is used again before there is more.
+        let most = intake.capacity();
+        for _ in 0..20 {
+            intake.skip(intake.len() - 300_000);
+            while intake.len() < 400_000 {
+                let count = intake.room().len();
+                fill(&mut intake, &mut next, count);
+            }
+            assert_eq!(intake.capacity(), most);
+        }
         intake.skip(intake.len() - 10);
         intake.release();
         assert!(intake.capacity() <= total(FIRST));

@@ -276,6 +276,24 @@ fn discovery_ignores_own_queries() {
     assert_eq!(discovery.counters().own, 2, "{:?}", discovery.counters());
 }
 
+/// Datagrams that wait in the socket when the window ends are all taken: one of the socket's own, of which only the empty one marks
+/// the end, does not hide the reply after it.
+#[test]
+#[cfg(target_os = "linux")]
+fn own_query_after_window_does_not_hide_reply() {
+    let window = Duration::from_millis(50);
+    let port = deserted().port();
+    let broadcaster = on_loopback().port(port).local_port(port).build().unwrap();
+    let began = Instant::now();
+    let mut discovery = broadcaster.discover("hi", window).unwrap();
+    local().send_to("reply", ("127.0.0.1", port)).unwrap();
+    // The test's subject is time: nothing is received before the window has ended.
+    std::thread::sleep(window.saturating_sub(began.elapsed()));
+    assert_eq!(discovery.next().unwrap().unwrap().text().unwrap(), "reply");
+    assert!(discovery.next().is_none());
+    assert_eq!(discovery.counters().own, 1, "{:?}", discovery.counters());
+}
+
 /// An interface that was asked for and is not there is an error of its own, and of the whole if there is no other.
 #[test]
 fn unknown_interface_is_reported_as_unavailable() {

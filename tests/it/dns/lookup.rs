@@ -216,6 +216,18 @@ fn lookup_follows_cname_chains_up_to_a_limit() {
     assert!(found.ttl().unwrap() <= Duration::from_secs(30));
     assert_eq!(server.queries()[1].name, "far.example");
 
+    // Over several queries the least of all TTLs counts, wherever it is.
+    for ttls in [[5, 60, 60], [60, 5, 60], [60, 60, 5]] {
+        let server = Server::start(move |asked| match asked.name.as_str() {
+            "host.test" => reply_to(asked).alias("host.test", ttls[0], "far.example").now(asked),
+            "far.example" => reply_to(asked).alias("far.example", ttls[1], "farther.example").now(asked),
+            name => reply_to(asked).address(name, ttls[2], "192.0.2.1").now(asked),
+        });
+        let found = only_v4(&server).build().lookup("host.test").unwrap();
+        assert_eq!(server.queries().len(), 3);
+        assert!(found.ttl().unwrap() <= Duration::from_secs(5), "{ttls:?}: {:?}", found.ttl());
+    }
+
     let loops = Server::start(|asked| {
         reply_to(asked).alias("host.test", 9, "b.test").alias("b.test", 9, "host.test").now(asked)
     });

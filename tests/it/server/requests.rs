@@ -247,6 +247,40 @@ fn queued_client_may_send_request_after_shutdown_begins() {
     assert_eq!((report.drained, report.aborted), (10, 0), "{report}");
 }
 
+/// One connection that always has another request does not keep the only thread from the others.
+#[test]
+fn flooding_connection_leaves_turns_to_others() {
+    let builder = TcpServer::builder().threads(1).read_timeout(PATIENCE).receive_buffer_size(1 << 20);
+    let server = builder.bind("127.0.0.1:0").unwrap();
+    let handle = server.handle();
+    let serving = std::thread::spawn(move || {
+        server.serve_requests(Lines::new(Encoding::Utf8), |request| {
+            if request.frame() == "ask" {
+                return Ok(request.reply("answer")?);
+            }
+            // Slower than the client, so that every read fills the buffer.
+            std::thread::sleep(Duration::from_millis(1));
+            Ok(())
+        })
+    });
+    let flooding = client_of(handle.local_addr());
+    let flood = flooding.clone();
+    let flooder = std::thread::spawn(move || {
+        let line = [&[b'x'; 4_095][..], b"\n"].concat();
+        while flood.send(line.repeat(64)).is_ok() {}
+    });
+    eventually("the flood is served", || handle.counters().requests > 0 || handle.counters().active > 0);
+    let other = client_of(handle.local_addr());
+    for _ in 0..3 {
+        other.send("ask\n").unwrap();
+        assert_eq!(other.recv(100).unwrap(), b"answer\n");
+    }
+    flooding.abort();
+    flooder.join().unwrap();
+    handle.shutdown(PATIENCE);
+    serving.join().unwrap().unwrap();
+}
+
 #[test]
 fn shutdown_timeout_abandons_stuck_handler() {
     let (handle, serving) = lines(TcpServer::builder());

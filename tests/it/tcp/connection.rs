@@ -301,6 +301,25 @@ fn dropped_write_half_sends_fin_and_halves_reunite() {
     assert_eq!(peer.recv(10).unwrap(), b"whole");
 }
 
+/// `close` discards at most 64 KiB of what the peer sends meanwhile.
+#[test]
+fn close_fails_after_discarding_64_kib() {
+    let (client, peer) = connection();
+    let sending = std::thread::spawn(move || while peer.send([7; 4_096]).is_ok() {});
+    let error = client.close().unwrap_err();
+    let (done, wanted) = partial(&error);
+    assert_eq!((error.kind(), wanted), (ErrorKind::MessageTooLong, 64 * 1024), "{error}");
+    assert!((64 * 1024..=68 * 1024).contains(&done), "{error}");
+    sending.join().unwrap();
+
+    let (client, peer) = connection();
+    peer.send([7; 60_000]).unwrap();
+    let closing = std::thread::spawn(|| client.close());
+    assert_eq!(peer.recv_to_end(10).unwrap(), b"");
+    peer.half_close().unwrap();
+    closing.join().unwrap().unwrap();
+}
+
 #[test]
 fn connection_converts_from_and_to_std() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
