@@ -153,7 +153,7 @@ impl Stream {
         self.variant(name, move |bytes| {
             let mut frames = Framed::new(Unbuffered(bytes), framing());
             let mut count = 0;
-            while let Some((frame, mut reply)) = frames.exchange().expect("frames") {
+            while let Some((frame, mut reply)) = frames.recv_with_reply().expect("frames") {
                 reply.send(frame).expect("written");
                 count += 1;
             }

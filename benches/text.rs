@@ -12,7 +12,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use socketry::{Encoding, Policy};
+use socketry::{Encoding, OnInvalid};
 
 const ROUNDS: usize = 7;
 /// How long one contender runs in one round.
@@ -157,13 +157,13 @@ fn measure(
         Direction::Decode => drop(black_box(encoding.decode(black_box(&bytes)).expect("text"))),
         Direction::DecodeInto => {
             string.clear();
-            encoding.decode_into(black_box(&bytes), Policy::Strict, &mut string).expect("text");
+            encoding.decode_into(black_box(&bytes), OnInvalid::Strict, &mut string).expect("text");
             black_box(&string);
         }
         Direction::Encode => drop(black_box(encoding.encode(black_box(text)).expect("text"))),
         Direction::EncodeInto => {
             buffer.clear();
-            encoding.encode_into(black_box(text), Policy::Strict, &mut buffer).expect("text");
+            encoding.encode_into(black_box(text), OnInvalid::Strict, &mut buffer).expect("text");
             black_box(&buffer);
         }
     };

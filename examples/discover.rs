@@ -46,7 +46,7 @@ use clap::Parser;
 use clap::builder::NonEmptyStringValueParser;
 use cli::links::{self, Links};
 use cli::{Outcome, say};
-use socketry::{Broadcaster, Encoding, Stopper};
+use socketry::{Broadcaster, CancelToken, Encoding};
 
 /// Lists who is there on the links of this machine; with --serve, is there itself.
 #[derive(Parser)]
@@ -76,16 +76,16 @@ fn main() -> ExitCode {
         cli::wrong(format_args!("error: nobody can be asked at port 0"));
     }
     cli::run("discover", || {
-        let stopper = links::thrown_by_ctrl_c(args.time)?;
+        let token = links::cancelled_by_ctrl_c(args.time)?;
         match &args.serve {
-            Some(name) => answer(name, &args, &stopper),
-            None => ask(&args, &stopper),
+            Some(name) => answer(name, &args, &token),
+            None => ask(&args, &token),
         }
     })
 }
 
-fn ask(args: &Args, stopper: &Stopper) -> Outcome {
-    let builder = Broadcaster::builder().port(args.port).stopper(stopper);
+fn ask(args: &Args, token: &CancelToken) -> Outcome {
+    let builder = Broadcaster::builder().port(args.port).cancel_token(token);
     let broadcaster = args.links.choose(builder).build()?;
     let found = broadcaster.discover(&args.message, args.seconds);
     let mut found = found.map_err(|error| args.links.explain(error))?;
@@ -102,10 +102,10 @@ fn ask(args: &Args, stopper: &Stopper) -> Outcome {
                 }
                 let name = cli::readable(found.bytes(), Encoding::Utf8);
                 let round_trip = format!("{:.1?}", found.round_trip());
-                row(&name, &found.from().to_string(), found.interface(), &round_trip)?;
+                row(&name, &found.source().to_string(), found.interface_name(), &round_trip)?;
             }
             // Ctrl-C: what was counted until then is told.
-            Err(error) if error.is_stopped() => {}
+            Err(error) if error.is_cancelled() => {}
             Err(error) => cli::note(format_args!("discover: {error}")),
         }
     }
@@ -121,19 +121,19 @@ fn ask(args: &Args, stopper: &Stopper) -> Outcome {
     Ok(())
 }
 
-fn answer(name: &str, args: &Args, stopper: &Stopper) -> Outcome {
-    let builder = Broadcaster::builder().port(args.port).reuse_address(true).stopper(stopper);
-    let responder = args.links.choose(builder).listen().map_err(|error| args.links.explain(error))?;
+fn answer(name: &str, args: &Args, token: &CancelToken) -> Outcome {
+    let builder = Broadcaster::builder().port(args.port).reuse_address(true).cancel_token(token);
+    let responder = args.links.choose(builder).responder().map_err(|error| args.links.explain(error))?;
     cli::note(format_args!("listening on {} ({name}); Ctrl-C ends it", responder.local_addr()));
     let mut answered = 0_u64;
     // `Responder::serve` is this loop in one call, and passes over in silence what fails by itself.
     loop {
         let query = match responder.recv() {
             Ok(query) => query,
-            Err(error) if error.is_stopped() => break,
+            Err(error) if error.is_cancelled() => break,
             Err(error) => return Err(error.into()),
         };
-        let (from, interface) = (query.from(), query.interface());
+        let (from, interface) = (query.source(), query.interface_name());
         let text = cli::readable(query.bytes(), Encoding::Utf8);
         if query.bytes() != args.message.as_bytes() {
             cli::note(format_args!("{from} on {interface}: {text}, which is not the question"));

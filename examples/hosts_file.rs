@@ -49,7 +49,7 @@ use std::thread;
 
 use clap::Parser;
 use cli::{Outcome, say};
-use socketry::{Families, Resolver, Stopper, UdpEndpoint};
+use socketry::{CancelToken, IpFamilies, Resolver, UdpEndpoint};
 
 /// Shows how a hosts file overrides the name servers, and what becomes of a change.
 #[derive(Parser)]
@@ -70,13 +70,13 @@ const CHANGED: &str = "198.51.100.10 printer.example printer\n";
 fn main() -> ExitCode {
     let Args {} = cli::parse();
     cli::run("hosts_file", || {
-        let stopper = Stopper::new()?;
-        let server = UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0")?;
+        let token = CancelToken::new()?;
+        let server = UdpEndpoint::builder().cancel_token(&token).bind("127.0.0.1:0")?;
         let address = server.local_addr();
         thread::scope(|scope| {
             let serving = scope.spawn(|| serve(&server));
             let shown = steps(&address.to_string());
-            stopper.stop();
+            token.cancel();
             let asked = serving.join().expect("the server does not panic")?;
             shown?;
             say!("end:     the server was asked for {}, and for no other", asked.join(", "))?;
@@ -96,7 +96,7 @@ fn steps(server: &str) -> Outcome {
         // The domains in which this machine searches names are no part of the show.
         .search::<&str>([])
         // As `gethostbyname`.
-        .families(Families::Ipv4)
+        .families(IpFamilies::Ipv4)
         .build();
 
     say!("look up: what stands in the file")?;
@@ -170,7 +170,7 @@ fn serve(server: &UdpEndpoint) -> socketry::Result<Vec<String>> {
                     server.reply(&query, &answer[..])?;
                 }
             }
-            Err(error) if error.is_stopped() => return Ok(asked),
+            Err(error) if error.is_cancelled() => return Ok(asked),
             Err(error) => return Err(error),
         }
     }

@@ -21,7 +21,7 @@
 //! accept:   (connection, 127.0.0.1:33292), which sent "我是2号"
 //! accept:   (connection, 127.0.0.1:33296), which sent "我是3号"
 //!           as they came; each has a connection of its own, and the port goes on listening
-//! wake:     accept at 127.0.0.1:39705: stopped, by a handle, 100ms after it began to wait
+//! wake:     accept at 127.0.0.1:39705: cancelled, by a handle, 100ms after it began to wait
 //! shutdown: it begins at 127.0.0.1:38651, where two clients are in the queue
 //!           (connection, 127.0.0.1:60404), which sent "我是1号"
 //!           (connection, 127.0.0.1:60416), which sent "我是2号"

@@ -28,7 +28,7 @@
 //! r
 //! worker 0, process 2929, accepts connections
 //! worker 0, process 2925: served 0, drained 0, aborted 0, refused 0
-//! worker 0, process 2925, ended with exit status: 0, as it was told
+//! worker 0, process 2925, ended with exit status: 0 (requested)
 //! worker 1, process 2932, accepts connections
 //! s
 //! worker  process  state         age  accepted  open
@@ -38,14 +38,14 @@
 //!    all                                     1     1
 //! worker 1, 127.0.0.1:52406: 再见
 //! worker 1, process 2919: served 0, drained 1, aborted 0, refused 0
-//! worker 1, process 2919, ended with exit status: 0, as it was told
+//! worker 1, process 2919, ended with exit status: 0 (requested)
 //! every worker has been restarted
 //! worker 1, 127.0.0.1:52408: 最后
 //! ^Cending: those inside have 5s
 //! worker 0, process 2929: served 0, drained 0, aborted 0, refused 0
-//! worker 0, process 2929, ended with exit status: 0, as it was told
+//! worker 0, process 2929, ended with exit status: 0 (requested)
 //! worker 1, process 2932: served 0, drained 1, aborted 0, refused 0
-//! worker 1, process 2932, ended with exit status: 0, as it was told
+//! worker 1, process 2932, ended with exit status: 0 (requested)
 //! served 0, drained 2, aborted 0, refused 0, crashed 1
 //! ```
 //!
@@ -133,7 +133,7 @@ fn main() -> ExitCode {
 /// A worker: accepts and serves, until the parent says that it should end, or is gone.
 #[cfg(unix)]
 fn work(worker: Worker, args: &Args) -> Outcome {
-    let (number, encoding) = (worker.number(), args.encoding);
+    let (number, encoding) = (worker.index(), args.encoding);
     let options = TcpServer::builder()
         .max_connections(MOST_CLIENTS)
         .read_timeout(LONGEST_SILENCE)
@@ -214,7 +214,7 @@ fn obey(handle: &ServerHandle) -> Outcome {
 #[cfg(unix)]
 fn table(workers: &[WorkerStatus], all: &ServerCounters) -> String {
     let mut table = "worker  process  state         age  accepted  open\n".to_owned();
-    for WorkerStatus { number, process, state, started, counters, .. } in workers {
+    for WorkerStatus { index, process, state, started, counters, .. } in workers {
         let state = match state {
             WorkerState::Starting => "starting",
             WorkerState::Serving => "serving",
@@ -223,7 +223,7 @@ fn table(workers: &[WorkerStatus], all: &ServerCounters) -> String {
         };
         let age = format!("{:.1}s", started.elapsed().as_secs_f64());
         let (accepted, open) = (counters.accepted, counters.active);
-        table += &format!("{number:>6}  {process:>7}  {state:<8}  {age:>7}  {accepted:>8}  {open:>4}\n");
+        table += &format!("{index:>6}  {process:>7}  {state:<8}  {age:>7}  {accepted:>8}  {open:>4}\n");
     }
     table + &format!("   all{:>38}  {:>4}", all.accepted, all.active)
 }

@@ -52,7 +52,7 @@ use clap::Parser;
 use cli::{Outcome, say};
 #[cfg(unix)]
 use socketry::process::{self, Children};
-use socketry::{AtLimit, BindAddress, Decoder, Encoding, ServerEvent, TcpConnection, TcpServer};
+use socketry::{BindAddress, Decoder, Encoding, OverLimit, ServerEvent, TcpConnection, TcpServer};
 
 /// Prints what its clients send, with a process for each of them, until Ctrl-C.
 #[derive(Parser)]
@@ -104,7 +104,7 @@ fn listen(args: Args) -> Outcome {
     let encoding = args.encoding;
     let server = TcpServer::builder()
         .max_connections(args.max)
-        .at_limit(AtLimit::RefuseWith(encoding.encode("busy, try again later\n")?.into_owned()))
+        .when_full(OverLimit::RefuseWith(encoding.encode("busy, try again later\n")?.into_owned()))
         .read_timeout(args.timeout)
         .on_event(|event| match event {
             // It is said on standard output, in the notes' words.
@@ -119,7 +119,7 @@ fn listen(args: Args) -> Outcome {
 
     // `Children::this_program` does the same, and says nothing.
     let program = env::current_exe()?;
-    let children = Children::in_role(move |connection| {
+    let children = Children::with_socket(move |connection| {
         let peer = connection.peer_addr();
         let said = say!(
             "-----创建一个新的进程负责处理数据[{peer}]\n\

@@ -15,8 +15,8 @@
 //! localhost: 127.0.0.1 from hosts file
 //! $ cargo run --example resolve_name -- printer.example nobody.example silent.example --server 127.0.0.1:5353 --seconds 0.5
 //! printer.example: 2001:db8::53, 192.0.2.53 from server 127.0.0.1:5353, holds 3600 s
-//! resolve_name: resolve nobody.example: no such name; asking again does not help
-//! resolve_name: resolve silent.example: timed out: 127.0.0.1:5353 is silent after 500.1ms; asking again may help
+//! resolve_name: resolve nobody.example: no such host; asking again does not help
+//! resolve_name: resolve silent.example: timed out: 127.0.0.1:5353 did not respond after 500.1ms; asking again may help
 //! $ cargo run --example resolve_name -- --reverse
 //! 127.0.0.1: localhost
 //! ```
@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use cli::{Outcome, say};
-use socketry::{Families, Resolved, Resolver};
+use socketry::{IpFamilies, Resolved, Resolver};
 
 /// Looks names up in the hosts file and at name servers, and prints their addresses.
 #[derive(Parser)]
@@ -81,7 +81,7 @@ fn main() -> ExitCode {
         let resolver = resolver(&args)?;
         for name in &names {
             let found = match args.reverse {
-                true => resolver.reverse(name.parse::<IpAddr>()?),
+                true => resolver.lookup_addr(name.parse::<IpAddr>()?),
                 false => resolver.lookup(name).map(|found| told(&found)),
             };
             match found {
@@ -101,8 +101,8 @@ fn main() -> ExitCode {
 fn resolver(args: &Args) -> Result<Resolver, Box<dyn Error>> {
     let mut builder = Resolver::builder().deadline(args.seconds);
     builder = match (args.ipv4, args.ipv6) {
-        (true, _) => builder.families(Families::Ipv4),
-        (_, true) => builder.families(Families::Ipv6),
+        (true, _) => builder.families(IpFamilies::Ipv4),
+        (_, true) => builder.families(IpFamilies::Ipv6),
         _ => builder,
     };
     for server in &args.servers {

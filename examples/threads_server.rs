@@ -14,7 +14,7 @@
 //! listening on 127.0.0.1:7788 (gb2312); Ctrl-C ends it
 //! 127.0.0.1:52092: 你好
 //! 127.0.0.1:52092: byte FF at byte 5 is not gb2312
-//! refused 127.0.0.1:52100: as many are connected as may be
+//! refused 127.0.0.1:52100: connection limit reached
 //! 127.0.0.1:52092: frame is longer than the limit of 65536 bytes
 //! handler of 127.0.0.1:52092 failed: receive at 127.0.0.1:7788 from 127.0.0.1:52092: timed out after 30s
 //! ^Cending: those inside have 5s
@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use cli::say;
-use socketry::{AtLimit, BindAddress, Encoding, HandlerResult, TcpConnection, TcpServer};
+use socketry::{BindAddress, Encoding, HandlerResult, OverLimit, TcpConnection, TcpServer};
 
 /// Echoes lines to many clients at a time, until Ctrl-C.
 #[derive(Parser)]
@@ -64,7 +64,7 @@ fn main() -> ExitCode {
         let encoding = args.encoding;
         let mut builder = TcpServer::builder()
             .max_connections(args.max)
-            .at_limit(AtLimit::RefuseWith(encoding.encode("busy, try again later\n")?.into_owned()))
+            .when_full(OverLimit::RefuseWith(encoding.encode("busy, try again later\n")?.into_owned()))
             .read_timeout(args.timeout)
             .on_event(cli::note_event);
         if let Some(threads) = args.threads {

@@ -20,7 +20,7 @@
 //! wlan0: not sent: address not available on this machine
 //! nobody answered within 3s
 //! $ cargo run --example udp_broadcast
-//! udp_broadcast: send to everybody: no interface that is up leads to others (--loopback takes the one that leads to this machine)
+//! udp_broadcast: send to everybody: no usable interface (--loopback takes the one that leads to this machine)
 //! ```
 //!
 //! The notes' `<broadcast>` is 255.255.255.255, which leaves by one interface, and by none without a default route. Here the
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
             match answer {
                 Ok(answer) => {
                     let text = cli::readable(answer.bytes(), args.encoding);
-                    say!("Received from {}: {text}", answer.from())?;
+                    say!("Received from {}: {text}", answer.source())?;
                 }
                 Err(error) => cli::note(format_args!("udp_broadcast: {error}")),
             }

@@ -34,14 +34,14 @@
 //! | list the interfaces of this machine | [`network_interfaces`] |
 //! | look names up, with a time, and know where an answer is from | [`Resolver`], [`Resolved`] |
 //! | turn text into bytes and back | [`Encoding`] |
-//! | end waits from another thread | [`Stopper`] |
+//! | end waits from another thread | [`CancelToken`] |
 //!
 //! # The model
 //!
 //! * An **endpoint** ([`UdpEndpoint`]), a **server** ([`TcpServer`]) and a **connection** ([`TcpConnection`]) are open
 //!   sockets. They are made by builders, and every option has its default there.
 //! * A **message** ([`Message`]) is what is sent: text, which is encoded, or bytes, which go as they are.
-//!   A [`Datagram`] is what is received: its bytes, its text, and how it came in ([`Arrival`]).
+//!   A [`Datagram`] is what is received: its bytes, its text, and how it came in ([`RecvMeta`]).
 //! * An **encoding** ([`Encoding`]) turns text into bytes and back, strictly, so that what does not fit is an error that
 //!   says which character or byte, and where.
 //! * A **broadcaster** ([`Broadcaster`]) speaks to everybody on the links of this machine; a **discovery** ([`Discovery`]) is
@@ -49,7 +49,7 @@
 //! * A **framing** ([`frame`]) cuts a stream of bytes into lines or other messages, over anything that is read and written.
 //! * An **address** ([`Address`], [`BindAddress`]) is parsed once, from every form in which people write one. A name in it is
 //!   looked up when it is used, by a **resolver** ([`Resolver`]), within the time of that call.
-//! * Every wait ends: by a **timeout**, by a **deadline** over many calls, or by a **stopper** ([`Stopper`]) in another
+//! * Every wait ends: by a **timeout**, by a **deadline** over many calls, or by a **cancel token** ([`CancelToken`]) in another
 //!   thread's hand.
 //! * An **[`Error`]** says what was tried, where, for how long and why it failed; [`ErrorKind`] is the same on every system.
 //!
@@ -80,7 +80,7 @@
 #![doc = include_str!("guide/root.md")]
 //! # Threads
 //!
-//! Every type is `Send`, and endpoints, connections, servers and stoppers are `Sync`: threads share them by reference, and a
+//! Every type is `Send`, and endpoints, connections, servers and cancel tokens are `Sync`: threads share them by reference, and a
 //! connection can be cloned. Of several threads that receive from one endpoint each datagram reaches one. Threads are started in
 //! two places:
 //!
@@ -130,33 +130,32 @@ mod udp;
 
 pub use addr::{Address, AddressError, BindAddress};
 pub use broadcast::{
-    BroadcastBuilder, Broadcaster, Deliveries, Delivery, Discovered, Discovery, DiscoveryCounters,
-    NoneReached, Query, Responder, network_interfaces,
+    BroadcastBuilder, Broadcaster, Discovery, DiscoveryCounters, DiscoveryReply, InterfaceSend,
+    NoInterfaceSent, Query, Responder, network_interfaces,
 };
-pub use config::{AtLimit, InterfaceAddress, Interfaces, Keepalive, NetworkInterface, Truncation};
+pub use config::{InterfaceAddress, InterfaceSelector, Keepalive, NetworkInterface, OverLimit, Truncation};
 pub use error::{Error, ErrorKind, Operation, PartialTransfer, Result, Truncated, UnsentDatagram};
-pub use proto::dns::host::BadName;
+pub use proto::dns::host::InvalidName;
 pub use proto::dns::lookup::ServerFault;
-pub use proto::dns::wire::{BadReply, RecordData};
+pub use proto::dns::wire::{Record, ResponseError};
 pub use proto::message::Message;
 pub use proto::retry::Retry;
 pub use proto::text::{
-    DecodeError, Decoder, EncodeError, Encoder, Encoding, Policy, UnknownEncoding, WebEncoding,
+    DecodeError, Decoder, EncodeError, Encoder, Encoding, OnInvalid, UnknownEncoding, WhatwgEncoding,
 };
 pub use resolve::{
-    Backend, Families, LookupFailure, Resolved, Resolver, ResolverBuilder, ServerTrouble, Source,
+    AnswerSource, Backend, IpFamilies, ResolveError, Resolved, Resolver, ResolverBuilder, ServerError,
 };
-pub use sys::Stopper;
+pub use sys::CancelToken;
 #[cfg(unix)]
 pub use tcp::process;
 pub use tcp::{
-    ConnectEvent, ConnectFailures, FailedAttempt, HandlerResult, Incoming, Reconnecting, Request,
+    ConnectEvent, ConnectFailures, FailedAttempt, HandlerResult, Incoming, Reconnect, Request,
     ServerCounters, ServerEvent, ServerHandle, ShutdownReport, TcpClient, TcpClientBuilder, TcpConnection,
     TcpReadHalf, TcpServer, TcpServerBuilder, TcpWriteHalf,
 };
 pub use udp::{
-    Arrival, Datagram, DatagramRef, Membership, Memberships, RecvBatch, RecvBatchIter, SendBatch, UdpBuilder,
-    UdpEndpoint,
+    Datagram, DatagramRef, Membership, RecvBatch, RecvBatchIter, RecvMeta, SendBatch, UdpBuilder, UdpEndpoint,
 };
 
 /// The READMEs' examples are tests.

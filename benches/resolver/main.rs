@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use kit::{compare, is_smoke_run, variant};
-use socketry::{Families, Resolver};
+use socketry::{IpFamilies, Resolver};
 
 fn timed(times: u32, mut work: impl FnMut()) -> Duration {
     let times = if is_smoke_run() { 1 } else { times };
@@ -53,7 +53,7 @@ fn main() {
     let path: PathBuf = std::env::temp_dir().join(format!("socketry-bench-{}", std::process::id()));
     let text: String = (0..lines).map(|n| format!("0.0.0.0 host{n}.blocked.example\n")).collect();
     std::fs::write(&path, text).unwrap();
-    let of = || Resolver::builder().server(&server).unwrap().families(Families::Ipv4);
+    let of = || Resolver::builder().server(&server).unwrap().families(IpFamilies::Ipv4);
     let (long, cached) = (of().hosts(&path).build(), of().use_hosts(false).build());
     let fresh = of().use_hosts(false).cache_size(0).build();
     cached.lookup("host.test").unwrap();
@@ -105,7 +105,7 @@ fn by_lines() {
 fn by_names(server: &str) {
     let counts = if is_smoke_run() { [1, 10, 20] } else { [10, 1_000, 10_000] };
     let resolvers = counts.map(|count| {
-        let builder = Resolver::builder().server(server).unwrap().use_hosts(false).families(Families::Ipv4);
+        let builder = Resolver::builder().server(server).unwrap().use_hosts(false).families(IpFamilies::Ipv4);
         let resolver = builder.cache_size(count).build();
         (0..count).for_each(|n| drop(resolver.lookup(&format!("host{n}.blocked.example")).unwrap()));
         resolver

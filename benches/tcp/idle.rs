@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, IntoRawFd};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use futures_util::{SinkExt, StreamExt};
-use socketry::frame::{Fixed, Framed, Lines};
+use socketry::frame::{FixedLength, Framed, Lines};
 use socketry::{Encoding, TcpServer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::codec::{Framed as TokioFramed, LinesCodec};
@@ -154,7 +154,7 @@ pub(crate) fn be_server(model: &str) {
             std::thread::spawn(move || {
                 server.serve(|connection| {
                     let mut lines = Framed::new(connection, Lines::new(Encoding::Utf8));
-                    while let Some((line, mut reply)) = lines.exchange()? {
+                    while let Some((line, mut reply)) = lines.recv_with_reply()? {
                         reply.send(line)?;
                     }
                     Ok(())
@@ -165,7 +165,7 @@ pub(crate) fn be_server(model: &str) {
             let server = TcpServer::builder().max_connections(10_000).bind(ANYWHERE).unwrap();
             println!("{}", server.local_addr());
             std::thread::spawn(move || {
-                server.serve_requests(Fixed::new(MESSAGE), |request| {
+                server.serve_requests(FixedLength::new(MESSAGE), |request| {
                     let message: [u8; MESSAGE] = request.frame().try_into()?;
                     Ok(request.reply(message)?)
                 })

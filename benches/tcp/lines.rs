@@ -116,7 +116,7 @@ fn serve_by_hand(stream: TcpStream) {
 fn serve_borrowed(stream: TcpStream, encoding: Encoding) {
     let connection = raw::client().build().adopt(stream).unwrap();
     let mut lines = Framed::new(connection, Lines::new(encoding));
-    while let Some((line, mut reply)) = lines.exchange().unwrap() {
+    while let Some((line, mut reply)) = lines.recv_with_reply().unwrap() {
         reply.send(line).unwrap();
     }
 }

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use socketry::{Stopper, TcpClient, TcpConnection, TcpServer};
+use socketry::{CancelToken, TcpClient, TcpConnection, TcpServer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::kit::{compare, is_smoke_run, print, timed, variant};
@@ -124,7 +124,7 @@ pub(crate) fn run() {
     let _pinned = raw::pin(0);
     let plain = raw::client().build();
     let timed_out = raw::client().read_timeout(SECOND).build();
-    let stoppable = raw::client().connection_stopper(&Stopper::new().unwrap()).build();
+    let stoppable = raw::client().cancel_connections(&CancelToken::new().unwrap()).build();
     let rows = compare(
         41,
         vec![
@@ -140,7 +140,7 @@ pub(crate) fn run() {
             variant("socketry, a new deadline for each", || {
                 ours(&plain, |connection| connection.set_deadline(Instant::now() + SECOND))
             }),
-            variant("socketry, stopper", || ours(&stoppable, |_| {})),
+            variant("socketry, token", || ours(&stoppable, |_| {})),
             variant("socketry, one end of a TcpServer", client_and_server),
             variant("tokio, current thread", || tokio(None)),
             variant("tokio, current thread, timeout()", || tokio(Some(SECOND))),

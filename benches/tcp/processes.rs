@@ -37,7 +37,7 @@ fn this_program() -> Command {
 fn workers(count: usize) -> SocketAddr {
     let server = TcpServer::bind(ANYWHERE).unwrap();
     let handle = server.handle();
-    thread::spawn(move || server.serve_workers(Workers::running(count, |_| this_program())).unwrap());
+    thread::spawn(move || server.serve_workers(Workers::with_command(count, |_| this_program())).unwrap());
     while handle.workers().iter().filter(|worker| worker.state == process::WorkerState::Serving).count()
         < count
     {
@@ -49,7 +49,7 @@ fn workers(count: usize) -> SocketAddr {
 fn children() -> SocketAddr {
     let server = TcpServer::bind(ANYWHERE).unwrap();
     let address = server.local_addr();
-    thread::spawn(move || server.serve_children(Children::in_role(|_| this_program())));
+    thread::spawn(move || server.serve_children(Children::with_socket(|_| this_program())));
     address
 }
 

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
-use socketry::frame::Fixed;
+use socketry::frame::FixedLength;
 use socketry::{HandlerResult, TcpConnection, TcpServer, TcpServerBuilder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -133,7 +133,7 @@ fn serve_requests() -> SocketAddr {
     let server = TcpServer::bind(ANYWHERE).unwrap();
     let address = server.local_addr();
     thread::spawn(move || {
-        server.serve_requests(Fixed::new(MESSAGE), |request| {
+        server.serve_requests(FixedLength::new(MESSAGE), |request| {
             let message: [u8; MESSAGE] = request.frame().try_into()?;
             Ok(request.reply(message)?)
         })

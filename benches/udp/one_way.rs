@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use socketry::{Stopper, UdpEndpoint};
+use socketry::{CancelToken, UdpEndpoint};
 
 use super::kit::{compare, is_smoke_run, print, timed, variant};
 use super::others;
@@ -98,7 +98,7 @@ fn receiving(size: usize) {
     let timed_out = bind().read_timeout(Duration::from_secs(1)).bind("127.0.0.1:0").unwrap();
     let deadline = bind().bind("127.0.0.1:0").unwrap();
     deadline.set_deadline(Instant::now() + Duration::from_secs(3_600));
-    let stoppable = bind().stopper(&Stopper::new().unwrap()).bind("127.0.0.1:0").unwrap();
+    let stoppable = bind().cancel_token(&CancelToken::new().unwrap()).bind("127.0.0.1:0").unwrap();
     let wildcard_off = bind().packet_info(false).bind(":0").unwrap();
 
     // A variant with a buffer of its own. Macros, so that each call is compiled where it stands, the raw ones as well.
@@ -118,7 +118,7 @@ fn receiving(size: usize) {
             let endpoint = &$endpoint;
             way!(format!("socketry recv_into{}", $name), at_loopback(endpoint), |buffer| {
                 let arrival = endpoint.recv_into(buffer).unwrap();
-                (arrival.len(), arrival.from())
+                (arrival.len(), arrival.source())
             })
         }};
     }
@@ -140,7 +140,7 @@ fn receiving(size: usize) {
             recv_into!("", *plain),
             recv_into!(", read timeout", timed_out),
             recv_into!(", deadline", deadline),
-            recv_into!(", stopper", stoppable),
+            recv_into!(", token", stoppable),
             recv_into!(", wildcard, no packet info", wildcard_off),
             way!("socketry recv (owned)", at_loopback(plain), |_buffer| plain.recv().unwrap()),
         ],

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use socketry::{Stopper, UdpBuilder, UdpEndpoint};
+use socketry::{CancelToken, UdpBuilder, UdpEndpoint};
 
 use super::kit::{compare, is_smoke_run, print, timed, variant};
 use super::others;
@@ -96,7 +96,7 @@ fn ours(builder: UdpBuilder, before: impl Fn(&UdpEndpoint) + Sync) -> Duration {
 
 pub(crate) fn run() {
     let builder = UdpEndpoint::builder;
-    let stopper = Stopper::new().unwrap();
+    let token = CancelToken::new().unwrap();
     let rows = compare(
         25,
         vec![
@@ -113,7 +113,7 @@ pub(crate) fn run() {
             variant("socketry, a new deadline for each", || {
                 ours(builder(), |endpoint| endpoint.set_deadline(Instant::now() + SECOND))
             }),
-            variant("socketry, stopper", || ours(builder().stopper(&stopper), |_| {})),
+            variant("socketry, token", || ours(builder().cancel_token(&token), |_| {})),
         ],
     );
     print("ping-pong of 64 bytes on one processor", rounds(), &rows);
@@ -129,7 +129,7 @@ fn across_processors() {
         let mut variants = vec![
             variant("sendto, recvfrom", || raw(blocking)),
             variant("socketry", || ours(builder(), |_| {})),
-            variant("socketry, looking for 200 µs first", || ours(builder().spin(spin), |_| {})),
+            variant("socketry, looking for 200 µs first", || ours(builder().busy_poll(spin), |_| {})),
         ];
         // Where both share a processor, the other cannot answer while one looks.
         if place == 1 {

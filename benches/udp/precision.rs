@@ -3,16 +3,16 @@
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
-use socketry::{Stopper, UdpEndpoint};
+use socketry::{CancelToken, UdpEndpoint};
 
 use super::kit::{is_smoke_run, median};
 
 pub(crate) fn run() {
     println!("\nhow late a wait without a datagram ends, in ms: median, and the worst of the run");
-    println!("  {:<10} {:>16} {:>22} {:>22}", "asked", "std", "socketry", "socketry, stopper");
-    let stopper = Stopper::new().unwrap();
+    println!("  {:<10} {:>16} {:>22} {:>22}", "asked", "std", "socketry", "socketry, token");
+    let token = CancelToken::new().unwrap();
     let plain = UdpEndpoint::bind("127.0.0.1:0").unwrap();
-    let stoppable = UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0").unwrap();
+    let stoppable = UdpEndpoint::builder().cancel_token(&token).bind("127.0.0.1:0").unwrap();
     let std = UdpSocket::bind("127.0.0.1:0").unwrap();
     for (milliseconds, rounds) in [(1, 50), (10, 20), (50, 10), (200, 5), (1000, 2)] {
         let asked = Duration::from_millis(milliseconds);

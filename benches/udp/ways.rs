@@ -169,7 +169,7 @@ fn batches(endpoint: UdpEndpoint) -> (SocketAddr, Receiving) {
     let receive = move || {
         let count = endpoint.recv_batch(&mut batch).unwrap();
         for datagram in &batch {
-            black_box((datagram.bytes(), datagram.from()));
+            black_box((datagram.bytes(), datagram.source()));
         }
         count
     };

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use socketry::{BroadcastBuilder, Delivery, ErrorKind, Interfaces, Stopper};
+use socketry::{BroadcastBuilder, CancelToken, ErrorKind, InterfaceSelector, InterfaceSend};
 
 use super::note;
 
@@ -13,13 +13,13 @@ use super::note;
 pub(crate) struct Links {
     /// An interface to use, by name or address; give it again for one more [default: every one that is up and leads to others]
     #[arg(long = "interface", value_name = "NAME", value_parser = interface)]
-    interfaces: Vec<Interfaces>,
+    interfaces: Vec<InterfaceSelector>,
     /// Uses the loopback interface as well, which leads to this machine itself
     #[arg(long)]
     loopback: bool,
 }
 
-fn interface(text: &str) -> Result<Interfaces, &'static str> {
+fn interface(text: &str) -> Result<InterfaceSelector, &'static str> {
     match text.parse::<IpAddr>() {
         Ok(address) => Ok(address.into()),
         Err(_) if text.is_empty() => Err("an interface has a name"),
@@ -45,7 +45,7 @@ impl Links {
 }
 
 /// Says on standard error what became of a message on each interface.
-pub(crate) fn note_deliveries(deliveries: &[Delivery]) {
+pub(crate) fn note_deliveries(deliveries: &[InterfaceSend]) {
     for delivery in deliveries {
         let way = match (delivery.from, delivery.to) {
             (Some(from), Some(to)) => format!(" from {from} to {to}"),
@@ -59,16 +59,16 @@ pub(crate) fn note_deliveries(deliveries: &[Delivery]) {
 }
 
 /// A switch that Ctrl-C throws, or the time if there is one.
-pub(crate) fn thrown_by_ctrl_c(after: Option<Duration>) -> Result<Stopper, Box<dyn Error>> {
-    let stopper = Stopper::new()?;
-    let own = stopper.clone();
-    ctrlc::set_handler(move || own.stop())?;
+pub(crate) fn cancelled_by_ctrl_c(after: Option<Duration>) -> Result<CancelToken, Box<dyn Error>> {
+    let token = CancelToken::new()?;
+    let own = token.clone();
+    ctrlc::set_handler(move || own.cancel())?;
     if let Some(time) = after {
-        let own = stopper.clone();
+        let own = token.clone();
         std::thread::spawn(move || {
             std::thread::sleep(time);
-            own.stop();
+            own.cancel();
         });
     }
-    Ok(stopper)
+    Ok(token)
 }

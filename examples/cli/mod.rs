@@ -122,7 +122,7 @@ pub(crate) fn printable(text: &str) -> String {
 /// What is wrong with one line, in words for its sender: the conversation goes on with the next. `None` if the stream is
 /// at its end, or broken.
 pub(crate) fn fault_of_a_line(error: &socketry::Error) -> Option<String> {
-    error.is_of_one_frame().then(|| error.reason().to_string())
+    error.is_frame_error().then(|| error.reason().to_string())
 }
 
 /// Says on standard error what a server goes on after: for its `on_event`.

@@ -6,7 +6,7 @@ use std::thread;
 
 use simple_dns::rdata::{A, AAAA, RData, SOA};
 use simple_dns::{CLASS, Name, Packet, QTYPE, RCODE, ResourceRecord, TYPE};
-use socketry::{Stopper, UdpEndpoint};
+use socketry::{CancelToken, UdpEndpoint};
 
 use super::Outcome;
 
@@ -17,21 +17,21 @@ pub(crate) type Known<'a> = (&'a str, IpAddr);
 const TTL: u32 = 3_600;
 
 /// Ends a server with its work, also if that panics.
-pub(crate) struct Stop<'a>(pub(crate) &'a Stopper);
+pub(crate) struct Stop<'a>(pub(crate) &'a CancelToken);
 
 impl Drop for Stop<'_> {
     fn drop(&mut self) {
-        self.0.stop();
+        self.0.cancel();
     }
 }
 
 /// Does some work while a server at that address knows these names.
 pub(crate) fn with_name_server(known: &[Known<'_>], work: impl FnOnce(SocketAddr) -> Outcome) -> Outcome {
-    let stopper = Stopper::new()?;
-    let endpoint = UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0")?;
+    let token = CancelToken::new()?;
+    let endpoint = UdpEndpoint::builder().cancel_token(&token).bind("127.0.0.1:0")?;
     let address = endpoint.local_addr();
     thread::scope(|scope| {
-        let _stop = Stop(&stopper);
+        let _stop = Stop(&token);
         scope.spawn(|| serve(&endpoint, known));
         work(address)
     })
@@ -42,9 +42,9 @@ fn serve(endpoint: &UdpEndpoint, known: &[Known<'_>]) {
         match endpoint.recv() {
             // A datagram that is no query gets no answer.
             Ok(query) => {
-                let _ = answer(query.bytes(), known).map(|answer| endpoint.send_to(answer, query.from()));
+                let _ = answer(query.bytes(), known).map(|answer| endpoint.send_to(answer, query.source()));
             }
-            Err(error) if error.is_stopped() => return,
+            Err(error) if error.is_cancelled() => return,
             Err(error) => super::note(format_args!("name server: {error}")),
         }
     }

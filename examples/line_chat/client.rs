@@ -15,7 +15,7 @@ use crate::cli::{self, Outcome, say};
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) fn chat(to: &Address, name: &str, encoding: Encoding) -> Outcome {
-    let client = TcpClient::builder().peer_timeout(PEER_TIMEOUT).write_timeout(WRITE_TIMEOUT);
+    let client = TcpClient::builder().dead_peer_timeout(PEER_TIMEOUT).write_timeout(WRITE_TIMEOUT);
     let connection = client.connect(to)?;
     // The room's limit is the room's to check.
     let mut writer = connection.clone().into_framed(Lines::new(encoding));

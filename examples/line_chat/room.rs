@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use socketry::frame::{Framed, Lines};
 use socketry::{
-    AtLimit, BindAddress, Encoding, HandlerResult, Result, ServerHandle, TcpConnection, TcpServer,
+    BindAddress, Encoding, HandlerResult, OverLimit, Result, ServerHandle, TcpConnection, TcpServer,
 };
 
 use crate::PEER_TIMEOUT;
@@ -31,9 +31,9 @@ const GRACE: Duration = Duration::from_secs(2);
 pub(crate) fn serve(on: BindAddress, encoding: Encoding, time: Option<Duration>) -> Outcome {
     let server = TcpServer::builder()
         .max_connections(MOST_MEMBERS)
-        .at_limit(AtLimit::RefuseWith(encoding.encode("* the room is full\n")?.into_owned()))
+        .when_full(OverLimit::RefuseWith(encoding.encode("* the room is full\n")?.into_owned()))
         .write_timeout(WRITE_TIMEOUT)
-        .peer_timeout(PEER_TIMEOUT)
+        .dead_peer_timeout(PEER_TIMEOUT)
         // What waits for a member that is slow is bounded.
         .send_buffer_size(64 * 1024)
         .on_event(cli::note_event)

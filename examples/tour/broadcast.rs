@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::thread;
 use std::time::Duration;
 
-use socketry::{BroadcastBuilder, Broadcaster, Stopper};
+use socketry::{BroadcastBuilder, Broadcaster, CancelToken};
 
 use crate::cli::Outcome;
 use crate::{LONGEST_WAIT, show};
@@ -15,14 +15,14 @@ fn on_loopback() -> BroadcastBuilder {
 
 /// Two answer, in threads of their own, until the window is over.
 pub(crate) fn a_question_to_everybody() -> Outcome {
-    let stopper = Stopper::new()?;
+    let token = CancelToken::new()?;
     // Two at one port, which they must both allow: each hears every question.
-    let member = |port| on_loopback().port(port).reuse_address(true).stopper(&stopper).listen();
+    let member = |port| on_loopback().port(port).reuse_address(true).cancel_token(&token).responder();
     let lamp = member(0)?;
     let port = lamp.local_addr().port();
     let door = member(port)?;
     let (times, spacing) = (2, Duration::from_millis(50));
-    let broadcaster = on_loopback().port(port).repeats(times).spacing(spacing).build()?;
+    let broadcaster = on_loopback().port(port).repeats(times).interval(spacing).build()?;
     thread::scope(|scope| {
         for (responder, name) in [(&lamp, "灯"), (&door, "门")] {
             scope.spawn(move || {
@@ -30,7 +30,7 @@ pub(crate) fn a_question_to_everybody() -> Outcome {
             });
         }
         let found = listed(&broadcaster);
-        stopper.stop();
+        token.cancel();
         found
     })
 }
@@ -44,7 +44,7 @@ fn listed(broadcaster: &Broadcaster) -> Outcome {
     }
     for found in discovery.by_ref() {
         let found = found?;
-        show!("{:?} answered from {} on {}", found.text()?, found.from(), found.interface())?;
+        show!("{:?} answered from {} on {}", found.text()?, found.source(), found.interface_name())?;
     }
     let counted = discovery.counters();
     show!(
@@ -57,7 +57,7 @@ fn listed(broadcaster: &Broadcaster) -> Outcome {
 }
 
 pub(crate) fn an_interface_that_is_not_there() -> Outcome {
-    let listener = on_loopback().port(0).listen()?;
+    let listener = on_loopback().port(0).responder()?;
     let port = listener.local_addr().port();
     for delivery in on_loopback().interface("nosuch0").port(port).build()?.send("hi")? {
         match delivery.result {
@@ -66,6 +66,6 @@ pub(crate) fn an_interface_that_is_not_there() -> Outcome {
         }
     }
     let query = listener.recv_timeout(LONGEST_WAIT)?;
-    show!("whoever is reached hears it: {:?} on {}", query.text()?, query.interface())?;
+    show!("whoever is reached hears it: {:?} on {}", query.text()?, query.interface_name())?;
     Ok(())
 }

@@ -21,7 +21,7 @@ pub(crate) fn a_text_in_gb2312() -> Outcome {
     let datagram = receiver.recv()?;
     show!("sent         \"你好，世界\" from {} to {}", sender.local_addr(), receiver.local_addr())?;
     show!("on the wire  {}, two bytes for each character", hexadecimal(datagram.bytes()))?;
-    show!("received     {:?} from {}", datagram.text()?, datagram.from())?;
+    show!("received     {:?} from {}", datagram.text()?, datagram.source())?;
 
     receiver.reply(&datagram, "收到")?;
     show!("the answer   {:?}, by reply()", sender.recv()?.text()?)?;
@@ -42,11 +42,11 @@ pub(crate) fn an_answer_from_the_address_asked() -> Outcome {
     server.reply(&question, "me")?;
     let answer = client.recv()?;
     show!("the server is bound to {}, every address of this machine", server.local_addr())?;
-    match question.to() {
+    match question.destination() {
         Some(to) => show!("the client asked {asked}; the datagram says that it was sent to {to}")?,
         None => show!("the client asked {asked}; this system does not tell the server so")?,
     }
-    show!("the answer {:?} came from {}", answer.text()?, answer.from())?;
+    show!("the answer {:?} came from {}", answer.text()?, answer.source())?;
     Ok(())
 }
 

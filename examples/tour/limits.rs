@@ -34,7 +34,7 @@ pub(crate) fn a_question_that_gets_lost() -> Outcome {
     let server = UdpEndpoint::builder().read_timeout(LONGEST_WAIT).bind("127.0.0.1:0")?;
     let client = UdpEndpoint::bind("127.0.0.1:0")?;
     let (wait, started) = (Duration::from_millis(100), Instant::now());
-    let retry = Retry::new().attempts(20).first(wait).multiplier(1.0);
+    let retry = Retry::new().attempts(20).initial_delay(wait).multiplier(1.0);
 
     let address = server.local_addr();
     let answer = std::thread::scope(|scope| {

@@ -28,7 +28,7 @@ pub(crate) fn one_datagram_for_a_group() -> Outcome {
     show!("two members of {GROUP} at port {port}; one datagram to {GROUP}:{port}")?;
     for (name, member) in [("first ", &first), ("second", &second)] {
         let datagram = member.recv()?;
-        show!("the {name} got {:?} from {}", datagram.text()?, datagram.from())?;
+        show!("the {name} got {:?} from {}", datagram.text()?, datagram.source())?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socketry::{AtLimit, Encoding, TcpClient, TcpConnection, TcpServer};
+use socketry::{Encoding, OverLimit, TcpClient, TcpConnection, TcpServer};
 
 use crate::cli::Outcome;
 use crate::endpoints::hexadecimal;
@@ -101,7 +101,7 @@ pub(crate) fn a_server_that_is_full() -> Outcome {
     let (observer, observed) = mpsc::channel();
     let server = TcpServer::builder()
         .max_connections(1)
-        .at_limit(AtLimit::RefuseWith(Encoding::Gb2312.encode("客满")?.into_owned()))
+        .when_full(OverLimit::RefuseWith(Encoding::Gb2312.encode("客满")?.into_owned()))
         .on_event(move |event| drop(observer.send(format!("{event}"))))
         .bind("127.0.0.1:0")?;
     let handle = server.handle();

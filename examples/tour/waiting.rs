@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use socketry::{Stopper, UdpEndpoint};
+use socketry::{CancelToken, UdpEndpoint};
 
 use crate::cli::Outcome;
 use crate::show;
@@ -18,8 +18,8 @@ pub(crate) fn a_wait_that_has_an_end() -> Outcome {
 }
 
 pub(crate) fn a_blocked_call_is_woken() -> Outcome {
-    let stopper = Stopper::new()?;
-    let endpoint = UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0")?;
+    let token = CancelToken::new()?;
+    let endpoint = UdpEndpoint::builder().cancel_token(&token).bind("127.0.0.1:0")?;
     let (received, waited) = std::thread::scope(|scope| {
         let receiving = scope.spawn(|| {
             let started = Instant::now();
@@ -27,7 +27,7 @@ pub(crate) fn a_blocked_call_is_woken() -> Outcome {
         });
         // For the show: the call is to be blocked for a while. Nothing depends on it.
         std::thread::sleep(Duration::from_millis(100));
-        stopper.stop();
+        token.cancel();
         receiving.join().expect("the receiver does not panic")
     });
     show!("a thread waits without any limit; another one calls stop() after 100ms:")?;

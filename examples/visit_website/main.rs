@@ -61,7 +61,9 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use cli::{Outcome, printable, say};
-use socketry::{ConnectEvent, Encoding, Operation, Resolved, Resolver, Source, TcpClient, TcpConnection};
+use socketry::{
+    AnswerSource, ConnectEvent, Encoding, Operation, Resolved, Resolver, TcpClient, TcpConnection,
+};
 use url::Url;
 
 /// Shows each step of a visit to a web page.
@@ -170,7 +172,7 @@ fn connect(
     let address = format!("{host}:{port}");
     let mut began = Instant::now();
     let (mut told, mut is_name) = (Ok(()), false);
-    let connection = client.connect_observed(address, |event| {
+    let connection = client.connect_with(address, |event| {
         let line = match event {
             ConnectEvent::Resolved { found, elapsed, .. } => {
                 is_name = true;
@@ -181,7 +183,7 @@ fn connect(
                 let literal = if is_name { Ok(()) } else { say!("   it is an IP address: nobody is asked") };
                 literal.and_then(|()| say!("2. TCP 的三次握手"))
             }
-            ConnectEvent::Began { address, .. } => at(began, *address, "asked to connect"),
+            ConnectEvent::Attempting { address, .. } => at(began, *address, "asked to connect"),
             ConnectEvent::Failed { attempt, .. } => {
                 let what = format!("{} after {}", attempt.kind, millis(attempt.elapsed));
                 at(began, attempt.address, &what)
@@ -207,7 +209,7 @@ fn found_by(host: &str, found: &Resolved, elapsed: Duration, hosts: Option<&str>
     let addresses: Vec<String> = found.addresses().iter().map(ToString::to_string).collect();
     let addresses = addresses.join(", ");
     let elapsed = millis(elapsed);
-    if found.source() == Source::Hosts {
+    if found.source() == AnswerSource::Hosts {
         let file = hosts.unwrap_or(if cfg!(windows) {
             r"C:\Windows\System32\drivers\etc\hosts"
         } else {
@@ -221,7 +223,9 @@ fn found_by(host: &str, found: &Resolved, elapsed: Duration, hosts: Option<&str>
     say!("   hosts file: nothing of {host}")?;
     let ttl = found.ttl().map_or(String::new(), |ttl| format!(", for {} s", ttl.as_secs_f64().ceil()));
     match found.source() {
-        Source::Server(server) => say!("   DNS: server {server} answered after {elapsed}: {addresses}{ttl}"),
+        AnswerSource::Server(server) => {
+            say!("   DNS: server {server} answered after {elapsed}: {addresses}{ttl}")
+        }
         source => say!("   by {source}, after {elapsed}: {addresses}{ttl}"),
     }
 }
@@ -239,7 +243,7 @@ fn show(response: &http::Response) -> Outcome {
     say!("5. 浏览器接收到数据后显示这个网页")?;
     say!("   it is in {encoding}, {why}")?;
     // A page may have what its encoding does not: a browser shows `�` there.
-    let text = encoding.decode_with(&response.body, socketry::Policy::Replace)?;
+    let text = encoding.decode_with(&response.body, socketry::OnInvalid::Replace)?;
     let lines = page::readable(&text);
     for line in lines.iter().take(LINES) {
         say!("   | {}", printable(line))?;

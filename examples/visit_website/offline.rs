@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::thread;
 use std::time::Duration;
 
-use socketry::{Encoding, HandlerResult, Resolver, Stopper, TcpConnection, TcpServer};
+use socketry::{CancelToken, Encoding, HandlerResult, Resolver, TcpConnection, TcpServer};
 use url::Url;
 
 use crate::cli::name_server::{Stop, with_name_server};
@@ -39,15 +39,15 @@ fn page(host: &str, port: u16) -> Result<Url, url::ParseError> {
 
 /// Does some work while two servers have a page in each encoding at these ports.
 fn with_web_servers(work: impl FnOnce([u16; 2]) -> Outcome) -> Outcome {
-    let stopper = Stopper::new()?;
+    let token = CancelToken::new()?;
     let server = |encoding: Encoding| {
-        let builder = TcpServer::builder().stopper(&stopper).grace(Duration::from_secs(1));
+        let builder = TcpServer::builder().cancel_token(&token).shutdown_timeout(Duration::from_secs(1));
         builder.encoding(encoding).read_timeout(Duration::from_secs(5)).bind("127.0.0.1:0")
     };
     let servers = [server(ENCODINGS[0])?, server(ENCODINGS[1])?];
     let ports = servers.each_ref().map(|server| server.local_addr().port());
     thread::scope(|scope| {
-        let _stop = Stop(&stopper);
+        let _stop = Stop(&token);
         for server in servers {
             scope.spawn(|| server.serve(answer));
         }

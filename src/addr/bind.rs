@@ -28,11 +28,11 @@ use super::target::{Address, from_socket_addresses, try_from_texts};
 ///
 /// for text in [":7788", "7788", "0.0.0.0:7788"] {
 ///     let address: BindAddress = text.parse()?;
-///     assert!(address.is_every_address());
+///     assert!(address.is_unspecified());
 ///     assert_eq!(address.to_string(), "0.0.0.0:7788");
 /// }
 /// assert_eq!(BindAddress::from(7788), BindAddress::try_from(("", 7788))?);
-/// assert!(!BindAddress::try_from("localhost:0")?.is_every_address());
+/// assert!(!BindAddress::try_from("localhost:0")?.is_unspecified());
 /// # Ok::<(), socketry::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,7 +45,7 @@ impl BindAddress {
     }
 
     /// Whether it stands for every local address of its family: `0.0.0.0` or `[::]`.
-    pub fn is_every_address(&self) -> bool {
+    pub fn is_unspecified(&self) -> bool {
         self.0.ip().is_some_and(|ip| ip.is_unspecified())
     }
 

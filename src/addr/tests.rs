@@ -48,8 +48,8 @@ fn bind_address_parses_every_form() {
     assert_eq!("7788".parse::<BindAddress>().unwrap(), every);
     assert_eq!(BindAddress::try_from(("", 7788)).unwrap(), every);
     assert_eq!(BindAddress::from(7788), every);
-    assert!(every.is_every_address() && every.port() == 7788);
-    assert!(BindAddress::try_from("[::]:0").unwrap().is_every_address());
+    assert!(every.is_unspecified() && every.port() == 7788);
+    assert!(BindAddress::try_from("[::]:0").unwrap().is_unspecified());
     assert_eq!(BindAddress::try_from("localhost:0").unwrap().port(), 0);
     assert!("".parse::<BindAddress>().is_err() && "70000".parse::<BindAddress>().is_err());
     assert!("127.0.0.1".parse::<BindAddress>().is_err(), "a host alone is not a port");
@@ -117,7 +117,7 @@ fn parse_error_converts_to_error_with_text_as_target() {
     let error = crate::Error::from(parse("host:99999").unwrap_err());
     assert_eq!(error.to_string(), r#"parse address: "host:99999": the port is larger than 65535, at byte 5"#);
     assert_eq!(error.kind(), crate::ErrorKind::InvalidAddress);
-    assert_eq!(error.place(), Some("host:99999"));
+    assert_eq!(error.target(), Some("host:99999"));
     assert_eq!(error.detail::<AddressError>().unwrap().offset(), 5);
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::builder::BroadcastBuilder;
-use super::deliveries::{Deliveries, Delivery, at_least_one};
+use super::deliveries::{InterfaceSend, at_least_one};
 use super::discovery::Discovery;
 use super::links::{Target, network_interfaces};
 use crate::config::NetworkInterface;
@@ -36,7 +36,7 @@ use crate::udp::UdpEndpoint;
 /// use std::net::Ipv4Addr;
 /// use std::time::Duration;
 ///
-/// # let responder = Broadcaster::builder().port(0).interface(Ipv4Addr::LOCALHOST).listen()?;
+/// # let responder = Broadcaster::builder().port(0).interface(Ipv4Addr::LOCALHOST).responder()?;
 /// # let port = responder.local_addr().port();
 /// # let answering = std::thread::spawn(move || {
 /// #     let query = responder.recv_timeout(Duration::from_secs(5))?;
@@ -46,7 +46,7 @@ use crate::udp::UdpEndpoint;
 /// let broadcaster = Broadcaster::builder().port(port).interface(Ipv4Addr::LOCALHOST).build()?;
 /// for reply in broadcaster.discover("hi", Duration::from_secs(2))? {
 ///     let reply = reply?;
-///     println!("{} on {}: {}", reply.from(), reply.interface(), reply.text()?);
+///     println!("{} on {}: {}", reply.source(), reply.interface_name(), reply.text()?);
 /// #   break;
 /// }
 /// # answering.join().unwrap()?;
@@ -82,7 +82,7 @@ impl Broadcaster {
     /// # Errors
     ///
     /// This returns an error if a character does not exist in the encoding, or if no interface took the message: then the
-    /// [`detail`](Error::detail) is a [`NoneReached`](crate::NoneReached). If some did, the others' refusals are in the result.
+    /// [`detail`](Error::detail) is a [`NoInterfaceSent`](crate::NoInterfaceSent). If some did, the others' refusals are in the result.
     ///
     /// # Examples
     ///
@@ -96,7 +96,7 @@ impl Broadcaster {
     /// }
     /// # Ok::<(), socketry::Error>(())
     /// ```
-    pub fn send(&self, message: impl Message) -> Result<Deliveries> {
+    pub fn send(&self, message: impl Message) -> Result<Vec<InterfaceSend>> {
         let bytes = self.shared.encoded(&message)?;
         let deliveries = self.shared.send(&bytes, &network_interfaces()?);
         at_least_one(deliveries, self.shared.options.target)
@@ -111,7 +111,7 @@ impl Broadcaster {
     /// # Errors
     ///
     /// This returns an error if [`send`](Self::send) would. What the iterator tells as an error does not end it, except that
-    /// the stopper was thrown or as many answers came as are [taken](BroadcastBuilder::max_replies): see [`Discovery`].
+    /// the cancel token was cancelled or as many answers came as are [taken](BroadcastBuilder::max_replies): see [`Discovery`].
     pub fn discover(&self, message: impl Message, window: Duration) -> Result<Discovery> {
         let bytes = self.shared.encoded(&message)?.into_owned();
         Discovery::begin(Arc::clone(&self.shared), bytes, window, Instant::now())
@@ -124,7 +124,7 @@ impl Shared {
         encoded.map_err(|error| Error::from(error).with_operation(Operation::Send))
     }
 
-    pub(super) fn send(&self, bytes: &[u8], interfaces: &[NetworkInterface]) -> Deliveries {
+    pub(super) fn send(&self, bytes: &[u8], interfaces: &[NetworkInterface]) -> Vec<InterfaceSend> {
         let Shared { endpoint, options } = self;
         let exits = options.choice.exits(interfaces, options.target, options.port);
         let deliveries = exits.into_iter().map(|exit| {
@@ -133,7 +133,7 @@ impl Shared {
                 Ok(route) => endpoint.send_by(bytes, &route.to, route.way),
                 Err(kind) => Err(Error::new(Operation::Send, *kind)),
             };
-            Delivery {
+            InterfaceSend {
                 interface: exit.interface,
                 index: exit.index,
                 from: exit.route.as_ref().ok().map(|route| route.way.source),

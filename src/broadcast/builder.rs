@@ -4,14 +4,14 @@ use std::time::Duration;
 use super::broadcaster::Broadcaster;
 use super::links::{Choice, Target};
 use super::responder::Responder;
-use crate::config::Interfaces;
+use crate::config::InterfaceSelector;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::text::Encoding;
 use crate::resolve::Resolver;
-use crate::sys::Stopper;
+use crate::sys::CancelToken;
 use crate::udp::{UdpBuilder, UdpEndpoint};
 
-/// Options for a [`Broadcaster`], which [`build`](Self::build) makes, and for a [`Responder`], which [`listen`](Self::listen)
+/// Options for a [`Broadcaster`], which [`build`](Self::build) makes, and for a [`Responder`], which [`responder`](Self::responder)
 /// makes.
 ///
 /// # Examples
@@ -99,10 +99,10 @@ impl BroadcastBuilder {
     /// std::fs::write(&names, "239.255.77.88 lamps.example\n")?;
     /// let resolver = Resolver::builder().hosts(&names).build();
     /// # std::fs::remove_file(&names)?;
-    /// let broadcaster = Broadcaster::builder().to_name("lamps.example", &resolver)?.port(7788).build()?;
+    /// let broadcaster = Broadcaster::builder().to_host("lamps.example", &resolver)?.port(7788).build()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn to_name(self, name: &str, resolver: &Resolver) -> Result<Self> {
+    pub fn to_host(self, name: &str, resolver: &Resolver) -> Result<Self> {
         let found = resolver.lookup(name)?;
         Ok(match found.addresses() {
             [first, ..] => self.to(*first),
@@ -112,19 +112,19 @@ impl BroadcastBuilder {
     }
 
     /// Speaks IPv6, which has no broadcast: to `ff02::1`, the group of all nodes of a link (RFC 4291, 2.7.1).
-    pub fn all_nodes(self) -> Self {
+    pub fn ipv6_all_nodes(self) -> Self {
         self.to(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1))
     }
 
     /// Chooses an interface, by name, index or address; more can be chosen by more calls. Defaults to every one that is up and
     /// leads to others. One that is chosen and cannot be used is an error of its own, and not of those that can.
-    pub fn interface(mut self, interface: impl Into<Interfaces>) -> Self {
+    pub fn interface(mut self, interface: impl Into<InterfaceSelector>) -> Self {
         self.choice.chosen.push(interface.into());
         self
     }
 
     /// Leaves an interface out, by name, index or address.
-    pub fn exclude(mut self, interface: impl Into<Interfaces>) -> Self {
+    pub fn exclude(mut self, interface: impl Into<InterfaceSelector>) -> Self {
         self.choice.excluded.push(interface.into());
         self
     }
@@ -149,7 +149,7 @@ impl BroadcastBuilder {
     }
 
     /// Sets the time between two questions. Defaults to 250 ms.
-    pub fn spacing(mut self, time: Duration) -> Self {
+    pub fn interval(mut self, time: Duration) -> Self {
         self.spacing = time;
         self
     }
@@ -191,9 +191,9 @@ impl BroadcastBuilder {
         self
     }
 
-    /// Gives a [`Stopper`], which ends waits. Defaults to none.
-    pub fn stopper(mut self, stopper: &Stopper) -> Self {
-        self.udp = self.udp.stopper(stopper);
+    /// Gives a [`CancelToken`], which ends waits. Defaults to none.
+    pub fn cancel_token(mut self, token: &CancelToken) -> Self {
+        self.udp = self.udp.cancel_token(token);
         self
     }
 
@@ -220,7 +220,7 @@ impl BroadcastBuilder {
     ///
     /// This returns an error if the port is taken, if none of the interfaces takes a membership of the group, if a chosen
     /// interface is not there, or if the system refuses an option.
-    pub fn listen(self) -> Result<Responder> {
+    pub fn responder(self) -> Result<Responder> {
         self.check()?;
         let endpoint = self.udp.clone().bind(self.everywhere(self.port))?;
         Responder::new(endpoint, self)

@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 /// What became of a message on one interface.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Delivery {
+pub struct InterfaceSend {
     /// The interface's name, or what was asked for if there is no such interface.
     pub interface: Box<str>,
     /// The interface's index; 0 if there is none.
@@ -19,23 +19,20 @@ pub struct Delivery {
     pub result: Result<()>,
 }
 
-/// What became of a message on each interface; at least one took it.
-pub type Deliveries = Vec<Delivery>;
-
 /// Why a message left by no interface at all: the [`detail`](crate::Error::detail) of an error.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct NoneReached {
+pub struct NoInterfaceSent {
     /// What became of it on each; empty if no interface suits.
-    pub deliveries: Deliveries,
+    pub deliveries: Vec<InterfaceSend>,
 }
 
-impl fmt::Display for NoneReached {
+impl fmt::Display for NoInterfaceSent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.deliveries.is_empty() {
-            return f.write_str("no interface that is up leads to others");
+            return f.write_str("no usable interface");
         }
-        f.write_str("no interface took it: ")?;
+        f.write_str("send failed on every interface: ")?;
         for (number, delivery) in self.deliveries.iter().enumerate() {
             let comma = if number > 0 { ", " } else { "" };
             match &delivery.result {
@@ -47,7 +44,7 @@ impl fmt::Display for NoneReached {
     }
 }
 
-impl std::error::Error for NoneReached {
+impl std::error::Error for NoInterfaceSent {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         let errors = self.deliveries.iter().filter_map(|delivery| delivery.result.as_ref().err());
         errors.map(|error| error as &(dyn std::error::Error + 'static)).next()
@@ -55,11 +52,14 @@ impl std::error::Error for NoneReached {
 }
 
 /// An error if nothing was delivered.
-pub(super) fn at_least_one(deliveries: Deliveries, to: impl fmt::Display) -> Result<Deliveries> {
+pub(super) fn at_least_one(
+    deliveries: Vec<InterfaceSend>,
+    to: impl fmt::Display,
+) -> Result<Vec<InterfaceSend>> {
     if deliveries.iter().any(|delivery| delivery.result.is_ok()) {
         return Ok(deliveries);
     }
     let first = deliveries.iter().find_map(|delivery| delivery.result.as_ref().err());
     let kind = first.map_or(ErrorKind::NetworkUnreachable, Error::kind);
-    Err(Error::detailed(Operation::Send, kind, NoneReached { deliveries }).at(to))
+    Err(Error::detailed(Operation::Send, kind, NoInterfaceSent { deliveries }).at(to))
 }

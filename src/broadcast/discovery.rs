@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::broadcaster::Shared;
-use super::deliveries::{Deliveries, Delivery, at_least_one};
+use super::deliveries::{InterfaceSend, at_least_one};
 use super::links::network_interfaces;
 use super::responder::name_of;
 use crate::config::NetworkInterface;
@@ -32,7 +32,7 @@ use crate::udp::Datagram;
 /// * at the end, the system has dropped answers because they came faster than they were taken
 ///   ([`ResourceExhausted`](ErrorKind::ResourceExhausted)).
 ///
-/// After two errors there are no more items: the stopper was thrown ([`is_stopped`](Error::is_stopped)), or as many answers
+/// After two errors there are no more items: the cancel token was cancelled ([`is_cancelled`](Error::is_cancelled)), or as many answers
 /// came as are [taken](crate::BroadcastBuilder::max_replies) ([`MessageTooLong`](ErrorKind::MessageTooLong)).
 ///
 /// # Platform-specific behavior
@@ -45,7 +45,7 @@ pub struct Discovery {
     schedule: Schedule,
     heard: Heard,
     asked: Instant,
-    deliveries: Deliveries,
+    deliveries: Vec<InterfaceSend>,
     interfaces: Vec<NetworkInterface>,
     /// By which it has left, and whether it does still.
     reached: BTreeMap<u32, (Box<str>, bool)>,
@@ -83,7 +83,7 @@ pub struct DiscoveryCounters {
 
 /// An answer to a discovery.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Discovered {
+pub struct DiscoveryReply {
     datagram: Datagram,
     interface: Box<str>,
     round_trip: Duration,
@@ -98,11 +98,11 @@ const MARK_WAIT: Duration = Duration::from_millis(10);
 struct Lost(u32);
 
 #[derive(Debug, thiserror::Error)]
-#[error("more than {0} answers came, and the rest is not taken")]
+#[error("reply limit reached ({0})")]
 struct Full(usize);
 
 #[derive(Debug, thiserror::Error)]
-#[error("it is not there any more")]
+#[error("interface no longer exists")]
 struct Gone;
 
 impl Discovery {
@@ -139,7 +139,7 @@ impl Discovery {
     }
 
     /// What became of the question on each interface, the last time that it was asked.
-    pub fn deliveries(&self) -> &[Delivery] {
+    pub fn deliveries(&self) -> &[InterfaceSend] {
         &self.deliveries
     }
 
@@ -211,12 +211,12 @@ impl Discovery {
     }
 
     /// The end, which may come with a last error.
-    fn end(&mut self, error: Error) -> Option<Result<Discovered>> {
+    fn end(&mut self, error: Error) -> Option<Result<DiscoveryReply>> {
         self.finish();
         Some(Err(error))
     }
 
-    fn receive(&mut self, until: Instant) -> Option<Result<Discovered>> {
+    fn receive(&mut self, until: Instant) -> Option<Result<DiscoveryReply>> {
         match self.shared.endpoint.recv_deadline(until) {
             Ok(datagram) => self.judge(datagram),
             Err(error) if error.is_timeout() => {
@@ -232,16 +232,16 @@ impl Discovery {
         }
     }
 
-    fn judge(&mut self, datagram: Datagram) -> Option<Result<Discovered>> {
+    fn judge(&mut self, datagram: Datagram) -> Option<Result<DiscoveryReply>> {
         self.note_lost();
-        if self.shared.is_own(datagram.from(), &self.interfaces) {
+        if self.shared.is_own(datagram.source(), &self.interfaces) {
             match self.phase {
                 Phase::Closing(_) if datagram.is_empty() => self.finish(),
                 _ => self.counters.own += 1,
             }
             return None;
         }
-        match self.heard.judge(datagram.from(), datagram.bytes()) {
+        match self.heard.judge(datagram.source(), datagram.bytes()) {
             Verdict::New => {}
             Verdict::Again => {
                 self.counters.duplicates += 1;
@@ -259,14 +259,14 @@ impl Discovery {
         self.counters.replies += 1;
         let interface = name_of(&datagram, &self.interfaces);
         let round_trip = self.asked.elapsed();
-        Some(Ok(Discovered { datagram, interface, round_trip }))
+        Some(Ok(DiscoveryReply { datagram, interface, round_trip }))
     }
 }
 
 impl Iterator for Discovery {
-    type Item = Result<Discovered>;
+    type Item = Result<DiscoveryReply>;
 
-    fn next(&mut self) -> Option<Result<Discovered>> {
+    fn next(&mut self) -> Option<Result<DiscoveryReply>> {
         loop {
             if let Some(error) = self.pending.pop_front() {
                 return Some(Err(error));
@@ -297,13 +297,13 @@ impl FusedIterator for Discovery {}
 
 /// The same error another time; the first one stays with its delivery.
 fn again(error: &Error) -> Error {
-    Error::new(error.operation(), error.kind()).with_local(error.local()).with_remote(error.remote())
+    Error::new(error.operation(), error.kind()).with_local(error.local_addr()).with_remote(error.peer_addr())
 }
 
-impl Discovered {
+impl DiscoveryReply {
     /// Who answered.
-    pub fn from(&self) -> SocketAddr {
-        self.datagram.from()
+    pub fn source(&self) -> SocketAddr {
+        self.datagram.source()
     }
 
     /// The name of the interface by which the answer came.
@@ -311,7 +311,7 @@ impl Discovered {
     /// # Platform-specific behavior
     ///
     /// On Windows, that of the interface in whose network the sender is. Empty if that is none.
-    pub fn interface(&self) -> &str {
+    pub fn interface_name(&self) -> &str {
         &self.interface
     }
 
@@ -350,9 +350,9 @@ impl Discovered {
     }
 }
 
-impl fmt::Debug for Discovered {
+impl fmt::Debug for DiscoveryReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Discovered")
+        f.debug_struct("DiscoveryReply")
             .field("datagram", &self.datagram)
             .field("interface", &self.interface)
             .field("round_trip", &self.round_trip)

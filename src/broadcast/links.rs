@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 
-use crate::config::{Interfaces, NetworkInterface};
+use crate::config::{InterfaceSelector, NetworkInterface};
 use crate::error::{ErrorKind, Operation, Result};
 use crate::sys::{self, Way};
 
@@ -28,8 +28,8 @@ pub fn network_interfaces() -> Result<Vec<NetworkInterface>> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Choice {
     /// None is every one.
-    pub(super) chosen: Vec<Interfaces>,
-    pub(super) excluded: Vec<Interfaces>,
+    pub(super) chosen: Vec<InterfaceSelector>,
+    pub(super) excluded: Vec<InterfaceSelector>,
     pub(super) loopback: bool,
 }
 
@@ -57,19 +57,19 @@ pub(super) struct Route {
     pub(super) to: SocketAddr,
 }
 
-fn is_one_of(interface: &NetworkInterface, list: &[Interfaces]) -> bool {
+fn is_one_of(interface: &NetworkInterface, list: &[InterfaceSelector]) -> bool {
     list.iter().any(|wanted| match wanted {
-        Interfaces::All => true,
-        Interfaces::Index(index) => interface.index == *index,
-        Interfaces::Name(name) => interface.name == *name,
-        Interfaces::Address(address) => interface.addresses.iter().any(|own| own.ip == *address),
+        InterfaceSelector::All => true,
+        InterfaceSelector::Index(index) => interface.index == *index,
+        InterfaceSelector::Name(name) => interface.name == *name,
+        InterfaceSelector::Address(address) => interface.addresses.iter().any(|own| own.ip == *address),
     })
 }
 
 impl Choice {
     /// Whether every interface is meant that suits.
     pub(super) fn is_open(&self) -> bool {
-        self.chosen.is_empty() || self.chosen.contains(&Interfaces::All)
+        self.chosen.is_empty() || self.chosen.contains(&InterfaceSelector::All)
     }
 
     pub(super) fn takes(&self, interface: &NetworkInterface) -> bool {
@@ -113,15 +113,15 @@ impl Choice {
 
     /// What was asked for by itself and is not there.
     pub(super) fn missing(&self, interfaces: &[NetworkInterface]) -> Vec<String> {
-        let is_missing = |wanted: &&Interfaces| {
+        let is_missing = |wanted: &&InterfaceSelector| {
             !interfaces.iter().any(|interface| is_one_of(interface, std::slice::from_ref(*wanted)))
         };
         let missing = self.chosen.iter().filter(|_| !self.is_open()).filter(is_missing);
         let names = missing.map(|wanted| match wanted {
-            Interfaces::Name(name) => name.to_string(),
-            Interfaces::Index(index) => index.to_string(),
-            Interfaces::Address(address) => format!("of {address}"),
-            Interfaces::All => wanted.to_string(),
+            InterfaceSelector::Name(name) => name.to_string(),
+            InterfaceSelector::Index(index) => index.to_string(),
+            InterfaceSelector::Address(address) => format!("of {address}"),
+            InterfaceSelector::All => wanted.to_string(),
         });
         names.collect()
     }

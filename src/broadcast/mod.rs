@@ -15,7 +15,7 @@ mod responder;
 
 pub use broadcaster::Broadcaster;
 pub use builder::BroadcastBuilder;
-pub use deliveries::{Deliveries, Delivery, NoneReached};
-pub use discovery::{Discovered, Discovery, DiscoveryCounters};
+pub use deliveries::{InterfaceSend, NoInterfaceSent};
+pub use discovery::{Discovery, DiscoveryCounters, DiscoveryReply};
 pub use links::network_interfaces;
 pub use responder::{Query, Responder};

@@ -3,7 +3,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::builder::BroadcastBuilder;
-use super::deliveries::NoneReached;
+use super::deliveries::NoInterfaceSent;
 use super::links::{Choice, Target, network_interfaces};
 use crate::config::NetworkInterface;
 use crate::error::{Error, ErrorKind, Operation, Result};
@@ -14,7 +14,7 @@ use crate::udp::{Datagram, UdpEndpoint};
 
 /// Hears what is sent to everybody, on the interfaces that it was told, and answers from the right address of each.
 ///
-/// It is made by [`BroadcastBuilder::listen`]. On Linux a socket that is bound to the address of one interface is deaf to
+/// It is made by [`BroadcastBuilder::responder`]. On Linux a socket that is bound to the address of one interface is deaf to
 /// broadcasts; so this one is bound to all, and what comes by another interface is passed over.
 ///
 /// # Platform-specific behavior
@@ -27,10 +27,10 @@ use crate::udp::{Datagram, UdpEndpoint};
 /// A lamp that says its name, on Ctrl-C no more:
 ///
 /// ```no_run
-/// use socketry::{Broadcaster, Stopper};
+/// use socketry::{Broadcaster, CancelToken};
 ///
-/// let stopper = Stopper::new()?;
-/// let lamp = Broadcaster::builder().port(7788).interface("eth0").stopper(&stopper).listen()?;
+/// let token = CancelToken::new()?;
+/// let lamp = Broadcaster::builder().port(7788).interface("eth0").cancel_token(&token).responder()?;
 /// let name = || "lamp in the hall".to_owned();
 /// lamp.serve(|query| (query.bytes() == b"who is there?").then(name), |error| eprintln!("{error}"))?;
 /// # Ok::<(), socketry::Error>(())
@@ -64,7 +64,7 @@ impl Responder {
         let mut meant = interfaces.iter().filter(|interface| interface.is_up && choice.takes(interface));
         if meant.clone().next().is_none() {
             let down = interfaces.iter().find(|interface| !choice.is_open() && choice.takes(interface));
-            let none = NoneReached { deliveries: Vec::new() };
+            let none = NoInterfaceSent { deliveries: Vec::new() };
             return Err(down.map_or_else(
                 || Error::detailed(Operation::Bind, ErrorKind::AddressNotAvailable, none),
                 |interface| unavailable(&interface.name),
@@ -105,7 +105,7 @@ impl Responder {
     ///
     /// # Errors
     ///
-    /// This returns an error if the stopper was thrown ([`is_stopped`](Error::is_stopped)), if a message is longer than
+    /// This returns an error if the cancel token was cancelled ([`is_cancelled`](Error::is_cancelled)), if a message is longer than
     /// [`max_datagram`](BroadcastBuilder::max_datagram) ([`is_truncated`](Error::is_truncated)), or if the system fails.
     pub fn recv(&self) -> Result<Query> {
         self.chosen(|| self.endpoint.recv())
@@ -128,7 +128,7 @@ impl Responder {
     fn chosen(&self, mut receive: impl FnMut() -> Result<Datagram>) -> Result<Query> {
         loop {
             let datagram = receive()?;
-            // Interfaces come and go, and their list costs little beside a message from somebody.
+            // InterfaceSelector come and go, and their list costs little beside a message from somebody.
             let interfaces = network_interfaces()?;
             let by = incoming(&datagram, &interfaces);
             if by.is_none_or(|interface| self.choice.takes(interface)) {
@@ -147,7 +147,7 @@ impl Responder {
         self.endpoint.reply(&query.datagram, message)
     }
 
-    /// Answers what the handler has an answer for, until the stopper is thrown. What goes wrong with one message or answer is
+    /// Answers what the handler has an answer for, until the cancel token is cancelled. What goes wrong with one message or answer is
     /// told to `failed`, and it goes on: whoever asks asks again.
     ///
     /// # Errors
@@ -161,12 +161,12 @@ impl Responder {
         loop {
             let served = match self.recv() {
                 Ok(query) => answer(&query).map_or(Ok(()), |message| self.reply(&query, message)),
-                Err(error) if error.is_truncated() || error.is_stopped() => Err(error),
+                Err(error) if error.is_truncated() || error.is_cancelled() => Err(error),
                 Err(error) => return Err(error),
             };
             match served {
                 Ok(()) => {}
-                Err(error) if error.is_stopped() => return Ok(()),
+                Err(error) if error.is_cancelled() => return Ok(()),
                 Err(error) => failed(&error),
             }
         }
@@ -175,17 +175,17 @@ impl Responder {
 
 impl Query {
     /// Who sent it.
-    pub fn from(&self) -> SocketAddr {
-        self.datagram.from()
+    pub fn source(&self) -> SocketAddr {
+        self.datagram.source()
     }
 
     /// The address it was sent to: that of a network, of a group, or this machine's own. Unknown on Windows.
-    pub fn to(&self) -> Option<IpAddr> {
-        self.datagram.to()
+    pub fn destination(&self) -> Option<IpAddr> {
+        self.datagram.destination()
     }
 
     /// The name of the interface by which it came; empty if it is unknown.
-    pub fn interface(&self) -> &str {
+    pub fn interface_name(&self) -> &str {
         &self.interface
     }
 
@@ -220,16 +220,16 @@ impl Query {
 
 /// The interface by which a datagram came; where the system does not tell, the one in whose network the sender is.
 fn incoming<'a>(datagram: &Datagram, interfaces: &'a [NetworkInterface]) -> Option<&'a NetworkInterface> {
-    match datagram.interface() {
+    match datagram.interface_index() {
         Some(index) => interfaces.iter().find(|interface| interface.index == index),
-        None => interfaces.iter().find(|interface| interface.reaches(datagram.from().ip())),
+        None => interfaces.iter().find(|interface| interface.reaches(datagram.source().ip())),
     }
 }
 
 pub(super) fn name_of(datagram: &Datagram, interfaces: &[NetworkInterface]) -> Box<str> {
     let name = incoming(datagram, interfaces).map(|interface| interface.name.clone());
     let asked =
-        || datagram.interface().and_then(|index| sys::name_of(index).ok()).map(String::into_boxed_str);
+        || datagram.interface_index().and_then(|index| sys::name_of(index).ok()).map(String::into_boxed_str);
     name.or_else(asked).unwrap_or_default()
 }
 

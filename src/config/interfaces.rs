@@ -6,15 +6,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// # Examples
 ///
 /// ```
-/// use socketry::Interfaces;
+/// use socketry::InterfaceSelector;
 /// use std::net::Ipv4Addr;
 ///
-/// assert_eq!(Interfaces::from("eth0").to_string(), "interface eth0");
-/// assert_eq!(Interfaces::from(Ipv4Addr::LOCALHOST).to_string(), "the interface of 127.0.0.1");
+/// assert_eq!(InterfaceSelector::from("eth0").to_string(), "interface eth0");
+/// assert_eq!(InterfaceSelector::from(Ipv4Addr::LOCALHOST).to_string(), "the interface of 127.0.0.1");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Interfaces {
+pub enum InterfaceSelector {
     /// Every interface that is up and takes part in multicast, the loopback interface included.
     #[default]
     All,
@@ -26,43 +26,43 @@ pub enum Interfaces {
     Address(IpAddr),
 }
 
-impl fmt::Display for Interfaces {
+impl fmt::Display for InterfaceSelector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Interfaces::All => f.write_str("every interface"),
-            Interfaces::Index(index) => write!(f, "interface {index}"),
-            Interfaces::Name(name) => write!(f, "interface {name}"),
-            Interfaces::Address(address) => write!(f, "the interface of {address}"),
+            InterfaceSelector::All => f.write_str("every interface"),
+            InterfaceSelector::Index(index) => write!(f, "interface {index}"),
+            InterfaceSelector::Name(name) => write!(f, "interface {name}"),
+            InterfaceSelector::Address(address) => write!(f, "the interface of {address}"),
         }
     }
 }
 
-impl From<&str> for Interfaces {
-    fn from(name: &str) -> Interfaces {
-        Interfaces::Name(name.into())
+impl From<&str> for InterfaceSelector {
+    fn from(name: &str) -> InterfaceSelector {
+        InterfaceSelector::Name(name.into())
     }
 }
 
-impl From<u32> for Interfaces {
-    fn from(index: u32) -> Interfaces {
-        Interfaces::Index(index)
+impl From<u32> for InterfaceSelector {
+    fn from(index: u32) -> InterfaceSelector {
+        InterfaceSelector::Index(index)
     }
 }
 
-impl From<IpAddr> for Interfaces {
-    fn from(address: IpAddr) -> Interfaces {
-        Interfaces::Address(address)
+impl From<IpAddr> for InterfaceSelector {
+    fn from(address: IpAddr) -> InterfaceSelector {
+        InterfaceSelector::Address(address)
     }
 }
 
-impl From<Ipv4Addr> for Interfaces {
-    fn from(address: Ipv4Addr) -> Interfaces {
-        Interfaces::Address(address.into())
+impl From<Ipv4Addr> for InterfaceSelector {
+    fn from(address: Ipv4Addr) -> InterfaceSelector {
+        InterfaceSelector::Address(address.into())
     }
 }
 
-impl From<Ipv6Addr> for Interfaces {
-    fn from(address: Ipv6Addr) -> Interfaces {
-        Interfaces::Address(address.into())
+impl From<Ipv6Addr> for InterfaceSelector {
+    fn from(address: Ipv6Addr) -> InterfaceSelector {
+        InterfaceSelector::Address(address.into())
     }
 }

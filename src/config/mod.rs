@@ -5,9 +5,9 @@ mod network_interface;
 mod tcp;
 mod udp;
 
-pub use interfaces::Interfaces;
+pub use interfaces::InterfaceSelector;
 pub use network_interface::{InterfaceAddress, NetworkInterface};
-pub use tcp::{AtLimit, Keepalive};
+pub use tcp::{Keepalive, OverLimit};
 pub(crate) use tcp::{ServerConfig, TcpConfig};
 pub use udp::Truncation;
 pub(crate) use udp::{LARGEST_DATAGRAM, UdpConfig};

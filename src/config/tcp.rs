@@ -9,7 +9,7 @@ pub(crate) struct TcpConfig {
     pub(crate) nodelay: bool,
     pub(crate) keepalive: Option<Keepalive>,
     pub(crate) user_timeout: Option<Duration>,
-    pub(crate) peer_timeout: Option<Duration>,
+    pub(crate) dead_peer_timeout: Option<Duration>,
     pub(crate) linger: Option<Duration>,
     pub(crate) ttl: Option<u8>,
     pub(crate) tos: Option<u8>,
@@ -27,7 +27,7 @@ impl Default for TcpConfig {
             nodelay: true,
             keepalive: None,
             user_timeout: None,
-            peer_timeout: None,
+            dead_peer_timeout: None,
             linger: None,
             ttl: None,
             tos: None,
@@ -125,7 +125,7 @@ impl Keepalive {
 /// What becomes of a connection that comes when as many are being served as may be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum AtLimit {
+pub enum OverLimit {
     /// It waits in the system's queue until another ends. To its client it is connected and the server is slow.
     ///
     /// A peer over the limit *for itself* cannot wait without holding up all others: it is refused.
@@ -146,7 +146,7 @@ pub(crate) struct ServerConfig {
     pub(crate) dual_stack: bool,
     pub(crate) max_connections: usize,
     pub(crate) max_connections_per_peer: Option<usize>,
-    pub(crate) at_limit: AtLimit,
+    pub(crate) when_full: OverLimit,
     /// As many as there may be connections, unless somebody says otherwise.
     pub(crate) threads: Option<usize>,
     pub(crate) idle_threads: usize,
@@ -162,7 +162,7 @@ impl Default for ServerConfig {
             dual_stack: false,
             max_connections: 1_024,
             max_connections_per_peer: None,
-            at_limit: AtLimit::Wait,
+            when_full: OverLimit::Wait,
             threads: None,
             idle_threads: 2,
             thread_stack_size: None,

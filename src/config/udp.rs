@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::Interfaces;
+use super::InterfaceSelector;
 
 /// The largest datagram that IP can carry, its headers included: no datagram is truncated by a buffer of this size.
 pub(crate) const LARGEST_DATAGRAM: usize = 65_535;
@@ -12,7 +12,7 @@ pub enum Truncation {
     /// It is an error that carries the beginning, the sender and the true size.
     #[default]
     Error,
-    /// It is delivered, cut; [`Arrival::truncated`](crate::Arrival::truncated) tells its true size.
+    /// It is delivered, cut; [`RecvMeta::truncated`](crate::RecvMeta::truncated) tells its true size.
     Deliver,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct UdpConfig {
     pub(crate) device: Option<Box<str>>,
     pub(crate) multicast_ttl: Option<u8>,
     pub(crate) multicast_loopback: Option<bool>,
-    pub(crate) multicast_interface: Option<Interfaces>,
+    pub(crate) multicast_interface: Option<InterfaceSelector>,
     pub(crate) packet_info: Option<bool>,
     pub(crate) report_unreachable: bool,
     pub(crate) count_lost: bool,

@@ -10,15 +10,15 @@ pub enum ErrorKind {
     /// The time allowed was over. Every operating system's own code for it (`EAGAIN`, `ETIMEDOUT`, `WSAETIMEDOUT`)
     /// ends here.
     TimedOut,
-    /// A [`Stopper`](crate::Stopper) ended the wait.
-    Stopped,
+    /// A [`CancelToken`](crate::CancelToken) ended the wait.
+    Cancelled,
     /// A datagram was longer than the room for it; see [`Error::truncated`](crate::Error::truncated).
     Truncated,
     /// A frame of a stream is longer than its framing allows; see [`FrameError`](crate::frame::FrameError).
     FrameTooLong,
     /// The stream ended where more had to come: within a frame (see [`FrameError`](crate::frame::FrameError)), or before
     /// as many bytes as were asked for (see [`PartialTransfer`](crate::PartialTransfer)).
-    UnexpectedEnd,
+    UnexpectedEof,
     /// The data to send is longer than the protocol or the system can carry in one message.
     MessageTooLong,
     /// Nobody listens at the remote address and its system said so.
@@ -46,7 +46,7 @@ pub enum ErrorKind {
     /// The name does not exist, or has no address of the family asked for.
     NameNotFound,
     /// The name could not be looked up now; a later try may succeed.
-    NameUnavailable,
+    NameResolution,
     /// Bytes are not text of the encoding asked for; see [`DecodeError`](crate::DecodeError).
     InvalidText,
     /// A character does not exist in the encoding asked for; see [`EncodeError`](crate::EncodeError).
@@ -78,7 +78,7 @@ impl ErrorKind {
             Io::PermissionDenied => ErrorKind::PermissionDenied,
             Io::InvalidInput => ErrorKind::InvalidInput,
             Io::Unsupported => ErrorKind::Unsupported,
-            Io::UnexpectedEof => ErrorKind::UnexpectedEnd,
+            Io::UnexpectedEof => ErrorKind::UnexpectedEof,
             Io::OutOfMemory => ErrorKind::ResourceExhausted,
             _ => ErrorKind::Other,
         }
@@ -105,11 +105,11 @@ impl ErrorKind {
             ErrorKind::NameNotFound => Io::NotFound,
             ErrorKind::Truncated | ErrorKind::InvalidText | ErrorKind::UnencodableText => Io::InvalidData,
             ErrorKind::FrameTooLong => Io::InvalidData,
-            ErrorKind::UnexpectedEnd => Io::UnexpectedEof,
+            ErrorKind::UnexpectedEof => Io::UnexpectedEof,
             ErrorKind::Unsupported => Io::Unsupported,
-            // `Interrupted` would be wrong for `Stopped`: `std` takes it as "call again".
-            ErrorKind::Stopped
-            | ErrorKind::NameUnavailable
+            // `Interrupted` would be wrong for `Cancelled`: `std` takes it as "call again".
+            ErrorKind::Cancelled
+            | ErrorKind::NameResolution
             | ErrorKind::ResourceExhausted
             | ErrorKind::Other => Io::Other,
         }
@@ -118,10 +118,10 @@ impl ErrorKind {
     fn words(self) -> &'static str {
         match self {
             ErrorKind::TimedOut => "timed out",
-            ErrorKind::Stopped => "stopped",
+            ErrorKind::Cancelled => "cancelled",
             ErrorKind::Truncated => "datagram truncated",
             ErrorKind::FrameTooLong => "frame too long",
-            ErrorKind::UnexpectedEnd => "unexpected end of the stream",
+            ErrorKind::UnexpectedEof => "unexpected end of the stream",
             ErrorKind::MessageTooLong => "message too long",
             ErrorKind::ConnectionRefused => "connection refused",
             ErrorKind::ConnectionReset => "connection reset",
@@ -134,13 +134,13 @@ impl ErrorKind {
             ErrorKind::PermissionDenied => "permission denied",
             ErrorKind::InvalidAddress => "invalid address",
             ErrorKind::InvalidInput => "invalid input",
-            ErrorKind::NameNotFound => "no such name",
-            ErrorKind::NameUnavailable => "name cannot be looked up now",
+            ErrorKind::NameNotFound => "no such host",
+            ErrorKind::NameResolution => "temporary failure in name resolution",
             ErrorKind::InvalidText => "invalid text",
             ErrorKind::UnencodableText => "unencodable text",
             ErrorKind::UnknownEncoding => "unknown encoding",
             ErrorKind::Unsupported => "not supported on this system",
-            ErrorKind::ResourceExhausted => "descriptors or memory used up",
+            ErrorKind::ResourceExhausted => "resource exhausted (too many open files or out of memory)",
             ErrorKind::Other => "system error",
         }
     }

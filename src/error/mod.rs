@@ -32,7 +32,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// receive at 0.0.0.0:7788 from 192.0.2.7:5000: datagram of 100 bytes does not fit the limit of 10
 /// send to 192.0.2.7:7788: '镕' (U+9555) at byte 6 does not exist in gb2312
 /// parse address: "host:99999": the port is larger than 65535, at byte 5
-/// resolve no-such-name.invalid: no such name
+/// resolve no-such-name.invalid: no such host
 /// ```
 ///
 /// What to decide on is the [`kind`](Self::kind), or a predicate such as [`is_timeout`](Self::is_timeout): they are the
@@ -53,7 +53,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// let error = endpoint.recv().unwrap_err();
 /// assert!(error.is_timeout());
 /// assert_eq!(error.kind(), ErrorKind::TimedOut);
-/// assert_eq!(error.local(), Some(endpoint.local_addr()));
+/// assert_eq!(error.local_addr(), Some(endpoint.local_addr()));
 /// assert!(error.elapsed() >= Some(Duration::from_millis(20)));
 /// # Ok::<(), socketry::Error>(())
 /// ```
@@ -180,17 +180,17 @@ impl Error {
     }
 
     /// The host, address or value as the caller gave it.
-    pub fn place(&self) -> Option<&str> {
+    pub fn target(&self) -> Option<&str> {
         self.0.place.as_deref()
     }
 
     /// The local address of the socket.
-    pub fn local(&self) -> Option<SocketAddr> {
+    pub fn local_addr(&self) -> Option<SocketAddr> {
         self.0.local
     }
 
     /// The remote address: the peer asked for, or the sender of what arrived.
-    pub fn remote(&self) -> Option<SocketAddr> {
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.0.remote
     }
 
@@ -204,9 +204,9 @@ impl Error {
         self.kind() == ErrorKind::TimedOut
     }
 
-    /// Whether a [`Stopper`](crate::Stopper) ended the wait.
-    pub fn is_stopped(&self) -> bool {
-        self.kind() == ErrorKind::Stopped
+    /// Whether a [`CancelToken`](crate::CancelToken) ended the wait.
+    pub fn is_cancelled(&self) -> bool {
+        self.kind() == ErrorKind::Cancelled
     }
 
     /// Whether a datagram was longer than the room for it.
@@ -228,7 +228,7 @@ impl Error {
     /// unreachable for now, or a resource was used up.
     ///
     /// False for what will fail again (a bad address, an unencodable text, a name that does not exist) and for
-    /// [`Stopped`](ErrorKind::Stopped), which somebody wanted.
+    /// [`Cancelled`](ErrorKind::Cancelled), which somebody wanted.
     pub fn is_temporary(&self) -> bool {
         matches!(
             self.kind(),
@@ -238,7 +238,7 @@ impl Error {
                 | ErrorKind::ConnectionAborted
                 | ErrorKind::NetworkUnreachable
                 | ErrorKind::HostUnreachable
-                | ErrorKind::NameUnavailable
+                | ErrorKind::NameResolution
                 | ErrorKind::ResourceExhausted
         )
     }
@@ -256,12 +256,12 @@ impl Error {
     ///
     /// let mut lines = FrameReader::new(&b"\xFF\nnext\n"[..], Lines::new(Encoding::Gb2312));
     /// let error = lines.recv().unwrap_err();
-    /// assert!(error.is_of_one_frame());
+    /// assert!(error.is_frame_error());
     /// assert_eq!(error.reason().to_string(), "byte FF at byte 0 is not gb2312");
     /// assert_eq!(lines.recv()?.as_deref(), Some("next"));
     /// # Ok::<(), socketry::Error>(())
     /// ```
-    pub fn is_of_one_frame(&self) -> bool {
+    pub fn is_frame_error(&self) -> bool {
         match self.kind() {
             ErrorKind::FrameTooLong | ErrorKind::InvalidText | ErrorKind::UnencodableText => true,
             ErrorKind::InvalidInput => matches!(self.operation(), Operation::Send | Operation::Receive),
@@ -279,7 +279,7 @@ impl Error {
     /// [`DecodeError`](crate::DecodeError), an [`EncodeError`](crate::EncodeError), an
     /// [`UnknownEncoding`](crate::UnknownEncoding), an [`AddressError`](crate::AddressError), a
     /// [`FrameError`](crate::frame::FrameError), an [`UnsafeDelimiter`](crate::frame::UnsafeDelimiter), a
-    /// [`PartialTransfer`], an [`UnsentDatagram`], a [`LookupFailure`](crate::LookupFailure) or the [`ConnectFailures`](crate::ConnectFailures) of a name's addresses.
+    /// [`PartialTransfer`], an [`UnsentDatagram`], a [`ResolveError`](crate::ResolveError) or the [`ConnectFailures`](crate::ConnectFailures) of a name's addresses.
     ///
     /// # Examples
     ///

@@ -50,8 +50,8 @@ pub enum Operation {
     Decode,
     /// Turning text into bytes.
     Encode,
-    /// Making a [`Stopper`](crate::Stopper).
-    CreateStopper,
+    /// Making a [`CancelToken`](crate::CancelToken).
+    CreateCancelToken,
 }
 
 impl fmt::Display for Operation {
@@ -71,7 +71,7 @@ impl fmt::Display for Operation {
             Operation::Request => "request",
             Operation::Serve => "serve",
             Operation::StartProcess => "start process",
-            Operation::Inherit => "take over what was handed in",
+            Operation::Inherit => "inherit socket",
             Operation::SendFile => "send file",
             Operation::Close => "close",
             Operation::JoinMulticast => "join multicast group",
@@ -80,7 +80,7 @@ impl fmt::Display for Operation {
             Operation::ParseEncoding => "parse encoding name",
             Operation::Decode => "decode text",
             Operation::Encode => "encode text",
-            Operation::CreateStopper => "create stopper",
+            Operation::CreateCancelToken => "create cancel token",
         })
     }
 }

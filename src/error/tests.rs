@@ -86,9 +86,9 @@ fn io_error_conversion_keeps_kind_and_error() {
         assert_eq!(error.kind(), kind);
         let inner =
             error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()).expect("our error inside");
-        assert_eq!(inner.place(), Some("there"));
+        assert_eq!(inner.target(), Some("there"));
     }
-    let stopped: io::Error = Error::new(Operation::Receive, ErrorKind::Stopped).into();
+    let stopped: io::Error = Error::new(Operation::Receive, ErrorKind::Cancelled).into();
     assert_ne!(stopped.kind(), io::ErrorKind::Interrupted, "std would call again");
 }
 
@@ -97,11 +97,11 @@ fn is_temporary_holds_for_retryable_kinds() {
     for (kind, temporary) in [
         (ErrorKind::TimedOut, true),
         (ErrorKind::ConnectionRefused, true),
-        (ErrorKind::NameUnavailable, true),
+        (ErrorKind::NameResolution, true),
         (ErrorKind::NameNotFound, false),
         (ErrorKind::InvalidAddress, false),
         (ErrorKind::UnencodableText, false),
-        (ErrorKind::Stopped, false),
+        (ErrorKind::Cancelled, false),
     ] {
         assert_eq!(Error::new(Operation::Send, kind).is_temporary(), temporary, "{kind:?}");
     }

@@ -18,7 +18,7 @@ use crate::proto::frame::Framing;
 /// [`send`](Self::send) writes at once, unless a further complete frame is in hand: a peer that sends many requests without
 /// waiting for answers gets the answers together, in few writes. What is held for that is written as soon as the frames
 /// in hand are answered and [`recv`](Self::recv) has to wait for the stream, when it is 64 KiB, and by
-/// [`flush`](Self::flush). [`queue`](Self::queue) holds a frame in any case.
+/// [`flush`](Self::flush). [`feed`](Self::feed) holds a frame in any case.
 ///
 /// What is held when the view is dropped is written then, unless writing has failed before; whether that succeeds nobody is
 /// told. Nothing is held after [`recv`](Self::recv) has returned `None`. Whoever ends before that, with frames in hand or
@@ -45,7 +45,7 @@ use crate::proto::frame::Framing;
 /// client.send("hello")?;
 ///
 /// let mut server = Framed::new(&server, Lines::new(Encoding::Utf8));
-/// if let Some((line, mut reply)) = server.exchange()? {
+/// if let Some((line, mut reply)) = server.recv_with_reply()? {
 ///     reply.send(line)?; // borrowed: nothing is copied or allocated
 /// }
 /// assert_eq!(client.recv()?.as_deref(), Some("hello"));
@@ -76,7 +76,7 @@ impl<S, F: Framing> Framed<S, F> {
     }
 
     /// How many bytes are held, to be written.
-    pub fn held(&self) -> usize {
+    pub fn pending(&self) -> usize {
         self.wire.outbox.held()
     }
 
@@ -103,8 +103,8 @@ impl<S, F: Framing> Framed<S, F> {
     }
 
     /// Gives memory back, down to what is in hand and what is held, for a connection that is idle.
-    pub fn release(&mut self) {
-        self.framing.release();
+    pub fn shrink(&mut self) {
+        self.framing.shrink();
         self.wire.outbox.release();
     }
 }
@@ -123,9 +123,9 @@ impl<S: Read + Write, F: Framing> Framed<S, F> {
     /// # Examples
     ///
     /// ```
-    /// use socketry::frame::{Fixed, Framed};
+    /// use socketry::frame::{FixedLength, Framed};
     ///
-    /// let mut pairs = Framed::new(std::io::Cursor::new(vec![1, 2, 3]), Fixed::new(2));
+    /// let mut pairs = Framed::new(std::io::Cursor::new(vec![1, 2, 3]), FixedLength::new(2));
     /// assert_eq!(pairs.recv()?, Some(vec![1, 2]));
     /// let error = pairs.recv().unwrap_err();
     /// assert_eq!(error.to_string(), "receive: the stream ended within a frame, after 1 of its 2 bytes");
@@ -162,7 +162,7 @@ impl<S: Read + Write, F: Framing> Framed<S, F> {
     /// # let (stream, _) = listener.accept()?;
     /// # std::thread::spawn(move || {
     /// let mut server = Framed::new(stream, LengthPrefixed::u16());
-    /// while let Some((request, mut reply)) = server.exchange()? {
+    /// while let Some((request, mut reply)) = server.recv_with_reply()? {
     ///     match request {
     ///         b"ping" => reply.send("pong")?,
     ///         other => reply.send(other)?,
@@ -176,7 +176,7 @@ impl<S: Read + Write, F: Framing> Framed<S, F> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[allow(clippy::type_complexity, reason = "a pair, in an option, in a result")]
-    pub fn exchange(&mut self) -> Result<Option<(&F::Frame, Reply<'_, S, F>)>> {
+    pub fn recv_with_reply(&mut self) -> Result<Option<(&F::Frame, Reply<'_, S, F>)>> {
         if !self.receive()? {
             return Ok(None);
         }
@@ -229,17 +229,17 @@ impl<S: Write, F: Framing> Framed<S, F> {
     /// # Examples
     ///
     /// ```
-    /// use socketry::frame::{Fixed, Framed};
+    /// use socketry::frame::{FixedLength, Framed};
     ///
-    /// let mut frames = Framed::new(std::io::Cursor::new(Vec::new()), Fixed::new(2));
-    /// frames.queue([1, 2])?;
-    /// frames.queue([3, 4])?;
-    /// assert_eq!((frames.held(), frames.get_ref().get_ref().len()), (4, 0));
+    /// let mut frames = Framed::new(std::io::Cursor::new(Vec::new()), FixedLength::new(2));
+    /// frames.feed([1, 2])?;
+    /// frames.feed([3, 4])?;
+    /// assert_eq!((frames.pending(), frames.get_ref().get_ref().len()), (4, 0));
     /// frames.flush()?;
     /// assert_eq!(frames.into_inner().into_inner(), [1, 2, 3, 4]);
     /// # Ok::<(), socketry::Error>(())
     /// ```
-    pub fn queue(&mut self, frame: impl AsRef<F::Frame>) -> Result<()> {
+    pub fn feed(&mut self, frame: impl AsRef<F::Frame>) -> Result<()> {
         let (stream, outbox) = self.wire.parts();
         let sent = outbox.send(stream, &self.framing, frame.as_ref(), false);
         sent.map_err(|error| error.with_remote(self.remote))
@@ -262,7 +262,7 @@ impl<S: Write, F: Framing> Framed<S, F> {
     /// let mut lines = Framed::new(stream, Lines::new(Encoding::Utf8));
     /// assert_eq!(lines.recv_ref()?, Some("quit"));
     /// lines.send("bye")?; // held: another line is in hand
-    /// assert_eq!(lines.held(), 4);
+    /// assert_eq!(lines.pending(), 4);
     /// let stream = lines.finish()?;
     /// assert!(stream.into_inner().ends_with(b"bye\n"));
     /// # Ok::<(), socketry::Error>(())

@@ -8,8 +8,8 @@
 //! | [`Lines`] | a line of text in any [`Encoding`](crate::Encoding), or text with another delimiter |
 //! | [`Delimited`] | bytes with a delimiter behind them |
 //! | [`LengthPrefixed`] | bytes with their length before them |
-//! | [`Fixed`] | bytes, always as many |
-//! | [`RawText`] | text as it arrives, with no character cut in two |
+//! | [`FixedLength`] | bytes, always as many |
+//! | [`TextChunks`] | text as it arrives, with no character cut in two |
 //!
 //! | view | over | does |
 //! |---|---|---|
@@ -56,7 +56,8 @@ mod reply;
 mod wire;
 
 pub use crate::proto::frame::{
-    Delimited, Fixed, FrameError, Framing, LengthPrefixed, LineEnding, Lines, RawText, UnsafeDelimiter,
+    Delimited, FixedLength, FrameError, Framing, LengthPrefixed, LineEnding, Lines, TextChunks,
+    UnsafeDelimiter,
 };
 pub use framed::Framed;
 pub(crate) use outbox::Outbox;

@@ -102,7 +102,7 @@ impl Outbox {
     fn make_room<S: Write>(&mut self, stream: &mut S) -> Result<()> {
         match self.flush(stream) {
             Err(error) if error.is_timeout() && self.held() >= LIMIT => {
-                Err(FrameError::Backlog { held: self.held(), limit: LIMIT }.into())
+                Err(FrameError::WriteBufferFull { pending: self.held(), limit: LIMIT }.into())
             }
             Err(error) if !error.is_timeout() => Err(error),
             _ => Ok(()),

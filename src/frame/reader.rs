@@ -104,11 +104,11 @@ pub(crate) fn receive<F: Framing>(
     mut read: impl FnMut(&mut [u8]) -> Result<usize>,
 ) -> Result<bool> {
     while !framing.poll()? {
-        if framing.has_ended() {
+        if framing.is_eof() {
             return Ok(false);
         }
-        match read(framing.room())? {
-            0 => framing.end(),
+        match read(framing.spare())? {
+            0 => framing.set_eof(),
             count => framing.advance(count),
         }
     }

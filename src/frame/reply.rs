@@ -5,7 +5,7 @@ use super::outbox::Outbox;
 use crate::error::Result;
 use crate::proto::frame::Framing;
 
-/// The way to answer a frame while it is borrowed: see [`Framed::exchange`](super::Framed::exchange).
+/// The way to answer a frame while it is borrowed: see [`Framed::recv_with_reply`](super::Framed::recv_with_reply).
 pub struct Reply<'a, S, F> {
     stream: &'a mut S,
     framing: &'a F,
@@ -28,12 +28,12 @@ impl<'a, S: Write, F: Framing> Reply<'a, S, F> {
         self.outbox.send(self.stream, self.framing, frame.as_ref(), !self.more)
     }
 
-    /// Holds a frame, by the rule of [`Framed::queue`](super::Framed::queue).
+    /// Holds a frame, by the rule of [`Framed::feed`](super::Framed::feed).
     ///
     /// # Errors
     ///
-    /// This returns an error if [`Framed::queue`](super::Framed::queue) would.
-    pub fn queue(&mut self, frame: impl AsRef<F::Frame>) -> Result<()> {
+    /// This returns an error if [`Framed::feed`](super::Framed::feed) would.
+    pub fn feed(&mut self, frame: impl AsRef<F::Frame>) -> Result<()> {
         self.outbox.send(self.stream, self.framing, frame.as_ref(), false)
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::proto::text::{Encoding, Policy};
+use crate::proto::text::{Encoding, OnInvalid};
 
 #[derive(Clone, Debug)]
 pub(super) struct Choices<'a> {
@@ -89,12 +89,12 @@ impl<'a> Choices<'a> {
         ];
         let label = self.pick(&ALL);
         let is_webs = self.byte() & 0x0f == 0;
-        let encoding = if is_webs { Encoding::for_web_label(label) } else { Encoding::for_label(label) };
+        let encoding = if is_webs { Encoding::for_whatwg_label(label) } else { Encoding::for_label(label) };
         encoding.unwrap()
     }
 
-    pub(super) fn policy(&mut self) -> Policy {
-        self.pick(&[Policy::Strict, Policy::Replace, Policy::Ignore])
+    pub(super) fn policy(&mut self) -> OnInvalid {
+        self.pick(&[OnInvalid::Strict, OnInvalid::Replace, OnInvalid::Ignore])
     }
 
     /// How a stream is cut: all into single bytes, or into pieces of any lengths.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::choices::Choices;
 use crate::proto::dns::host::{Host, Spelling};
 use crate::proto::dns::name::HostName;
-use crate::proto::dns::wire::{Answer, BadReply, Judgement, Kind, MOST_ALIASES, RecordData, judge, query};
+use crate::proto::dns::wire::{Answer, Judgement, Kind, MOST_ALIASES, Record, ResponseError, judge, query};
 
 pub(super) const KINDS: [Kind; 6] = [Kind::A, Kind::Aaaa, Kind::Ptr, Kind::Txt, Kind::Mx, Kind::Srv];
 
@@ -20,7 +20,7 @@ const IN: u16 = 1;
 
 /// A record as it is written down, of which the model reads the same fields.
 #[derive(Clone, Debug)]
-struct Record {
+struct ReplyRecord {
     owner: usize,
     kind: u16,
     class: u16,
@@ -48,9 +48,9 @@ fn write_name(name: &str, upper: bool, bytes: &mut Vec<u8>) {
     bytes.push(0);
 }
 
-impl Record {
-    fn any(choices: &mut Choices<'_>, kind: Kind) -> Record {
-        Record {
+impl ReplyRecord {
+    fn any(choices: &mut Choices<'_>, kind: Kind) -> ReplyRecord {
+        ReplyRecord {
             owner: choices.below(NAMES.len()),
             kind: choices.pick(&[code(kind), CNAME, A, 28, 16, 99, code(kind), CNAME]),
             class: choices.pick(&[IN, IN, IN, 3]),
@@ -91,21 +91,21 @@ impl Record {
         bytes.extend(data);
     }
 
-    fn data(&self) -> RecordData {
+    fn data(&self) -> Record {
         let (number, host) = (self.number, NAMES[self.target].to_owned());
         match self.kind {
-            A => RecordData::Address(IpAddr::from([192, 0, 2, number])),
-            28 => RecordData::Address(IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(number)])),
-            16 => RecordData::Text(vec![b'a' + number]),
-            12 => RecordData::Name(host),
-            15 => RecordData::MailExchange { preference: number.into(), host },
-            _ => RecordData::Service { priority: number.into(), weight: 0, port: 80, host },
+            A => Record::Address(IpAddr::from([192, 0, 2, number])),
+            28 => Record::Address(IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(number)])),
+            16 => Record::Text(vec![b'a' + number]),
+            12 => Record::Name(host),
+            15 => Record::MailExchange { preference: number.into(), host },
+            _ => Record::Service { priority: number.into(), weight: 0, port: 80, host },
         }
     }
 }
 
 /// What of the records answers the question, by following the aliases through them.
-fn answered(records: &[Record], kind: Kind) -> Result<Vec<RecordData>, BadReply> {
+fn answered(records: &[ReplyRecord], kind: Kind) -> Result<Vec<Record>, ResponseError> {
     let mut owner = 0;
     for _ in 0..=MOST_ALIASES {
         let own = || records.iter().filter(|record| record.owner == owner && record.class == IN);
@@ -121,7 +121,7 @@ fn answered(records: &[Record], kind: Kind) -> Result<Vec<RecordData>, BadReply>
         let Some(alias) = own().rfind(|record| record.kind == CNAME) else { return Ok(Vec::new()) };
         owner = alias.target;
     }
-    Err(BadReply::Aliases)
+    Err(ResponseError::CnameLoop)
 }
 
 fn head(query: &[u8], flags: [u8; 2], counts: [u16; 3]) -> Vec<u8> {
@@ -152,11 +152,11 @@ pub(super) fn any_reply(choices: &mut Choices<'_>, query: &[u8], kind: Kind) -> 
         _ => {
             let mut bytes = head(query, flags, [count, u16::from(count == 0), 0]);
             for _ in 0..count {
-                Record::any(choices, kind).write(choices, &mut bytes);
+                ReplyRecord::any(choices, kind).write(choices, &mut bytes);
             }
             if count == 0 {
                 let number = choices.byte();
-                let soa = Record { owner: 3, kind: SOA, class: IN, ttl: 60, target: 0, number };
+                let soa = ReplyRecord { owner: 3, kind: SOA, class: IN, ttl: 60, target: 0, number };
                 soa.write(choices, &mut bytes);
             }
             bytes
@@ -180,13 +180,11 @@ fn check_bounds(reply: &[u8], query: &[u8], kind: Kind, judgement: &Judgement) {
         |host: &str| host.is_empty() || matches!(Host::read(host, &mut Spelling::new()), Ok(Host::Name(..)));
     for (index, record) in records.iter().enumerate() {
         let is_asked_for = match (record, kind) {
-            (RecordData::Address(ip), Kind::A) => ip.is_ipv4(),
-            (RecordData::Address(ip), Kind::Aaaa) => ip.is_ipv6(),
-            (RecordData::Name(host), Kind::Ptr) | (RecordData::MailExchange { host, .. }, Kind::Mx) => {
-                is_host(host)
-            }
-            (RecordData::Service { host, .. }, Kind::Srv) => is_host(host),
-            (RecordData::Text(text), Kind::Txt) => text.len() <= reply.len(),
+            (Record::Address(ip), Kind::A) => ip.is_ipv4(),
+            (Record::Address(ip), Kind::Aaaa) => ip.is_ipv6(),
+            (Record::Name(host), Kind::Ptr) | (Record::MailExchange { host, .. }, Kind::Mx) => is_host(host),
+            (Record::Service { host, .. }, Kind::Srv) => is_host(host),
+            (Record::Text(text), Kind::Txt) => text.len() <= reply.len(),
             _ => false,
         };
         assert!(is_asked_for, "{record:?} was not asked for");
@@ -229,7 +227,7 @@ fn written_message(mut choices: Choices<'_>, query: &[u8], name: &HostName, kind
     let mut reply = head(query, [0x81, 0x80], [count as u16, 0, 0]);
     let mut records = Vec::new();
     for _ in 0..count {
-        let record = Record::any(&mut choices, kind);
+        let record = ReplyRecord::any(&mut choices, kind);
         record.write(&mut choices, &mut reply);
         records.push(record);
     }

@@ -1,7 +1,7 @@
 //! What a whole stream is in each framing, by looking at all of it at once: what the framings must find piece by piece.
 
 use crate::proto::frame::FrameError;
-use crate::proto::text::{Decoder, Policy};
+use crate::proto::text::{Decoder, OnInvalid};
 
 /// What is received, in an order that does not depend on how the stream was cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +132,7 @@ pub(super) fn lines(bytes: &[u8], decoder: Decoder, rules: &LineRules) -> Expect
     let mut expected = Expected::default();
     let mut is_skipping = false;
     // In UTF-8 without faults the text is the stream.
-    let is_plain = decoder.policy() == Policy::Strict && std::str::from_utf8(bytes).is_ok();
+    let is_plain = decoder.policy() == OnInvalid::Strict && std::str::from_utf8(bytes).is_ok();
     let is_plain = is_plain && decoder.encoding().name() == "utf-8";
     let ending = if rules.ends_with_lf { 2 } else { rules.delimiter.len() };
     let hopeless = rules.limit + ending;

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use super::choices::{Choices, Cuts};
 use super::frame_model::{self as model, Event, Expected, LineRules};
 use super::text::is_faithful;
-use crate::proto::frame::{Delimited, Fixed, Framing, LengthPrefixed, LineEnding, Lines, RawText};
+use crate::proto::frame::{Delimited, FixedLength, Framing, LengthPrefixed, LineEnding, Lines, TextChunks};
 use crate::proto::text::Decoder;
 
 /// What is received, and how many bytes had arrived when it was.
@@ -41,7 +41,7 @@ where
     let most = pieces.iter().map(|piece| piece.len()).sum::<usize>() + 2;
     for mut piece in pieces.iter().copied() {
         while !piece.is_empty() {
-            let room = framing.room();
+            let room = framing.spare();
             let count = room.len().min(piece.len());
             room[..count].copy_from_slice(&piece[..count]);
             framing.advance(count);
@@ -49,11 +49,11 @@ where
             given += count;
             poll_all(&mut framing, given, most, &mut received);
             if releases {
-                framing.release();
+                framing.shrink();
             }
         }
     }
-    framing.end();
+    framing.set_eof();
     poll_all(&mut framing, given, most, &mut received);
     assert_eq!(framing.poll(), Ok(false), "after the end there is nothing");
     received
@@ -87,7 +87,7 @@ fn check<F: Framing + Debug>(
     let ways =
         [(vec![bytes], false), (cuts.pieces(bytes), releases), (Cuts::single_bytes().pieces(bytes), false)];
     for (way, (pieces, releases)) in ways.iter().enumerate() {
-        let received = receive(framing.fresh(), pieces, *releases);
+        let received = receive(framing.new_like(), pieces, *releases);
         let received = if joins { joined(received) } else { received };
         let heard: Vec<&Event> = received.iter().map(|(event, _)| event).collect();
         assert_eq!(heard, events.iter().collect::<Vec<_>>(), "{framing:?}, way {way}: {bytes:02X?}");
@@ -114,7 +114,7 @@ where
     for times in [1, 3] {
         let stream = one.repeat(times);
         let mut heard: Vec<Event> =
-            receive(framing.fresh(), &[&stream], false).into_iter().map(|(event, _)| event).collect();
+            receive(framing.new_like(), &[&stream], false).into_iter().map(|(event, _)| event).collect();
         if joins {
             let text = heard.iter().flat_map(|event| match event {
                 Event::Frame(text) => text.clone(),
@@ -157,7 +157,7 @@ fn line_rules(choices: &mut Choices<'_>) -> Option<(Lines, LineRules, Decoder)> 
 
 fn fixed(mut choices: Choices<'_>) {
     let length = 1 + choices.below(40);
-    let framing = Fixed::new(length);
+    let framing = FixedLength::new(length);
     sent(&framing, choices.clone().take(length), false);
     check(&framing, choices, |bytes| model::fixed(bytes, length), false);
 }
@@ -192,7 +192,7 @@ fn delimited(mut choices: Choices<'_>) {
 
 fn raw_text(mut choices: Choices<'_>) {
     let (encoding, policy) = (choices.encoding(), choices.policy());
-    let framing = RawText::new(encoding).policy(policy);
+    let framing = TextChunks::new(encoding).policy(policy);
     let text = String::from_utf8_lossy(choices.clone().rest());
     if !text.is_empty() && is_faithful(encoding, &text) {
         sent(&framing, &text, true);

@@ -17,7 +17,7 @@ const SHORTEST: Duration = Duration::from_millis(10);
 fn retry(choices: &mut Choices<'_>) -> Retry {
     let float = |choices: &mut Choices<'_>| f64::from_bits(choices.number());
     let retry = Retry::new().attempts(choices.pick(&[4, 0, 1, 2, 40, u32::MAX]));
-    let retry = retry.first(choices.time()).longest(choices.time());
+    let retry = retry.initial_delay(choices.time()).max_delay(choices.time());
     let retry = if choices.is() { retry.multiplier(float(choices)) } else { retry };
     if choices.is() { retry.jitter(float(choices)) } else { retry }
 }
@@ -41,8 +41,8 @@ fn retries(mut choices: Choices<'_>) {
         before = steady;
     }
     assert!(
-        retry.total() >= retry.jitter(0.0).pause(0, 0).min(retry.longest_wait())
-            || retry.total() == Duration::MAX
+        retry.total_delay() >= retry.jitter(0.0).pause(0, 0).min(retry.longest_wait())
+            || retry.total_delay() == Duration::MAX
     );
 }
 

@@ -1,7 +1,7 @@
 //! Text in any encoding, cut anywhere, by each policy.
 
 use super::choices::Choices;
-use crate::proto::text::{DecodeError, Decoder, Encoder, Encoding, Policy};
+use crate::proto::text::{DecodeError, Decoder, Encoder, Encoding, OnInvalid};
 
 /// What became of a stream of bytes: the text, and each fault with its place in both.
 type Heard = (String, Vec<(u64, Vec<u8>, bool, usize)>);
@@ -51,7 +51,7 @@ fn decode(mut choices: Choices<'_>) {
             comes_back(encoding, bytes, &text, policy);
         }
         (Err(error), Err(other)) => {
-            assert_eq!(policy, Policy::Strict);
+            assert_eq!(policy, OnInvalid::Strict);
             assert_eq!(*error, other);
             let (offset, bytes, is_incomplete, _) = &faults[0];
             assert_eq!(
@@ -65,8 +65,8 @@ fn decode(mut choices: Choices<'_>) {
 }
 
 /// Text that was decoded without a fault is that text again by way of its encoding.
-fn comes_back(encoding: Encoding, bytes: &[u8], text: &str, policy: Policy) {
-    if policy != Policy::Strict {
+fn comes_back(encoding: Encoding, bytes: &[u8], text: &str, policy: OnInvalid) {
+    if policy != OnInvalid::Strict {
         return;
     }
     if let Ok(again) = encoding.encode(text) {
@@ -130,7 +130,7 @@ fn encode(mut choices: Choices<'_>) {
         Ok(bytes) => {
             assert_eq!(*bytes, *whole.0);
             assert_eq!(whole.1, []);
-            if policy == Policy::Strict && is_faithful(encoding, &text) {
+            if policy == OnInvalid::Strict && is_faithful(encoding, &text) {
                 assert_eq!(encoding.decode(&bytes).unwrap(), text, "{encoding}");
             }
         }
@@ -147,7 +147,7 @@ fn label(choices: Choices<'_>) {
         (Err(error), Err(_)) => assert!(error.label().len() <= 64 && label.starts_with(error.label())),
         other => panic!("{other:?} of {label:?}"),
     }
-    if let Ok(encoding) = Encoding::for_web_label(&label).or(found) {
+    if let Ok(encoding) = Encoding::for_whatwg_label(&label).or(found) {
         assert!(Encoding::for_label(encoding.name()).is_ok_and(|again| again.name() == encoding.name()));
     }
 }

@@ -23,7 +23,7 @@
 //! use socketry::{Address, BindAddress};
 //!
 //! let everywhere: BindAddress = ":7788".parse()?;
-//! assert!(everywhere.is_every_address());
+//! assert!(everywhere.is_unspecified());
 //! assert_eq!(everywhere, BindAddress::try_from(("", 7788))?);
 //! assert_eq!(everywhere.to_string(), "0.0.0.0:7788");
 //!

@@ -49,7 +49,7 @@
 //! let broadcaster = Broadcaster::builder().port(7788).build()?;
 //! for reply in broadcaster.discover("hi", Duration::from_secs(2))? {
 //!     let reply = reply?;
-//!     println!("Received from {}: {}", reply.from(), reply.text()?);
+//!     println!("Received from {}: {}", reply.source(), reply.text()?);
 //! }
 //! # Ok::<(), socketry::Error>(())
 //! ```
@@ -69,7 +69,7 @@
 //!
 //! // Nobody else is to hear the test.
 //! let here = Broadcaster::builder().interface(Ipv4Addr::LOCALHOST);
-//! let lamp = here.clone().port(0).listen()?;
+//! let lamp = here.clone().port(0).responder()?;
 //! let port = lamp.local_addr().port();
 //! let answering = std::thread::spawn(move || {
 //!     let query = lamp.recv_timeout(Duration::from_secs(5))?;
@@ -79,7 +79,7 @@
 //! let mut discovery = here.port(port).build()?.discover("hi", Duration::from_secs(5))?;
 //! let reply = discovery.next().expect("an answer")?;
 //! assert_eq!(reply.text()?, "灯, asked \"hi\"");
-//! assert_eq!(reply.from().port(), port);
+//! assert_eq!(reply.source().port(), port);
 //! answering.join().unwrap()?;
 //! # Ok::<(), socketry::Error>(())
 //! ```
@@ -97,7 +97,7 @@
 //! endpoint.send_to("hi", ("<broadcast>", 7788))?;
 //! loop {
 //!     let datagram = endpoint.recv()?;
-//!     println!("Received from {}: {}", datagram.from(), datagram.text()?);
+//!     println!("Received from {}: {}", datagram.source(), datagram.text()?);
 //! }
 //! # #[allow(unreachable_code)]
 //! # Ok::<(), socketry::Error>(())
@@ -109,7 +109,7 @@
 //!
 //! * **It leaves by the wrong link, or by none.** On a machine with Wi-Fi and a cable, `<broadcast>` leaves by that of the default
 //!   route; without one it fails with "network is unreachable". A broadcaster tells for each interface what became of the
-//!   message: [`Delivery`](crate::Delivery).
+//!   message: [`InterfaceSend`](crate::InterfaceSend).
 //! * **`"hi"` is not bytes.** The notes' `s.sendto("hi", dest)` is of Python 2. Here text is encoded, and Python 3 wants
 //!   `b"hi"`.
 //! * **It waits for ever.** The notes' loop has no end. A discovery has a window, asks
@@ -120,7 +120,7 @@
 //!   never connects.
 //! * **Too many answer**, or one who floods. The answers are [bounded](crate::BroadcastBuilder::max_replies) in all and for each
 //!   sender, and what was dropped is [counted](crate::DiscoveryCounters).
-//! * **IPv6 has no broadcast.** [`all_nodes`](crate::BroadcastBuilder::all_nodes) is its counterpart, a multicast group; any
+//! * **IPv6 has no broadcast.** [`ipv6_all_nodes`](crate::BroadcastBuilder::ipv6_all_nodes) is its counterpart, a multicast group; any
 //!   other group goes by [`to`](crate::BroadcastBuilder::to), or by
 //!   [`UdpEndpoint::join_multicast`](crate::UdpEndpoint::join_multicast).
 //!

@@ -61,17 +61,17 @@
 //! | `s.sendto(data, addr)` | the same, with bytes |
 //! | `data, addr = s.recvfrom(1024)` | [`let datagram = endpoint.recv()?`](crate::UdpEndpoint::recv) |
 //! | `data.decode(e)` | [`datagram.text()?`](crate::Datagram::text), [`text_in(e)?`](crate::Datagram::text_in) |
-//! | `data`, `addr` | `datagram.bytes()`, `datagram.from()` |
+//! | `data`, `addr` | `datagram.bytes()`, `datagram.source()` |
 //! | `s.sendto(answer, addr)` | [`endpoint.reply(&datagram, answer)?`](crate::UdpEndpoint::reply) |
 //! | `s.send(data)` after `connect` | [`endpoint.send(data)?`](crate::UdpEndpoint::send) |
 //! | `s.recv(1024)` after `connect` | `endpoint.recv()?` |
 //! | `s.recvfrom_into(buffer)` | [`endpoint.recv_into(&mut buffer)?`](crate::UdpEndpoint::recv_into) |
 //! | `s.recvfrom(1024, MSG_PEEK)` | [`endpoint.peek()?`](crate::UdpEndpoint::peek) |
 //! | `s.recvfrom(1024, MSG_DONTWAIT)` | [`endpoint.try_recv()?`](crate::UdpEndpoint::try_recv): `None` for nothing |
-//! | `s.recvmsg(…)` for the destination | [`datagram.to()`](crate::Datagram::to), [`interface()`](crate::Datagram::interface) |
+//! | `s.recvmsg(…)` for the destination | [`datagram.destination()`](crate::Datagram::destination), [`interface()`](crate::Datagram::interface_index) |
 //! | a loop of `s.sendto(…)` | [`endpoint.send_batch(&mut batch)?`](crate::UdpEndpoint::send_batch): all in one call |
 //! | a loop of `s.recvfrom_into(…)` | [`endpoint.recv_batch(&mut batch)?`](crate::UdpEndpoint::recv_batch), [`batches_only(true)`](crate::UdpBuilder::batches_only) |
-//! | a loop of `MSG_DONTWAIT` before it waits | [`spin(…)`](crate::UdpBuilder::spin) of the builder |
+//! | a loop of `MSG_DONTWAIT` before it waits | [`spin(…)`](crate::UdpBuilder::busy_poll) of the builder |
 //! | `SO_BROADCAST`, `"<broadcast>"` | [`Broadcaster`](crate::Broadcaster), or `.broadcast(true)` |
 //! | `IP_ADD_MEMBERSHIP` | [`endpoint.join_multicast(group, …)?`](crate::UdpEndpoint::join_multicast) |
 //!
@@ -99,7 +99,7 @@
 //! use std::time::Duration;
 //!
 //! // Looks for 50 µs before it waits, and receives by batches alone.
-//! let builder = UdpEndpoint::builder().spin(Duration::from_micros(50)).batches_only(true);
+//! let builder = UdpEndpoint::builder().busy_poll(Duration::from_micros(50)).batches_only(true);
 //! let receiver = builder.bind("127.0.0.1:0")?;
 //! let sender = UdpEndpoint::connect(receiver.local_addr())?;
 //! let mut outgoing = sender.batch();
@@ -160,9 +160,9 @@
 //! | `s.settimeout(None)` | `set_read_timeout(None)` |
 //! | a loop with a clock | [`set_deadline(Instant::now() + …)`](crate::TcpConnection::set_deadline) |
 //! | `setdefaulttimeout` | none: each builder says its own |
-//! | `s.setblocking(False)` | [`try_recv`](crate::UdpEndpoint::try_recv), or threads with a [`Stopper`](crate::Stopper) |
+//! | `s.setblocking(False)` | [`try_recv`](crate::UdpEndpoint::try_recv), or threads with a [`CancelToken`](crate::CancelToken) |
 //! | `SO_REUSEADDR` | `TcpServer` sets it; [`reuse_address`](crate::TcpServerBuilder::reuse_address) |
-//! | `SO_KEEPALIVE`, `TCP_KEEPIDLE` … | [`peer_timeout(…)`](crate::TcpClientBuilder::peer_timeout), [`keepalive(…)`](crate::TcpClientBuilder::keepalive) |
+//! | `SO_KEEPALIVE`, `TCP_KEEPIDLE` … | [`dead_peer_timeout(…)`](crate::TcpClientBuilder::dead_peer_timeout), [`keepalive(…)`](crate::TcpClientBuilder::keepalive) |
 //! | `TCP_NODELAY` | on; [`nodelay(false)`](crate::TcpClientBuilder::nodelay) turns it off |
 //! | `SO_RCVBUF`, `SO_SNDBUF` | `receive_buffer_size(…)`, `send_buffer_size(…)` |
 //! | `IP_TTL`, `IP_TOS` | `ttl(…)`, `tos(…)` |
@@ -175,7 +175,7 @@
 //! | `ConnectionRefusedError` | `ConnectionRefused`; `is_refused()` |
 //! | `ConnectionResetError`, `BrokenPipeError` | `ConnectionReset` |
 //! | `OSError: Address already in use` | `AddressInUse`; `is_address_in_use()` |
-//! | `socket.gaierror` | `NameNotFound`, or `NameUnavailable`, which may pass |
+//! | `socket.gaierror` | `NameNotFound`, or `NameResolution`, which may pass |
 //! | `UnicodeEncodeError` | `UnencodableText` |
 //! | `UnicodeDecodeError` | `InvalidText` |
 //! | `PermissionError` | `PermissionDenied` |
@@ -206,7 +206,7 @@
 //! | `gethostbyname(name)` | [`gethostbyname(name)?`](crate::Resolver::gethostbyname) |
 //! | `getaddrinfo(name, port)` | [`lookup_host_port((name, port))?`](crate::Resolver::lookup_host_port) |
 //! | `gethostbyname_ex(name)` | [`lookup(name)?.addresses()`](crate::Resolver::lookup) |
-//! | `gethostbyaddr(ip)`, `getnameinfo` | [`reverse(ip)?`](crate::Resolver::reverse) |
+//! | `gethostbyaddr(ip)`, `getnameinfo` | [`reverse(ip)?`](crate::Resolver::lookup_addr) |
 //! | `if_nameindex()` | [`network_interfaces()?`](crate::network_interfaces) |
 //! | `inet_aton`, `inet_pton` | `"192.0.2.7".parse::<IpAddr>()` of `std` |
 //! | `htons`, `ntohl` | `u16::to_be_bytes`, `u32::from_be_bytes` of `std` |
@@ -229,17 +229,17 @@
 //! | `text.encode("gb2312")` | [`Encoding::Gb2312.encode(text)?`](crate::Encoding::encode) |
 //! | `data.decode("gb2312")` | [`Encoding::Gb2312.decode(data)?`](crate::Encoding::decode) |
 //! | `codecs.lookup(label)` | [`Encoding::for_label(label)?`](crate::Encoding::for_label), `label.parse()?` |
-//! | `errors="replace"` | [`decode_with(data, Policy::Replace)?`](crate::Encoding::decode_with) |
+//! | `errors="replace"` | [`decode_with(data, OnInvalid::Replace)?`](crate::Encoding::decode_with) |
 //! | `codecs.getincrementaldecoder(e)()` | [`e.decoder()`](crate::Encoding::decoder) |
 //! | `input(…)`, `print(…)` | `std::io::stdin().read_line(…)`, `println!(…)` |
 //!
 //! ```
-//! use socketry::{Encoding, Policy};
+//! use socketry::{Encoding, OnInvalid};
 //!
 //! let data = Encoding::Gb2312.encode("hahah，你好")?;
 //! assert_eq!(Encoding::for_label("gb2312")?.decode(&data)?, "hahah，你好");
 //! assert!(Encoding::Gb2312.encode("镕").is_err()); // UnicodeEncodeError
-//! assert_eq!(*Encoding::Gb2312.encode_with("镕", Policy::Replace)?, *b"?");
+//! assert_eq!(*Encoding::Gb2312.encode_with("镕", OnInvalid::Replace)?, *b"?");
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!
@@ -247,9 +247,9 @@
 //!
 //! | Python | here |
 //! |---|---|
-//! | `TCPServer(addr, Handler)` | `TcpServer::bind(addr)?`, [`serve_in_turn(handler)`](crate::TcpServer::serve_in_turn) |
+//! | `TCPServer(addr, Handler)` | `TcpServer::bind(addr)?`, [`serve_sequential(handler)`](crate::TcpServer::serve_sequential) |
 //! | `ThreadingTCPServer` | [`serve(handler)`](crate::TcpServer::serve) |
-//! | `ForkingTCPServer`, `Process(target=f)` | `serve_children(Children::this_program()?)` (Unix) |
+//! | `ForkingTCPServer`, `Process(target=f)` | `serve_children(Children::self_exe()?)` (Unix) |
 //! | `p.start()` | done for each connection |
 //! | `UDPServer` | a loop of `recv` and [`reply`](crate::UdpEndpoint::reply) |
 //! | `class Handler`, `handle()` | a closure that takes the connection |

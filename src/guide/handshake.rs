@@ -138,7 +138,7 @@
 //! * **The server closes its port while clients wait in the queue**: they were connected, and are reset.
 //!   [`shutdown`](crate::ServerHandle::shutdown) accepts and serves them first.
 //! * **A half-open connection to a machine that was switched off** lasts for ever when nobody sends:
-//!   [`peer_timeout`](crate::TcpClientBuilder::peer_timeout).
+//!   [`dead_peer_timeout`](crate::TcpClientBuilder::dead_peer_timeout).
 //! * **A client that connects to itself.** To a free port of the own machine, one attempt in many thousands meets itself (a
 //!   simultaneous open) and is connected. It is refused here.
 //!

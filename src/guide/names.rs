@@ -40,13 +40,13 @@
 //! that stands there is asked of nobody. Here with a file of the test's own:
 //!
 //! ```
-//! use socketry::{Resolver, Source};
+//! use socketry::{Resolver, AnswerSource};
 //!
 //! let path = std::env::temp_dir().join(format!("hosts-guide-{}", std::process::id()));
 //! std::fs::write(&path, "192.0.2.10 printer.example printer\n192.0.2.20 例如.中国\n")?;
 //! let resolver = Resolver::builder().hosts(&path).build();
 //! assert_eq!(resolver.gethostbyname("printer")?, "192.0.2.10");
-//! assert_eq!(resolver.lookup("printer.example")?.source(), Source::Hosts);
+//! assert_eq!(resolver.lookup("printer.example")?.source(), AnswerSource::Hosts);
 //! # #[cfg(feature = "idna")]
 //! // Names of all scripts.
 //! assert_eq!(resolver.gethostbyname("例如.中国")?, "192.0.2.20");
@@ -58,7 +58,7 @@
 //!
 //! # Names in sockets
 //!
-//! Wherever an address is taken, a name may stand. The look-up is part of the call, within its time and with its stopper; and a
+//! Wherever an address is taken, a name may stand. The look-up is part of the call, within its time and with its cancel token; and a
 //! client tries all addresses of a name, side by side where one is slow:
 //!
 //! ```
@@ -85,11 +85,11 @@
 //! **"No such name" and "no answer" look the same.** One is final, the other may pass:
 //!
 //! ```
-//! use socketry::{LookupFailure, Resolver};
+//! use socketry::{ResolveError, Resolver};
 //!
 //! // Never sent: RFC 6761.
 //! let error = Resolver::shared().lookup("no-such-name.invalid").unwrap_err();
-//! assert_eq!(error.detail(), Some(&LookupFailure::NoSuchName));
+//! assert_eq!(error.detail(), Some(&ResolveError::NoSuchName));
 //! assert!(!error.is_temporary());
 //! # Ok::<(), socketry::Error>(())
 //! ```
@@ -100,7 +100,7 @@
 //!   [`flush`](crate::Resolver::flush) forgets all.
 //! * **The system knows names that DNS does not** (mDNS, directories, its own name). Where `nsswitch.conf` says so, the system is
 //!   asked, in a thread that is left behind when the time is over; there are 32 of these at most.
-//! * **A reverse look-up gives the address as if it were a name.** [`reverse`](crate::Resolver::reverse) gives a name, or an error.
+//! * **A reverse look-up gives the address as if it were a name.** [`lookup_addr`](crate::Resolver::lookup_addr) gives a name, or an error.
 //!
 //! ---
 //!

@@ -11,7 +11,7 @@
 //! | by | a client costs | for |
 //! |---|---|---|
 //! | [`accept`](crate::TcpServer::accept), [`incoming`](crate::TcpServer::incoming) | what you make of it | threads of your own |
-//! | [`serve_in_turn`](crate::TcpServer::serve_in_turn) | nothing; the others wait | short answers |
+//! | [`serve_sequential`](crate::TcpServer::serve_sequential) | nothing; the others wait | short answers |
 //! | [`serve`](crate::TcpServer::serve) | a thread | conversations |
 //! | [`serve_requests`](crate::TcpServer::serve_requests) | a thread while it is answered | thousands that are idle |
 //! | [`serve_children`](crate::TcpServer#method.serve_children) (Unix) | a process | isolation, any program |
@@ -68,7 +68,7 @@
 //!     return Ok(());
 //! }
 //! let server = TcpServer::builder().max_connections(100).bind(":7788")?;
-//! println!("{}", server.serve_children(Children::this_program()?)?);
+//! println!("{}", server.serve_children(Children::self_exe()?)?);
 //! # }
 //! # Ok::<(), socketry::Error>(())
 //! ```
@@ -78,7 +78,7 @@
 //! the other. Here neither is to be remembered: a connection is owned, and is closed when the last owner drops it.
 //!
 //! The program is `cargo run --example process_server`. Any other program can serve as well, on its standard input and output:
-//! `Children::running(|_| Command::new("cat"))`. A few processes for many clients, which are restarted when they crash:
+//! `Children::inetd_style(|_| Command::new("cat"))`. A few processes for many clients, which are restarted when they crash:
 //! `cargo run --example prefork_server`.
 //!
 //! # Requests

@@ -82,7 +82,7 @@
 //! * **`[::]` is IPv6 alone on one system, and both on another.** Here it is IPv6 alone on all of them, and
 //!   [`dual_stack`](crate::TcpServerBuilder::dual_stack) is both.
 //! * **A call waits for ever**, because nobody sends. Every wait can have an end: a timeout, a deadline, or a
-//!   [`Stopper`](crate::Stopper) in another thread's hand.
+//!   [`CancelToken`](crate::CancelToken) in another thread's hand.
 //! * **A socket from elsewhere** is no stranger: `TcpConnection::try_from(stream)` and `UdpEndpoint::try_from(socket)` take those
 //!   of `std::net` over, and `From` gives them back.
 //!

@@ -120,7 +120,7 @@
 //! * **An empty result is the end**, not a pause: the peer has closed its side.
 //! * **A peer that is silent, or drips**, holds a thread for ever. Set a [`read_timeout`](crate::TcpServerBuilder::read_timeout)
 //!   for each call, or a [`deadline`](crate::TcpConnection::set_deadline) for all of them together.
-//! * **A peer that vanished** says nothing, ever: [`peer_timeout`](crate::TcpServerBuilder::peer_timeout).
+//! * **A peer that vanished** says nothing, ever: [`dead_peer_timeout`](crate::TcpServerBuilder::dead_peer_timeout).
 //! * **Nobody listens**: `connect` fails at once, with the address and the time. **Nobody is there**: after 10 s, unless another
 //!   [`timeout`](crate::TcpClientBuilder::timeout) is set, not after the system's two minutes.
 //! * **A line without an end** fills the memory. Every framing has a limit, 64 KiB for lines.

@@ -121,14 +121,14 @@
 //!
 //! # Python's `errors=`
 //!
-//! Decoding and encoding are strict unless something else is asked for, as in Python. [`Policy::Replace`](crate::Policy) and
-//! `Policy::Ignore` are Python's `"replace"` and `"ignore"`:
+//! Decoding and encoding are strict unless something else is asked for, as in Python. [`OnInvalid::Replace`](crate::OnInvalid) and
+//! `OnInvalid::Ignore` are Python's `"replace"` and `"ignore"`:
 //!
 //! ```
-//! use socketry::{Encoding, Policy};
+//! use socketry::{Encoding, OnInvalid};
 //!
-//! assert_eq!(Encoding::Gb2312.decode_with(b"ok \xFF", Policy::Replace)?, "ok \u{FFFD}");
-//! let without = Encoding::Gb2312.encode_with("朱镕基", Policy::Ignore)?;
+//! assert_eq!(Encoding::Gb2312.decode_with(b"ok \xFF", OnInvalid::Replace)?, "ok \u{FFFD}");
+//! let without = Encoding::Gb2312.encode_with("朱镕基", OnInvalid::Ignore)?;
 //! assert_eq!(without, Encoding::Gb2312.encode("朱基")?);
 //! # Ok::<(), socketry::Error>(())
 //! ```

@@ -38,7 +38,7 @@
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!
-//! Both ends in a test, with an answer, which leaves for `datagram.from()` from the address that was asked:
+//! Both ends in a test, with an answer, which leaves for `datagram.source()` from the address that was asked:
 //!
 //! ```
 //! use socketry::{Encoding, UdpEndpoint};
@@ -51,7 +51,7 @@
 //! let datagram = receiver.recv()?;
 //! assert_eq!(datagram.text()?, "你好");
 //! assert_eq!(datagram.bytes(), b"\xC4\xE3\xBA\xC3");
-//! assert_eq!(datagram.from(), sender.local_addr());
+//! assert_eq!(datagram.source(), sender.local_addr());
 //! receiver.reply(&datagram, "收到")?;
 //! assert_eq!(sender.recv()?.text()?, "收到");
 //! # Ok::<(), socketry::Error>(())
@@ -110,18 +110,18 @@
 //!     server.recv()?; // the first question is lost
 //!     server.reply(&server.recv()?, "收到")
 //! });
-//! let retry = Retry::new().attempts(5).first(Duration::from_millis(20));
+//! let retry = Retry::new().attempts(5).initial_delay(Duration::from_millis(20));
 //! let client = UdpEndpoint::builder().retry(retry).bind(0)?;
 //! assert_eq!(client.request(address, "在吗？")?.text()?, "收到");
 //! serving.join().unwrap()?;
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!
-//! * **Anybody may send** to a port that is bound. Look at [`from`](crate::Datagram::from) before you believe what you read.
+//! * **Anybody may send** to a port that is bound. Look at [`from`](crate::Datagram::source) before you believe what you read.
 //! * **The answer leaves from another address** than the question went to, on a machine with several, and the client does not
 //!   take it for the answer. [`reply`](crate::UdpEndpoint::reply) leaves from the right one.
 //! * **An error of an earlier datagram ends a later call** (10054 on Windows). Here an endpoint without a peer goes on.
-//! * **The thread that receives cannot be ended** from outside, in Python. Give the endpoint a [`Stopper`](crate::Stopper).
+//! * **The thread that receives cannot be ended** from outside, in Python. Give the endpoint a [`CancelToken`](crate::CancelToken).
 //!
 //! ---
 //!

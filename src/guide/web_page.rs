@@ -59,7 +59,7 @@
 //! let header = std::str::from_utf8(&answer[..end])?;
 //! let after = header.split("charset=").nth(1);
 //! let charset = after.and_then(|rest| rest.lines().next()).unwrap_or("utf-8");
-//! let page = Encoding::for_web_label(charset)?.decode(&answer[end..])?.into_owned();
+//! let page = Encoding::for_whatwg_label(charset)?.decode(&answer[end..])?.into_owned();
 //! assert_eq!(page, "<title>百度一下，你就知道</title>");
 //!
 //! // 6. The close.
@@ -73,7 +73,7 @@
 //!
 //! * **The server never ends its answer**, or drips it. The [deadline](crate::TcpConnection::set_deadline) holds over all calls.
 //! * **The answer is endless.** `recv_to_end` has a limit that the caller says.
-//! * **The page is not in UTF-8.** [`for_web_label`](crate::Encoding::for_web_label) takes the name as browsers do, for whom
+//! * **The page is not in UTF-8.** [`for_whatwg_label`](crate::Encoding::for_whatwg_label) takes the name as browsers do, for whom
 //!   `gb2312` is GBK.
 //! * **HTTP is more than this**: lengths, chunks, redirects, compression. The example does lengths and chunks. A program that fetches
 //!   pages uses `ureq`; this is to show what is below it.

@@ -25,7 +25,7 @@ pub(crate) enum Step {
 }
 
 impl Schedule {
-    /// `times` questions, the first one now and the others each `spacing` after the one before, as long as the end is not
+    /// `times` questions, the first one now and the others each `interval` after the one before, as long as the end is not
     /// reached.
     pub(crate) fn new(times: u32, spacing: Duration, end: Instant, now: Instant) -> Schedule {
         Schedule { next: Some(now), left: times.max(1), spacing, end }

@@ -143,7 +143,7 @@ mod tests {
     }
 
     fn retry() -> Retry {
-        Retry::new().first(100 * MS).longest(1_000 * MS)
+        Retry::new().initial_delay(100 * MS).max_delay(1_000 * MS)
     }
 
     #[test]
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn zero_delay_is_raised_to_minimum() {
-        let mut clock = Clock::new(Retry::new().first(Duration::ZERO).longest(Duration::ZERO));
+        let mut clock = Clock::new(Retry::new().initial_delay(Duration::ZERO).max_delay(Duration::ZERO));
         clock.connects();
         clock.is_connected_for(0);
         clock.waits(10);
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn unrepresentable_delay_ends_schedule() {
-        let mut clock = Clock::new(Retry::once(Duration::MAX).attempts(2));
+        let mut clock = Clock::new(Retry::single(Duration::MAX).attempts(2));
         clock.connects();
         clock.fails();
         clock.is_over();
@@ -252,7 +252,7 @@ mod tests {
             first in 0..2_000_u32, longest in 0..2_000_u32, jitter in 0.0..1.0_f64,
             rounds in proptest::collection::vec((any::<bool>(), 0..3_000_u32, any::<u64>()), 1..40),
         ) {
-            let retry = Retry::new().attempts(u32::MAX).first(first * MS).longest(longest * MS).jitter(jitter);
+            let retry = Retry::new().attempts(u32::MAX).initial_delay(first * MS).max_delay(longest * MS).jitter(jitter);
             let mut clock = Clock::new(retry);
             let mut ended: Option<Instant> = None;
             for (connects, lasts, random) in rounds {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How often something is tried and how long each try waits for its answer.
 ///
-/// The waits grow: each is [`multiplier`](Self::multiplier) times the one before, up to [`longest`](Self::longest).
+/// The waits grow: each is [`multiplier`](Self::multiplier) times the one before, up to [`max_delay`](Self::max_delay).
 /// Each is then made longer or shorter at random by up to the [`jitter`](Self::jitter), so that many clients that
 /// started together do not stay together.
 ///
@@ -17,9 +17,9 @@ use std::time::Duration;
 /// use socketry::Retry;
 /// use std::time::Duration;
 ///
-/// let retry = Retry::new().attempts(3).first(Duration::from_millis(100)).jitter(0.0);
-/// assert_eq!(retry.total(), Duration::from_millis(100 + 200 + 400));
-/// assert_eq!(Retry::default().total(), Duration::from_millis(3_750));
+/// let retry = Retry::new().attempts(3).initial_delay(Duration::from_millis(100)).jitter(0.0);
+/// assert_eq!(retry.total_delay(), Duration::from_millis(100 + 200 + 400));
+/// assert_eq!(Retry::default().total_delay(), Duration::from_millis(3_750));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[must_use]
@@ -50,8 +50,8 @@ impl Retry {
     }
 
     /// One attempt that waits this long.
-    pub fn once(wait: Duration) -> Retry {
-        Retry::new().attempts(1).first(wait).longest(wait).jitter(0.0)
+    pub fn single(wait: Duration) -> Retry {
+        Retry::new().attempts(1).initial_delay(wait).max_delay(wait).jitter(0.0)
     }
 
     /// Sets how often it is tried in all, the first time included. 0 counts as 1. Defaults to 4.
@@ -61,7 +61,7 @@ impl Retry {
     }
 
     /// Sets how long the first attempt waits. Defaults to 250 ms.
-    pub fn first(mut self, wait: Duration) -> Retry {
+    pub fn initial_delay(mut self, wait: Duration) -> Retry {
         self.first = wait;
         self
     }
@@ -73,7 +73,7 @@ impl Retry {
     }
 
     /// Sets the wait that no attempt exceeds, jitter aside. Defaults to 4 s.
-    pub fn longest(mut self, wait: Duration) -> Retry {
+    pub fn max_delay(mut self, wait: Duration) -> Retry {
         self.longest = wait;
         self
     }
@@ -85,7 +85,7 @@ impl Retry {
     }
 
     /// How long all attempts wait together, jitter aside.
-    pub fn total(&self) -> Duration {
+    pub fn total_delay(&self) -> Duration {
         let waits = (0..self.attempts.min(MOST_SUMMED)).map(|attempt| self.base(attempt));
         let summed = waits.fold(Duration::ZERO, Duration::saturating_add);
         let rest = self.attempts.saturating_sub(MOST_SUMMED);
@@ -119,7 +119,7 @@ impl Retry {
     }
 }
 
-/// After so many doublings every wait has reached [`Retry::longest`].
+/// After so many doublings every wait has reached [`Retry::max_delay`].
 const MOST_SUMMED: u32 = 128;
 
 fn saturating_mul(duration: Duration, factor: f64) -> Duration {
@@ -135,15 +135,15 @@ mod tests {
 
     #[test]
     fn delay_doubles_up_to_max_delay_and_attempt_limit() {
-        let retry = Retry::new().attempts(6).longest(Duration::from_secs(1));
+        let retry = Retry::new().attempts(6).max_delay(Duration::from_secs(1));
         let waits: Vec<_> = (0..).map_while(|attempt| retry.wait(attempt, MIDDLE)).collect();
         assert_eq!(waits, [250, 500, 1000, 1000, 1000, 1000].map(Duration::from_millis));
-        assert_eq!(retry.total(), waits.iter().sum::<Duration>());
+        assert_eq!(retry.total_delay(), waits.iter().sum::<Duration>());
     }
 
     #[test]
     fn jitter_stays_within_its_fraction() {
-        let retry = Retry::new().first(Duration::from_secs(1)).jitter(0.25);
+        let retry = Retry::new().initial_delay(Duration::from_secs(1)).jitter(0.25);
         assert_eq!(retry.wait(0, 0), Some(Duration::from_millis(750)));
         let longest = retry.wait(0, u64::MAX).expect("a first attempt");
         assert!(
@@ -157,7 +157,7 @@ mod tests {
         let retry = Retry::new().attempts(0).multiplier(f64::NAN).jitter(f64::NAN);
         assert_eq!(retry.wait(0, 0), Some(Duration::from_millis(250)));
         assert_eq!(retry.wait(1, 0), None);
-        assert_eq!(Retry::once(Duration::from_secs(9)).total(), Duration::from_secs(9));
+        assert_eq!(Retry::single(Duration::from_secs(9)).total_delay(), Duration::from_secs(9));
     }
 
     proptest! {
@@ -167,11 +167,11 @@ mod tests {
             attempts in any::<u32>(), first in any::<Duration>(), multiplier in any::<f64>(),
             longest in any::<Duration>(), jitter in any::<f64>(), attempt in any::<u32>(), random in any::<u64>(),
         ) {
-            let retry = Retry::new().attempts(attempts).first(first).multiplier(multiplier).longest(longest).jitter(jitter);
+            let retry = Retry::new().attempts(attempts).initial_delay(first).multiplier(multiplier).max_delay(longest).jitter(jitter);
             let wait = retry.wait(attempt, random);
             prop_assert_eq!(wait.is_some(), attempt < attempts.max(1));
             prop_assert!(wait.unwrap_or_default().as_secs_f64() <= 2.01 * longest.as_secs_f64());
-            let _ = retry.total();
+            let _ = retry.total_delay();
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 /// Where an answer comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Source {
+pub enum AnswerSource {
     /// The name was an address.
     Literal,
     /// The name means this machine by convention (RFC 6761).
@@ -19,15 +19,15 @@ pub enum Source {
     System,
 }
 
-impl std::fmt::Display for Source {
+impl std::fmt::Display for AnswerSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Source::Literal => f.write_str("the name itself"),
-            Source::Localhost => f.write_str("what localhost means"),
-            Source::Hosts => f.write_str("hosts file"),
-            Source::Cache => f.write_str("cache"),
-            Source::Server(server) => write!(f, "server {server}"),
-            Source::System => f.write_str("system"),
+            AnswerSource::Literal => f.write_str("literal address"),
+            AnswerSource::Localhost => f.write_str("localhost"),
+            AnswerSource::Hosts => f.write_str("hosts file"),
+            AnswerSource::Cache => f.write_str("cache"),
+            AnswerSource::Server(server) => write!(f, "server {server}"),
+            AnswerSource::System => f.write_str("system"),
         }
     }
 }
@@ -38,12 +38,12 @@ pub struct Resolved {
     ips: Vec<IpAddr>,
     /// The index of the interface of each that is of one link; empty if none is.
     scopes: Vec<u32>,
-    source: Source,
+    source: AnswerSource,
     until: Option<Instant>,
 }
 
 impl Resolved {
-    pub(super) fn new(ips: Vec<IpAddr>, source: Source, until: Option<Instant>) -> Resolved {
+    pub(super) fn new(ips: Vec<IpAddr>, source: AnswerSource, until: Option<Instant>) -> Resolved {
         Resolved { ips, scopes: Vec::new(), source, until }
     }
 
@@ -79,7 +79,7 @@ impl Resolved {
     }
 
     /// Where the answer comes from.
-    pub fn source(&self) -> Source {
+    pub fn source(&self) -> AnswerSource {
         self.source
     }
 

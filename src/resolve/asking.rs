@@ -5,23 +5,23 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::answer::{Resolved, Source};
-use super::builder::{Backend, Families, ResolverBuilder};
+use super::answer::{AnswerSource, Resolved};
+use super::builder::{Backend, IpFamilies, ResolverBuilder};
 use super::exchange::{Bound, Interrupted};
-use super::failure::{LookupFailure, ServerTrouble};
+use super::failure::{ResolveError, ServerError};
 use super::files::Watched;
 use super::flight::Flights;
 use super::telling::{Found, Outcome};
 use super::{sources, system};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::dns::cache::Cache;
-use crate::proto::dns::host::BadName;
+use crate::proto::dns::host::InvalidName;
 use crate::proto::dns::hosts::Hosts;
 use crate::proto::dns::lookup::ServerFault;
 use crate::proto::dns::name::{HostName, NameRef};
 use crate::proto::dns::nsswitch::NameServices;
 use crate::proto::dns::resolv_conf::ResolvConf;
-use crate::proto::dns::wire::{Kind, RecordData};
+use crate::proto::dns::wire::{Kind, Record};
 use crate::sys;
 
 /// A resolver, as its clones share it.
@@ -40,30 +40,30 @@ pub(super) struct Inner {
 /// More addresses of one name in a hosts file are a mistake.
 const MOST_IN_HOSTS: usize = 1_000;
 
-pub(super) fn bad_name(bad: BadName, host: &str) -> Error {
-    LookupFailure::BadName(bad).into_error(host)
+pub(super) fn bad_name(bad: InvalidName, host: &str) -> Error {
+    ResolveError::InvalidName(bad).into_error(host)
 }
 
-pub(super) fn failed(troubles: &[ServerTrouble], host: &str, started: Instant) -> Error {
+pub(super) fn failed(troubles: &[ServerError], host: &str, started: Instant) -> Error {
     let is_silent =
-        !troubles.is_empty() && troubles.iter().all(|trouble| trouble.fault == ServerFault::Silent);
-    let mut each: Vec<ServerTrouble> = Vec::new();
+        !troubles.is_empty() && troubles.iter().all(|trouble| trouble.fault == ServerFault::Timeout);
+    let mut each: Vec<ServerError> = Vec::new();
     for trouble in troubles {
         if !each.contains(trouble) {
             each.push(trouble.clone());
         }
     }
-    let failure = if is_silent { LookupFailure::TimedOut(each) } else { LookupFailure::ServersFailed(each) };
+    let failure = if is_silent { ResolveError::TimedOut(each) } else { ResolveError::ServersFailed(each) };
     failure.into_error(host).with_elapsed(Some(started.elapsed()))
 }
 
 impl Inner {
-    /// Both the resolver's own bounds and those of who asks, whose stopper is the first; a third is not needed, because who asks
+    /// Both the resolver's own bounds and those of who asks, whose cancel token is the first; a third is not needed, because who asks
     /// has a resolver of its own if that is to be stopped, too.
     pub(super) fn bound<'a>(&'a self, started: Instant, asker: Bound<'a>) -> Bound<'a> {
         let own = self.options.deadline.and_then(|time| started.checked_add(time));
         let deadline = own.into_iter().chain(asker.deadline).min();
-        Bound { deadline, also: asker.also.or(self.options.stopper.as_ref()), ..asker }
+        Bound { deadline, also: asker.also.or(self.options.token.as_ref()), ..asker }
     }
 
     pub(super) fn backend(&self, name: NameRef<'_>, now: Instant) -> Backend {
@@ -79,43 +79,43 @@ impl Inner {
 
     fn kinds(&self) -> &'static [Kind] {
         match self.options.families {
-            Families::Both => &[Kind::Aaaa, Kind::A],
-            Families::Ipv4 => &[Kind::A],
-            Families::Ipv6 => &[Kind::Aaaa],
+            IpFamilies::Both => &[Kind::Aaaa, Kind::A],
+            IpFamilies::Ipv4 => &[Kind::A],
+            IpFamilies::Ipv6 => &[Kind::Aaaa],
         }
     }
 
     pub(super) fn kind_name(&self) -> &'static str {
         match self.options.families {
-            Families::Both => "address",
-            Families::Ipv4 => "IPv4 address",
-            Families::Ipv6 => "IPv6 address",
+            IpFamilies::Both => "address",
+            IpFamilies::Ipv4 => "IPv4 address",
+            IpFamilies::Ipv6 => "IPv6 address",
         }
     }
 
     pub(super) fn wants(&self, ip: IpAddr) -> bool {
         match self.options.families {
-            Families::Both => true,
-            Families::Ipv4 => ip.is_ipv4(),
-            Families::Ipv6 => ip.is_ipv6(),
+            IpFamilies::Both => true,
+            IpFamilies::Ipv4 => ip.is_ipv4(),
+            IpFamilies::Ipv6 => ip.is_ipv6(),
         }
     }
 
     pub(super) fn literal(&self, ip: IpAddr, scope: u32, host: &str) -> Result<Resolved> {
         match self.wants(ip) {
             true => {
-                let mut itself = Resolved::new(Vec::with_capacity(1), Source::Literal, None);
+                let mut itself = Resolved::new(Vec::with_capacity(1), AnswerSource::Literal, None);
                 itself.push(ip, scope);
                 Ok(itself)
             }
-            false => Err(LookupFailure::NothingOfTheKind(self.kind_name()).into_error(host)),
+            false => Err(ResolveError::NoRecords(self.kind_name()).into_error(host)),
         }
     }
 
     /// What the first file that has the name says, which may be nothing that is wanted.
     pub(super) fn in_hosts(&self, name: NameRef<'_>, now: Instant) -> Option<Resolved> {
         let in_file = |hosts: &Hosts| {
-            let mut found = Resolved::new(Vec::new(), Source::Hosts, None);
+            let mut found = Resolved::new(Vec::new(), AnswerSource::Hosts, None);
             let is_there = hosts.each(name, |ip, zone| {
                 if !self.wants(ip) || found.addresses().len() >= MOST_IN_HOSTS {
                     return;
@@ -135,10 +135,10 @@ impl Inner {
     /// What was answered of a name that is asked for as it is, and still holds.
     pub(super) fn in_cache(&self, name: NameRef<'_>, is_absolute: bool, now: Instant) -> Option<Resolved> {
         let is_first = self.conf.with(now, |conf| conf.is_first(name, is_absolute));
-        if is_first { self.in_order(name, now, Source::Cache) } else { None }
+        if is_first { self.in_order(name, now, AnswerSource::Cache) } else { None }
     }
 
-    fn in_order(&self, name: NameRef<'_>, now: Instant, source: Source) -> Option<Resolved> {
+    fn in_order(&self, name: NameRef<'_>, now: Instant, source: AnswerSource) -> Option<Resolved> {
         let cache = self.cache();
         let kept = cache.in_order(name, now)?;
         Some(Resolved::new(kept.ips.to_vec(), source, Some(kept.until)))
@@ -156,17 +156,17 @@ impl Inner {
         started: Instant,
     ) -> Error {
         let error = match why {
-            Interrupted::Stopped => {
-                Error::new(Operation::Resolve, ErrorKind::Stopped).at(host.escape_debug())
+            Interrupted::Cancelled => {
+                Error::new(Operation::Resolve, ErrorKind::Cancelled).at(host.escape_debug())
             }
             Interrupted::TimedOut(troubles) if !troubles.is_empty() => {
-                LookupFailure::TimedOut(troubles.to_vec()).into_error(host)
+                ResolveError::TimedOut(troubles.to_vec()).into_error(host)
             }
             // Another thread has asked, and has heard nothing yet.
             Interrupted::TimedOut(_) => {
                 let silent =
-                    |server: &SocketAddr| ServerTrouble { server: *server, fault: ServerFault::Silent };
-                LookupFailure::TimedOut(servers.iter().map(silent).collect()).into_error(host)
+                    |server: &SocketAddr| ServerError { server: *server, fault: ServerFault::Timeout };
+                ResolveError::TimedOut(servers.iter().map(silent).collect()).into_error(host)
             }
         };
         error.with_elapsed(Some(started.elapsed()))
@@ -184,7 +184,7 @@ impl Inner {
         let asked = [name.as_str(), if is_absolute { "." } else { "" }].concat();
         let found = system::lookup(&asked, bound);
         let found = found.map_err(|interrupted| self.interrupted(interrupted, &[], host, started))??;
-        let mut addresses = Resolved::new(Vec::new(), Source::System, None);
+        let mut addresses = Resolved::new(Vec::new(), AnswerSource::System, None);
         for address in found.into_iter().map(sys::canonical).filter(|address| self.wants(address.ip())) {
             match address {
                 SocketAddr::V6(v6) => addresses.push((*v6.ip()).into(), v6.scope_id()),
@@ -192,7 +192,7 @@ impl Inner {
             }
         }
         match addresses.is_empty() {
-            true => Err(LookupFailure::NothingOfTheKind(self.kind_name()).into_error(host)),
+            true => Err(ResolveError::NoRecords(self.kind_name()).into_error(host)),
             false => Ok(addresses),
         }
     }
@@ -228,24 +228,24 @@ impl Inner {
         match trouble {
             // It may be there for all that is known.
             Some(troubles) => Err(failed(&troubles, host, started)),
-            None if exists => Err(LookupFailure::NothingOfTheKind(self.kind_name()).into_error(host)),
-            None => Err(LookupFailure::NoSuchName.into_error(host)),
+            None if exists => Err(ResolveError::NoRecords(self.kind_name()).into_error(host)),
+            None => Err(ResolveError::NoSuchName.into_error(host)),
         }
     }
 
     /// The addresses of what was found, in order; `None` if there are none.
     fn resolved(&self, name: &HostName, found: &Found) -> Option<Resolved> {
-        let source = found.server.map_or(Source::Cache, Source::Server);
+        let source = found.server.map_or(AnswerSource::Cache, AnswerSource::Server);
         let now = Instant::now();
         // Of those who waited for the same answer, the first has put it in order.
         if let Some(resolved) = self.in_order(name.as_ref(), now, source) {
             return Some(resolved);
         }
         let kept = || found.answers.iter().flat_map(|(_, kept)| kept);
-        let has = |ip| kept().any(|kept| kept.records.contains(&RecordData::Address(ip)));
+        let has = |ip| kept().any(|kept| kept.records.contains(&Record::Address(ip)));
         let mut ips = Vec::with_capacity(kept().map(|kept| kept.records.len()).sum());
         for record in kept().flat_map(|kept| kept.records.iter()) {
-            if let RecordData::Address(ip) = record {
+            if let Record::Address(ip) = record {
                 let canonical = ip.to_canonical();
                 // An IPv4 address in the form of IPv6 is none of IPv6, and may be there in its own form.
                 if canonical == *ip || self.wants(canonical) && !has(canonical) {

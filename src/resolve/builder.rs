@@ -7,7 +7,7 @@ use crate::addr::Address;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::dns::cache::Bounds;
 use crate::proto::dns::resolv_conf::ResolvConf;
-use crate::sys::Stopper;
+use crate::sys::CancelToken;
 
 /// Who looks a name up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum Backend {
 /// Which addresses are looked up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Families {
+pub enum IpFamilies {
     /// Both, those of IPv6 first; those that this machine has no way to last.
     #[default]
     Both,
@@ -62,11 +62,11 @@ pub struct ResolverBuilder {
     pub(super) timeout: Option<Duration>,
     pub(super) attempts: Option<u32>,
     pub(super) use_tcp: Option<bool>,
-    pub(super) one_at_a_time: Option<bool>,
+    pub(super) single_request: Option<bool>,
     pub(super) deadline: Option<Duration>,
-    pub(super) families: Families,
+    pub(super) families: IpFamilies,
     pub(super) bounds: Bounds,
-    pub(super) stopper: Option<Stopper>,
+    pub(super) token: Option<CancelToken>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -89,16 +89,16 @@ impl Default for ResolverBuilder {
             timeout: None,
             attempts: None,
             use_tcp: None,
-            one_at_a_time: None,
+            single_request: None,
             deadline: Some(Duration::from_secs(10)),
-            families: Families::Both,
+            families: IpFamilies::Both,
             bounds: Bounds {
                 names: 4_096,
                 shortest: Duration::ZERO,
                 longest: DAY,
                 longest_negative: Duration::from_secs(3_600),
             },
-            stopper: None,
+            token: None,
         }
     }
 }
@@ -197,8 +197,8 @@ impl ResolverBuilder {
 
     /// Sets whether the query for the other family is sent only when the first, for IPv4, is answered, from a socket of its own: for
     /// servers and routers that lose one of two at a time. Defaults to false, or what `resolv.conf` says.
-    pub fn one_at_a_time(mut self, on: bool) -> Self {
-        self.one_at_a_time = Some(on);
+    pub fn single_request(mut self, on: bool) -> Self {
+        self.single_request = Some(on);
         self
     }
 
@@ -210,7 +210,7 @@ impl ResolverBuilder {
     }
 
     /// Sets which addresses are looked up. Defaults to both.
-    pub fn families(mut self, families: Families) -> Self {
+    pub fn families(mut self, families: IpFamilies) -> Self {
         self.families = families;
         self
     }
@@ -228,9 +228,9 @@ impl ResolverBuilder {
         self
     }
 
-    /// Gives a [`Stopper`], which ends look-ups. Defaults to none.
-    pub fn stopper(mut self, stopper: &Stopper) -> Self {
-        self.stopper = Some(stopper.clone());
+    /// Gives a [`CancelToken`], which ends look-ups. Defaults to none.
+    pub fn cancel_token(mut self, token: &CancelToken) -> Self {
+        self.token = Some(token.clone());
         self
     }
 
@@ -248,7 +248,7 @@ impl ResolverBuilder {
         conf.timeout = self.timeout.unwrap_or(conf.timeout);
         conf.attempts = self.attempts.unwrap_or(conf.attempts);
         conf.use_tcp = self.use_tcp.unwrap_or(conf.use_tcp);
-        conf.one_at_a_time = self.one_at_a_time.unwrap_or(conf.one_at_a_time);
+        conf.single_request = self.single_request.unwrap_or(conf.single_request);
         conf
     }
 }

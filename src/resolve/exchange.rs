@@ -6,38 +6,38 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::failure::ServerTrouble;
+use super::failure::ServerError;
 use crate::config::TcpConfig;
 use crate::proto::dns::lookup::{Lookup, Step};
-use crate::sys::{self, Ended, Limit, Moment, ReceiveTimeout, Stopper};
+use crate::sys::{self, CancelToken, Ended, Limit, Moment, ReceiveTimeout};
 
 /// What bounds a look-up.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bound<'a> {
     pub(super) deadline: Option<Instant>,
-    pub(super) stopper: Option<&'a Stopper>,
+    pub(super) token: Option<&'a CancelToken>,
     /// A second one, of somebody else.
-    pub(super) also: Option<&'a Stopper>,
+    pub(super) also: Option<&'a CancelToken>,
 }
 
 /// Why a look-up ended before it had come to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Interrupted {
     /// And what became of each server until then, if this look-up has asked any itself.
-    TimedOut(Arc<[ServerTrouble]>),
-    Stopped,
+    TimedOut(Arc<[ServerError]>),
+    Cancelled,
 }
 
 /// Replies are no larger over UDP; what is, comes with a mark that it is cut.
 const LARGEST: usize = 4_096;
 
 impl<'a> Bound<'a> {
-    pub(super) fn stoppers(&self) -> impl Iterator<Item = &'a Stopper> {
-        self.stopper.into_iter().chain(self.also)
+    pub(super) fn tokens(&self) -> impl Iterator<Item = &'a CancelToken> {
+        self.token.into_iter().chain(self.also)
     }
 
-    pub(super) fn is_stopped(&self) -> bool {
-        self.stoppers().any(Stopper::is_stopped)
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.tokens().any(CancelToken::is_cancelled)
     }
 
     fn limit(&self, until: Option<Instant>) -> Limit<'_> {
@@ -45,7 +45,7 @@ impl<'a> Bound<'a> {
         Limit {
             started: Some(Moment::now()),
             deadline: end.map(Moment::from),
-            stopper: self.stopper,
+            token: self.token,
             also: self.also,
         }
     }
@@ -60,8 +60,8 @@ pub(super) fn run(lookup: &mut Lookup, servers: &[SocketAddr], bound: Bound<'_>)
     let mut socket = None;
     let mut buffer = [0; LARGEST];
     loop {
-        if bound.is_stopped() {
-            return Err(Interrupted::Stopped);
+        if bound.is_cancelled() {
+            return Err(Interrupted::Cancelled);
         }
         // The upper half of a keyed hash that nobody sees is not guessed.
         match lookup.poll(Instant::now(), || (sys::random() >> 48) as u16) {
@@ -84,7 +84,7 @@ pub(super) fn run(lookup: &mut Lookup, servers: &[SocketAddr], bound: Bound<'_>)
                 };
                 match receive(socket, &mut buffer, bound.limit(Some(until))) {
                     Ok(length) => lookup.handle_datagram(&buffer[..length], Instant::now()),
-                    Err(Ended::Stopped) => return Err(Interrupted::Stopped),
+                    Err(Ended::Cancelled) => return Err(Interrupted::Cancelled),
                     Err(Ended::TimedOut | Ended::Reports) => {}
                     Err(Ended::Failed(_)) => lookup.handle_unreachable(),
                 }

@@ -74,7 +74,7 @@ mod model;
 mod tests {
     use super::*;
 
-    const FREE: Bound<'static> = Bound { deadline: None, stopper: None, also: None };
+    const FREE: Bound<'static> = Bound { deadline: None, token: None, also: None };
 
     /// Whoever waits for one who is told nothing asks in its place, and is not left waiting.
     #[test]

@@ -14,8 +14,8 @@ mod sources;
 mod system;
 mod telling;
 
-pub use answer::{Resolved, Source};
-pub use builder::{Backend, Families, ResolverBuilder};
-pub use failure::{LookupFailure, ServerTrouble};
+pub use answer::{AnswerSource, Resolved};
+pub use builder::{Backend, IpFamilies, ResolverBuilder};
+pub use failure::{ResolveError, ServerError};
 pub use resolver::Resolver;
 pub(crate) use sockets::{Found, lookup, lookup_all};

@@ -44,9 +44,9 @@ impl<T: Clone + Send + 'static> Promise<T> {
 
     /// What was said; `None` if nobody will say it.
     pub(super) fn wait(self: &Arc<Self>, bound: Bound<'_>) -> Result<Option<T>, Interrupted> {
-        for stopper in bound.stoppers() {
+        for token in bound.tokens() {
             let told: Arc<dyn Told> = self.clone();
-            stopper.tell(Arc::downgrade(&told));
+            token.tell(Arc::downgrade(&told));
         }
         let mut state = self.state();
         loop {
@@ -55,8 +55,8 @@ impl<T: Clone + Send + 'static> Promise<T> {
                 State::Broken => return Ok(None),
                 State::Open => {}
             }
-            if bound.is_stopped() {
-                return Err(Interrupted::Stopped);
+            if bound.is_cancelled() {
+                return Err(Interrupted::Cancelled);
             }
             state = match bound.deadline {
                 None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
@@ -83,10 +83,10 @@ impl<T: Send> Told for Promise<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::Stopper;
+    use crate::sys::CancelToken;
 
-    fn bound(deadline: Option<Instant>, stopper: Option<&Stopper>) -> Bound<'_> {
-        Bound { deadline, stopper, also: None }
+    fn bound(deadline: Option<Instant>, token: Option<&CancelToken>) -> Bound<'_> {
+        Bound { deadline, token, also: None }
     }
 
     #[test]
@@ -107,16 +107,16 @@ mod tests {
             promise.wait(bound(Some(Instant::now()), None)),
             Err(Interrupted::TimedOut(Arc::default()))
         );
-        let stopper = Stopper::new().unwrap();
+        let token = CancelToken::new().unwrap();
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| promise.wait(bound(None, Some(&stopper))));
+            let waiting = scope.spawn(|| promise.wait(bound(None, Some(&token))));
             // Itself and the waiter's weak one, by which it is told.
             while Arc::weak_count(&promise) == 0 {
                 std::thread::yield_now();
             }
-            stopper.stop();
-            assert_eq!(waiting.join().unwrap(), Err(Interrupted::Stopped));
+            token.cancel();
+            assert_eq!(waiting.join().unwrap(), Err(Interrupted::Cancelled));
         });
-        assert_eq!(promise.wait(bound(None, Some(&stopper))), Err(Interrupted::Stopped));
+        assert_eq!(promise.wait(bound(None, Some(&token))), Err(Interrupted::Cancelled));
     }
 }

@@ -4,11 +4,11 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
-use super::answer::{Resolved, Source};
+use super::answer::{AnswerSource, Resolved};
 use super::asking::{Inner, bad_name, failed, scope};
 use super::builder::{Backend, ResolverBuilder};
 use super::exchange::Bound;
-use super::failure::LookupFailure;
+use super::failure::ResolveError;
 use super::files::Watched;
 use super::flight::Flights;
 use crate::addr::Address;
@@ -19,7 +19,7 @@ use crate::proto::dns::hosts::Hosts;
 use crate::proto::dns::name::{HostName, LOOPBACK};
 use crate::proto::dns::nsswitch::NameServices;
 use crate::proto::dns::resolv_conf::ResolvConf;
-use crate::proto::dns::wire::{Kind, RecordData};
+use crate::proto::dns::wire::{Kind, Record};
 use crate::sys;
 
 /// Looks names up: in hosts files, in what was answered before, at the servers of this machine or others, within a time.
@@ -27,8 +27,8 @@ use crate::sys;
 /// * **It is bounded.** A look-up ends within its [deadline](ResolverBuilder::deadline), with all servers, attempts and search
 ///   domains; the cache holds so many names; several threads that want the same send one query.
 /// * **It is explained.** An answer says where it [comes from](Resolved::source) and how long it [holds](Resolved::ttl); an
-///   error says whether there is no such name, or no address, or which servers did what: see
-///   [`LookupFailure`](crate::LookupFailure).
+///   error says whether there is no such host, or no address, or which servers did what: see
+///   [`ResolveError`](crate::ResolveError).
 /// * **It is careful.** Queries leave from a random port with a random number, and what does not repeat the question is not
 ///   believed; what is cut comes again over TCP; a name that cannot be one is never sent.
 ///
@@ -37,12 +37,12 @@ use crate::sys;
 /// # Examples
 ///
 /// ```
-/// use socketry::{Resolver, Source};
+/// use socketry::{Resolver, AnswerSource};
 ///
 /// let answer = Resolver::new().lookup("localhost")?;
 /// assert!(answer.addresses().iter().all(|address| address.is_loopback()));
 /// println!("{:?} from {}", answer.addresses(), answer.source());
-/// assert_eq!(Resolver::new().lookup("192.0.2.7")?.source(), Source::Literal);
+/// assert_eq!(Resolver::new().lookup("192.0.2.7")?.source(), AnswerSource::Literal);
 /// # Ok::<(), socketry::Error>(())
 /// ```
 #[derive(Clone)]
@@ -72,7 +72,7 @@ impl Resolver {
     ///
     /// // Forget what was answered, after a change of networks.
     /// Resolver::shared().flush();
-    /// assert_eq!(Resolver::shared().cached(), 0);
+    /// assert_eq!(Resolver::shared().cache_len(), 0);
     /// ```
     pub fn shared() -> &'static Resolver {
         static SHARED: OnceLock<Resolver> = OnceLock::new();
@@ -115,9 +115,9 @@ impl Resolver {
     ///
     /// # Errors
     ///
-    /// This returns an error if the text cannot be a name, if there is no such name or it has no addresses, if no server had an
-    /// answer in time, or if the stopper was thrown. The [`detail`](Error::detail) is a
-    /// [`LookupFailure`](crate::LookupFailure), and [`is_temporary`](Error::is_temporary) says whether asking again may help.
+    /// This returns an error if the text cannot be a name, if there is no such host or it has no addresses, if no server had an
+    /// answer in time, or if the cancel token was cancelled. The [`detail`](Error::detail) is a
+    /// [`ResolveError`](crate::ResolveError), and [`is_temporary`](Error::is_temporary) says whether asking again may help.
     pub fn lookup(&self, host: &str) -> Result<Resolved> {
         self.lookup_within(host, Bound::default())
     }
@@ -139,7 +139,7 @@ impl Resolver {
         };
         if let Some(found) = inner.in_hosts(name, started) {
             return match found.is_empty() {
-                true => Err(LookupFailure::NothingOfTheKind(inner.kind_name()).into_error(host)),
+                true => Err(ResolveError::NoRecords(inner.kind_name()).into_error(host)),
                 false => Ok(found),
             };
         }
@@ -150,10 +150,10 @@ impl Resolver {
         }
         if name.is_localhost() {
             let fit = LOOPBACK.into_iter().filter(|ip| inner.wants(*ip));
-            return Ok(Resolved::new(fit.collect(), Source::Localhost, None));
+            return Ok(Resolved::new(fit.collect(), AnswerSource::Localhost, None));
         }
         if name.cannot_exist() {
-            return Err(LookupFailure::NoSuchName.into_error(host));
+            return Err(ResolveError::NoSuchName.into_error(host));
         }
         let bound = inner.bound(started, asker);
         match backend {
@@ -188,9 +188,7 @@ impl Resolver {
     pub fn gethostbyname(&self, host: &str) -> Result<String> {
         let found = self.lookup(host)?;
         let first = found.addresses().iter().find(|ip| ip.is_ipv4());
-        first
-            .map(ToString::to_string)
-            .ok_or_else(|| LookupFailure::NothingOfTheKind("IPv4 address").into_error(host))
+        first.map(ToString::to_string).ok_or_else(|| ResolveError::NoRecords("IPv4 address").into_error(host))
     }
 
     /// The name of an address: the first of a hosts file, or the one that servers have. An address of this machine itself that
@@ -199,7 +197,7 @@ impl Resolver {
     /// # Errors
     ///
     /// This returns an error if it has none, and if [`lookup`](Self::lookup) would.
-    pub fn reverse(&self, ip: impl Into<IpAddr>) -> Result<String> {
+    pub fn lookup_addr(&self, ip: impl Into<IpAddr>) -> Result<String> {
         let ip = ip.into();
         let (inner, now) = (&*self.inner, Instant::now());
         if let Some(name) = inner.hosts.iter().find_map(|hosts| hosts.with(now, |hosts| hosts.name(ip))) {
@@ -210,10 +208,10 @@ impl Resolver {
         }
         let records = self.ask(&HostName::reverse(ip), Kind::Ptr, "name", &ip.to_string())?;
         let name = records.into_iter().find_map(|record| match record {
-            RecordData::Name(name) => Some(name),
+            Record::Name(name) => Some(name),
             _ => None,
         });
-        name.ok_or_else(|| LookupFailure::NothingOfTheKind("name").into_error(&ip.to_string()))
+        name.ok_or_else(|| ResolveError::NoRecords("name").into_error(&ip.to_string()))
     }
 
     /// The texts of a name (TXT), such as those by which a domain is proven.
@@ -221,7 +219,7 @@ impl Resolver {
     /// # Errors
     ///
     /// This returns an error if it has none, and if [`lookup`](Self::lookup) would.
-    pub fn texts(&self, name: &str) -> Result<Vec<RecordData>> {
+    pub fn lookup_txt(&self, name: &str) -> Result<Vec<Record>> {
         self.records(name, Kind::Txt, "text")
     }
 
@@ -230,7 +228,7 @@ impl Resolver {
     /// # Errors
     ///
     /// This returns an error if it has none, and if [`lookup`](Self::lookup) would.
-    pub fn mail_exchanges(&self, domain: &str) -> Result<Vec<RecordData>> {
+    pub fn lookup_mx(&self, domain: &str) -> Result<Vec<Record>> {
         self.records(domain, Kind::Mx, "mail exchange")
     }
 
@@ -239,31 +237,31 @@ impl Resolver {
     /// # Errors
     ///
     /// This returns an error if nobody has it, and if [`lookup`](Self::lookup) would.
-    pub fn services(&self, service: &str) -> Result<Vec<RecordData>> {
+    pub fn lookup_srv(&self, service: &str) -> Result<Vec<Record>> {
         self.records(service, Kind::Srv, "service")
     }
 
-    fn records(&self, host: &str, kind: Kind, what: &'static str) -> Result<Vec<RecordData>> {
+    fn records(&self, host: &str, kind: Kind, what: &'static str) -> Result<Vec<Record>> {
         match Host::read(host, &mut Spelling::new()) {
-            Ok(Host::Name(name, _)) if name.cannot_exist() => Err(LookupFailure::NoSuchName.into_error(host)),
+            Ok(Host::Name(name, _)) if name.cannot_exist() => Err(ResolveError::NoSuchName.into_error(host)),
             Ok(Host::Name(name, _)) if name.is_localhost() => {
-                Err(LookupFailure::NothingOfTheKind(what).into_error(host))
+                Err(ResolveError::NoRecords(what).into_error(host))
             }
             Ok(Host::Name(name, _)) => {
                 let mut records = self.ask(&name.to_owned(), kind, what, host)?;
                 records.sort_by_key(|record| match record {
-                    RecordData::MailExchange { preference, .. } => *preference,
-                    RecordData::Service { priority, .. } => *priority,
+                    Record::MailExchange { preference, .. } => *preference,
+                    Record::Service { priority, .. } => *priority,
                     _ => 0,
                 });
                 Ok(records)
             }
-            Ok(Host::Address(_)) => Err(LookupFailure::NothingOfTheKind(what).into_error(host)),
+            Ok(Host::Address(_)) => Err(ResolveError::NoRecords(what).into_error(host)),
             Err(bad) => Err(bad_name(bad, host)),
         }
     }
 
-    fn ask(&self, name: &HostName, kind: Kind, what: &'static str, asked: &str) -> Result<Vec<RecordData>> {
+    fn ask(&self, name: &HostName, kind: Kind, what: &'static str, asked: &str) -> Result<Vec<Record>> {
         let started = Instant::now();
         let inner = &*self.inner;
         let bound = inner.bound(started, Bound::default());
@@ -274,10 +272,8 @@ impl Resolver {
             found.map_err(|interrupted| inner.interrupted(interrupted, &servers(), asked, started))?;
         match found.answers.first() {
             Some((_, Some(kept))) if !kept.records.is_empty() => Ok(kept.records.to_vec()),
-            Some((_, Some(kept))) if kept.exists => {
-                Err(LookupFailure::NothingOfTheKind(what).into_error(asked))
-            }
-            Some((_, Some(_))) => Err(LookupFailure::NoSuchName.into_error(asked)),
+            Some((_, Some(kept))) if kept.exists => Err(ResolveError::NoRecords(what).into_error(asked)),
+            Some((_, Some(_))) => Err(ResolveError::NoSuchName.into_error(asked)),
             _ => Err(failed(&found.troubles, asked, started)),
         }
     }
@@ -291,7 +287,7 @@ impl Resolver {
     }
 
     /// Of how many names answers are kept.
-    pub fn cached(&self) -> usize {
+    pub fn cache_len(&self) -> usize {
         self.inner.cache().len()
     }
 }

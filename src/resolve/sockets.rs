@@ -38,7 +38,7 @@ pub(crate) fn lookup(
     let first = found.with_port(address.port()).find(fits);
     first.ok_or_else(|| {
         let what = if family == Some(Family::V4) { "IPv4 address" } else { "IPv6 address" };
-        super::LookupFailure::NothingOfTheKind(what).into_error(address.name().unwrap_or_default())
+        super::ResolveError::NoRecords(what).into_error(address.name().unwrap_or_default())
     })
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn lookup_all(resolver: Option<&Resolver>, address: &Address, limit: 
             let resolver = chosen(resolver);
             let bound = Bound {
                 deadline: limit.deadline.and_then(sys::Moment::as_instant),
-                stopper: limit.stopper,
+                token: limit.token,
                 also: limit.also,
             };
             Ok(Found::Resolved(resolver.lookup_within(name, bound)?))

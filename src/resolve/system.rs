@@ -35,7 +35,7 @@ impl Drop for Seat {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("{MOST} look-ups of the system have not come back yet")]
+#[error("too many system lookups in progress (limit {MOST})")]
 struct AllBusy;
 
 /// Why the system said no.

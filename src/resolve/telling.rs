@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::asking::{Inner, scope};
 use super::builder::PORT;
 use super::exchange::{Bound, Interrupted, run};
-use super::failure::ServerTrouble;
+use super::failure::ServerError;
 use crate::proto::dns::cache::Kept;
 use crate::proto::dns::lookup::{Lookup, Plan, ServerFault};
 use crate::proto::dns::name::HostName;
@@ -19,7 +19,7 @@ use crate::proto::dns::wire::{Answer, Kind};
 #[derive(Clone)]
 pub(super) struct Outcome {
     answers: Vec<(Kind, Option<Answer>)>,
-    troubles: Arc<[ServerTrouble]>,
+    troubles: Arc<[ServerError]>,
     server: Option<SocketAddr>,
 }
 
@@ -29,7 +29,7 @@ const SETTLE: Duration = Duration::from_millis(50);
 /// What is known of a name, of each kind that was asked for.
 pub(super) struct Found {
     pub(super) answers: Vec<(Kind, Option<Kept>)>,
-    pub(super) troubles: Arc<[ServerTrouble]>,
+    pub(super) troubles: Arc<[ServerError]>,
     /// `None` if nobody had to be asked.
     pub(super) server: Option<SocketAddr>,
 }
@@ -60,7 +60,7 @@ impl Inner {
     ) -> std::result::Result<Found, Interrupted> {
         let mut answers: Vec<(Kind, Option<Kept>)> =
             kinds.iter().map(|kind| (*kind, self.known(name, *kind, now))).collect();
-        // RFC 2308, 5: that there is no such name is so for every kind.
+        // RFC 2308, 5: that there is no such host is so for every kind.
         let is_missing = answers.iter().flat_map(|(_, kept)| kept).any(|kept| !kept.exists);
         let missing: Vec<Kind> =
             answers.iter().filter(|(_, kept)| kept.is_none()).map(|(kind, _)| *kind).collect();
@@ -69,7 +69,7 @@ impl Inner {
         }
         let is_settled = answers.iter().flat_map(|(_, kept)| kept).any(|kept| !kept.records.is_empty());
         let outcome =
-            self.flights.fly(&(name.clone(), missing.clone()), bound, || match conf.one_at_a_time {
+            self.flights.fly(&(name.clone(), missing.clone()), bound, || match conf.single_request {
                 true => self.ask_one_at_a_time(name, &missing, conf, bound),
                 false => self.ask_servers(name, &missing, conf, is_settled, bound),
             })?;
@@ -103,7 +103,7 @@ impl Inner {
                 (Err(Interrupted::TimedOut(_)), Some(_)) => break,
                 (Err(interrupted), _) => return Err(interrupted),
             };
-            // RFC 2308, 5: that there is no such name is so for every kind.
+            // RFC 2308, 5: that there is no such host is so for every kind.
             let is_missing =
                 outcome.answers.iter().flat_map(|(_, answer)| answer).any(|answer| !answer.exists);
             all = Some(match all {
@@ -146,7 +146,7 @@ impl Inner {
         let mut lookup = Lookup::new(plan, name, kinds);
         match run(&mut lookup, &servers, bound) {
             Err(Interrupted::TimedOut(_)) => {
-                let of = |(place, server)| ServerTrouble { server, fault: lookup.fault_of(place) };
+                let of = |(place, server)| ServerError { server, fault: lookup.fault_of(place) };
                 let troubles = servers.iter().copied().enumerate().map(of);
                 return Err(Interrupted::TimedOut(troubles.collect()));
             }
@@ -154,7 +154,7 @@ impl Inner {
         }
         let mut answers: Vec<_> = lookup.answers().map(|(kind, answer)| (kind, answer.cloned())).collect();
         if lookup.has_something() {
-            // RFC 4074, 4.2: some servers say of a name that has no IPv6 address that there is no such name.
+            // RFC 4074, 4.2: some servers say of a name that has no IPv6 address that there is no such host.
             answers.iter_mut().flat_map(|(_, answer)| answer).for_each(|answer| answer.exists = true);
         }
         if let (Some(server), false) = (lookup.answered_by(), conf.rotate) {
@@ -169,10 +169,8 @@ impl Inner {
             }
         }
         drop(cache);
-        let trouble = |(server, fault): &(usize, ServerFault)| ServerTrouble {
-            server: servers[*server],
-            fault: *fault,
-        };
+        let trouble =
+            |(server, fault): &(usize, ServerFault)| ServerError { server: servers[*server], fault: *fault };
         let troubles = lookup.troubles().iter().map(trouble);
         let server = lookup.answered_by().map(|server| servers[server]);
         Ok(Outcome { answers, troubles: troubles.collect(), server })

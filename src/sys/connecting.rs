@@ -12,7 +12,7 @@ use super::open::failure;
 use super::platform::{self, BLOCKS};
 use super::stream_options::{configure, open};
 use super::wait::{self, Ended};
-use super::{Family, Limit, Stopper, error_kind};
+use super::{CancelToken, Family, Limit, error_kind};
 use crate::config::TcpConfig;
 use crate::error::{Error, ErrorKind, Operation, Result};
 
@@ -106,10 +106,10 @@ pub(crate) fn await_connects<'a>(
         |connecting: &'a Connecting| PollFd::from_borrowed_fd(connecting.socket.as_fd(), PollFlags::OUT);
     let mut descriptors: Vec<PollFd<'_>> = connects.map(poll_fd).collect();
     let count = descriptors.len();
-    descriptors.extend(limit.stopper.map(wait::signal));
+    descriptors.extend(limit.token.map(wait::signal));
     loop {
-        if limit.stopper.is_some_and(Stopper::is_stopped) {
-            return Err(Ended::Stopped);
+        if limit.token.is_some_and(CancelToken::is_cancelled) {
+            return Err(Ended::Cancelled);
         }
         let mut remaining = wait::poll_time(limit.deadline)?;
         if !BLOCKS {
@@ -138,7 +138,7 @@ pub(crate) fn connect(
     while !connecting.is_connected() {
         match await_connects(std::iter::once(&connecting), limit) {
             Ok(_) => drop(connecting.check()?),
-            Err(Ended::Stopped) => return Err(Error::new(Operation::Connect, ErrorKind::Stopped)),
+            Err(Ended::Cancelled) => return Err(Error::new(Operation::Connect, ErrorKind::Cancelled)),
             Err(Ended::Failed(error)) => return Err(failed(error)),
             Err(_) => return Err(Error::new(Operation::Connect, ErrorKind::TimedOut)),
         }

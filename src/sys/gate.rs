@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use super::stream::accept_now;
 use super::wait::Ended;
-use super::{Poller, Stopper};
+use super::{CancelToken, Poller};
 
 #[derive(Debug)]
 pub(crate) struct Gate(Poller);
@@ -18,7 +18,7 @@ const WAKE: u64 = 0;
 impl Gate {
     /// For this listener and the switch that ends the waiting; `None` where the system wakes all.
     #[allow(dead_code, reason = "not all systems have the processes that use it")]
-    pub(crate) fn new(listener: &TcpListener, wake: &Stopper) -> io::Result<Option<Gate>> {
+    pub(crate) fn new(listener: &TcpListener, wake: &CancelToken) -> io::Result<Option<Gate>> {
         let poller = Poller::new()?;
         poller.add(&wake.signal(), WAKE)?;
         Ok(poller.add_shared(listener)?.then_some(Gate(poller)))
@@ -28,11 +28,11 @@ impl Gate {
     pub(crate) fn accept(
         &self,
         listener: &TcpListener,
-        wake: &Stopper,
+        wake: &CancelToken,
     ) -> Result<(TcpStream, SocketAddr), Ended> {
         loop {
-            if wake.is_stopped() {
-                return Err(Ended::Stopped);
+            if wake.is_cancelled() {
+                return Err(Ended::Cancelled);
             }
             match accept_now(listener) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.0.doze()?,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use getifaddrs::InterfaceFlags;
 
-use crate::config::{InterfaceAddress, Interfaces, NetworkInterface};
+use crate::config::{InterfaceAddress, InterfaceSelector, NetworkInterface};
 
 /// An interface that is up.
 #[derive(Clone, Debug)]
@@ -76,13 +76,13 @@ pub(crate) fn index_of(name: &str) -> io::Result<u32> {
 }
 
 /// The interfaces chosen, of those that are up; none is an error.
-pub(crate) fn select(chosen: &Interfaces) -> io::Result<Vec<Link>> {
+pub(crate) fn select(chosen: &InterfaceSelector) -> io::Result<Vec<Link>> {
     let mut links = links()?;
     links.retain(|link| match chosen {
-        Interfaces::All => link.is_multicast,
-        Interfaces::Index(index) => link.index == *index,
-        Interfaces::Name(name) => link.name == *name,
-        Interfaces::Address(address) => link.addresses.contains(address),
+        InterfaceSelector::All => link.is_multicast,
+        InterfaceSelector::Index(index) => link.index == *index,
+        InterfaceSelector::Name(name) => link.name == *name,
+        InterfaceSelector::Address(address) => link.addresses.contains(address),
     });
     match links.is_empty() {
         true => Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "no such interface is up")),

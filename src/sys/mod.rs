@@ -69,6 +69,7 @@ mod poll_list;
 #[cfg(test)]
 mod poller_tests;
 
+mod cancel;
 mod connecting;
 mod gate;
 mod handles;
@@ -78,7 +79,6 @@ mod open;
 #[cfg(unix)]
 mod process;
 mod spin;
-mod stopper;
 mod stream;
 mod stream_options;
 pub(crate) mod sync;
@@ -92,6 +92,8 @@ pub(crate) use std::os::fd::AsFd as AsSocket;
 #[cfg(windows)]
 pub(crate) use std::os::windows::io::AsSocket;
 
+pub use cancel::CancelToken;
+pub(crate) use cancel::Told;
 pub(crate) use connecting::{Connecting, await_connects, connect};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use epoll::Poller;
@@ -114,8 +116,6 @@ pub(crate) use process::{
     take_standard_input, tell_group, wait_for_exit,
 };
 pub(crate) use spin::spinning;
-pub use stopper::Stopper;
-pub(crate) use stopper::Told;
 pub(crate) use stream::{
     accept_now, accept_within, polling_read, read_within, restore_blocking, send_file_within, write_within,
 };
@@ -249,9 +249,9 @@ pub(crate) struct Limit<'a> {
     /// When the wait began, if anybody looked.
     pub(crate) started: Option<Moment>,
     pub(crate) deadline: Option<Moment>,
-    pub(crate) stopper: Option<&'a Stopper>,
+    pub(crate) token: Option<&'a CancelToken>,
     /// A second one, of somebody else.
-    pub(crate) also: Option<&'a Stopper>,
+    pub(crate) also: Option<&'a CancelToken>,
 }
 
 /// An IPv4 address in the form that IPv6 sockets use, `::ffff:a.b.c.d`, becomes IPv4 again.

@@ -8,7 +8,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::platform::{self, BLOCKS, PINS};
 use super::{Family, Way, select};
-use crate::config::{Interfaces, UdpConfig};
+use crate::config::{InterfaceSelector, UdpConfig};
 use crate::error::{Error, Operation, Result};
 
 /// Opens a socket, sets its options and binds it.
@@ -174,7 +174,11 @@ pub(crate) fn pin(socket: &UdpSocket, to: &SocketAddr, way: Way) -> io::Result<(
     }
 }
 
-fn set_multicast_interface(socket: &SockRef<'_>, family: Family, chosen: &Interfaces) -> io::Result<()> {
+fn set_multicast_interface(
+    socket: &SockRef<'_>,
+    family: Family,
+    chosen: &InterfaceSelector,
+) -> io::Result<()> {
     let link = select(chosen)?.swap_remove(0);
     match family {
         Family::V6 => socket.set_multicast_if_v6(link.index),

@@ -4,9 +4,9 @@ use std::io;
 use std::time::Duration;
 
 use super::wait::is_again;
-use super::{Ended, Limit, Mode, Moment, Stopper};
+use super::{CancelToken, Ended, Limit, Mode, Moment};
 
-/// Runs `attempt` until it gets something, the stopper is thrown, or it is time to wait for it: `None`. It gives the processor away
+/// Runs `attempt` until it gets something, the cancel token is cancelled, or it is time to wait for it: `None`. It gives the processor away
 /// between two attempts to whoever else can use it, because that may be the sender.
 pub(crate) fn spinning(
     limit: Limit<'_>,
@@ -16,8 +16,10 @@ pub(crate) fn spinning(
     let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let end = Moment::now().after(nanos).into_iter().chain(limit.deadline).min();
     loop {
-        if limit.stopper.is_some_and(Stopper::is_stopped) || limit.also.is_some_and(Stopper::is_stopped) {
-            return Some(Err(Ended::Stopped));
+        if limit.token.is_some_and(CancelToken::is_cancelled)
+            || limit.also.is_some_and(CancelToken::is_cancelled)
+        {
+            return Some(Err(Ended::Cancelled));
         }
         match attempt(Mode::Try) {
             Ok(()) => return Some(Ok(())),
@@ -61,17 +63,17 @@ mod tests {
 
     #[test]
     fn busy_poll_ends_on_cancel_or_error() {
-        let stopper = Stopper::new().unwrap();
-        let limit = Limit { stopper: Some(&stopper), ..Limit::default() };
+        let token = CancelToken::new().unwrap();
+        let limit = Limit { token: Some(&token), ..Limit::default() };
         let mut looks = 0;
         let found = spinning(limit, Duration::MAX, |_| {
             looks += 1;
             if looks == 3 {
-                stopper.stop();
+                token.cancel();
             }
             nothing()
         });
-        assert!(matches!(found, Some(Err(Ended::Stopped))) && looks == 3);
+        assert!(matches!(found, Some(Err(Ended::Cancelled))) && looks == 3);
         let found =
             spinning(Limit::default(), Duration::MAX, |_| Err(io::ErrorKind::ConnectionRefused.into()));
         assert!(matches!(found, Some(Err(Ended::Failed(_)))));

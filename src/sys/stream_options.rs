@@ -106,7 +106,7 @@ pub(crate) fn release_stream(
 /// The options that may be set on a connection of any origin, and on a listener for its connections.
 pub(super) fn configure(socket: &SockRef<'_>, family: Family, config: &TcpConfig) -> Result<()> {
     set("nodelay", socket.set_tcp_nodelay(config.nodelay))?;
-    if let Some(patience) = config.peer_timeout {
+    if let Some(patience) = config.dead_peer_timeout {
         expect_peer_within(socket, Some(patience))?;
     }
     if let Some(keepalive) = &config.keepalive {

@@ -194,7 +194,7 @@ pub(crate) fn error_kind(error: &io::Error) -> ErrorKind {
 pub(crate) fn lookup_error_kind(error: &io::Error) -> ErrorKind {
     let text = error.to_string();
     let passes = text.contains("emporary failure") || text.contains("ry again");
-    if passes { ErrorKind::NameUnavailable } else { ErrorKind::NameNotFound }
+    if passes { ErrorKind::NameResolution } else { ErrorKind::NameNotFound }
 }
 
 /// By index, since an interface may have several IPv4 addresses or none.

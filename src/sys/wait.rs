@@ -1,4 +1,4 @@
-//! Waiting: until a socket is ready, a deadline, or a stopper, whichever is first.
+//! Waiting: until a socket is ready, a deadline, or a cancel token, whichever is first.
 //!
 //! A call that finds its datagram makes the one system call that a raw call would make, however it is bounded:
 //!
@@ -6,7 +6,7 @@
 //! * with a deadline further away than the clock's tick it blocks under `SO_RCVTIMEO`, which is set only when the
 //!   remaining time has become another class, and polls for the last stretch only, because the kernel ends such a wait
 //!   late (see `TICK`);
-//! * with a near deadline or a stopper it tries first, and polls only when there was nothing.
+//! * with a near deadline or a cancel token it tries first, and polls only when there was nothing.
 //!
 //! A poll is exact to 0.1 %, so one that is long ends a little early and is followed by a short one.
 
@@ -20,13 +20,13 @@ use rustix::fd::AsFd as _;
 use socket2::SockRef;
 
 use super::platform::{BLOCKS, BLOCKS_WITH_TIMEOUT};
-use super::{AsSocket, CUT_WAKES, Limit, Mode, Moment, Stopper};
+use super::{AsSocket, CUT_WAKES, CancelToken, Limit, Mode, Moment};
 
 /// Why a wait ended without its result.
 #[derive(Debug)]
 pub(crate) enum Ended {
     TimedOut,
-    Stopped,
+    Cancelled,
     /// Nothing has come, and reports about datagrams sent earlier are waiting; until somebody takes them, no poll sleeps.
     Reports,
     Failed(io::Error),
@@ -116,7 +116,7 @@ impl ReceiveTimeout {
     /// need be. `None` where the wait must be a poll, or the system refuses the option.
     #[inline]
     pub(crate) fn permit(&self, socket: &impl AsSocket, limit: Limit<'_>) -> Option<Permit<'_>> {
-        if !BLOCKS || limit.stopper.is_some() || limit.also.is_some() {
+        if !BLOCKS || limit.token.is_some() || limit.also.is_some() {
             return None;
         }
         let Some(deadline) = limit.deadline else {
@@ -200,8 +200,10 @@ pub(super) fn polling(
     let mut has_reports = false;
     let mut signals = 0_u32;
     loop {
-        if limit.stopper.is_some_and(Stopper::is_stopped) || limit.also.is_some_and(Stopper::is_stopped) {
-            return Err(Ended::Stopped);
+        if limit.token.is_some_and(CancelToken::is_cancelled)
+            || limit.also.is_some_and(CancelToken::is_cancelled)
+        {
+            return Err(Ended::Cancelled);
         }
         match attempt(Mode::Try) {
             Ok(()) => return Ok(()),
@@ -221,7 +223,7 @@ pub(super) fn polling(
         }
         let remaining = poll_time(limit.deadline)?;
         let socket = PollFd::from_borrowed_fd(socket.as_fd(), interest);
-        has_reports = match (limit.stopper, limit.also) {
+        has_reports = match (limit.token, limit.also) {
             (None, None) => poll_for(&mut [socket], remaining)?,
             (Some(one), None) | (None, Some(one)) => poll_for(&mut [socket, signal(one)], remaining)?,
             (Some(one), Some(two)) => poll_for(&mut [socket, signal(one), signal(two)], remaining)?,
@@ -265,27 +267,27 @@ pub(super) fn poll_time(deadline: Option<Moment>) -> Result<Option<Duration>, En
     }
 }
 
-/// Sleeps to the deadline, which there must be: true, or false if a stopper was thrown before.
+/// Sleeps to the deadline, which there must be: true, or false if a cancel token was cancelled before.
 pub(crate) fn sleep(limit: Limit<'_>) -> bool {
     let Some(deadline) = limit.deadline else { return true };
     loop {
-        if limit.stopper.is_some_and(Stopper::is_stopped) {
+        if limit.token.is_some_and(CancelToken::is_cancelled) {
             return false;
         }
         let remaining = Duration::from_nanos(Moment::now().until(deadline));
         if remaining.is_zero() {
             return true;
         }
-        match limit.stopper {
+        match limit.token {
             None => std::thread::sleep(remaining),
             // A poll that fails is a sleep that was too short, and there is another one.
-            Some(stopper) => drop(poll_for(&mut [signal(stopper)], Some(remaining))),
+            Some(token) => drop(poll_for(&mut [signal(token)], Some(remaining))),
         }
     }
 }
 
-pub(super) fn signal(stopper: &Stopper) -> PollFd<'_> {
-    PollFd::from_borrowed_fd(stopper.signal(), PollFlags::IN)
+pub(super) fn signal(token: &CancelToken) -> PollFd<'_> {
+    PollFd::from_borrowed_fd(token.signal(), PollFlags::IN)
 }
 
 /// One poll. Whoever calls looks for itself at what has happened, except for this: whether the first descriptor has

@@ -112,7 +112,7 @@ pub(crate) fn error_kind(error: &io::Error) -> ErrorKind {
 
 pub(crate) fn lookup_error_kind(error: &io::Error) -> ErrorKind {
     match error.raw_os_error() {
-        Some(WSATRY_AGAIN) => ErrorKind::NameUnavailable,
+        Some(WSATRY_AGAIN) => ErrorKind::NameResolution,
         _ => ErrorKind::NameNotFound,
     }
 }

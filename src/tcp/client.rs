@@ -4,12 +4,12 @@ use std::time::Duration;
 use super::connection::{Settings, TcpConnection};
 use super::observe::{ConnectEvent, Observer};
 use super::options::connection_options;
-use super::reconnect::Reconnecting;
+use super::reconnect::Reconnect;
 use crate::addr::Address;
 use crate::error::{Error, Result};
 use crate::proto::retry::Retry;
 use crate::resolve::Resolver;
-use crate::sys::Stopper;
+use crate::sys::CancelToken;
 
 /// Connects to TCP servers, by name or address, within one time.
 ///
@@ -48,7 +48,7 @@ pub struct TcpClient {
     pub(super) attempt_delay: Option<Duration>,
     pub(super) retry: Option<Retry>,
     pub(super) local: Option<SocketAddr>,
-    pub(super) stopper: Option<Stopper>,
+    pub(super) token: Option<CancelToken>,
     pub(super) resolver: Option<Resolver>,
 }
 
@@ -64,7 +64,7 @@ pub struct TcpClient {
 /// let client = TcpClient::builder()
 ///     .timeout(Duration::from_secs(10))
 ///     .retry(Retry::new().attempts(5))
-///     .peer_timeout(Duration::from_secs(30))
+///     .dead_peer_timeout(Duration::from_secs(30))
 ///     .build();
 /// ```
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ pub struct TcpClientBuilder {
     attempt_delay: Option<Duration>,
     retry: Option<Retry>,
     local: Option<SocketAddr>,
-    stopper: Option<Stopper>,
+    token: Option<CancelToken>,
     resolver: Option<Resolver>,
 }
 
@@ -97,7 +97,7 @@ impl Default for TcpClientBuilder {
             attempt_delay: Some(ATTEMPT_DELAY),
             retry: None,
             local: None,
-            stopper: None,
+            token: None,
             resolver: None,
         }
     }
@@ -168,17 +168,17 @@ impl TcpClientBuilder {
         self
     }
 
-    /// Gives the client a [`Stopper`], which ends its connects and the waits of its connections. Defaults to none.
-    pub fn stopper(mut self, stopper: &Stopper) -> TcpClientBuilder {
-        self.stopper = Some(stopper.clone());
-        self.connection_stopper(stopper)
+    /// Gives the client a [`CancelToken`], which ends its connects and the waits of its connections. Defaults to none.
+    pub fn cancel_token(mut self, token: &CancelToken) -> TcpClientBuilder {
+        self.token = Some(token.clone());
+        self.cancel_connections(token)
     }
 
     /// The client, for any number of connections. Nothing is asked of the system before it connects, so it cannot fail.
     #[must_use]
     pub fn build(self) -> TcpClient {
-        let TcpClientBuilder { settings, timeout, attempt_delay, retry, local, stopper, resolver } = self;
-        TcpClient { settings, timeout, attempt_delay, retry, local, stopper, resolver }
+        let TcpClientBuilder { settings, timeout, attempt_delay, retry, local, token, resolver } = self;
+        TcpClient { settings, timeout, attempt_delay, retry, local, token, resolver }
     }
 
     /// Connects: see [`TcpClient::connect`].
@@ -222,8 +222,8 @@ impl TcpClient {
     /// * the text is not an address, or the name cannot be looked up;
     /// * no address could be connected to: the error's kind is that of the most preferred, and where there were several,
     ///   [`ConnectFailures`](crate::ConnectFailures) has them all;
-    /// * the time is over ([`is_timeout`](Error::is_timeout)) or the stopper was thrown
-    ///   ([`is_stopped`](Error::is_stopped)).
+    /// * the time is over ([`is_timeout`](Error::is_timeout)) or the cancel token was cancelled
+    ///   ([`is_cancelled`](Error::is_cancelled)).
     ///
     /// # Examples
     ///
@@ -233,7 +233,7 @@ impl TcpClient {
     /// let nobody = socketry::TcpServer::bind("127.0.0.1:0")?.local_addr();
     /// let error = TcpClient::new().connect(nobody).unwrap_err();
     /// assert!(error.is_refused());
-    /// assert_eq!(error.remote(), Some(nobody));
+    /// assert_eq!(error.peer_addr(), Some(nobody));
     /// assert!(error.elapsed().is_some());
     /// # Ok::<(), socketry::Error>(())
     /// ```
@@ -260,14 +260,14 @@ impl TcpClient {
     ///
     /// let server = TcpServer::bind("127.0.0.1:0")?;
     /// let mut tried = Vec::new();
-    /// let connection = TcpClient::new().connect_observed(server.local_addr(), |event| match event {
-    ///     ConnectEvent::Began { address, .. } => tried.push(*address),
+    /// let connection = TcpClient::new().connect_with(server.local_addr(), |event| match event {
+    ///     ConnectEvent::Attempting { address, .. } => tried.push(*address),
     ///     event => println!("{event}"),
     /// })?;
     /// assert_eq!(tried, [connection.peer_addr()]);
     /// # Ok::<(), socketry::Error>(())
     /// ```
-    pub fn connect_observed<A>(
+    pub fn connect_with<A>(
         &self,
         address: A,
         mut observer: impl FnMut(&ConnectEvent<'_>),
@@ -303,7 +303,7 @@ impl TcpClient {
     ///     Ok::<(), socketry::Error>(())
     /// });
     ///
-    /// let retry = Retry::new().attempts(3).first(Duration::from_millis(10));
+    /// let retry = Retry::new().attempts(3).initial_delay(Duration::from_millis(10));
     /// let client = TcpClient::builder().retry(retry).build();
     /// let (mut words, mut failures) = (Vec::new(), 0);
     /// for connection in client.reconnect(address)? {
@@ -317,12 +317,12 @@ impl TcpClient {
     /// # serving.join().unwrap()?;
     /// # Ok::<(), socketry::Error>(())
     /// ```
-    pub fn reconnect<A>(&self, address: A) -> Result<Reconnecting>
+    pub fn reconnect<A>(&self, address: A) -> Result<Reconnect>
     where
         A: TryInto<Address>,
         Error: From<A::Error>,
     {
-        Ok(Reconnecting::new(self, address.try_into()?))
+        Ok(Reconnect::new(self, address.try_into()?))
     }
 
     /// Takes over a stream that somebody else opened, with the options that can still be set. It becomes blocking, and

@@ -57,9 +57,9 @@ impl TcpClient {
             return Err(error);
         }
         observer.tell(|| ConnectEvent::Waiting { wait, error: &error });
-        match sys::sleep(Limit { deadline: until, stopper: self.stopper.as_ref(), ..Limit::default() }) {
+        match sys::sleep(Limit { deadline: until, token: self.token.as_ref(), ..Limit::default() }) {
             true => Ok(()),
-            false => Err(error.with_kind(ErrorKind::Stopped)),
+            false => Err(error.with_kind(ErrorKind::Cancelled)),
         }
     }
 
@@ -70,7 +70,7 @@ impl TcpClient {
         deadline: Option<Moment>,
         observer: &mut Observer<'_>,
     ) -> Result<TcpConnection> {
-        let limit = Limit { deadline, stopper: self.stopper.as_ref(), ..Limit::default() };
+        let limit = Limit { deadline, token: self.token.as_ref(), ..Limit::default() };
         let began = Moment::now();
         let addresses: Vec<SocketAddr> = match resolve::lookup_all(self.resolver.as_ref(), address, limit)? {
             Found::Literal(literal) => vec![sys::canonical(literal)],
@@ -105,7 +105,7 @@ impl TcpClient {
             // A port can be left from once at a time.
             delay: self.attempt_delay.filter(|_| self.local.is_none_or(|local| local.port() == 0)),
             deadline,
-            stopper: self.stopper.as_ref(),
+            token: self.token.as_ref(),
         };
         match race::connect(runners, observer) {
             Ok(Ok((stream, remote))) => {

@@ -15,7 +15,7 @@ use crate::addr::Address;
 use crate::config::{Keepalive, TcpConfig};
 use crate::error::{Error, Operation, Result};
 use crate::proto::text::Encoding;
-use crate::sys::{self, Limit, Moment, ReceiveTimeout, Span, Stopper, Timing};
+use crate::sys::{self, CancelToken, Limit, Moment, ReceiveTimeout, Span, Timing};
 
 /// A TCP connection: a stream of bytes to and from one peer.
 ///
@@ -24,8 +24,8 @@ use crate::sys::{self, Limit, Moment, ReceiveTimeout, Span, Stopper, Timing};
 /// [`Write`](std::io::Write). A clone is another handle of the same connection, with the same limits.
 ///
 /// * **Every wait can be bounded**: by a [timeout](Self::set_read_timeout) for each call, by a
-///   [deadline](Self::set_deadline) over many calls, which a peer that drips cannot outlast, by a [`Stopper`]. What ends
-///   so is always [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) or `Stopped`, on every system.
+///   [deadline](Self::set_deadline) over many calls, which a peer that drips cannot outlast, by a [`CancelToken`]. What ends
+///   so is always [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) or `Cancelled`, on every system.
 /// * **Nothing is lost when time is over**: a [`recv_exact`](Self::recv_exact) that got a part keeps it for the next
 ///   call, and a [`send`](Self::send) that could not finish says how much went out.
 /// * **It has no message boundaries.** What was sent by one call may come in pieces, or together with what follows. For
@@ -65,7 +65,7 @@ pub(super) struct Inner {
     pub(super) unread: Unread,
     pub(super) peer: SocketAddr,
     pub(super) encoding: Encoding,
-    pub(super) stopper: Option<Stopper>,
+    pub(super) token: Option<CancelToken>,
     pub(super) closing: Closing,
     state: AtomicU8,
     pub(super) ticket: Option<Ticket>,
@@ -80,7 +80,7 @@ const CUT: u8 = 2;
 pub(super) struct Settings {
     pub(super) config: TcpConfig,
     pub(super) encoding: Encoding,
-    pub(super) stopper: Option<Stopper>,
+    pub(super) token: Option<CancelToken>,
 }
 
 impl Inner {
@@ -92,7 +92,7 @@ impl Inner {
             unread: Unread::default(),
             peer,
             encoding: settings.encoding,
-            stopper: settings.stopper.clone(),
+            token: settings.token.clone(),
             closing: Closing::Plain,
             state: AtomicU8::new(0),
             ticket: None,
@@ -102,7 +102,7 @@ impl Inner {
     #[inline]
     pub(super) fn limit(&self, span: Span) -> Limit<'_> {
         let also = self.ticket.as_ref().and_then(Ticket::cut_switch);
-        Limit { started: span.started, deadline: span.deadline, stopper: self.stopper.as_ref(), also }
+        Limit { started: span.started, deadline: span.deadline, token: self.token.as_ref(), also }
     }
 
     /// The peer has said that nothing follows.
@@ -263,7 +263,7 @@ impl TcpConnection {
     }
 
     /// Makes a peer that has vanished an error within this time: see
-    /// [`peer_timeout`](crate::TcpClientBuilder::peer_timeout). `None` ends that, and with it keepalive and the user timeout,
+    /// [`dead_peer_timeout`](crate::TcpClientBuilder::dead_peer_timeout). `None` ends that, and with it keepalive and the user timeout,
     /// which it consists of, whoever set them.
     ///
     /// # Errors
@@ -277,7 +277,7 @@ impl TcpConnection {
     /// use std::time::Duration;
     ///
     /// let server = TcpServer::bind("127.0.0.1:0")?;
-    /// let client = TcpClient::builder().peer_timeout(Duration::from_secs(20)).connect(server.local_addr())?;
+    /// let client = TcpClient::builder().dead_peer_timeout(Duration::from_secs(20)).connect(server.local_addr())?;
     /// assert!(socket2::SockRef::from(&client).keepalive()?);
     ///
     /// client.set_peer_timeout(None)?;

@@ -130,6 +130,6 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains("1 of 3 addresses failed within 1s: 192.0.2.7:80 timed out"), "{text}");
         let error = ConnectFailures::into_error(Vec::new(), 1, None, Duration::ZERO);
-        assert!(error.is_timeout() && error.remote().is_none());
+        assert!(error.is_timeout() && error.peer_addr().is_none());
     }
 }

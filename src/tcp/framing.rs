@@ -1,7 +1,7 @@
 //! A connection as a stream of lines and other frames.
 
 use super::connection::TcpConnection;
-use crate::frame::{Framed, Framing, Lines, RawText};
+use crate::frame::{Framed, Framing, Lines, TextChunks};
 use crate::proto::text::Encoding;
 
 impl TcpConnection {
@@ -49,8 +49,8 @@ impl TcpConnection {
     /// assert_eq!(chunks.recv()?.as_deref(), Some("好"));
     /// # Ok::<(), socketry::Error>(())
     /// ```
-    pub fn text_chunks(&self) -> Framed<&TcpConnection, RawText> {
-        self.framed(RawText::new(self.encoding()))
+    pub fn text_chunks(&self) -> Framed<&TcpConnection, TextChunks> {
+        self.framed(TextChunks::new(self.encoding()))
     }
 
     /// The connection as frames of any kind. It borrows the connection, as [`lines`](Self::lines) does; a view that owns it

@@ -25,7 +25,7 @@ pub use connection::TcpConnection;
 pub use failures::{ConnectFailures, FailedAttempt};
 pub use halves::{TcpReadHalf, TcpWriteHalf};
 pub use observe::ConnectEvent;
-pub use reconnect::Reconnecting;
+pub use reconnect::Reconnect;
 #[cfg(unix)]
 pub use server::process;
 pub use server::{

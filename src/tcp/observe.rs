@@ -7,7 +7,7 @@ use crate::error::{Error, rounded};
 use crate::resolve::Resolved;
 
 /// What happens while a client connects; told to the observer of
-/// [`TcpClient::connect_observed`](crate::TcpClient::connect_observed). It reads as a line of a log.
+/// [`TcpClient::connect_with`](crate::TcpClient::connect_with). It reads as a line of a log.
 ///
 /// The order in one round is: what a name stands for; the addresses; each attempt as it begins, and when it fails; and at last the one that is
 /// connected. Attempts that are under way then are given up, and not told of.
@@ -30,7 +30,7 @@ pub enum ConnectEvent<'a> {
     },
     /// An attempt began.
     #[non_exhaustive]
-    Began {
+    Attempting {
         /// Whom to.
         address: SocketAddr,
     },
@@ -71,7 +71,7 @@ impl fmt::Display for ConnectEvent<'_> {
                 }
                 Ok(())
             }
-            ConnectEvent::Began { address } => write!(f, "trying {address}"),
+            ConnectEvent::Attempting { address } => write!(f, "trying {address}"),
             ConnectEvent::Failed { attempt } => {
                 write!(f, "{}: {} after {:?}", attempt.address, attempt.kind, rounded(attempt.elapsed))
             }
@@ -118,7 +118,7 @@ mod tests {
         let attempt = FailedAttempt::new(address, error(), elapsed);
         for (event, line) in [
             (ConnectEvent::Addresses { addresses: &addresses }, "addresses: [2001:db8::7]:80, 192.0.2.7:80"),
-            (ConnectEvent::Began { address }, "trying [2001:db8::7]:80"),
+            (ConnectEvent::Attempting { address }, "trying [2001:db8::7]:80"),
             (ConnectEvent::Failed { attempt: &attempt }, "[2001:db8::7]:80: timed out after 250ms"),
             (ConnectEvent::Connected { address, elapsed }, "connected to [2001:db8::7]:80 after 250ms"),
             (

@@ -17,11 +17,11 @@ macro_rules! connection_options {
                 self
             }
 
-            /// Gives each connection a [`Stopper`](crate::Stopper), which ends its waits. Defaults to none.
+            /// Gives each connection a [`CancelToken`](crate::CancelToken), which ends its waits. Defaults to none.
             ///
             /// A connection that has one polls before it blocks: see there what that costs.
-            pub fn connection_stopper(mut self, stopper: &crate::sys::Stopper) -> Self {
-                self.settings.stopper = Some(stopper.clone());
+            pub fn cancel_connections(mut self, token: &crate::sys::CancelToken) -> Self {
+                self.settings.token = Some(token.clone());
                 self
             }
 
@@ -37,7 +37,7 @@ macro_rules! connection_options {
             /// Has the system ask whether an idle peer is still there. Defaults to `None`, not asking.
             ///
             /// It does not help while something that was sent is unacknowledged: for both see
-            /// [`peer_timeout`](Self::peer_timeout).
+            /// [`dead_peer_timeout`](Self::dead_peer_timeout).
             pub fn keepalive(mut self, keepalive: impl Into<Option<crate::config::Keepalive>>) -> Self {
                 self.settings.config.keepalive = keepalive.into();
                 self
@@ -54,8 +54,8 @@ macro_rules! connection_options {
             ///
             /// Systems other than Linux lack the user timeout: there it is by keepalive alone, which does not count while
             /// something sent is unacknowledged.
-            pub fn peer_timeout(mut self, patience: impl Into<Option<std::time::Duration>>) -> Self {
-                self.settings.config.peer_timeout = patience.into();
+            pub fn dead_peer_timeout(mut self, patience: impl Into<Option<std::time::Duration>>) -> Self {
+                self.settings.config.dead_peer_timeout = patience.into();
                 self
             }
 

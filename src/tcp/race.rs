@@ -8,7 +8,7 @@ use super::observe::{ConnectEvent, Observer};
 use crate::config::TcpConfig;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::race::{Race, Step};
-use crate::sys::{self, Connecting, Ended, Family, Limit, Moment, Stopper};
+use crate::sys::{self, CancelToken, Connecting, Ended, Family, Limit, Moment};
 
 /// Who runs, and how.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,7 @@ pub(super) struct Runners<'a> {
     pub(super) config: &'a TcpConfig,
     pub(super) delay: Option<Duration>,
     pub(super) deadline: Option<Moment>,
-    pub(super) stopper: Option<&'a Stopper>,
+    pub(super) token: Option<&'a CancelToken>,
 }
 
 /// An attempt under way.
@@ -44,7 +44,7 @@ struct Attempts<'a, 'o> {
 ///
 /// # Errors
 ///
-/// What is no address's fault ends it: an option that the system refuses, or the stopper.
+/// What is no address's fault ends it: an option that the system refuses, or the cancel token.
 pub(super) fn connect(
     runners: Runners<'_>,
     observer: &mut Observer<'_>,
@@ -60,7 +60,7 @@ pub(super) fn connect(
         failed: (0..count).map(|_| None).collect(),
     };
     loop {
-        if runners.stopper.is_some_and(Stopper::is_stopped) {
+        if runners.token.is_some_and(CancelToken::is_cancelled) {
             return Err(stopped());
         }
         let now = Instant::now();
@@ -91,7 +91,7 @@ impl Attempts<'_, '_> {
             self.fail(address, error, Duration::ZERO, began);
             return Ok(());
         }
-        self.observer.tell(|| ConnectEvent::Began { address: remote });
+        self.observer.tell(|| ConnectEvent::Attempting { address: remote });
         match Connecting::begin(remote, local, config) {
             Ok(connecting) => {
                 let runner = Runner { address, began, connecting };
@@ -124,12 +124,12 @@ impl Attempts<'_, '_> {
 
     fn wait(&mut self, until: Option<Instant>) -> Result<()> {
         let deadline = until.map(Moment::from);
-        let limit = Limit { deadline, stopper: self.runners.stopper, ..Limit::default() };
+        let limit = Limit { deadline, token: self.runners.token, ..Limit::default() };
         let connects = self.running.iter().map(|runner| &runner.connecting);
         match sys::await_connects(connects, limit) {
             // From the last to the first, so that the places of the others stay what they are.
             Ok(ready) => ready.into_iter().rev().try_for_each(|place| self.look(place)),
-            Err(Ended::Stopped) => Err(stopped()),
+            Err(Ended::Cancelled) => Err(stopped()),
             Err(Ended::Failed(error)) => Err(sys::failure(Operation::Connect, error)),
             Err(_) => Ok(()),
         }
@@ -190,5 +190,5 @@ impl Attempts<'_, '_> {
 }
 
 fn stopped() -> Error {
-    Error::new(Operation::Connect, ErrorKind::Stopped)
+    Error::new(Operation::Connect, ErrorKind::Cancelled)
 }

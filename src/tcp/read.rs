@@ -55,7 +55,7 @@ impl Inner {
     #[cold]
     fn ended(&self, room: usize) -> Result<usize> {
         if self.is_cut() {
-            return Err(self.place(Error::new(Operation::Receive, ErrorKind::Stopped)));
+            return Err(self.place(Error::new(Operation::Receive, ErrorKind::Cancelled)));
         }
         if room > 0 {
             self.note_end();
@@ -69,7 +69,7 @@ impl Inner {
         let kind = match ended {
             Ended::Failed(error) if !self.is_cut() => return self.failure(operation, error),
             Ended::TimedOut => ErrorKind::TimedOut,
-            Ended::Stopped | Ended::Failed(_) => ErrorKind::Stopped,
+            Ended::Cancelled | Ended::Failed(_) => ErrorKind::Cancelled,
             Ended::Reports => ErrorKind::Other,
         };
         let elapsed = span.started.map(|started| started.elapsed());
@@ -107,7 +107,7 @@ impl Inner {
 
     #[cold]
     fn short(&self, error: Option<Error>, done: usize, wanted: usize, span: Span) -> Error {
-        let kind = error.as_ref().map_or(ErrorKind::UnexpectedEnd, Error::kind);
+        let kind = error.as_ref().map_or(ErrorKind::UnexpectedEof, Error::kind);
         let partial = PartialTransfer::new(kind, done, wanted, error);
         let elapsed = span.started.map(|started| started.elapsed());
         self.place(Error::detailed(Operation::Receive, kind, partial)).with_elapsed(elapsed)
@@ -125,8 +125,8 @@ impl TcpConnection {
     ///
     /// This returns an error if
     ///
-    /// * the time is over ([`is_timeout`](Error::is_timeout)) or the stopper was thrown
-    ///   ([`is_stopped`](Error::is_stopped));
+    /// * the time is over ([`is_timeout`](Error::is_timeout)) or the cancel token was cancelled
+    ///   ([`is_cancelled`](Error::is_cancelled));
     /// * the peer broke the connection off, or vanished
     ///   ([`ConnectionReset`](ErrorKind::ConnectionReset), [`TimedOut`](ErrorKind::TimedOut)).
     pub fn recv(&self, max: usize) -> Result<Vec<u8>> {
@@ -177,7 +177,7 @@ impl TcpConnection {
     /// # Errors
     ///
     /// This returns an error if [`recv`](Self::recv) would, or if the peer ends its side before
-    /// ([`UnexpectedEnd`](ErrorKind::UnexpectedEnd)).
+    /// ([`UnexpectedEof`](ErrorKind::UnexpectedEof)).
     ///
     /// # Examples
     ///
@@ -193,7 +193,7 @@ impl TcpConnection {
     /// let mut buffer = [0; 5];
     /// let error = client.recv_exact(&mut buffer).unwrap_err();
     /// assert!(error.is_timeout());
-    /// assert_eq!(error.detail::<PartialTransfer>().map(|partial| (partial.done, partial.wanted)), Some((3, 5)));
+    /// assert_eq!(error.detail::<PartialTransfer>().map(|partial| (partial.transferred, partial.expected)), Some((3, 5)));
     ///
     /// peer.send(b"de")?;
     /// client.recv_exact(&mut buffer)?;

@@ -18,25 +18,25 @@ use crate::sys::{self, Limit, Moment};
 ///
 /// * **It ends** after as many failed rounds in a row as the client's [`Retry`](crate::Retry) has attempts; with an error that
 ///   is not [temporary](crate::Error::is_temporary), such as a name that does not exist; or when the client's
-///   [`Stopper`](crate::Stopper) is thrown, without an error.
+///   [`CancelToken`](crate::CancelToken) is cancelled, without an error.
 /// * **It never spins.** A connection counts as over when the next one is asked for. One that lasted less than the longest wait
 ///   is followed by a wait as a failed round is, so that a server that accepts and closes at once is left in peace; it does
 ///   not count as failed. No wait is shorter than 10 ms.
 #[must_use = "an iterator does nothing until it is asked"]
-pub struct Reconnecting {
+pub struct Reconnect {
     client: TcpClient,
     address: Address,
     rounds: Rounds,
 }
 
-impl Reconnecting {
-    pub(super) fn new(client: &TcpClient, address: Address) -> Reconnecting {
+impl Reconnect {
+    pub(super) fn new(client: &TcpClient, address: Address) -> Reconnect {
         let rounds = Rounds::new(client.retry.unwrap_or_default());
-        Reconnecting { client: client.clone(), address, rounds }
+        Reconnect { client: client.clone(), address, rounds }
     }
 }
 
-impl Iterator for Reconnecting {
+impl Iterator for Reconnect {
     type Item = Result<TcpConnection>;
 
     fn next(&mut self) -> Option<Result<TcpConnection>> {
@@ -44,8 +44,8 @@ impl Iterator for Reconnecting {
             match self.rounds.poll(Instant::now(), sys::random()) {
                 Step::Over => return None,
                 Step::Wait(until) => {
-                    let stopper = self.client.stopper.as_ref();
-                    let limit = Limit { deadline: Some(Moment::from(until)), stopper, ..Limit::default() };
+                    let token = self.client.token.as_ref();
+                    let limit = Limit { deadline: Some(Moment::from(until)), token, ..Limit::default() };
                     if !sys::sleep(limit) {
                         self.rounds.handle_stopped();
                     }
@@ -54,7 +54,7 @@ impl Iterator for Reconnecting {
                     let result = self.client.connect_within(&self.address, None, &mut Observer::none());
                     match &result {
                         Ok(_) => self.rounds.handle_connected(Instant::now()),
-                        Err(error) if error.is_stopped() => {
+                        Err(error) if error.is_cancelled() => {
                             self.rounds.handle_stopped();
                             continue;
                         }
@@ -69,10 +69,10 @@ impl Iterator for Reconnecting {
     }
 }
 
-impl FusedIterator for Reconnecting {}
+impl FusedIterator for Reconnect {}
 
-impl fmt::Debug for Reconnecting {
+impl fmt::Debug for Reconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reconnecting").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Reconnect").field("address", &self.address).finish_non_exhaustive()
     }
 }

@@ -61,7 +61,7 @@ impl Inner {
     fn send_file(&self, file: &File, mut offset: Option<u64>, length: u64) -> Result<u64> {
         let span = self.timing.writing();
         let limit = self.limit(span);
-        let is_limited = span.deadline.is_some() || limit.stopper.is_some() || limit.also.is_some();
+        let is_limited = span.deadline.is_some() || limit.token.is_some() || limit.also.is_some();
         // sendfile(2) has no flag for one call, so the socket is made so for its time. A read of another thread finds a
         // socket that does not block, and polls.
         let _unblocked = is_limited.then(|| Unblocked::new(self));
@@ -127,7 +127,7 @@ impl Inner {
     #[cold]
     fn file_cut_short(&self, error: Error, sent: u64, wanted: u64) -> Error {
         let kind = match error.kind() {
-            _ if self.is_cut() => ErrorKind::Stopped,
+            _ if self.is_cut() => ErrorKind::Cancelled,
             kind => kind,
         };
         let elapsed = error.elapsed();

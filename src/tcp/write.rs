@@ -5,22 +5,22 @@ use std::io::{self, IoSlice, Write};
 use super::connection::{Inner, TcpConnection};
 use crate::error::{Error, ErrorKind, Operation, PartialTransfer, Result};
 use crate::proto::message::Message;
-use crate::sys::{self, Limit, Mode, Span, Stopper};
+use crate::sys::{self, CancelToken, Limit, Mode, Span};
 
 impl Inner {
     /// How the first attempt is made: there is room almost always, and then nobody needs to know the time.
     #[inline]
     fn first_mode(&self) -> Mode {
         let limit = self.limit(Span::default());
-        let is_limited = limit.stopper.is_some() || limit.also.is_some() || self.timing.limits_writing();
+        let is_limited = limit.token.is_some() || limit.also.is_some() || self.timing.limits_writing();
         if is_limited { Mode::Try } else { Mode::Block }
     }
 
     /// What a first attempt has written; nothing if it has to be waited for.
     #[inline]
     fn first(&self, attempt: impl FnOnce(Mode) -> io::Result<usize>) -> Result<usize> {
-        if self.stopper.as_ref().is_some_and(Stopper::is_stopped) {
-            return Err(self.place(Error::new(Operation::Send, ErrorKind::Stopped)));
+        if self.token.as_ref().is_some_and(CancelToken::is_cancelled) {
+            return Err(self.place(Error::new(Operation::Send, ErrorKind::Cancelled)));
         }
         match attempt(self.first_mode()) {
             Ok(length) => Ok(length),
@@ -58,7 +58,7 @@ impl Inner {
     #[cold]
     fn refused(&self, error: io::Error) -> Error {
         match self.is_cut() {
-            true => self.place(Error::new(Operation::Send, ErrorKind::Stopped)),
+            true => self.place(Error::new(Operation::Send, ErrorKind::Cancelled)),
             false => self.failure(Operation::Send, error),
         }
     }
@@ -104,7 +104,7 @@ impl TcpConnection {
     /// This returns an error if
     ///
     /// * a character does not exist in the encoding: then nothing is sent;
-    /// * the time is over or the stopper was thrown while the peer did not read. The error's [`PartialTransfer`] says how
+    /// * the time is over or the cancel token was cancelled while the peer did not read. The error's [`PartialTransfer`] says how
     ///   many bytes went out;
     /// * the peer has closed or broken off the connection: `ConnectionReset`, also where the system calls it a broken
     ///   pipe.

@@ -3,12 +3,12 @@ use std::time::Duration;
 
 use super::endpoint::UdpEndpoint;
 use crate::addr::{Address, BindAddress};
-use crate::config::{Interfaces, LARGEST_DATAGRAM, Truncation, UdpConfig};
+use crate::config::{InterfaceSelector, LARGEST_DATAGRAM, Truncation, UdpConfig};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::retry::Retry;
 use crate::proto::text::Encoding;
 use crate::resolve::{self, Resolver};
-use crate::sys::{self, Family, Limit, Stopper};
+use crate::sys::{self, CancelToken, Family, Limit};
 
 /// Options for a [`UdpEndpoint`], which [`bind`](Self::bind) or [`connect`](Self::connect) then makes.
 ///
@@ -33,7 +33,7 @@ pub struct UdpBuilder {
     pub(super) config: UdpConfig,
     pub(super) encoding: Encoding,
     pub(super) retry: Retry,
-    pub(super) stopper: Option<Stopper>,
+    pub(super) token: Option<CancelToken>,
     pub(super) resolver: Option<Resolver>,
 }
 
@@ -57,9 +57,9 @@ impl UdpBuilder {
         self
     }
 
-    /// Gives the endpoint a [`Stopper`], which ends its waits. Defaults to none.
-    pub fn stopper(mut self, stopper: &Stopper) -> UdpBuilder {
-        self.stopper = Some(stopper.clone());
+    /// Gives the endpoint a [`CancelToken`], which ends its waits. Defaults to none.
+    pub fn cancel_token(mut self, token: &CancelToken) -> UdpBuilder {
+        self.token = Some(token.clone());
         self
     }
 
@@ -82,11 +82,11 @@ impl UdpBuilder {
     /// use socketry::UdpEndpoint;
     /// use std::time::Duration;
     ///
-    /// let endpoint = UdpEndpoint::builder().spin(Duration::from_micros(100)).bind("127.0.0.1:0")?;
+    /// let endpoint = UdpEndpoint::builder().busy_poll(Duration::from_micros(100)).bind("127.0.0.1:0")?;
     /// assert!(endpoint.recv_timeout(Duration::from_millis(5)).unwrap_err().is_timeout());
     /// # Ok::<(), socketry::Error>(())
     /// ```
-    pub fn spin(mut self, time: impl Into<Option<Duration>>) -> UdpBuilder {
+    pub fn busy_poll(mut self, time: impl Into<Option<Duration>>) -> UdpBuilder {
         self.config.spin = time.into().filter(|time| !time.is_zero());
         self
     }
@@ -207,7 +207,7 @@ impl UdpBuilder {
 
     /// Sets the one interface by which multicast datagrams leave. Defaults to the system's choice, which is the one of
     /// the default route, or none.
-    pub fn multicast_interface(mut self, interface: impl Into<Interfaces>) -> UdpBuilder {
+    pub fn multicast_interface(mut self, interface: impl Into<InterfaceSelector>) -> UdpBuilder {
         self.config.multicast_interface = Some(interface.into());
         self
     }
@@ -229,7 +229,7 @@ impl UdpBuilder {
     /// Lets calls that receive on an endpoint without a peer fail when a datagram sent earlier could not be delivered:
     /// nobody listens there, or no route leads there. Defaults to false.
     ///
-    /// The error tells in [`remote`](crate::Error::remote) for whom the datagram was. It concerns that one only; the
+    /// The error tells in [`remote`](crate::Error::peer_addr) for whom the datagram was. It concerns that one only; the
     /// endpoint goes on. A connected endpoint gets these errors always.
     ///
     /// # Platform-specific behavior
@@ -344,7 +344,7 @@ impl UdpBuilder {
     }
 
     fn lookup(&self, address: &Address, family: Option<Family>) -> Result<SocketAddr> {
-        let limit = Limit { stopper: self.stopper.as_ref(), ..Limit::default() };
+        let limit = Limit { token: self.token.as_ref(), ..Limit::default() };
         resolve::lookup(self.resolver.as_ref(), address, family, limit)
     }
 
@@ -353,7 +353,7 @@ impl UdpBuilder {
         if !self.config.dual_stack {
             return self.lookup(address.as_address(), None);
         }
-        if !address.is_every_address() {
+        if !address.is_unspecified() {
             let error = Error::new(Operation::Configure("dual_stack"), ErrorKind::InvalidInput);
             return Err(error.at(format_args!("{address}, which is not a wildcard address")));
         }

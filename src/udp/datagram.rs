@@ -3,7 +3,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::error::{Error, Result};
-use crate::proto::text::{Encoding, Policy};
+use crate::proto::text::{Encoding, OnInvalid};
 use crate::sys::PacketInfo;
 
 /// How one datagram came in: its size, who sent it, and which of our addresses it was sent to.
@@ -12,7 +12,7 @@ use crate::sys::PacketInfo;
 /// [`reply`](crate::UdpEndpoint::reply) takes either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub struct Arrival {
+pub struct RecvMeta {
     pub(super) from: SocketAddr,
     pub(super) info: PacketInfo,
     /// The size of the whole datagram.
@@ -21,7 +21,7 @@ pub struct Arrival {
     pub(super) len: usize,
 }
 
-impl Arrival {
+impl RecvMeta {
     /// How many bytes were received; 0 is a datagram like another.
     #[expect(clippy::len_without_is_empty, reason = "an arrival is not a collection")]
     pub fn len(&self) -> usize {
@@ -29,7 +29,7 @@ impl Arrival {
     }
 
     /// Who sent it. An IPv4 address is one on a dual-stack socket as well.
-    pub fn from(&self) -> SocketAddr {
+    pub fn source(&self) -> SocketAddr {
         self.from
     }
 
@@ -39,7 +39,7 @@ impl Arrival {
     ///
     /// On a socket that is bound to one address, or connected, it is that address. On a wildcard socket it is known on
     /// Unix, as long as [`packet_info`](crate::UdpBuilder::packet_info) is on; on Windows it is `None`.
-    pub fn to(&self) -> Option<IpAddr> {
+    pub fn destination(&self) -> Option<IpAddr> {
         self.info.to
     }
 
@@ -48,7 +48,7 @@ impl Arrival {
     /// # Platform-specific behavior
     ///
     /// Known where packet information is on: by default on wildcard sockets, on Unix.
-    pub fn interface(&self) -> Option<u32> {
+    pub fn interface_index(&self) -> Option<u32> {
         self.info.interface
     }
 
@@ -60,8 +60,8 @@ impl Arrival {
     }
 }
 
-impl AsRef<Arrival> for Arrival {
-    fn as_ref(&self) -> &Arrival {
+impl AsRef<RecvMeta> for RecvMeta {
+    fn as_ref(&self) -> &RecvMeta {
         self
     }
 }
@@ -80,13 +80,13 @@ impl AsRef<Arrival> for Arrival {
 /// let datagram = receiver.recv()?;
 /// assert_eq!(datagram.text()?, "你好");
 /// assert_eq!(datagram.bytes(), [0xC4, 0xE3, 0xBA, 0xC3]);
-/// assert_eq!(datagram.from(), sender.local_addr());
+/// assert_eq!(datagram.source(), sender.local_addr());
 /// # Ok::<(), socketry::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Datagram {
     pub(super) bytes: Vec<u8>,
-    pub(super) arrival: Arrival,
+    pub(super) arrival: RecvMeta,
     pub(super) encoding: Encoding,
 }
 
@@ -111,27 +111,27 @@ impl Datagram {
         self.bytes.is_empty()
     }
 
-    /// How it came in: see [`Arrival`].
-    pub fn arrival(&self) -> &Arrival {
+    /// How it came in: see [`RecvMeta`].
+    pub fn meta(&self) -> &RecvMeta {
         &self.arrival
     }
 
-    /// Who sent it: see [`Arrival::from`].
-    pub fn from(&self) -> SocketAddr {
+    /// Who sent it: see [`RecvMeta::source`].
+    pub fn source(&self) -> SocketAddr {
         self.arrival.from
     }
 
-    /// The address it was sent to: see [`Arrival::to`].
-    pub fn to(&self) -> Option<IpAddr> {
-        self.arrival.to()
+    /// The address it was sent to: see [`RecvMeta::destination`].
+    pub fn destination(&self) -> Option<IpAddr> {
+        self.arrival.destination()
     }
 
-    /// The interface it came in by: see [`Arrival::interface`].
-    pub fn interface(&self) -> Option<u32> {
-        self.arrival.interface()
+    /// The interface it came in by: see [`RecvMeta::interface_index`].
+    pub fn interface_index(&self) -> Option<u32> {
+        self.arrival.interface_index()
     }
 
-    /// The true size, if it did not fit: see [`Arrival::truncated`].
+    /// The true size, if it did not fit: see [`RecvMeta::truncated`].
     pub fn truncated(&self) -> Option<usize> {
         self.arrival.truncated()
     }
@@ -155,17 +155,17 @@ impl Datagram {
     ///
     /// This returns an error if the bytes are not text of that encoding.
     pub fn text_in(&self, encoding: Encoding) -> Result<Cow<'_, str>> {
-        encoding.decode(&self.bytes).map_err(|error| Error::from(error).with_remote(Some(self.from())))
+        encoding.decode(&self.bytes).map_err(|error| Error::from(error).with_remote(Some(self.source())))
     }
 
     /// The text in the endpoint's encoding, whatever the bytes are: what is not text becomes `�` each time.
     pub fn text_lossy(&self) -> Cow<'_, str> {
-        self.encoding.decode_with(&self.bytes, Policy::Replace).unwrap_or_default()
+        self.encoding.decode_with(&self.bytes, OnInvalid::Replace).unwrap_or_default()
     }
 }
 
-impl AsRef<Arrival> for Datagram {
-    fn as_ref(&self) -> &Arrival {
+impl AsRef<RecvMeta> for Datagram {
+    fn as_ref(&self) -> &RecvMeta {
         &self.arrival
     }
 }

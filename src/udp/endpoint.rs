@@ -13,7 +13,7 @@ use crate::error::{Error, Operation, Result};
 use crate::proto::retry::Retry;
 use crate::proto::text::Encoding;
 use crate::resolve::Resolver;
-use crate::sys::{self, Family, Moment, PacketInfo, ReceiveTimeout, Stopper, Timing};
+use crate::sys::{self, CancelToken, Family, Moment, PacketInfo, ReceiveTimeout, Timing};
 
 /// A UDP socket that sends and receives datagrams, as text or as bytes.
 ///
@@ -25,7 +25,7 @@ use crate::sys::{self, Family, Moment, PacketInfo, ReceiveTimeout, Stopper, Timi
 /// * **Text has an encoding.** What is sent as `&str` is encoded, what is received is decoded by
 ///   [`Datagram::text`](crate::Datagram::text), both strictly.
 /// * **Every wait can be bounded**: by a [timeout](Self::set_read_timeout), by a [deadline](Self::set_deadline), by a
-///   [`Stopper`]. Each is exact to a millisecond, and a call that finds its datagram costs one system call.
+///   [`CancelToken`]. Each is exact to a millisecond, and a call that finds its datagram costs one system call.
 /// * **An answer leaves from the address that was asked**: see [`reply`](Self::reply).
 ///
 /// An endpoint that is bound to a wildcard address accepts whatever anybody sends to the port. One that is connected
@@ -69,7 +69,7 @@ pub struct UdpEndpoint {
     pub(super) config: UdpConfig,
     pub(super) encoding: Encoding,
     pub(super) retry: Retry,
-    pub(super) stopper: Option<Stopper>,
+    pub(super) token: Option<CancelToken>,
     pub(super) resolver: Option<Resolver>,
 }
 
@@ -141,7 +141,7 @@ impl UdpEndpoint {
         peer: Option<SocketAddr>,
         builder: UdpBuilder,
     ) -> Result<UdpEndpoint> {
-        let UdpBuilder { config, encoding, retry, stopper, resolver } = builder;
+        let UdpBuilder { config, encoding, retry, token, resolver } = builder;
         let local = socket.local_addr().map_err(|error| sys::failure(Operation::Open, error))?;
         let family = Family::of(&local);
         let ip = sys::canonical(local).ip();
@@ -163,7 +163,7 @@ impl UdpEndpoint {
             config,
             encoding,
             retry,
-            stopper,
+            token,
             resolver,
         };
         if endpoint.config.packet_info.unwrap_or(!is_one) {

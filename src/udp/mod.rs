@@ -14,6 +14,6 @@ mod send;
 
 pub use batch::{DatagramRef, RecvBatch, RecvBatchIter, SendBatch};
 pub use builder::UdpBuilder;
-pub use datagram::{Arrival, Datagram};
+pub use datagram::{Datagram, RecvMeta};
 pub use endpoint::UdpEndpoint;
-pub use multicast::{Membership, Memberships};
+pub use multicast::Membership;

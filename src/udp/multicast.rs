@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use socket2::SockRef;
 
 use super::endpoint::UdpEndpoint;
-use crate::config::Interfaces;
+use crate::config::InterfaceSelector;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::sys::{self, Family, Link};
 
@@ -21,13 +21,10 @@ pub struct Membership {
     pub result: Result<()>,
 }
 
-/// What became of a membership on each of the interfaces asked for; at least one was granted.
-pub type Memberships = Vec<Membership>;
-
 impl UdpEndpoint {
     /// Becomes a member of a multicast group on interfaces: datagrams to the group that arrive there are received.
     ///
-    /// [`Interfaces::All`] is every interface that is up; what the system would choose by itself is one of them only.
+    /// [`InterfaceSelector::All`] is every interface that is up; what the system would choose by itself is one of them only.
     /// The endpoint is bound to the group's port at a wildcard address. Where several programs of one machine are
     /// members, each needs [`reuse_address`](crate::UdpBuilder::reuse_address). To *send* to a group no membership is
     /// needed, but the interface to leave by: see
@@ -44,17 +41,21 @@ impl UdpEndpoint {
     /// # Examples
     ///
     /// ```
-    /// use socketry::{Interfaces, UdpEndpoint};
+    /// use socketry::{InterfaceSelector, UdpEndpoint};
     /// use std::net::Ipv4Addr;
     ///
     /// let group = Ipv4Addr::new(239, 255, 77, 88);
     /// let endpoint = UdpEndpoint::bind(":0")?;
     /// let memberships = endpoint.join_multicast(group, Ipv4Addr::LOCALHOST)?;
     /// assert!(memberships[0].result.is_ok());
-    /// endpoint.leave_multicast(group, Interfaces::Index(memberships[0].index))?;
+    /// endpoint.leave_multicast(group, InterfaceSelector::Index(memberships[0].index))?;
     /// # Ok::<(), socketry::Error>(())
     /// ```
-    pub fn join_multicast(&self, group: impl Into<IpAddr>, on: impl Into<Interfaces>) -> Result<Memberships> {
+    pub fn join_multicast(
+        &self,
+        group: impl Into<IpAddr>,
+        on: impl Into<InterfaceSelector>,
+    ) -> Result<Vec<Membership>> {
         let socket = SockRef::from(&self.socket);
         self.on_each(Operation::JoinMulticast, group.into(), on.into(), |group, link| match group {
             IpAddr::V4(group) => sys::join_multicast_v4(&socket, &group, link),
@@ -70,8 +71,8 @@ impl UdpEndpoint {
     pub fn leave_multicast(
         &self,
         group: impl Into<IpAddr>,
-        on: impl Into<Interfaces>,
-    ) -> Result<Memberships> {
+        on: impl Into<InterfaceSelector>,
+    ) -> Result<Vec<Membership>> {
         let socket = SockRef::from(&self.socket);
         self.on_each(Operation::LeaveMulticast, group.into(), on.into(), |group, link| match group {
             IpAddr::V4(group) => sys::leave_multicast_v4(&socket, &group, link),
@@ -83,9 +84,9 @@ impl UdpEndpoint {
         &self,
         operation: Operation,
         group: IpAddr,
-        on: Interfaces,
+        on: InterfaceSelector,
         act: impl Fn(IpAddr, &Link) -> std::io::Result<()>,
-    ) -> Result<Memberships> {
+    ) -> Result<Vec<Membership>> {
         let suits = match self.family {
             Family::V4 => group.is_ipv4(),
             Family::V6 => group.is_ipv6(),
@@ -98,7 +99,7 @@ impl UdpEndpoint {
         }
         let place = || format!("{group} on {on}");
         let links = sys::select(&on).map_err(|error| sys::failure(operation, error).at(place()))?;
-        let mut memberships: Memberships = links
+        let mut memberships: Vec<Membership> = links
             .iter()
             .map(|link| Membership {
                 interface: link.name.clone(),

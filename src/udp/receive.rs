@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::datagram::{Arrival, Datagram};
+use super::datagram::{Datagram, RecvMeta};
 use super::endpoint::{ErrorQueue, UdpEndpoint};
 use crate::config::{LARGEST_DATAGRAM, Truncation};
 use crate::error::{Error, ErrorKind, Operation, Result, Truncated};
@@ -20,15 +20,15 @@ thread_local! {
 impl UdpEndpoint {
     /// Receives one datagram.
     ///
-    /// It waits as the endpoint is set: for ever, or to its timeout, its deadline or its stopper.
+    /// It waits as the endpoint is set: for ever, or to its timeout, its deadline or its cancel token.
     /// A datagram of no bytes is a datagram.
     ///
     /// # Errors
     ///
     /// This returns an error if
     ///
-    /// * the time is over ([`is_timeout`](Error::is_timeout)) or the stopper was thrown
-    ///   ([`is_stopped`](Error::is_stopped));
+    /// * the time is over ([`is_timeout`](Error::is_timeout)) or the cancel token was cancelled
+    ///   ([`is_cancelled`](Error::is_cancelled));
     /// * the datagram is longer than [`max_datagram`](crate::UdpBuilder::max_datagram)
     ///   ([`truncated`](Error::truncated) has its beginning, its sender and its size);
     /// * the endpoint is connected and the peer's system said that nobody listens there
@@ -74,7 +74,7 @@ impl UdpEndpoint {
     /// ```
     pub fn try_recv(&self) -> Result<Option<Datagram>> {
         let is_plain = self.error_queue.load(Ordering::Relaxed) == ErrorQueue::OFF
-            && self.stopper.is_none()
+            && self.token.is_none()
             && !self.config.batches_only;
         if is_plain {
             // Nothing there is no error, and need not cost what one does.
@@ -104,7 +104,7 @@ impl UdpEndpoint {
 
     /// Receives one datagram into a buffer of the caller's, without allocating.
     ///
-    /// The buffer's first [`len`](Arrival::len) bytes are the datagram.
+    /// The buffer's first [`len`](RecvMeta::len) bytes are the datagram.
     ///
     /// # Errors
     ///
@@ -132,7 +132,7 @@ impl UdpEndpoint {
     /// # Ok::<(), socketry::Error>(())
     /// ```
     #[inline]
-    pub fn recv_into(&self, buffer: &mut [u8]) -> Result<Arrival> {
+    pub fn recv_into(&self, buffer: &mut [u8]) -> Result<RecvMeta> {
         self.receive(Operation::Receive, buffer, self.timing.reading(Window::AsSet))
     }
 
@@ -150,7 +150,7 @@ impl UdpEndpoint {
     /// # Errors
     ///
     /// This returns an error if [`recv_into`](Self::recv_into) would. A datagram that is too long stays.
-    pub fn peek_into(&self, buffer: &mut [u8]) -> Result<Arrival> {
+    pub fn peek_into(&self, buffer: &mut [u8]) -> Result<RecvMeta> {
         self.receive(Operation::Peek, buffer, self.timing.reading(Window::AsSet))
     }
 
@@ -173,7 +173,7 @@ impl UdpEndpoint {
     }
 
     #[inline]
-    fn datagram(&self, receive: impl FnOnce(&mut [u8]) -> Result<Arrival>) -> Result<Datagram> {
+    fn datagram(&self, receive: impl FnOnce(&mut [u8]) -> Result<RecvMeta>) -> Result<Datagram> {
         SCRATCH.with_borrow_mut(|scratch| {
             let buffer = &mut scratch[..self.config.max_datagram];
             let arrival = receive(buffer)?;
@@ -181,7 +181,7 @@ impl UdpEndpoint {
         })
     }
 
-    fn copied(&self, buffer: &[u8], arrival: Arrival) -> Datagram {
+    fn copied(&self, buffer: &[u8], arrival: RecvMeta) -> Datagram {
         Datagram { bytes: buffer[..arrival.len].to_vec(), arrival, encoding: self.encoding }
     }
 
@@ -191,7 +191,7 @@ impl UdpEndpoint {
     /// into a value of their own: were they to write the result, the compiler would have to keep it in memory, and
     /// copying it from there costs the processor a twentieth of the system call.
     #[inline]
-    fn receive(&self, operation: Operation, buffer: &mut [u8], span: Span) -> Result<Arrival> {
+    fn receive(&self, operation: Operation, buffer: &mut [u8], span: Span) -> Result<RecvMeta> {
         let is_plain = self.is_plain
             && operation == Operation::Receive
             && self.error_queue.load(Ordering::Relaxed) == ErrorQueue::OFF;
@@ -201,7 +201,7 @@ impl UdpEndpoint {
                 let outcome = match self.peer {
                     None => match sys::receive_plain(&self.socket, buffer) {
                         Ok((length, Sender::V4(from))) if length <= buffer.len() => {
-                            return Ok(Arrival { from: from.into(), info: self.known, length, len: length });
+                            return Ok(RecvMeta { from: from.into(), info: self.known, length, len: length });
                         }
                         Ok((length, sender)) => Ok((length, sender.into())),
                         Err(refused) => Err(refused),
@@ -209,7 +209,7 @@ impl UdpEndpoint {
                     // The kernel has seen to it that this is the sender, and need not be asked for it.
                     Some(peer) => match sys::receive_connected(&self.socket, buffer) {
                         Ok(length) if length <= buffer.len() => {
-                            return Ok(Arrival { from: peer, info: self.known, length, len: length });
+                            return Ok(RecvMeta { from: peer, info: self.known, length, len: length });
                         }
                         Ok(length) => Ok((length, Some(peer))),
                         Err(refused) => Err(refused),
@@ -316,7 +316,7 @@ impl UdpEndpoint {
 
     #[inline]
     fn limit(&self, span: Span) -> Limit<'_> {
-        Limit { started: span.started, deadline: span.deadline, stopper: self.stopper.as_ref(), also: None }
+        Limit { started: span.started, deadline: span.deadline, token: self.token.as_ref(), also: None }
     }
 
     /// Finds out whether what ended a call ends the wait.
@@ -332,7 +332,7 @@ impl UdpEndpoint {
         loop {
             match ended {
                 Ended::TimedOut => return Err(self.ended(operation, ErrorKind::TimedOut, span)),
-                Ended::Stopped => return Err(self.ended(operation, ErrorKind::Stopped, span)),
+                Ended::Cancelled => return Err(self.ended(operation, ErrorKind::Cancelled, span)),
                 Ended::Failed(error) if !self.concerns_earlier_datagram(&error) => {
                     return Err(self.failure(operation, error).with_remote(self.peer));
                 }
@@ -355,7 +355,7 @@ impl UdpEndpoint {
     }
 
     #[inline]
-    fn arrived(&self, operation: Operation, buffer: &[u8], received: &Received) -> Result<Arrival> {
+    fn arrived(&self, operation: Operation, buffer: &[u8], received: &Received) -> Result<RecvMeta> {
         let Some(from) = received.from else { return Err(self.shut_down(operation)) };
         if received.lost != 0 {
             self.lost.store(received.lost, Ordering::Relaxed);
@@ -364,7 +364,7 @@ impl UdpEndpoint {
         if received.length > len && self.config.truncation == Truncation::Error {
             return Err(self.truncated(operation, received, from, buffer));
         }
-        Ok(Arrival { from, info: received.info, length: received.length, len })
+        Ok(RecvMeta { from, info: received.info, length: received.length, len })
     }
 
     /// There is no sender because there is no datagram: somebody has shut the socket down from outside.

@@ -51,7 +51,7 @@ impl UdpEndpoint {
     /// Only what comes from the very address and port that was asked is an answer. What others send meanwhile is
     /// dropped, and so is what `accept` refuses (a late answer to an earlier question, say: put a number into each
     /// question). It ends early when the system there says that nobody listens. The endpoint's
-    /// [deadline](Self::set_deadline) and stopper end it as well; its read timeout does not count.
+    /// [deadline](Self::set_deadline) and cancel token end it as well; its read timeout does not count.
     ///
     /// While it waits it takes every datagram of the endpoint: another thread that receives there may get the answer
     /// instead.
@@ -153,10 +153,10 @@ impl UdpEndpoint {
                 (report.to == Some(peer)).then(|| sys::error_kind(&report.error))
             });
             match received {
-                Ok(datagram) if datagram.from() == peer && accept(&datagram) => return Ok(datagram),
+                Ok(datagram) if datagram.source() == peer && accept(&datagram) => return Ok(datagram),
                 Ok(_) => {}
                 // Somebody else's datagram may be too long, or somebody else unreachable.
-                Err(error) if error.remote().is_some_and(|remote| remote != peer) => {}
+                Err(error) if error.peer_addr().is_some_and(|remote| remote != peer) => {}
                 Err(error) => return Err(error),
             }
             // A flood of other datagrams must not outlast the time.

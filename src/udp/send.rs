@@ -4,13 +4,13 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::Ordering;
 
-use super::datagram::Arrival;
+use super::datagram::RecvMeta;
 use super::endpoint::{ErrorQueue, UdpEndpoint};
 use crate::addr::Address;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::message::Message;
 use crate::resolve;
-use crate::sys::{self, Ended, Family, Limit, Mode, Moment, Stopper, Way};
+use crate::sys::{self, CancelToken, Ended, Family, Limit, Mode, Moment, Way};
 
 /// Why a datagram cannot be sent, where the system's own word needs explaining.
 #[derive(Debug, thiserror::Error)]
@@ -112,7 +112,7 @@ impl UdpEndpoint {
     ///
     /// On Windows, an endpoint that is bound to a wildcard address answers from the address of the system's choice.
     #[inline]
-    pub fn reply(&self, request: impl AsRef<Arrival>, message: impl Message) -> Result<()> {
+    pub fn reply(&self, request: impl AsRef<RecvMeta>, message: impl Message) -> Result<()> {
         let request = request.as_ref();
         let bytes = self.encoded(&message, &request.from)?;
         // Where there is only one address, some systems refuse to be told it.
@@ -125,8 +125,8 @@ impl UdpEndpoint {
     pub(super) fn resolve(&self, to: &Address) -> Result<SocketAddr> {
         let family =
             if self.family == Family::V6 && self.config.dual_stack { None } else { Some(self.family) };
-        let stopper = self.stopper.as_ref();
-        let limit = Limit { deadline: self.timing.deadline(), stopper, ..Limit::default() };
+        let token = self.token.as_ref();
+        let limit = Limit { deadline: self.timing.deadline(), token, ..Limit::default() };
         resolve::lookup(self.resolver.as_ref(), to, family, limit)
     }
 
@@ -211,10 +211,10 @@ impl UdpEndpoint {
         &self,
         mut attempt: impl FnMut(Mode) -> io::Result<()>,
     ) -> std::result::Result<(), Unsent> {
-        if self.stopper.as_ref().is_some_and(Stopper::is_stopped) {
-            return Err(Unsent { ended: Ended::Stopped, started: None });
+        if self.token.as_ref().is_some_and(CancelToken::is_cancelled) {
+            return Err(Unsent { ended: Ended::Cancelled, started: None });
         }
-        let is_limited = self.stopper.is_some() || self.timing.limits_writing();
+        let is_limited = self.token.is_some() || self.timing.limits_writing();
         match attempt(if is_limited { Mode::Try } else { Mode::Block }) {
             Ok(()) => Ok(()),
             Err(error) => self.send_slowly(error, attempt),
@@ -228,12 +228,8 @@ impl UdpEndpoint {
         mut attempt: impl FnMut(Mode) -> io::Result<()>,
     ) -> std::result::Result<(), Unsent> {
         let span = self.timing.writing();
-        let limit = Limit {
-            started: span.started,
-            deadline: span.deadline,
-            stopper: self.stopper.as_ref(),
-            also: None,
-        };
+        let limit =
+            Limit { started: span.started, deadline: span.deadline, token: self.token.as_ref(), also: None };
         let outcome = match sys::is_again(&error) {
             true => sys::sending(&self.socket, limit, &mut attempt),
             false => Err(Ended::Failed(error)),
@@ -274,7 +270,7 @@ impl UdpEndpoint {
         let elapsed = unsent.started.map(Moment::elapsed);
         let error = match unsent.ended {
             Ended::TimedOut => Error::new(Operation::Send, ErrorKind::TimedOut).with_elapsed(elapsed),
-            Ended::Stopped => Error::new(Operation::Send, ErrorKind::Stopped).with_elapsed(elapsed),
+            Ended::Cancelled => Error::new(Operation::Send, ErrorKind::Cancelled).with_elapsed(elapsed),
             Ended::Failed(error) => self.refused_by_system(error, length, to),
             Ended::Reports => Error::new(Operation::Send, ErrorKind::Other),
         };

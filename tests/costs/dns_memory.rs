@@ -4,7 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use crate::kit::allocations::{KIB, allocated};
-use socketry::{Families, Resolver, Source};
+use socketry::{AnswerSource, IpFamilies, Resolver};
 
 const MIB: isize = 1024 * KIB;
 
@@ -32,15 +32,15 @@ fn server() -> SocketAddr {
 fn assert_cache_is_bounded(names: usize) {
     const CACHE_SIZE: usize = 1_000;
     let builder = Resolver::builder().server(&server().to_string()).unwrap();
-    let resolver = builder.use_hosts(false).families(Families::Ipv4).cache_size(CACHE_SIZE).build();
+    let resolver = builder.use_hosts(false).families(IpFamilies::Ipv4).cache_size(CACHE_SIZE).build();
     let ask = |number: usize| {
         let found = resolver.lookup(&format!("host{number}.example.test")).unwrap();
-        assert!(matches!(found.source(), Source::Server(_)));
+        assert!(matches!(found.source(), AnswerSource::Server(_)));
     };
     let first = allocated(|| (0..10 * CACHE_SIZE).for_each(ask));
     let others = allocated(|| (10 * CACHE_SIZE..names).for_each(ask));
     println!("{CACHE_SIZE} names of {}: {first:?}; of {names}: {others:?}", 10 * CACHE_SIZE);
-    assert_eq!(resolver.cached(), CACHE_SIZE);
+    assert_eq!(resolver.cache_len(), CACHE_SIZE);
     assert!(first.held < CACHE_SIZE as isize * KIB, "{first:?}");
     // The table of the cache may double once, because of the places of those that are gone.
     assert!(others.held < 200 * KIB && others.most < 400 * KIB, "{others:?}");
@@ -71,7 +71,7 @@ fn hosts_file_of_150_000_lines_stays_below_14_mib() {
         assert!(read.held < 14 * MIB && read.most < 20 * MIB, "{read:?}");
         let resolver = resolver.unwrap();
         let found = resolver.lookup("host149999.blocked.example").unwrap();
-        assert_eq!((found.addresses()[0].to_string(), found.source()), (line(149_999), Source::Hosts));
+        assert_eq!((found.addresses()[0].to_string(), found.source()), (line(149_999), AnswerSource::Hosts));
         assert!(allocated(|| drop(resolver.lookup("host77.blocked.example"))).calls <= 1, "its answer");
     }
     std::fs::remove_file(&path).unwrap();

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::kit::allocations::{KIB, allocated};
 use crate::kit::frames::{Script, feed};
 use socketry::Encoding;
-use socketry::frame::{Delimited, Fixed, Framed, Framing, LengthPrefixed, Lines};
+use socketry::frame::{Delimited, FixedLength, Framed, Framing, LengthPrefixed, Lines};
 
 fn peak_bytes(work: impl FnOnce()) -> isize {
     allocated(work).most
@@ -51,7 +51,7 @@ fn declared_length_is_not_preallocated() {
             let mut events = Vec::new();
             feed(&mut frames, header, &mut events);
             feed(&mut frames, &[1; 1000], &mut events);
-            frames.end();
+            frames.set_eof();
             assert!(frames.poll().is_err());
         });
         assert!(most < 32 * KIB, "{most}");
@@ -76,14 +76,14 @@ fn recv_with_reply_does_not_allocate_and_shrink_frees() {
     let calls = allocation_count(|| assert_eq!(lines.framing().frame(), ""));
     assert_eq!(calls, 0);
     for _ in 0..10_000 {
-        let (line, mut reply) = lines.exchange().unwrap().unwrap();
+        let (line, mut reply) = lines.recv_with_reply().unwrap().unwrap();
         reply.send(line).unwrap();
     }
     let mut most_calls = 0;
     for _ in 0..9_000 {
         let calls = allocation_count(|| {
-            let (line, mut reply) = lines.exchange().unwrap().unwrap();
-            reply.queue(line).unwrap();
+            let (line, mut reply) = lines.recv_with_reply().unwrap().unwrap();
+            reply.feed(line).unwrap();
         });
         most_calls = most_calls.max(calls);
     }
@@ -92,7 +92,7 @@ fn recv_with_reply_does_not_allocate_and_shrink_frees() {
 
     let mut lines = Lines::new(Encoding::Gb2312);
     feed(&mut lines, &b"abc\n".repeat(50_000), &mut Vec::new());
-    let released = -allocated(|| lines.release()).held;
+    let released = -allocated(|| lines.shrink()).held;
     assert!(released > 100 * KIB, "{released}");
     assert!(lines.is_empty());
 }
@@ -110,16 +110,16 @@ fn send_to_slow_stream_keeps_memory_bounded() {
             Ok(())
         }
     }
-    let mut frames = Framed::new(Slow(false), Fixed::new(1000));
+    let mut frames = Framed::new(Slow(false), FixedLength::new(1000));
     for _ in 0..10 {
-        frames.queue([0; 1000]).unwrap();
+        frames.feed([0; 1000]).unwrap();
     }
     let most = peak_bytes(|| {
         for _ in 0..10_000 {
             assert!(frames.send([0; 1000]).is_err_and(|error| error.is_timeout()));
         }
     });
-    assert_eq!(frames.held(), 10_000);
+    assert_eq!(frames.pending(), 10_000);
     assert!(most < 64 * KIB, "{} KiB", most / KIB);
 }
 
@@ -148,7 +148,7 @@ trait Bytewise {
 
 impl<F: Framing> Bytewise for F {
     fn take(&mut self, byte: u8) {
-        self.room()[0] = byte;
+        self.spare()[0] = byte;
         self.advance(1);
         self.poll().unwrap();
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::kit::allocations::allocated;
 use crate::kit::strace::Strace;
 use crate::kit::*;
-use socketry::{Stopper, TcpClient, TcpServer};
+use socketry::{CancelToken, TcpClient, TcpServer};
 
 #[test]
 fn read_and_write_allocate_nothing() {
@@ -32,11 +32,11 @@ const ROUND_TRIPS: usize = 100;
 #[ignore = "a part of the test below, which runs it under strace"]
 fn child_round_trips() {
     let kind = kind();
-    let stopper = Stopper::new().unwrap();
+    let token = CancelToken::new().unwrap();
     let builder = TcpServer::builder().write_timeout(None);
     let server = match kind.as_str() {
         "timeout" => builder.read_timeout(Duration::from_secs(5)),
-        "stopper" => builder.connection_stopper(&stopper),
+        "token" => builder.cancel_connections(&token),
         _ => builder,
     };
     let server = server.bind("127.0.0.1:0").unwrap();
@@ -58,7 +58,7 @@ fn child_round_trips() {
 
 #[test]
 fn read_of_available_bytes_is_one_system_call() {
-    for kind in ["plain", "timeout", "deadline", "short", "stopper"] {
+    for kind in ["plain", "timeout", "deadline", "short", "token"] {
         let strace = Strace::new().calls("network,poll,ppoll,read,write");
         let Some(traced) = strace.start(child_round_trips, kind) else { return };
         let (_, trace) = traced.assert_success(kind);

@@ -3,14 +3,14 @@
 use crate::kit::allocations::allocated;
 use crate::kit::strace::Strace;
 use crate::kit::*;
-use socketry::{RecvBatch, Stopper, UdpEndpoint};
+use socketry::{CancelToken, RecvBatch, UdpEndpoint};
 use std::time::{Duration, Instant};
 
 #[test]
 fn send_to_and_recv_into_do_not_allocate() {
-    let stopper = Stopper::new().unwrap();
+    let token = CancelToken::new().unwrap();
     let plain = local();
-    let stoppable = UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0").unwrap();
+    let stoppable = UdpEndpoint::builder().cancel_token(&token).bind("127.0.0.1:0").unwrap();
     let wildcard = UdpEndpoint::bind(":0").unwrap();
     let sender = local();
     for receiver in [&plain, &stoppable, &wildcard] {
@@ -42,8 +42,8 @@ fn try_recv_without_datagram_does_not_allocate() {
 #[test]
 fn reused_batches_do_not_allocate() {
     let builders = [false, true].map(|only| UdpEndpoint::builder().batches_only(only));
-    let stopper = Stopper::new().unwrap();
-    let with_stopper = builders.each_ref().map(|builder| builder.clone().stopper(&stopper));
+    let token = CancelToken::new().unwrap();
+    let with_stopper = builders.each_ref().map(|builder| builder.clone().cancel_token(&token));
     let addresses = ["127.0.0.1:0", ":0"];
     let all =
         builders.iter().chain(&with_stopper).flat_map(|builder| addresses.map(|address| (builder, address)));
@@ -82,11 +82,11 @@ const ROUND_TRIPS: usize = 100;
 #[ignore = "a part of the tests below, which run it under strace"]
 fn round_trips() {
     let kind = kind();
-    let stopper = Stopper::new().unwrap();
+    let token = CancelToken::new().unwrap();
     let builder = UdpEndpoint::builder();
     let endpoint = match kind.as_str() {
         "timeout" => builder.read_timeout(Duration::from_secs(5)),
-        "stopper" => builder.stopper(&stopper),
+        "token" => builder.cancel_token(&token),
         _ => builder,
     };
     let endpoint = endpoint.bind("127.0.0.1:0").unwrap();
@@ -105,7 +105,7 @@ fn round_trips() {
 
 #[test]
 fn recv_into_of_pending_datagram_is_one_system_call() {
-    for kind in ["plain", "timeout", "deadline", "short", "stopper"] {
+    for kind in ["plain", "timeout", "deadline", "short", "token"] {
         let Some(traced) = Strace::new().calls("network,poll,ppoll").start(round_trips, kind) else { return };
         let (_, trace) = traced.assert_success(kind);
         let count = |call: &str| trace.count(call);

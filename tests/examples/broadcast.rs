@@ -201,7 +201,7 @@ fn broadcast_fails_when_only_interface_is_missing() {
         let output = Running::start(example(name).args(["--interface", "nosuch0"])).finish();
         assert_eq!(output.status.code(), Some(1));
         let text = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(text, format!("{name}: send to everybody: no interface took it: {missing}\n"));
+        assert_eq!(text, format!("{name}: send to everybody: send failed on every interface: {missing}\n"));
     }
 }
 
@@ -234,9 +234,9 @@ fn broadcast_without_usable_interface_suggests_loopback() {
     };
     let hint = "(--loopback takes the one that leads to this machine)\n";
     for (name, arguments, words) in [
-        ("udp_broadcast", &[][..], "send to everybody: no interface that is up leads to others"),
-        ("discover", &[], "send to everybody: no interface that is up leads to others"),
-        ("discover", &["--serve", "x"], "bind: no interface that is up leads to others"),
+        ("udp_broadcast", &[][..], "send to everybody: no usable interface"),
+        ("discover", &[], "send to everybody: no usable interface"),
+        ("discover", &["--serve", "x"], "bind: no usable interface"),
     ] {
         let (code, text) = run(name, arguments);
         assert_eq!((code, text.lines().count()), (Some(1), 1), "{text}");

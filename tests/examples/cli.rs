@@ -311,7 +311,7 @@ fn runtime_error_prints_one_line_prefixed_with_name() {
             "'镕' (U+9555) at byte 0",
         ),
         ("resolve_name", &["--hosts", "no-such-file"], "", "hosts file no-such-file: "),
-        ("resolve_name", &["no-such-name.invalid"], "", "no such name; asking again does not help"),
+        ("resolve_name", &["no-such-name.invalid"], "", "no such host; asking again does not help"),
         ("discover", &["--interface", "nosuch0"], "", "nosuch0: address not available on this machine"),
         (
             "discover",
@@ -389,7 +389,7 @@ fn listen_accept_prints_backlog_and_shutdown() {
     let text = stdout_of_example("listen_accept");
     for promised in [
         "client 1 at 127.0.0.1:",
-        ": stopped, by a handle, ",
+        ": cancelled, by a handle, ",
         "got \"收到\"",
         "served 0, drained 2, aborted 0, refused 0",
     ] {

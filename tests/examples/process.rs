@@ -94,7 +94,7 @@ fn process_server_refuses_clients_over_max() {
     send_and_expect(&server, &first, "😀".as_bytes(), "😀");
     let mut second = client_in(Encoding::Utf8, server.address);
     assert_eq!(heard(&mut second), "busy, try again later");
-    assert!(server.notes.next().ends_with(": as many are connected as may be"));
+    assert!(server.notes.next().ends_with(": connection limit reached"));
     assert_eq!(children_of(server.running.id()).len(), 1);
     let (client, own) = first;
     drop(client);
@@ -350,10 +350,7 @@ fn prefork_echo_survives_worker_kill_and_restart() {
             assert_eq!(steady.recv().unwrap(), None);
         }
         let note = prefork.server.notes.next();
-        assert_eq!(
-            note,
-            format!("worker {worker}, process {old}, ended with exit status: 0, as it was told")
-        );
+        assert_eq!(note, format!("worker {worker}, process {old}, ended with exit status: 0 (requested)"));
     }
     assert_eq!(prefork.server.notes.next(), "every worker has been restarted");
     is_over.store(true, Ordering::Relaxed);

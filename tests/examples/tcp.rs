@@ -101,7 +101,7 @@ fn threads_server_continues_after_invalid_line() {
     assert_eq!(heard(&mut client), "error: frame is longer than the limit of 65536 bytes");
     // To be sent back it would become another line: its CR would belong to the ending.
     client.get_mut().send("carriage\r\r\n").unwrap();
-    assert_eq!(heard(&mut client), "error: the frame contains what ends a frame");
+    assert_eq!(heard(&mut client), "error: frame contains the delimiter");
     client.send("你好").unwrap();
     assert_eq!(heard(&mut client), "你好");
 }
@@ -114,7 +114,7 @@ fn threads_server_refuses_over_max_and_times_out_idle() {
     assert_eq!(heard(&mut first), "first");
     let mut second = client_in(GB2312, server.address);
     assert_eq!(heard(&mut second), "busy, try again later");
-    assert!(server.notes.next().ends_with(": as many are connected as may be"));
+    assert!(server.notes.next().ends_with(": connection limit reached"));
     let from = first.get_ref().local_addr().unwrap();
     let note = server.notes.next();
     assert!(

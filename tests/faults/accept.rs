@@ -69,7 +69,7 @@ fn child() {
             let line = request.frame().to_owned();
             Ok(request.reply(line)?)
         }),
-        "turn" => server.serve_in_turn(echo),
+        "turn" => server.serve_sequential(echo),
         "bye" => server.serve(|connection| Ok(connection.send("bye\n")?)),
         _ => server.serve(echo),
     });

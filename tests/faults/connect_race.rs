@@ -155,7 +155,7 @@ fn host() {
         }
     };
     let start = Instant::now();
-    let result = builder.build().connect_observed((name, port), &mut observer);
+    let result = builder.build().connect_with((name, port), &mut observer);
     let elapsed = start.elapsed();
     assert!(addresses[0].is_ipv6() && addresses[1].is_ipv4(), "{addresses:?}");
     let within = |least: u64, most: u64| {

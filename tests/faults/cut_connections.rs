@@ -151,7 +151,7 @@ fn line_exchange_reports_faults_at_both_ends() {
         assert_eq!(counters.failed, told.len() as u64, "{kind:?}");
         let count = |kind| told.iter().filter(|told| **told == kind).count();
         let within = LINE.len() - 1;
-        let ended = count(ErrorKind::UnexpectedEnd) + count(ErrorKind::InvalidText);
+        let ended = count(ErrorKind::UnexpectedEof) + count(ErrorKind::InvalidText);
         assert_eq!(ended, within, "{kind:?}: {told:?}");
         let resets = count(ErrorKind::ConnectionReset);
         let stalls = count(ErrorKind::TimedOut);
@@ -195,12 +195,12 @@ fn recv_exact_keeps_bytes_received_before_fault() {
                 Err(error) => {
                     let expected = match cut {
                         Cut::Reset => ErrorKind::ConnectionReset,
-                        Cut::End => ErrorKind::UnexpectedEnd,
+                        Cut::End => ErrorKind::UnexpectedEof,
                         Cut::Stall | Cut::Drip => ErrorKind::TimedOut,
                     };
                     assert_eq!(error.kind(), expected, "{what}: {error}");
                     let partial = error.detail::<PartialTransfer>().unwrap();
-                    assert_eq!((partial.done, partial.wanted), (at, BYTES.len()), "{what}");
+                    assert_eq!((partial.transferred, partial.expected), (at, BYTES.len()), "{what}");
                 }
             }
             assert!(began.elapsed() < SHORT + SLACK, "{what}: {:?}", began.elapsed());
@@ -253,7 +253,7 @@ fn send_file_reports_transferred_bytes_on_failure() {
                 )
             }
         }
-        let done = error.detail::<PartialTransfer>().unwrap().done;
+        let done = error.detail::<PartialTransfer>().unwrap().transferred;
         assert!((at..LENGTH).contains(&done), "{what}: {done}");
         assert_eq!(std::io::Seek::stream_position(&mut file).unwrap(), done as u64, "{what}");
         drop(peer);
@@ -283,7 +283,7 @@ fn reconnect_continues_after_every_fault() {
             }
         });
         let wait = Duration::from_millis(10);
-        let retry = Retry::new().attempts(3).first(wait).longest(wait).jitter(0.0);
+        let retry = Retry::new().attempts(3).initial_delay(wait).max_delay(wait).jitter(0.0);
         let client = TcpClient::builder().timeout(PATIENCE).read_timeout(SHORT).retry(retry).build();
         let began = Instant::now();
         let mut whole = 0;

@@ -79,11 +79,14 @@ fn streams() {
     let vigilant = Keepalive::new().idle(second).interval(second).probes(1);
     let all = || TcpClient::builder().timeout(PATIENCE).read_timeout(PATIENCE).write_timeout(PATIENCE);
     let idle = [
-        ("an idle one with a peer timeout", connected(&all().peer_timeout(DEAD_PEER_TIMEOUT).build())),
+        ("an idle one with a peer timeout", connected(&all().dead_peer_timeout(DEAD_PEER_TIMEOUT).build())),
         ("an idle one with keepalive", connected(&all().keepalive(vigilant).build())),
     ];
     let writing = [
-        ("one that writes, with a peer timeout", connected(&all().peer_timeout(DEAD_PEER_TIMEOUT).build())),
+        (
+            "one that writes, with a peer timeout",
+            connected(&all().dead_peer_timeout(DEAD_PEER_TIMEOUT).build()),
+        ),
         ("one that writes, with a user timeout", connected(&all().user_timeout(DEAD_PEER_TIMEOUT).build())),
     ];
     let unwatched = connected(&all().build());
@@ -100,7 +103,9 @@ fn streams() {
                 let error = connection.send(vec![7; 32 << 20]).unwrap_err();
                 assert_detected(what, began, &error);
                 assert!(
-                    error.detail::<socketry::PartialTransfer>().is_some_and(|partial| partial.done > 0),
+                    error
+                        .detail::<socketry::PartialTransfer>()
+                        .is_some_and(|partial| partial.transferred > 0),
                     "{what}"
                 );
             });

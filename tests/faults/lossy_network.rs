@@ -10,7 +10,9 @@ use crate::kit::dns::{of, reply_to};
 use crate::kit::lossy::{Chance, Lossy, Weather};
 use crate::kit::*;
 use simple_dns::RCODE;
-use socketry::{BroadcastBuilder, Broadcaster, Families, Retry, Stopper, UdpEndpoint, network_interfaces};
+use socketry::{
+    BroadcastBuilder, Broadcaster, CancelToken, IpFamilies, Retry, UdpEndpoint, network_interfaces,
+};
 
 /// Answers "answer N" to "question N", until it is over; how many questions have come is counted.
 fn answer(server: &UdpEndpoint, is_over: &AtomicBool, asked: &AtomicU64) {
@@ -31,7 +33,10 @@ fn request_over_lossy_network_matches_or_times_out() {
     let networks: Vec<Lossy> = (0..4)
         .map(|_| Lossy::before(&[server.local_addr()], Weather::BAD, derive_chance(&mut chance)))
         .collect();
-    let retry = Retry::new().attempts(6).first(Duration::from_millis(20)).longest(Duration::from_millis(40));
+    let retry = Retry::new()
+        .attempts(6)
+        .initial_delay(Duration::from_millis(20))
+        .max_delay(Duration::from_millis(40));
     let answered: u64 = std::thread::scope(|scope| {
         scope.spawn(|| answer(&server, &is_over, &asked));
         let clients: Vec<_> = networks
@@ -68,7 +73,7 @@ fn check_request(endpoint: &UdpEndpoint, network: &Lossy, number: u64, retry: &R
     let expected = format!("answer {number}");
     let began = Instant::now();
     // Each third has less time than its attempts take.
-    let time = if number % 3 == 0 { Duration::from_millis(50) } else { retry.total().mul_f64(1.25) };
+    let time = if number % 3 == 0 { Duration::from_millis(50) } else { retry.total_delay().mul_f64(1.25) };
     endpoint.set_deadline((number % 3 == 0).then(|| began + time));
     // A late answer to the question before is one to somebody who does not look.
     let outcome = endpoint.request_with(network.address, format!("question {number}"), retry, |answer| {
@@ -78,12 +83,12 @@ fn check_request(endpoint: &UdpEndpoint, network: &Lossy, number: u64, retry: &R
     assert!(elapsed < time + SLACK, "{elapsed:?} of {time:?}");
     match outcome {
         Ok(answer) => {
-            assert_eq!((answer.text().unwrap(), answer.from()), (expected.into(), network.address));
+            assert_eq!((answer.text().unwrap(), answer.source()), (expected.into(), network.address));
             true
         }
         Err(error) => {
             assert!(error.is_timeout() && error.elapsed().is_some(), "{error}");
-            let least = if number % 3 == 0 { time } else { retry.total().mul_f64(0.74) };
+            let least = if number % 3 == 0 { time } else { retry.total_delay().mul_f64(0.74) };
             assert!(elapsed >= least, "given up after {elapsed:?}: {error}");
             false
         }
@@ -101,9 +106,9 @@ fn on_loopback() -> BroadcastBuilder {
 #[test]
 fn discovery_over_lossy_network_has_no_duplicates() {
     let chance = Chance::new("discovery_over_lossy_network_has_no_duplicates");
-    let stopper = Stopper::new().unwrap();
+    let token = CancelToken::new().unwrap();
     let responders: Vec<_> =
-        (0..3).map(|_| on_loopback().port(0).stopper(&stopper).listen().unwrap()).collect();
+        (0..3).map(|_| on_loopback().port(0).cancel_token(&token).responder().unwrap()).collect();
     let addresses: Vec<_> = responders
         .iter()
         .map(|responder| (Ipv4Addr::LOCALHOST, responder.local_addr().port()).into())
@@ -113,7 +118,7 @@ fn discovery_over_lossy_network_has_no_duplicates() {
     let broadcaster = on_loopback()
         .port(network.address.port())
         .repeats(10)
-        .spacing(Duration::from_millis(30))
+        .interval(Duration::from_millis(30))
         .build()
         .unwrap();
     std::thread::scope(|scope| {
@@ -126,7 +131,7 @@ fn discovery_over_lossy_network_has_no_duplicates() {
         let mut discovery = broadcaster.discover("who?", window).unwrap();
         let replies: Vec<_> = discovery.by_ref().collect();
         let elapsed = began.elapsed();
-        stopper.stop();
+        token.cancel();
         assert!(elapsed >= window && elapsed < window + SLACK, "{elapsed:?}");
         let texts: Vec<_> = replies.iter().map(|reply| reply.as_ref().unwrap().text().unwrap()).collect();
         let each: BTreeSet<_> = texts.iter().collect();
@@ -157,7 +162,7 @@ fn lookup_over_lossy_network_is_correct_or_fails_in_time() {
     let network = Lossy::before(&[server.address], Weather::BAD, derive_chance(&mut chance));
     let time = Duration::from_millis(900);
     let resolver = of(&[network.address])
-        .families(Families::Ipv4)
+        .families(IpFamilies::Ipv4)
         .timeout(Duration::from_millis(60))
         .attempts(5)
         .deadline(time)

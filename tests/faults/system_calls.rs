@@ -12,7 +12,7 @@ use crate::kit::strace::Strace;
 use crate::kit::*;
 use socketry::frame::Lines;
 use socketry::{
-    Encoding, ErrorKind, Families, RecvBatch, Retry, Stopper, TcpClient, TcpServer, UdpEndpoint,
+    CancelToken, Encoding, ErrorKind, IpFamilies, RecvBatch, Retry, TcpClient, TcpServer, UdpEndpoint,
     UnsentDatagram,
 };
 
@@ -54,12 +54,12 @@ fn here(everywhere: &UdpEndpoint) -> SocketAddr {
 }
 
 fn datagrams() {
-    let stopper = Stopper::new().unwrap();
-    // Everywhere, so that it asks for where datagrams came in and answers from there; by itself; with a stopper.
+    let token = CancelToken::new().unwrap();
+    // Everywhere, so that it asks for where datagrams came in and answers from there; by itself; with a cancel token.
     let everywhere = UdpEndpoint::builder().read_timeout(PATIENCE).bind("0.0.0.0:0").unwrap();
     let asked = here(&everywhere);
     let stoppable =
-        UdpEndpoint::builder().stopper(&stopper).read_timeout(PATIENCE).bind("127.0.0.1:0").unwrap();
+        UdpEndpoint::builder().cancel_token(&token).read_timeout(PATIENCE).bind("127.0.0.1:0").unwrap();
     let connected = UdpEndpoint::builder().read_timeout(PATIENCE).connect(asked).unwrap();
     for round in 0..30 {
         for asker in [&connected, &stoppable, &local()] {
@@ -75,7 +75,7 @@ fn datagrams() {
             let question = everywhere.recv().unwrap();
             everywhere.reply(&question, "answer").unwrap();
         });
-        let answer = connected.request_with(asked, "question", &Retry::once(PATIENCE), |_| true).unwrap();
+        let answer = connected.request_with(asked, "question", &Retry::single(PATIENCE), |_| true).unwrap();
         assert_eq!(answer.bytes(), b"answer");
     });
     let receiver =
@@ -153,7 +153,7 @@ fn requests() {
 
 fn names() {
     let server = std::env::var("SOCKETRY_ADDRESS").unwrap().parse().unwrap();
-    let resolver = of(&[server]).families(Families::Ipv4).timeout(PATIENCE).build();
+    let resolver = of(&[server]).families(IpFamilies::Ipv4).timeout(PATIENCE).build();
     for number in 0..10 {
         let found = resolver.lookup(&format!("host-{number}.test")).unwrap();
         assert_eq!(found.addresses(), ["192.0.2.1".parse::<std::net::IpAddr>().unwrap()]);
@@ -333,7 +333,7 @@ fn creation_fails_without_descriptors() {
             told(TcpClient::new().connect(address.unwrap()).unwrap_err());
         }
         "socketpair" => {
-            told(Stopper::new().unwrap_err());
+            told(CancelToken::new().unwrap_err());
             told(TcpServer::bind("127.0.0.1:0").unwrap_err());
         }
         "epoll_create1" | "eventfd2" => {

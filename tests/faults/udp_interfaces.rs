@@ -4,7 +4,7 @@
 
 use crate::kit::namespaces::{Network, as_root};
 use crate::kit::*;
-use socketry::{ErrorKind, Interfaces, Retry, UdpEndpoint};
+use socketry::{ErrorKind, InterfaceSelector, Retry, UdpEndpoint};
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -38,7 +38,7 @@ fn reply_source_matches_interface_of_request() {
 #[ignore = "a part of the test above, which runs it in a namespace"]
 fn host() {
     let endpoint = UdpEndpoint::builder().read_timeout(PATIENCE).bind(":0").unwrap();
-    let memberships = endpoint.join_multicast(GROUP, Interfaces::All).unwrap();
+    let memberships = endpoint.join_multicast(GROUP, InterfaceSelector::All).unwrap();
     let joined = memberships.iter().filter(|membership| membership.result.is_ok());
     let joined: Vec<&str> = joined.map(|membership| &*membership.interface).collect();
     assert_eq!(joined.iter().filter(|name| name.starts_with('h')).count(), LINKS.len(), "{memberships:?}");
@@ -47,7 +47,7 @@ fn host() {
     // On each link once to the group and once to the host.
     for _ in 0..2 * LINKS.len() {
         let datagram = endpoint.recv().unwrap();
-        let (to, interface) = (datagram.to().unwrap(), datagram.interface().unwrap());
+        let (to, interface) = (datagram.destination().unwrap(), datagram.interface_index().unwrap());
         endpoint.reply(&datagram, format!("{to} by {interface}")).unwrap();
     }
 }
@@ -65,7 +65,7 @@ fn peer() {
         {
             endpoint.send_to("who hears this?", to).unwrap();
             let answer = endpoint.recv().unwrap();
-            assert_eq!(answer.from(), host, "not from another address of the host, nor the group's");
+            assert_eq!(answer.source(), host, "not from another address of the host, nor the group's");
             let text = answer.text().unwrap().into_owned();
             let interface = text.strip_prefix(&format!("{asked} by ")).unwrap_or_else(|| panic!("{text}"));
             interfaces.push(interface.to_owned());
@@ -78,9 +78,9 @@ fn peer() {
     let endpoint = UdpEndpoint::bind(0).unwrap();
     let error = endpoint.send_to("x", "192.0.2.1:9").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NetworkUnreachable, "{error}");
-    let error = endpoint.request_with("10.77.1.99:9", "x", &Retry::once(PATIENCE), |_| true).unwrap_err();
+    let error = endpoint.request_with("10.77.1.99:9", "x", &Retry::single(PATIENCE), |_| true).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::HostUnreachable, "{error}");
-    assert_eq!(error.remote(), Some(SocketAddr::from(([10, 77, 1, 99], 9))));
+    assert_eq!(error.peer_addr(), Some(SocketAddr::from(([10, 77, 1, 99], 9))));
 
     // What waits for the address of such a host fills the sender's buffer.
     let builder = UdpEndpoint::builder().send_buffer_size(4_608).write_timeout(Duration::from_millis(100));

@@ -255,5 +255,5 @@ pub fn of(servers: &[SocketAddr]) -> socketry::ResolverBuilder {
 }
 
 pub fn only_v4(server: &Server) -> socketry::ResolverBuilder {
-    of(&[server.address]).families(socketry::Families::Ipv4)
+    of(&[server.address]).families(socketry::IpFamilies::Ipv4)
 }

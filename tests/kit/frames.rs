@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 
 use socketry::frame::{FrameError, Framing};
-use socketry::{Encoding, Policy};
+use socketry::{Encoding, OnInvalid};
 
 /// Feeds the pieces and ends the stream: what was received, in words.
 pub fn events<F: Framing>(mut framing: F, pieces: &[&[u8]]) -> Vec<String> {
@@ -13,7 +13,7 @@ pub fn events<F: Framing>(mut framing: F, pieces: &[&[u8]]) -> Vec<String> {
     for piece in pieces {
         feed(&mut framing, piece, &mut events);
     }
-    framing.end();
+    framing.set_eof();
     poll(&mut framing, &mut events);
     assert!(matches!(framing.poll(), Ok(false)), "after the end there is nothing");
     events
@@ -22,7 +22,7 @@ pub fn events<F: Framing>(mut framing: F, pieces: &[&[u8]]) -> Vec<String> {
 /// Feeds one piece, of any length, and receives what is there.
 pub fn feed<F: Framing>(framing: &mut F, mut piece: &[u8], events: &mut Vec<String>) {
     while !piece.is_empty() {
-        let room = framing.room();
+        let room = framing.spare();
         let count = room.len().min(piece.len());
         room[..count].copy_from_slice(&piece[..count]);
         framing.advance(count);
@@ -64,20 +64,20 @@ pub fn words(error: &FrameError) -> String {
 /// The same events with the stream cut at every byte, in bytes, in small pieces and with the memory given back between.
 #[track_caller]
 pub fn assert_split_independent<F: Framing>(framing: &F, bytes: &[u8]) -> Vec<String> {
-    let whole = events(framing.fresh(), &[bytes]);
+    let whole = events(framing.new_like(), &[bytes]);
     for cut in 0..=bytes.len() {
         let (front, back) = bytes.split_at(cut);
-        assert_eq!(events(framing.fresh(), &[front, back]), whole, "cut at {cut} of {bytes:02X?}");
+        assert_eq!(events(framing.new_like(), &[front, back]), whole, "cut at {cut} of {bytes:02X?}");
     }
     for size in [1, 2, 3, 7] {
         let pieces: Vec<&[u8]> = bytes.chunks(size).collect();
-        assert_eq!(events(framing.fresh(), &pieces), whole, "in pieces of {size}: {bytes:02X?}");
-        let (mut released, mut heard) = (framing.fresh(), Vec::new());
+        assert_eq!(events(framing.new_like(), &pieces), whole, "in pieces of {size}: {bytes:02X?}");
+        let (mut released, mut heard) = (framing.new_like(), Vec::new());
         for piece in pieces {
             feed(&mut released, piece, &mut heard);
-            released.release();
+            released.shrink();
         }
-        released.end();
+        released.set_eof();
         poll(&mut released, &mut heard);
         assert_eq!(heard, whole, "given back after pieces of {size}: {bytes:02X?}");
     }
@@ -102,7 +102,7 @@ pub fn encodings() -> Vec<Encoding> {
 
 /// The text with `?` for what the encoding does not have.
 pub fn replace_unencodable(encoding: Encoding, text: &str) -> String {
-    let bytes = encoding.encode_with(text, Policy::Replace).expect("replaced");
+    let bytes = encoding.encode_with(text, OnInvalid::Replace).expect("replaced");
     encoding.decode(&bytes).expect("our own").into_owned()
 }
 

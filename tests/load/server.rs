@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use socketry::frame::{Framed, Lines};
 use socketry::process::{self, Children, Workers};
 use socketry::{
-    AtLimit, Encoding, ErrorKind, HandlerResult, ServerCounters, TcpConnection, TcpServer, TcpServerBuilder,
+    Encoding, ErrorKind, HandlerResult, OverLimit, ServerCounters, TcpConnection, TcpServer, TcpServerBuilder,
 };
 
 /// A way of serving.
@@ -111,7 +111,7 @@ fn options(refuses: bool) -> TcpServerBuilder {
         .max_connections_per_peer(MOST_PER_PEER)
         .backlog(512);
     match refuses {
-        true => builder.at_limit(AtLimit::RefuseWith(format!("{BUSY}\n").into_bytes())),
+        true => builder.when_full(OverLimit::RefuseWith(format!("{BUSY}\n").into_bytes())),
         false => builder,
     }
 }
@@ -178,18 +178,18 @@ fn start(
         command
     };
     let thread = std::thread::spawn(move || match model {
-        Model::Turn => server.serve_in_turn(|connection| answer(connection, patience)),
+        Model::Turn => server.serve_sequential(|connection| answer(connection, patience)),
         Model::Threads => server.serve(move |connection| answer(connection, patience)),
         Model::Requests => server.serve_requests(lines(), |request| {
             let answer = answer_to(request.frame());
             Ok(request.reply(answer)?)
         }),
         Model::Workers => {
-            let workers = Workers::running(WORKERS, move |_| again());
+            let workers = Workers::with_command(WORKERS, move |_| again());
             let workers = workers.backoff(Duration::from_millis(20), Duration::from_millis(100));
-            server.serve_workers(workers.give_up_after(u32::MAX))
+            server.serve_workers(workers.max_failed_starts(u32::MAX))
         }
-        Model::Children => server.serve_children(Children::in_role(move |_| again())),
+        Model::Children => server.serve_children(Children::with_socket(move |_| again())),
     });
     (handle, thread)
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::kit::processes::*;
 use crate::kit::*;
 use socketry::process::{self, Children, ProcessError};
-use socketry::{AtLimit, Encoding, ServerHandle, ShutdownReport, TcpServer, TcpServerBuilder};
+use socketry::{Encoding, OverLimit, ServerHandle, ShutdownReport, TcpServer, TcpServerBuilder};
 
 /// A server of children that runs in a thread.
 struct Serving {
@@ -55,7 +55,7 @@ impl Drop for Serving {
 
 /// A child that a shell runs.
 fn shell(script: &'static str) -> Children {
-    Children::running(move |_| {
+    Children::inetd_style(move |_| {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
         command
@@ -63,7 +63,7 @@ fn shell(script: &'static str) -> Children {
 }
 
 fn in_role(kind: &'static str) -> Children {
-    Children::in_role(move |_| this_test(child_process, kind))
+    Children::with_socket(move |_| this_test(child_process, kind))
 }
 
 #[test]
@@ -90,7 +90,10 @@ fn child_process() {
             let server = TcpServer::bind("127.0.0.1:0").unwrap();
             let error = server.serve_children(in_role("again")).unwrap_err();
             let detail = error.detail::<ProcessError>();
-            assert!(matches!(detail, Some(ProcessError::RoleNotTaken { role: "connection", .. })), "{error}");
+            assert!(
+                matches!(detail, Some(ProcessError::UnclaimedRole { role: "connection", .. })),
+                "{error}"
+            );
         }
         "ancestor" => {
             // It has its role, and may start processes; those have none, though they find its name in their environment.
@@ -209,7 +212,7 @@ fn failed_and_crashed_children_are_counted_and_reported() {
 fn missing_program_closes_connection_and_is_reported() {
     let attempts = Arc::new(AtomicUsize::new(0));
     let own = Arc::clone(&attempts);
-    let children = Children::running(move |_| {
+    let children = Children::inetd_style(move |_| {
         own.fetch_add(1, Ordering::Relaxed);
         Command::new("/nowhere/at-all")
     });
@@ -231,7 +234,7 @@ fn missing_program_closes_connection_and_is_reported() {
 fn failing_spawns(failures: usize) -> (Children, Arc<AtomicUsize>) {
     let attempts = Arc::new(AtomicUsize::new(0));
     let own = Arc::clone(&attempts);
-    let children = Children::running(move |_| {
+    let children = Children::inetd_style(move |_| {
         let mut command = Command::new("cat");
         if own.fetch_add(1, Ordering::SeqCst) < failures {
             // SAFETY: what runs between fork and exec makes an error of a number, and nothing else.
@@ -277,14 +280,15 @@ fn shutdown_timeout_ends_spawn_retries() {
     let events = serving.events.clone();
     assert_eq!(serving.end(Duration::ZERO).aborted, 1);
     eventually("it is told", || !events.all().is_empty());
-    assert!(events.all()[0].contains("stopped"), "{:?}", events.all());
+    assert!(events.all()[0].contains("cancelled"), "{:?}", events.all());
 }
 
 /// No more processes than connections may be open: the next one waits, or is refused.
 #[test]
 fn max_connections_limits_children() {
-    let builder = TcpServer::builder().max_connections(2).at_limit(AtLimit::RefuseWith(b"busy\n".to_vec()));
-    let serving = Serving::start(builder, Children::running(|_| Command::new("cat")));
+    let builder =
+        TcpServer::builder().max_connections(2).when_full(OverLimit::RefuseWith(b"busy\n".to_vec()));
+    let serving = Serving::start(builder, Children::inetd_style(|_| Command::new("cat")));
     let clients: Vec<_> = (0..2).map(|_| serving.client()).collect();
     for client in &clients {
         client.send("x").unwrap();
@@ -375,7 +379,7 @@ fn shutdown_closes_connection_of_detached_descendant() {
 fn child_spawned_after_shutdown_timeout_is_killed() {
     let (begun, is_over) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let (own_begun, own_over) = (Arc::clone(&begun), Arc::clone(&is_over));
-    let children = Children::running(move |_| {
+    let children = Children::inetd_style(move |_| {
         own_begun.store(true, Ordering::SeqCst);
         eventually("the end of the time", || own_over.load(Ordering::SeqCst));
         let mut command = Command::new("sleep");
@@ -399,7 +403,7 @@ fn child_spawned_after_shutdown_timeout_is_killed() {
 fn terminate_immediately_signals_children_at_shutdown() {
     let script =
         "trap 'echo bye; exit 5' TERM; echo ready; i=0; while [ $((i += 1)) -lt 600 ]; do sleep 0.1; done";
-    let serving = Serving::start(TcpServer::builder(), shell(script).ask_at_once(true));
+    let serving = Serving::start(TcpServer::builder(), shell(script).terminate_immediately(true));
     let client = serving.client();
     let mut lines = client.lines(Encoding::Utf8);
     assert_eq!(lines.recv().unwrap().as_deref(), Some("ready"));
@@ -415,7 +419,8 @@ fn terminate_immediately_signals_children_at_shutdown() {
 #[test]
 fn terminate_immediately_signals_children_started_later() {
     let builder = TcpServer::builder().max_connections(1);
-    let serving = Serving::start(builder, Children::running(|_| Command::new("cat")).ask_at_once(true));
+    let serving =
+        Serving::start(builder, Children::inetd_style(|_| Command::new("cat")).terminate_immediately(true));
     let first = serving.client();
     first.send("x").unwrap();
     assert_eq!(first.recv(1).unwrap(), b"x");
@@ -431,7 +436,7 @@ fn terminate_immediately_signals_children_started_later() {
 #[test]
 fn shorter_second_shutdown_terminates_earlier() {
     const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
-    let serving = Serving::start(TcpServer::builder(), Children::running(|_| Command::new("cat")));
+    let serving = Serving::start(TcpServer::builder(), Children::inetd_style(|_| Command::new("cat")));
     let client = serving.client();
     client.send("x").unwrap();
     assert_eq!(client.recv(1).unwrap(), b"x");
@@ -456,7 +461,7 @@ fn shutdown_before_serve_still_terminates_children() {
         let grace = if at_once { PATIENCE } else { Duration::from_secs(2) };
         let began = Instant::now();
         handle.begin_shutdown(grace);
-        let children = Children::running(|_| Command::new("cat")).ask_at_once(at_once);
+        let children = Children::inetd_style(|_| Command::new("cat")).terminate_immediately(at_once);
         let serving = std::thread::spawn(move || server.serve_children(children));
         assert_eq!(client.recv_to_end(10).unwrap(), b"");
         let elapsed = began.elapsed();
@@ -476,7 +481,7 @@ fn shutdown_serves_backlog() {
     let clients: Vec<_> = (0..10).map(|_| client_of(handle.local_addr())).collect();
     handle.begin_shutdown(PATIENCE);
     let serving =
-        std::thread::spawn(move || server.serve_children(Children::running(|_| Command::new("cat"))));
+        std::thread::spawn(move || server.serve_children(Children::inetd_style(|_| Command::new("cat"))));
     for client in &clients {
         client.send("x").unwrap();
         client.half_close().unwrap();

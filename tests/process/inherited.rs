@@ -77,9 +77,7 @@ fn inherited_non_socket_is_rejected() {
     let running = handed("no socket", std::fs::File::open("/dev/null").unwrap(), "$$");
     let lines = output_lines(running);
     assert!(
-        lines
-            .iter()
-            .any(|line| line.starts_with("take over what was handed in descriptor 0 of those handed in:")),
+        lines.iter().any(|line| line.starts_with("inherit socket descriptor 0 of those handed in:")),
         "{lines:?}"
     );
 }

@@ -37,7 +37,7 @@ fn children_leave_no_zombies_or_descriptors() {
     }
     let server = TcpServer::builder().bind("127.0.0.1:0").unwrap();
     let handle = server.handle();
-    let children = Children::running(|_| Command::new("cat"));
+    let children = Children::inetd_style(|_| Command::new("cat"));
     let serving = std::thread::spawn(move || server.serve_children(children));
     let once = || {
         let client = client_of(handle.local_addr());
@@ -70,7 +70,8 @@ fn workers_leave_no_zombies_or_descriptors() {
     let server = TcpServer::builder().bind("127.0.0.1:0").unwrap();
     let handle = server.handle();
     let command = |_| this_test(child_process, "worker");
-    let workers = Workers::running(COUNT, command).backoff(Duration::from_millis(20), Duration::from_secs(1));
+    let workers =
+        Workers::with_command(COUNT, command).backoff(Duration::from_millis(20), Duration::from_secs(1));
     let serving = std::thread::spawn(move || server.serve_workers(workers));
     let serves = || {
         let workers = handle.workers();

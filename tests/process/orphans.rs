@@ -22,7 +22,7 @@ fn child_process() {
     if let Some(kind) = kind().strip_prefix("parent of ") {
         let kind = if kind == "willing" { "willing" } else { "unwilling" };
         let workers =
-            Workers::running(2, move |_| this_test(child_process, kind)).grace_without_parent(ORPHAN_TIMEOUT);
+            Workers::with_command(2, move |_| this_test(child_process, kind)).orphan_timeout(ORPHAN_TIMEOUT);
         let server = TcpServer::bind("127.0.0.1:0").unwrap();
         eprintln!("at port {}", server.local_addr().port());
         server.serve_workers(workers).unwrap();

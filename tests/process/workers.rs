@@ -84,7 +84,7 @@ impl Drop for Serving {
 }
 
 fn workers(count: usize, kind: &'static str) -> Workers {
-    Workers::running(count, move |_| this_test(child_process, kind))
+    Workers::with_command(count, move |_| this_test(child_process, kind))
 }
 
 fn kill(process: u32) {
@@ -117,7 +117,7 @@ fn child_process() {
         // It does not look at its role.
         let error = TcpServer::bind("127.0.0.1:0").unwrap().serve_workers(workers(1, "again")).unwrap_err();
         let detail = error.detail::<ProcessError>();
-        assert!(matches!(detail, Some(ProcessError::RoleNotTaken { role: "worker", .. })), "{error}");
+        assert!(matches!(detail, Some(ProcessError::UnclaimedRole { role: "worker", .. })), "{error}");
         std::process::exit(33);
     }
     if let "ends" = kind().as_str() {
@@ -178,7 +178,7 @@ fn workers_share_listener_and_report_counters() {
     assert!(own.iter().all(|process| all.contains(process)), "{own:?} of {all:?}");
     // Ctrl-C at the terminal is for the parent alone.
     assert!(own.iter().all(|process| group_of(*process) == Some(*process)), "each leads a group");
-    let mut numbers: Vec<_> = serving.handle.workers().iter().map(|worker| worker.number).collect();
+    let mut numbers: Vec<_> = serving.handle.workers().iter().map(|worker| worker.index).collect();
     numbers.sort();
     assert_eq!(numbers, [0, 1, 2]);
     for _ in 0..30 {
@@ -266,7 +266,7 @@ fn restart_and_shutdown_lose_no_connection() {
     assert!(failures.is_empty(), "{failures:?}");
     assert_eq!(report.served + report.drained, answered, "{report}");
     assert_eq!((report.aborted, report.crashed, report.failed), (0, 0, 0), "{report}");
-    assert!(handle.restart_workers(PATIENCE).unwrap_err().is_stopped());
+    assert!(handle.restart_workers(PATIENCE).unwrap_err().is_cancelled());
 }
 
 /// Fifty clients come without a pause, also in the last moment.
@@ -340,9 +340,9 @@ fn restart_interrupted_by_shutdown_is_cancelled() {
     eventually("another serves", || !serving.serving().is_empty() && !serving.serving().contains(&old));
     serving.handle.begin_shutdown(PATIENCE);
     let error = restarting.join().unwrap().unwrap_err();
-    assert!(error.is_stopped(), "{error}");
+    assert!(error.is_cancelled(), "{error}");
     let error = serving.handle.restart_workers(PATIENCE).unwrap_err();
-    assert!(error.is_stopped(), "{error}");
+    assert!(error.is_cancelled(), "{error}");
     drop(lines);
     drop(client);
     serving.end(PATIENCE).unwrap();
@@ -354,7 +354,7 @@ fn failed_restart_keeps_old_workers() {
     let own = Arc::clone(&breaks);
     let command =
         move |_| this_test(child_process, if own.load(Ordering::Relaxed) { "ends" } else { "serve" });
-    let serving = Serving::start(Workers::running(2, command));
+    let serving = Serving::start(Workers::with_command(2, command));
     serving.wait_until_serving(2);
     let before = serving.serving();
     breaks.store(true, Ordering::Relaxed);
@@ -368,7 +368,7 @@ fn failed_restart_keeps_old_workers() {
 
 #[test]
 fn start_timeout_kills_worker() {
-    let workers = workers(1, "sleeps").start_timeout(Duration::from_millis(300)).give_up_after(0);
+    let workers = workers(1, "sleeps").start_timeout(Duration::from_millis(300)).max_failed_starts(0);
     let began = Instant::now();
     let mut serving = Serving::start(workers);
     let error = serving.join().unwrap_err();
@@ -376,7 +376,7 @@ fn start_timeout_kills_worker() {
     let events = serving.events.all();
     assert_eq!(events.len(), 1, "{events:?}");
     assert!(events[0].ends_with("and is not started again"), "it was not told to end: {events:?}");
-    assert!(matches!(error.detail(), Some(ProcessError::WorkersGivenUp { last: Some(_), .. })), "{error}");
+    assert!(matches!(error.detail(), Some(ProcessError::TooManyFailures { last: Some(_), .. })), "{error}");
 }
 
 /// It cannot be told anything, so that it would be there for ever.
@@ -384,10 +384,10 @@ fn start_timeout_kills_worker() {
 fn worker_with_broken_control_channel_is_killed() {
     for kind in ["mute", "nonsense"] {
         let began = Instant::now();
-        let mut serving = Serving::start(workers(1, kind).give_up_after(0));
+        let mut serving = Serving::start(workers(1, kind).max_failed_starts(0));
         let error = serving.join().unwrap_err();
         assert!(began.elapsed() < PATIENCE / 2, "{kind}: {:?}", began.elapsed());
-        let Some(ProcessError::WorkersGivenUp { last: Some(status), .. }) = error.detail() else {
+        let Some(ProcessError::TooManyFailures { last: Some(status), .. }) = error.detail() else {
             panic!("{kind}: {error}")
         };
         assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{kind}");
@@ -398,10 +398,10 @@ fn worker_with_broken_control_channel_is_killed() {
 #[test]
 fn killed_worker_makes_other_workers_recheck() {
     let command = |number| this_test(child_process, if number == 0 { "looks" } else { "serve" });
-    let serving = Serving::start(Workers::running(2, command).backoff(PATIENCE, PATIENCE));
+    let serving = Serving::start(Workers::with_command(2, command).backoff(PATIENCE, PATIENCE));
     serving.wait_until_serving(2);
     let workers = serving.handle.workers();
-    kill(workers.iter().find(|worker| worker.number == 1).unwrap().process);
+    kill(workers.iter().find(|worker| worker.index == 1).unwrap().process);
     eventually("the other one looks", || {
         serving.events.all().iter().any(|event| event.contains("ended with exit status: 44"))
     });
@@ -413,7 +413,7 @@ fn killed_worker_makes_other_workers_recheck() {
 fn failing_workers_back_off_until_max_failed_starts() {
     let ends = workers(1, "ends").backoff(Duration::from_millis(40), Duration::from_millis(80));
     let began = Instant::now();
-    let mut serving = Serving::start(ends.give_up_after(3));
+    let mut serving = Serving::start(ends.max_failed_starts(3));
     let waiting = serving.client();
     let error = serving.join().unwrap_err();
     assert!(began.elapsed() >= Duration::from_millis(200), "{:?}", began.elapsed());
@@ -429,14 +429,14 @@ fn failing_workers_back_off_until_max_failed_starts() {
     // Nobody will accept it, and it is not left waiting.
     assert!(waiting.recv(1).map_or(true, |bytes| bytes.is_empty()));
     assert!(std::net::TcpStream::connect(serving.handle.local_addr()).is_err());
-    assert!(serving.handle.restart_workers(PATIENCE).unwrap_err().is_stopped());
+    assert!(serving.handle.restart_workers(PATIENCE).unwrap_err().is_cancelled());
 }
 
 #[test]
 fn unclaimed_role_prevents_recursive_spawn() {
-    let mut serving = Serving::start(workers(1, "again").give_up_after(0));
+    let mut serving = Serving::start(workers(1, "again").max_failed_starts(0));
     let error = serving.join().unwrap_err();
-    let Some(ProcessError::WorkersGivenUp { last: Some(status), .. }) = error.detail() else {
+    let Some(ProcessError::TooManyFailures { last: Some(status), .. }) = error.detail() else {
         panic!("{error}")
     };
     assert_eq!(status.code(), Some(33), "it was refused");

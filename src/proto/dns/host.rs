@@ -15,30 +15,30 @@ pub(crate) enum Host<'a> {
 /// Why a text is no name that could be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum BadName {
+pub enum InvalidName {
     /// There is no text, or only a dot.
-    #[error("a name has at least one character")]
+    #[error("name is empty")]
     Empty,
     /// Two dots in a row, or one at the beginning.
-    #[error("a part of the name is empty")]
+    #[error("label is empty")]
     EmptyLabel,
     /// RFC 1035, 2.3.4.
-    #[error("a part of the name has {0} bytes, and 63 are the most")]
+    #[error("label of {0} bytes exceeds 63 bytes")]
     LabelTooLong(usize),
     /// RFC 1035, 2.3.4: 255 on the wire.
-    #[error("the name has {0} bytes, and 253 are the most")]
+    #[error("name of {0} bytes exceeds 253 bytes")]
     TooLong(usize),
     /// A space, a control character, or a character that means something else in an address.
-    #[error("{0:?} is no character of a name")]
+    #[error("invalid character {0:?}")]
     Character(char),
     /// `127.1`, `0x7f.1`, `256.1.1.1`: systems disagree on what these mean.
-    #[error("it ends in a number without being an IP address")]
+    #[error("name ends in a number but is not an IP address")]
     EndsInNumber,
     /// Characters that are not allowed in an internationalized name, or not in this order (UTS #46).
-    #[error("it is no valid internationalized name")]
+    #[error("invalid internationalized name")]
     International,
     /// This build cannot turn such names into those of the wire.
-    #[error("a name that is not ASCII needs the feature `idna`")]
+    #[error("non-ASCII name requires the feature `idna`")]
     NotAscii,
 }
 
@@ -53,13 +53,13 @@ impl Spelling {
         Spelling([0; LONGEST_NAME + 1])
     }
 
-    fn name(&self, length: usize) -> Result<NameRef<'_>, BadName> {
-        std::str::from_utf8(&self.0[..length]).map(NameRef::new).map_err(|_| BadName::International)
+    fn name(&self, length: usize) -> Result<NameRef<'_>, InvalidName> {
+        std::str::from_utf8(&self.0[..length]).map(NameRef::new).map_err(|_| InvalidName::International)
     }
 }
 
 impl Host<'_> {
-    pub(crate) fn read<'a>(text: &str, spelling: &'a mut Spelling) -> Result<Host<'a>, BadName> {
+    pub(crate) fn read<'a>(text: &str, spelling: &'a mut Spelling) -> Result<Host<'a>, InvalidName> {
         // What ends in a number or has a colon, and so may be an address, is not plain.
         if let Some((length, is_absolute)) = plain(text, spelling) {
             return Ok(Host::Name(spelling.name(length)?, is_absolute));
@@ -121,18 +121,18 @@ fn plain(text: &str, spelling: &mut Spelling) -> Option<(usize, bool)> {
 }
 
 #[cfg(feature = "idna")]
-fn to_ascii(text: &str) -> Result<String, BadName> {
+fn to_ascii(text: &str) -> Result<String, InvalidName> {
     // It refuses a space and says no more than that; the character is worth more.
     if let Some(bad) = text.chars().find(|c| c.is_ascii() && is_forbidden(*c)) {
-        return Err(BadName::Character(bad));
+        return Err(InvalidName::Character(bad));
     }
     let ascii = idna::domain_to_ascii_cow(text.as_bytes(), idna::AsciiDenyList::URL);
-    ascii.map(std::borrow::Cow::into_owned).map_err(|_| BadName::International)
+    ascii.map(std::borrow::Cow::into_owned).map_err(|_| InvalidName::International)
 }
 
 #[cfg(not(feature = "idna"))]
-fn to_ascii(text: &str) -> Result<String, BadName> {
-    if text.is_ascii() { Ok(text.to_ascii_lowercase()) } else { Err(BadName::NotAscii) }
+fn to_ascii(text: &str) -> Result<String, InvalidName> {
+    if text.is_ascii() { Ok(text.to_ascii_lowercase()) } else { Err(InvalidName::NotAscii) }
 }
 
 /// Those that no name has and that would be taken for something else somewhere: in an address, in a file, on a terminal.
@@ -141,25 +141,25 @@ const fn is_forbidden(c: char) -> bool {
         || matches!(c, ' ' | '#' | '%' | '/' | ':' | '<' | '>' | '?' | '@' | '[' | '\\' | ']' | '^' | '|')
 }
 
-fn check(name: &str) -> Result<(), BadName> {
+fn check(name: &str) -> Result<(), InvalidName> {
     if name.is_empty() {
-        return Err(BadName::Empty);
+        return Err(InvalidName::Empty);
     }
     if let Some(bad) = name.chars().find(|c| is_forbidden(*c)) {
-        return Err(BadName::Character(bad));
+        return Err(InvalidName::Character(bad));
     }
     for label in name.split('.') {
         match label.len() {
-            0 => return Err(BadName::EmptyLabel),
-            length if length > LONGEST_LABEL => return Err(BadName::LabelTooLong(length)),
+            0 => return Err(InvalidName::EmptyLabel),
+            length if length > LONGEST_LABEL => return Err(InvalidName::LabelTooLong(length)),
             _ => {}
         }
     }
     if name.len() > LONGEST_NAME {
-        return Err(BadName::TooLong(name.len()));
+        return Err(InvalidName::TooLong(name.len()));
     }
     if ends_in_number(name) {
-        return Err(BadName::EndsInNumber);
+        return Err(InvalidName::EndsInNumber);
     }
     Ok(())
 }
@@ -190,7 +190,7 @@ mod tests {
         }
     }
 
-    fn refusal(text: &str) -> BadName {
+    fn refusal(text: &str) -> InvalidName {
         Host::read(text, &mut Spelling::new()).expect_err(text)
     }
 
@@ -206,23 +206,23 @@ mod tests {
     fn invalid_names_are_rejected_with_reason() {
         let long = "a".repeat(64);
         let longer = ["a".repeat(63).as_str(); 4].join(".");
-        let table: [(&str, BadName); 16] = [
-            ("", BadName::Empty),
-            (".", BadName::Empty),
-            ("a..b", BadName::EmptyLabel),
-            (".a", BadName::EmptyLabel),
-            ("a..", BadName::EmptyLabel),
-            (&long, BadName::LabelTooLong(64)),
-            (&longer, BadName::TooLong(255)),
-            ("a b", BadName::Character(' ')),
-            ("a\0b", BadName::Character('\0')),
-            ("a/b", BadName::Character('/')),
-            ("user@host", BadName::Character('@')),
-            ("127.1", BadName::EndsInNumber),
-            ("0x7f.1", BadName::EndsInNumber),
-            ("host.0x7f", BadName::EndsInNumber),
-            ("192.0.2.010", BadName::EndsInNumber),
-            ("256.1.1.1", BadName::EndsInNumber),
+        let table: [(&str, InvalidName); 16] = [
+            ("", InvalidName::Empty),
+            (".", InvalidName::Empty),
+            ("a..b", InvalidName::EmptyLabel),
+            (".a", InvalidName::EmptyLabel),
+            ("a..", InvalidName::EmptyLabel),
+            (&long, InvalidName::LabelTooLong(64)),
+            (&longer, InvalidName::TooLong(255)),
+            ("a b", InvalidName::Character(' ')),
+            ("a\0b", InvalidName::Character('\0')),
+            ("a/b", InvalidName::Character('/')),
+            ("user@host", InvalidName::Character('@')),
+            ("127.1", InvalidName::EndsInNumber),
+            ("0x7f.1", InvalidName::EndsInNumber),
+            ("host.0x7f", InvalidName::EndsInNumber),
+            ("192.0.2.010", InvalidName::EndsInNumber),
+            ("256.1.1.1", InvalidName::EndsInNumber),
         ];
         for (text, reason) in table {
             assert_eq!(refusal(text), reason, "{text:?}");
@@ -236,7 +236,7 @@ mod tests {
         for end in ["a".repeat(61), "9".to_owned() + &"a".repeat(60)] {
             let longest = format!("{label}.{label}.{label}.{end}");
             assert_eq!((longest.len(), name(&longest).0), (253, longest.clone()));
-            assert_eq!(refusal(&(longest + "a")), BadName::TooLong(254));
+            assert_eq!(refusal(&(longest + "a")), InvalidName::TooLong(254));
         }
     }
 
@@ -262,20 +262,23 @@ mod tests {
         }
         assert!(name("例如.中国.").1);
         assert_eq!(address("１２７.０.０.1").to_string(), "127.0.0.1");
-        assert_eq!(refusal("１２７.1"), BadName::EndsInNumber);
-        assert_eq!(refusal("例 如"), BadName::Character(' '));
-        assert_eq!(refusal("例\u{3000}如.中国"), BadName::International);
-        assert_eq!(refusal("例..中国"), BadName::EmptyLabel);
+        assert_eq!(refusal("１２７.1"), InvalidName::EndsInNumber);
+        assert_eq!(refusal("例 如"), InvalidName::Character(' '));
+        assert_eq!(refusal("例\u{3000}如.中国"), InvalidName::International);
+        assert_eq!(refusal("例..中国"), InvalidName::EmptyLabel);
         // What says that it stands for other characters and does not.
         for text in ["xn--a.test", "test.xn--\u{1}", "XN--99999999.test"] {
-            assert!(matches!(refusal(text), BadName::International | BadName::Character(_)), "{text}");
+            assert!(
+                matches!(refusal(text), InvalidName::International | InvalidName::Character(_)),
+                "{text}"
+            );
         }
     }
 
     #[test]
     #[cfg(not(feature = "idna"))]
     fn non_ascii_names_need_idna_feature() {
-        assert_eq!(refusal("例如.中国"), BadName::NotAscii);
+        assert_eq!(refusal("例如.中国"), InvalidName::NotAscii);
     }
 
     proptest! {

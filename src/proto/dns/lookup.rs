@@ -14,7 +14,7 @@
 use std::time::{Duration, Instant};
 
 use super::name::HostName;
-use super::wire::{Answer, BadReply, Judgement, Kind, MOST_ALIASES, judge, query};
+use super::wire::{Answer, Judgement, Kind, MOST_ALIASES, ResponseError, judge, query};
 
 /// How it is asked.
 #[derive(Clone, Copy, Debug)]
@@ -54,17 +54,17 @@ pub(crate) enum Step {
 #[non_exhaustive]
 pub enum ServerFault {
     /// It has not answered in its time.
-    #[error("is silent")]
-    Silent,
+    #[error("did not respond")]
+    Timeout,
     /// Its system says that nobody listens, or no way leads to it.
-    #[error("cannot be reached")]
+    #[error("is unreachable")]
     Unreachable,
     /// The time was over before its turn came.
-    #[error("was not asked")]
-    NotAsked,
+    #[error("was not queried")]
+    NotQueried,
     /// It has answered that it has no answer, or with what is none.
     #[error(transparent)]
-    Reply(BadReply),
+    Reply(ResponseError),
 }
 
 #[derive(Debug)]
@@ -180,7 +180,7 @@ impl Lookup {
                         match settled {
                             Some(settled) if now >= settled => self.state = State::Done,
                             _ => {
-                                self.trouble(ServerFault::Silent);
+                                self.trouble(ServerFault::Timeout);
                                 self.next_server();
                             }
                         }
@@ -231,7 +231,7 @@ impl Lookup {
                 self.asks.iter_mut().find(|ask| ask.answer.is_none() && !ask.has_failed && ask.by_tcp);
             if let Some(ask) = waiting {
                 ask.has_failed = true;
-                self.trouble(if is_late { ServerFault::Silent } else { ServerFault::Unreachable });
+                self.trouble(if is_late { ServerFault::Timeout } else { ServerFault::Unreachable });
             }
         }
     }
@@ -251,12 +251,12 @@ impl Lookup {
             let fault = match judge(bytes, &ask.query, &ask.name, ask.kind) {
                 Judgement::NotOurs => continue,
                 // Over TCP there is nothing more to be had.
-                Judgement::Truncated if is_stream => BadReply::Malformed,
+                Judgement::Truncated if is_stream => ResponseError::Malformed,
                 Judgement::Truncated => {
                     ask.by_tcp = true;
                     return;
                 }
-                Judgement::Failure(BadReply::Format) if self.edns => {
+                Judgement::Failure(ResponseError::FormErr) if self.edns => {
                     self.edns = false;
                     self.state = State::ToAsk;
                     return;
@@ -269,7 +269,7 @@ impl Lookup {
                     self.state = State::ToAsk;
                     return;
                 }
-                Judgement::Answer(Answer { alias: Some(_), .. }) => BadReply::Aliases,
+                Judgement::Answer(Answer { alias: Some(_), .. }) => ResponseError::CnameLoop,
                 Judgement::Answer(mut answer) => {
                     // What an alias leads to is known for no longer than the alias, be it nothing.
                     answer.ttl = answer.ttl.min(ask.alias_ttl);
@@ -303,8 +303,8 @@ impl Lookup {
         let known = self.troubles.iter().rev().find(|(own, _)| *own == server);
         match known {
             Some((_, fault)) => *fault,
-            None if server == self.server() => ServerFault::Silent,
-            None => ServerFault::NotAsked,
+            None if server == self.server() => ServerFault::Timeout,
+            None => ServerFault::NotQueried,
         }
     }
 

@@ -23,7 +23,7 @@ pub(crate) struct ResolvConf {
     /// Whether all is asked over TCP.
     pub(crate) use_tcp: bool,
     /// Whether one query is sent at a time, each from a socket of its own.
-    pub(crate) one_at_a_time: bool,
+    pub(crate) single_request: bool,
 }
 
 /// An IPv6 address may have a zone, by its name or number.
@@ -49,7 +49,7 @@ impl Default for ResolvConf {
             attempts: 2,
             rotate: false,
             use_tcp: false,
-            one_at_a_time: false,
+            single_request: false,
         }
     }
 }
@@ -94,7 +94,7 @@ impl ResolvConf {
             }
             ("rotate", _) => self.rotate = true,
             ("use-vc", _) => self.use_tcp = true,
-            ("single-request" | "single-request-reopen", _) => self.one_at_a_time = true,
+            ("single-request" | "single-request-reopen", _) => self.single_request = true,
             _ => {}
         }
     }

@@ -23,7 +23,7 @@ pub(crate) enum Kind {
 /// What a record says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum RecordData {
+pub enum Record {
     /// An address of a host.
     Address(IpAddr),
     /// The name of an address.
@@ -52,7 +52,7 @@ pub enum RecordData {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
-    pub(crate) records: Vec<RecordData>,
+    pub(crate) records: Vec<Record>,
     /// For how many seconds it holds; of all that led to it the least.
     pub(crate) ttl: u32,
     /// Whether there is such a name. If so and there are no records, it has none of the kind.
@@ -66,31 +66,31 @@ pub(crate) struct Answer {
 /// Why a name server's reply is none that anything can be made of: by its code (RFC 1035, 4.1.1), or by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum BadReply {
+pub enum ResponseError {
     /// FORMERR: it does not understand the query.
-    #[error("does not understand the query")]
-    Format,
+    #[error("returned FORMERR")]
+    FormErr,
     /// SERVFAIL: it has a problem of its own.
-    #[error("failed")]
-    Server,
+    #[error("returned SERVFAIL")]
+    ServFail,
     /// NOTIMP: it does not implement such queries.
-    #[error("does not implement the query")]
+    #[error("returned NOTIMP")]
     NotImplemented,
     /// REFUSED: it will not, for this client or name.
-    #[error("refused")]
+    #[error("returned REFUSED")]
     Refused,
     /// Another code.
-    #[error("answered with the unknown code {0}")]
+    #[error("returned code {0}")]
     Other(u8),
     /// The reply is no message.
-    #[error("sent what is no message")]
+    #[error("sent a malformed response")]
     Malformed,
     /// It is not in charge of the name and does not ask for it either.
-    #[error("is not in charge of the name")]
-    Lame,
+    #[error("is not authoritative for the name")]
+    NotAuthoritative,
     /// More aliases in a row than anybody needs.
-    #[error("has too many aliases in a row")]
-    Aliases,
+    #[error("returned a CNAME chain that is too long")]
+    CnameLoop,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +99,7 @@ pub(crate) enum Judgement {
     NotOurs,
     /// It did not fit, and is to be had over TCP.
     Truncated,
-    Failure(BadReply),
+    Failure(ResponseError),
     Answer(Answer),
 }
 
@@ -170,11 +170,11 @@ pub(crate) fn judge(reply: &[u8], query: &[u8], name: &HostName, kind: Kind) -> 
     }
     let failure = match code {
         0 | 3 => None,
-        1 => Some(BadReply::Format),
-        2 => Some(BadReply::Server),
-        4 => Some(BadReply::NotImplemented),
-        5 => Some(BadReply::Refused),
-        other => Some(BadReply::Other(other)),
+        1 => Some(ResponseError::FormErr),
+        2 => Some(ResponseError::ServFail),
+        4 => Some(ResponseError::NotImplemented),
+        5 => Some(ResponseError::Refused),
+        other => Some(ResponseError::Other(other)),
     };
     if let Some(failure) = failure {
         return Judgement::Failure(failure);
@@ -184,7 +184,7 @@ pub(crate) fn judge(reply: &[u8], query: &[u8], name: &HostName, kind: Kind) -> 
     copy[3] &= !0x40;
     match Packet::parse(&copy) {
         Ok(packet) => read(&packet, name, kind, code == 3),
-        Err(_) => Judgement::Failure(BadReply::Malformed),
+        Err(_) => Judgement::Failure(ResponseError::Malformed),
     }
 }
 
@@ -224,7 +224,7 @@ fn read(packet: &Packet<'_>, name: &HostName, kind: Kind, is_missing: bool) -> J
                     alias: None,
                 });
             }
-            Some(_) if hop == MOST_ALIASES => return Judgement::Failure(BadReply::Aliases),
+            Some(_) if hop == MOST_ALIASES => return Judgement::Failure(ResponseError::CnameLoop),
             Some((target, alias_ttl)) => {
                 ttl = ttl.min(alias_ttl);
                 owner = target;
@@ -242,7 +242,7 @@ fn read(packet: &Packet<'_>, name: &HostName, kind: Kind, is_missing: bool) -> J
     let recurses = packet.has_flags(PacketFlag::RECURSION_AVAILABLE);
     let is_empty = packet.answers.is_empty() && negative_ttl.is_none();
     if is_empty && !is_missing && !has_authority && !recurses {
-        return Judgement::Failure(BadReply::Lame);
+        return Judgement::Failure(ResponseError::NotAuthoritative);
     }
     // A server that says nothing of what an alias leads to is asked for that.
     let alias = (is_alias && !is_missing && negative_ttl.is_none()).then_some(owner);
@@ -260,7 +260,7 @@ fn is_named(found: &Name<'_>, name: &HostName) -> bool {
     HostName::found(&found.to_string()) == *name
 }
 
-fn data(data: &RData<'_>, kind: Kind) -> Option<RecordData> {
+fn data(data: &RData<'_>, kind: Kind) -> Option<Record> {
     // What is no name of a host would go from here to where names are trusted: a file, a page, a terminal. The root is the
     // host of those who have none (RFC 7505, RFC 2782).
     let name = |name: &Name<'_>| {
@@ -269,19 +269,19 @@ fn data(data: &RData<'_>, kind: Kind) -> Option<RecordData> {
             .then_some(name)
     };
     Some(match (data, kind) {
-        (RData::A(a), Kind::A) => RecordData::Address(std::net::Ipv4Addr::from(a.address).into()),
-        (RData::AAAA(a), Kind::Aaaa) => RecordData::Address(std::net::Ipv6Addr::from(a.address).into()),
-        (RData::PTR(ptr), Kind::Ptr) => RecordData::Name(name(&ptr.0)?),
+        (RData::A(a), Kind::A) => Record::Address(std::net::Ipv4Addr::from(a.address).into()),
+        (RData::AAAA(a), Kind::Aaaa) => Record::Address(std::net::Ipv6Addr::from(a.address).into()),
+        (RData::PTR(ptr), Kind::Ptr) => Record::Name(name(&ptr.0)?),
         (RData::MX(mx), Kind::Mx) => {
-            RecordData::MailExchange { preference: mx.preference, host: name(&mx.exchange)? }
+            Record::MailExchange { preference: mx.preference, host: name(&mx.exchange)? }
         }
-        (RData::SRV(srv), Kind::Srv) => RecordData::Service {
+        (RData::SRV(srv), Kind::Srv) => Record::Service {
             priority: srv.priority,
             weight: srv.weight,
             port: srv.port,
             host: name(&srv.target)?,
         },
-        (RData::TXT(txt), Kind::Txt) => RecordData::Text(text(txt)),
+        (RData::TXT(txt), Kind::Txt) => Record::Text(text(txt)),
         _ => return None,
     })
 }

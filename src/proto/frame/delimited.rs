@@ -65,7 +65,7 @@ impl Framing for Delimited {
 
     bytes_in_an_intake!();
 
-    fn fresh(&self) -> Delimited {
+    fn new_like(&self) -> Delimited {
         Delimited::with(self.scan.delimiter().clone(), self.limit)
     }
 

@@ -56,23 +56,23 @@ pub enum FrameError {
     Unencodable(EncodeError),
     /// The frame to send has the delimiter in it, at its end with the one to follow, or is a line that ends with a CR: it
     /// would be received as another one.
-    #[error("the frame contains what ends a frame")]
+    #[error("frame contains the delimiter")]
     ContainsDelimiter,
     /// The frame to send does not have the one length that all have.
-    #[error("frame of {length} bytes where all have {wanted}")]
+    #[error("frame is {length} bytes, expected {expected}")]
     #[non_exhaustive]
     WrongLength {
         /// Its length, in bytes.
         length: usize,
         /// That of every frame, in bytes.
-        wanted: usize,
+        expected: usize,
     },
     /// So much is waiting to be written that the frame was not taken.
-    #[error("{held} bytes wait to be written, more than the limit of {limit}")]
+    #[error("write buffer full: {pending} bytes pending, limit {limit}")]
     #[non_exhaustive]
-    Backlog {
+    WriteBufferFull {
         /// How many bytes wait.
-        held: usize,
+        pending: usize,
         /// From how many on nothing more is taken.
         limit: usize,
     },
@@ -99,15 +99,15 @@ impl From<FrameError> for Error {
             FrameError::Unencodable(error) => return Error::from(error).with_operation(Operation::Send),
             FrameError::TooLong { .. } => ErrorKind::FrameTooLong,
             FrameError::EndedWithinLine { .. } | FrameError::EndedWithinFrame { .. } => {
-                ErrorKind::UnexpectedEnd
+                ErrorKind::UnexpectedEof
             }
             FrameError::ContainsDelimiter | FrameError::WrongLength { .. } => ErrorKind::InvalidInput,
-            FrameError::Backlog { .. } => ErrorKind::ResourceExhausted,
+            FrameError::WriteBufferFull { .. } => ErrorKind::ResourceExhausted,
         };
         let operation = match error {
-            FrameError::ContainsDelimiter | FrameError::WrongLength { .. } | FrameError::Backlog { .. } => {
-                Operation::Send
-            }
+            FrameError::ContainsDelimiter
+            | FrameError::WrongLength { .. }
+            | FrameError::WriteBufferFull { .. } => Operation::Send,
             _ => Operation::Receive,
         };
         Error::detailed(operation, kind, error)

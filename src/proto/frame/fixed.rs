@@ -6,43 +6,43 @@ use super::{FrameError, Framing, bytes_in_an_intake, sealed};
 /// # Examples
 ///
 /// ```
-/// use socketry::frame::{Fixed, FrameReader};
+/// use socketry::frame::{FixedLength, FrameReader};
 ///
-/// let mut readings = FrameReader::new(&b"\0\x17\0\x18"[..], Fixed::new(2));
+/// let mut readings = FrameReader::new(&b"\0\x17\0\x18"[..], FixedLength::new(2));
 /// assert_eq!(readings.recv_ref()?, Some(&[0, 0x17][..]));
 /// assert_eq!(readings.recv_ref()?, Some(&[0, 0x18][..]));
 /// assert_eq!(readings.recv_ref()?, None);
 /// # Ok::<(), socketry::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Fixed {
+pub struct FixedLength {
     length: usize,
     intake: Intake,
     has_ended: bool,
 }
 
-impl Fixed {
+impl FixedLength {
     /// Frames of `length` bytes.
     ///
     /// # Panics
     ///
     /// Panics if that is 0.
     #[must_use]
-    pub fn new(length: usize) -> Fixed {
+    pub fn new(length: usize) -> FixedLength {
         assert!(length > 0, "a frame of 0 bytes has no end");
-        Fixed { length, intake: Intake::new(), has_ended: false }
+        FixedLength { length, intake: Intake::new(), has_ended: false }
     }
 }
 
-impl sealed::Sealed for Fixed {}
+impl sealed::Sealed for FixedLength {}
 
-impl Framing for Fixed {
+impl Framing for FixedLength {
     type Frame = [u8];
 
     bytes_in_an_intake!();
 
-    fn fresh(&self) -> Fixed {
-        Fixed::new(self.length)
+    fn new_like(&self) -> FixedLength {
+        FixedLength::new(self.length)
     }
 
     fn poll(&mut self) -> Result<bool, FrameError> {
@@ -67,7 +67,7 @@ impl Framing for Fixed {
 
     fn encode(&self, frame: &[u8], output: &mut Vec<u8>) -> Result<(), FrameError> {
         if frame.len() != self.length {
-            return Err(FrameError::WrongLength { length: frame.len(), wanted: self.length });
+            return Err(FrameError::WrongLength { length: frame.len(), expected: self.length });
         }
         output.extend_from_slice(frame);
         Ok(())

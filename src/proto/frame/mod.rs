@@ -29,10 +29,10 @@ use std::fmt::Debug;
 pub use delimited::Delimited;
 pub use delimiter::UnsafeDelimiter;
 pub use error::FrameError;
-pub use fixed::Fixed;
+pub use fixed::FixedLength;
 pub use lines::{LineEnding, Lines};
 pub use prefixed::LengthPrefixed;
-pub use raw_text::RawText;
+pub use raw_text::TextChunks;
 
 /// How long a line or a delimited frame may be by default, in bytes.
 const LINE_LIMIT: usize = 64 * 1024;
@@ -40,15 +40,15 @@ const LINE_LIMIT: usize = 64 * 1024;
 /// How long a frame with a length prefix may be by default, in bytes.
 const FRAME_LIMIT: usize = 1024 * 1024;
 
-/// A way to cut a stream of bytes into frames: [`Lines`], [`Delimited`], [`LengthPrefixed`], [`Fixed`], [`RawText`].
+/// A way to cut a stream of bytes into frames: [`Lines`], [`Delimited`], [`LengthPrefixed`], [`FixedLength`], [`TextChunks`].
 ///
 /// It holds what has arrived, gives frames out of it, and turns frames into bytes. It does no I/O: [`Framed`] and
 /// [`FrameReader`] do that for it, and most programs need nothing from this page. A program with an event loop of its own
 /// drives it by these methods, in this order:
 ///
 /// 1. [`poll`](Self::poll) until it is false, and after each true [`frame`](Self::frame);
-/// 2. read into the [`room`](Self::room), and [`advance`](Self::advance) by what was read, or say that the stream has
-///    come to its [`end`](Self::end); then again 1.
+/// 2. read into the [`spare`](Self::spare), and [`advance`](Self::advance) by what was read, or say that the stream has
+///    come to its [`set_eof`](Self::set_eof); then again 1.
 ///
 /// The trait is sealed: it is here to be used, not to be implemented.
 ///
@@ -64,7 +64,7 @@ const FRAME_LIMIT: usize = 1024 * 1024;
 /// let mut lines = Lines::new(Encoding::Gb2312);
 /// let mut heard = Vec::new();
 /// for piece in [&b"\xC4\xE3\xBA"[..], b"\xC3\nmo", b"re\r\n"] {
-///     lines.room()[..piece.len()].copy_from_slice(piece);
+///     lines.spare()[..piece.len()].copy_from_slice(piece);
 ///     lines.advance(piece.len());
 ///     while lines.poll()? {
 ///         heard.push(lines.frame().to_owned());
@@ -80,15 +80,15 @@ pub trait Framing: sealed::Sealed {
 
     /// The same settings, with nothing arrived: for the next connection.
     #[must_use]
-    fn fresh(&self) -> Self
+    fn new_like(&self) -> Self
     where
         Self: Sized;
 
     /// Where to read the next bytes of the stream into: never empty, 8 KiB at first and 64 KiB once a read has filled
     /// that. The current frame ends with the call.
-    fn room(&mut self) -> &mut [u8];
+    fn spare(&mut self) -> &mut [u8];
 
-    /// Says that the first `count` bytes of the [`room`](Self::room) were filled.
+    /// Says that the first `count` bytes of the [`spare`](Self::spare) were filled.
     ///
     /// # Panics
     ///
@@ -96,13 +96,13 @@ pub trait Framing: sealed::Sealed {
     fn advance(&mut self, count: usize);
 
     /// Says that the stream has ended.
-    fn end(&mut self);
+    fn set_eof(&mut self);
 
-    /// Whether the [`end`](Self::end) was said.
-    fn has_ended(&self) -> bool;
+    /// Whether the [`set_eof`](Self::set_eof) was said.
+    fn is_eof(&self) -> bool;
 
     /// Makes the next frame the current one. False: there is none in what has arrived, and after the
-    /// [`end`](Self::end) there will be none.
+    /// [`set_eof`](Self::set_eof) there will be none.
     ///
     /// # Errors
     ///
@@ -120,7 +120,7 @@ pub trait Framing: sealed::Sealed {
     fn is_empty(&self) -> bool;
 
     /// Gives memory back, down to what is in hand, for a connection that is idle. The current frame ends with it.
-    fn release(&mut self);
+    fn shrink(&mut self);
 
     /// Appends the bytes of a frame, with what ends or announces it.
     ///
@@ -138,7 +138,7 @@ mod sealed {
 /// What every framing of bytes does in the same way, with its `intake` and `has_ended`.
 macro_rules! bytes_in_an_intake {
     () => {
-        fn room(&mut self) -> &mut [u8] {
+        fn spare(&mut self) -> &mut [u8] {
             self.intake.room()
         }
 
@@ -146,11 +146,11 @@ macro_rules! bytes_in_an_intake {
             self.intake.advance(count);
         }
 
-        fn end(&mut self) {
+        fn set_eof(&mut self) {
             self.has_ended = true;
         }
 
-        fn has_ended(&self) -> bool {
+        fn is_eof(&self) -> bool {
             self.has_ended
         }
 
@@ -159,7 +159,7 @@ macro_rules! bytes_in_an_intake {
             self.intake.frame()
         }
 
-        fn release(&mut self) {
+        fn shrink(&mut self) {
             self.intake.release();
         }
     };

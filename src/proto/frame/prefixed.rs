@@ -136,7 +136,7 @@ impl Framing for LengthPrefixed {
 
     bytes_in_an_intake!();
 
-    fn fresh(&self) -> LengthPrefixed {
+    fn new_like(&self) -> LengthPrefixed {
         LengthPrefixed {
             limit: self.limit,
             is_little_endian: self.is_little_endian,

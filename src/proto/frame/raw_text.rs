@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::intake::Intake;
 use super::{FrameError, Framing, sealed};
-use crate::proto::text::{DecodeError, Decoder, Encoding, Policy};
+use crate::proto::text::{DecodeError, Decoder, Encoding, OnInvalid};
 
 /// Text as it arrives, in pieces of any length that never cut a character in two.
 ///
@@ -14,14 +14,14 @@ use crate::proto::text::{DecodeError, Decoder, Encoding, Policy};
 ///
 /// ```
 /// use socketry::Encoding;
-/// use socketry::frame::{FrameReader, RawText};
+/// use socketry::frame::{FrameReader, TextChunks};
 ///
-/// let mut text = FrameReader::new(&b"\xC4\xE3\xBA\xC3"[..], RawText::new(Encoding::Gb2312));
+/// let mut text = FrameReader::new(&b"\xC4\xE3\xBA\xC3"[..], TextChunks::new(Encoding::Gb2312));
 /// assert_eq!(text.recv_ref()?, Some("你好"));
 /// assert_eq!(text.recv_ref()?, None);
 /// # Ok::<(), socketry::Error>(())
 /// ```
-pub struct RawText {
+pub struct TextChunks {
     intake: Intake,
     decoder: Decoder,
     text: String,
@@ -30,11 +30,11 @@ pub struct RawText {
     is_finished: bool,
 }
 
-impl RawText {
+impl TextChunks {
     /// Text in that encoding.
     #[must_use]
-    pub fn new(encoding: Encoding) -> RawText {
-        RawText {
+    pub fn new(encoding: Encoding) -> TextChunks {
+        TextChunks {
             intake: Intake::new(),
             decoder: encoding.decoder(),
             text: String::new(),
@@ -46,10 +46,10 @@ impl RawText {
 
     /// Sets what to do with received bytes that are not text.
     ///
-    /// Defaults to [`Policy::Strict`]: an error, after which the text goes on. What is sent is always strict.
+    /// Defaults to [`OnInvalid::Strict`]: an error, after which the text goes on. What is sent is always strict.
     #[must_use]
-    pub fn policy(self, policy: Policy) -> RawText {
-        RawText { decoder: self.encoding().decoder().with_policy(policy), ..self }
+    pub fn policy(self, policy: OnInvalid) -> TextChunks {
+        TextChunks { decoder: self.encoding().decoder().with_policy(policy), ..self }
     }
 
     /// The encoding of the text.
@@ -58,16 +58,16 @@ impl RawText {
     }
 }
 
-impl sealed::Sealed for RawText {}
+impl sealed::Sealed for TextChunks {}
 
-impl Framing for RawText {
+impl Framing for TextChunks {
     type Frame = str;
 
-    fn fresh(&self) -> RawText {
-        RawText::new(self.encoding()).policy(self.decoder.policy())
+    fn new_like(&self) -> TextChunks {
+        TextChunks::new(self.encoding()).policy(self.decoder.policy())
     }
 
-    fn room(&mut self) -> &mut [u8] {
+    fn spare(&mut self) -> &mut [u8] {
         self.text.clear();
         self.intake.room()
     }
@@ -76,11 +76,11 @@ impl Framing for RawText {
         self.intake.advance(count);
     }
 
-    fn end(&mut self) {
+    fn set_eof(&mut self) {
         self.has_ended = true;
     }
 
-    fn has_ended(&self) -> bool {
+    fn is_eof(&self) -> bool {
         self.has_ended
     }
 
@@ -122,18 +122,18 @@ impl Framing for RawText {
         self.intake.is_empty() && self.fault.is_none() && self.decoder.pending() == 0
     }
 
-    fn release(&mut self) {
+    fn shrink(&mut self) {
         self.intake.release();
         self.text = String::new();
     }
 
     fn encode(&self, text: &str, output: &mut Vec<u8>) -> Result<(), FrameError> {
-        self.encoding().encode_into(text, Policy::Strict, output).map_err(FrameError::Unencodable)
+        self.encoding().encode_into(text, OnInvalid::Strict, output).map_err(FrameError::Unencodable)
     }
 }
 
-impl fmt::Debug for RawText {
+impl fmt::Debug for TextChunks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RawText").field("encoding", &self.encoding()).finish_non_exhaustive()
+        f.debug_struct("TextChunks").field("encoding", &self.encoding()).finish_non_exhaustive()
     }
 }

@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::cells::Charset;
 use super::web_decode::{WebDecoder, WebStop};
-use super::{DecodeError, Encoding, Malformed, Pass, Policy, Stop, gb_decode, utf8};
+use super::{DecodeError, Encoding, Malformed, OnInvalid, Pass, Stop, gb_decode, utf8};
 
 /// Turns a stream of bytes, which may come cut anywhere, into text.
 ///
@@ -43,7 +43,7 @@ use super::{DecodeError, Encoding, Malformed, Pass, Policy, Stop, gb_decode, utf
 /// ```
 pub struct Decoder {
     encoding: Encoding,
-    policy: Policy,
+    policy: OnInvalid,
     /// How many bytes of the stream are done with: the place of the first byte held back.
     position: u64,
     method: Method,
@@ -78,14 +78,14 @@ impl Carry {
 
 impl Decoder {
     pub(super) fn new(encoding: Encoding) -> Decoder {
-        Decoder { encoding, policy: Policy::Strict, position: 0, method: Method::new(encoding) }
+        Decoder { encoding, policy: OnInvalid::Strict, position: 0, method: Method::new(encoding) }
     }
 
     /// Sets what to do with malformed and incomplete sequences.
     ///
-    /// Defaults to [`Policy::Strict`].
+    /// Defaults to [`OnInvalid::Strict`].
     #[must_use]
-    pub fn with_policy(self, policy: Policy) -> Decoder {
+    pub fn with_policy(self, policy: OnInvalid) -> Decoder {
         Decoder { policy, ..self }
     }
 
@@ -95,7 +95,7 @@ impl Decoder {
     }
 
     /// What it does with malformed and incomplete sequences.
-    pub fn policy(&self) -> Policy {
+    pub fn policy(&self) -> OnInvalid {
         self.policy
     }
 
@@ -118,7 +118,7 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// This returns an error if the policy is [`Policy::Strict`] and a sequence is not text of the encoding. Then
+    /// This returns an error if the policy is [`OnInvalid::Strict`] and a sequence is not text of the encoding. Then
     /// everything before it is in `output`, [`consumed`](DecodeError::consumed) bytes of `input` are done with, and the
     /// decoder can go on with the rest of it.
     pub fn decode(&mut self, input: &[u8], output: &mut String) -> Result<(), DecodeError> {
@@ -139,7 +139,7 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// This returns an error if the policy is [`Policy::Strict`] and the stream ended within a character; it
+    /// This returns an error if the policy is [`OnInvalid::Strict`] and the stream ended within a character; it
     /// [`is_incomplete`](DecodeError::is_incomplete).
     pub fn finish(&mut self, output: &mut String) -> Result<(), DecodeError> {
         let result = self.flush(output);
@@ -176,9 +176,9 @@ impl Decoder {
 
     fn apply(&self, error: DecodeError, output: &mut String) -> Result<(), DecodeError> {
         match self.policy {
-            Policy::Strict => return Err(error),
-            Policy::Replace => output.push(char::REPLACEMENT_CHARACTER),
-            Policy::Ignore => {}
+            OnInvalid::Strict => return Err(error),
+            OnInvalid::Replace => output.push(char::REPLACEMENT_CHARACTER),
+            OnInvalid::Ignore => {}
         }
         Ok(())
     }
@@ -289,10 +289,10 @@ impl Method {
             Encoding::Gbk => |input, output| gb_decode::decode(Charset::Gbk, input, output),
             Encoding::Gb18030 => |input, output| gb_decode::decode(Charset::Gb18030, input, output),
             // The Web reads its GBK as it reads GB 18030.
-            Encoding::Web(web) if web.get() == encoding_rs::GBK => {
+            Encoding::Whatwg(web) if web.get() == encoding_rs::GBK => {
                 |input, output| gb_decode::decode(Charset::Gb18030, input, output)
             }
-            Encoding::Web(web) => return Method::Web(Box::new(WebDecoder::new(web.get()))),
+            Encoding::Whatwg(web) => return Method::Web(Box::new(WebDecoder::new(web.get()))),
         };
         Method::Pass { decode, carry: Carry::default() }
     }

@@ -3,7 +3,7 @@ use std::fmt;
 use super::cells::Charset;
 use super::utf16::{self, ByteOrder};
 use super::web_encode::WebEncoder;
-use super::{EncodeError, Encoding, Policy, gb_encode};
+use super::{EncodeError, Encoding, OnInvalid, gb_encode};
 
 /// Turns text, which may come in pieces, into a stream of bytes.
 ///
@@ -28,7 +28,7 @@ use super::{EncodeError, Encoding, Policy, gb_encode};
 /// ```
 pub struct Encoder {
     encoding: Encoding,
-    policy: Policy,
+    policy: OnInvalid,
     position: u64,
     method: Method,
 }
@@ -42,14 +42,14 @@ enum Method {
 
 impl Encoder {
     pub(super) fn new(encoding: Encoding) -> Encoder {
-        Encoder { encoding, policy: Policy::Strict, position: 0, method: Method::new(encoding) }
+        Encoder { encoding, policy: OnInvalid::Strict, position: 0, method: Method::new(encoding) }
     }
 
     /// Sets what to do with characters that the encoding does not have.
     ///
-    /// Defaults to [`Policy::Strict`].
+    /// Defaults to [`OnInvalid::Strict`].
     #[must_use]
-    pub fn with_policy(self, policy: Policy) -> Encoder {
+    pub fn with_policy(self, policy: OnInvalid) -> Encoder {
         Encoder { policy, ..self }
     }
 
@@ -59,7 +59,7 @@ impl Encoder {
     }
 
     /// What it does with characters that the encoding does not have.
-    pub fn policy(&self) -> Policy {
+    pub fn policy(&self) -> OnInvalid {
         self.policy
     }
 
@@ -72,7 +72,7 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// This returns an error if the policy is [`Policy::Strict`] and the encoding does not have a character. Then
+    /// This returns an error if the policy is [`OnInvalid::Strict`] and the encoding does not have a character. Then
     /// everything before it is in `output`, [`consumed`](EncodeError::consumed) bytes of `text` are done with, and the
     /// encoder can go on with the rest of it.
     pub fn encode(&mut self, text: &str, output: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -88,12 +88,12 @@ impl Encoder {
             read += taken;
             self.position += taken as u64;
             match self.policy {
-                Policy::Strict => return Err(EncodeError::new(self.encoding, character, offset, read)),
-                Policy::Replace => {
+                OnInvalid::Strict => return Err(EncodeError::new(self.encoding, character, offset, read)),
+                OnInvalid::Replace => {
                     // Every encoding has it. By the encoder, because one with states has to be in the right one.
                     self.method.encode("?", output);
                 }
-                Policy::Ignore => {}
+                OnInvalid::Ignore => {}
             }
         }
     }
@@ -116,11 +116,13 @@ impl Method {
             Encoding::Gb2312 => Method::Gb(Charset::Gb2312),
             Encoding::Gbk => Method::Gb(Charset::Gbk),
             Encoding::Gb18030 => Method::Gb(Charset::Gb18030),
-            Encoding::Web(web) if web.get() == encoding_rs::UTF_16LE => {
+            Encoding::Whatwg(web) if web.get() == encoding_rs::UTF_16LE => {
                 Method::Utf16(ByteOrder::LittleEndian)
             }
-            Encoding::Web(web) if web.get() == encoding_rs::UTF_16BE => Method::Utf16(ByteOrder::BigEndian),
-            Encoding::Web(web) => Method::Web(Box::new(WebEncoder::new(web.get()))),
+            Encoding::Whatwg(web) if web.get() == encoding_rs::UTF_16BE => {
+                Method::Utf16(ByteOrder::BigEndian)
+            }
+            Encoding::Whatwg(web) => Method::Web(Box::new(WebEncoder::new(web.get()))),
         }
     }
 

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{DecodeError, Decoder, EncodeError, Encoder, Policy, WebEncoding, utf8};
+use super::{DecodeError, Decoder, EncodeError, Encoder, OnInvalid, WhatwgEncoding, utf8};
 
 /// Up to so many bytes, looking whether all is ASCII and copying it takes less time than a decoder.
 const SHORT: usize = 1024;
@@ -46,7 +46,7 @@ const SHORT: usize = 1024;
 ///   whatever is read is written back as it was. Not in it are what came with GB 18030 (the euro sign as A2E3,
 ///   vertical punctuation A6D9–A6F3, ḿ ǹ as A8BC A8BF, A989–A995, the ideographs of FE50–FEA0), the pairs for private
 ///   use, and all four-byte forms; nor the single byte 0x80 that Windows, iconv and the Web take for the euro sign
-///   and Python refuses. [`for_web_label("gbk")`](Self::for_web_label) reads all that.
+///   and Python refuses. [`for_whatwg_label("gbk")`](Self::for_whatwg_label) reads all that.
 /// - **`Gb18030`** is the edition of 2022 as the Web has it, down to 0x80 for the euro sign (written as A2E3), A3A0
 ///   as a second ideographic space, and no bytes for the private-use character U+E5E5. The 18 private-use characters by
 ///   which earlier editions meant what is a character of its own today (U+E78D for `︐` U+FE10, and so on to U+E864) are
@@ -54,7 +54,7 @@ const SHORT: usize = 1024;
 ///
 /// # What is malformed
 ///
-/// [`Policy`] says what becomes of a malformed sequence: an error, U+FFFD, or nothing. What *one* such sequence is does
+/// [`OnInvalid`] says what becomes of a malformed sequence: an error, U+FFFD, or nothing. What *one* such sequence is does
 /// not depend on it:
 ///
 /// - in UTF-8 and the Web's encodings, what the Unicode and Encoding standards say;
@@ -70,7 +70,7 @@ const SHORT: usize = 1024;
 /// # Whole texts and streams
 ///
 /// [`decode`](Self::decode) and [`encode`](Self::encode) take a whole text and borrow where they can; the `_with`
-/// forms take a [`Policy`], the `_into` forms append to a buffer that can be used again. A stream that comes in
+/// forms take a [`OnInvalid`], the `_into` forms append to a buffer that can be used again. A stream that comes in
 /// pieces, cut anywhere, is for [`decoder`](Self::decoder) and [`encoder`](Self::encoder). All of them count places
 /// in the *stream*, in bytes from 0: a whole text is a stream of one piece.
 ///
@@ -82,7 +82,7 @@ const SHORT: usize = 1024;
 /// | `data.decode("gb2312")` | `Encoding::Gb2312.decode(data)?`; A1A4 and A1AA are `·` and `—` instead of `・` and `―` |
 /// | `"gbk"`, `"cp936"` | `Encoding::Gbk`: the same |
 /// | `"gb18030"` | `Encoding::Gb18030`: the edition of 2022 instead of 2000, which differs in 19 pairs |
-/// | `errors="replace"`, `"ignore"` | [`Policy::Replace`], [`Policy::Ignore`]; an unassigned pair is one `�` instead of two |
+/// | `errors="replace"`, `"ignore"` | [`OnInvalid::Replace`], [`OnInvalid::Ignore`]; an unassigned pair is one `�` instead of two |
 /// | `codecs.getincrementaldecoder(…)` | [`decoder`](Self::decoder); its errors count from the beginning of the stream |
 ///
 /// # What it costs
@@ -111,7 +111,7 @@ pub enum Encoding {
     /// GB 18030-2022, all of Unicode in 1, 2 or 4 bytes; GBK is a part of it.
     Gb18030,
     /// An encoding of the Web, by its label: see [`Encoding::for_label`].
-    Web(WebEncoding),
+    Whatwg(WhatwgEncoding),
 }
 
 impl Encoding {
@@ -124,7 +124,7 @@ impl Encoding {
             Encoding::Gb2312 => "gb2312",
             Encoding::Gbk => "gbk",
             Encoding::Gb18030 => "gb18030",
-            Encoding::Web(web) => web.name(),
+            Encoding::Whatwg(web) => web.name(),
         }
     }
 
@@ -147,15 +147,15 @@ impl Encoding {
     /// # Ok::<(), socketry::Error>(())
     /// ```
     pub fn decode(self, bytes: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
-        self.decode_with(bytes, Policy::Strict)
+        self.decode_with(bytes, OnInvalid::Strict)
     }
 
     /// The text of these bytes, with what is not text treated by a policy; else as [`decode`](Self::decode).
     ///
     /// # Errors
     ///
-    /// This returns an error if the policy is [`Policy::Strict`] and [`decode`](Self::decode) would.
-    pub fn decode_with(self, bytes: &[u8], policy: Policy) -> Result<Cow<'_, str>, DecodeError> {
+    /// This returns an error if the policy is [`OnInvalid::Strict`] and [`decode`](Self::decode) would.
+    pub fn decode_with(self, bytes: &[u8], policy: OnInvalid) -> Result<Cow<'_, str>, DecodeError> {
         if let Some(text) = self.borrowed(bytes) {
             return Ok(Cow::Borrowed(text));
         }
@@ -173,15 +173,20 @@ impl Encoding {
     /// # Examples
     ///
     /// ```
-    /// use socketry::{Encoding, Policy};
+    /// use socketry::{Encoding, OnInvalid};
     ///
     /// let mut line = String::from("> ");
-    /// Encoding::Gbk.decode_into(b"\xCA\xD5\xB5\xBD", Policy::Strict, &mut line)?;
-    /// assert!(Encoding::Gbk.decode_into(b"\xCA\xD5\xFF", Policy::Strict, &mut line).is_err());
+    /// Encoding::Gbk.decode_into(b"\xCA\xD5\xB5\xBD", OnInvalid::Strict, &mut line)?;
+    /// assert!(Encoding::Gbk.decode_into(b"\xCA\xD5\xFF", OnInvalid::Strict, &mut line).is_err());
     /// assert_eq!(line, "> 收到");
     /// # Ok::<(), socketry::Error>(())
     /// ```
-    pub fn decode_into(self, bytes: &[u8], policy: Policy, output: &mut String) -> Result<(), DecodeError> {
+    pub fn decode_into(
+        self,
+        bytes: &[u8],
+        policy: OnInvalid,
+        output: &mut String,
+    ) -> Result<(), DecodeError> {
         if bytes.len() <= SHORT {
             if let Some(text) = self.borrowed(bytes) {
                 output.push_str(text);
@@ -191,7 +196,12 @@ impl Encoding {
         self.decode_as_stream(bytes, policy, output)
     }
 
-    fn decode_as_stream(self, bytes: &[u8], policy: Policy, output: &mut String) -> Result<(), DecodeError> {
+    fn decode_as_stream(
+        self,
+        bytes: &[u8],
+        policy: OnInvalid,
+        output: &mut String,
+    ) -> Result<(), DecodeError> {
         let before = output.len();
         let mut decoder = self.decoder().with_policy(policy);
         let result = decoder
@@ -222,7 +232,7 @@ impl Encoding {
     /// # Ok::<(), socketry::Error>(())
     /// ```
     pub fn encode(self, text: &str) -> Result<Cow<'_, [u8]>, EncodeError> {
-        self.encode_with(text, Policy::Strict)
+        self.encode_with(text, OnInvalid::Strict)
     }
 
     /// The bytes of this text, with what the encoding does not have treated by a policy; else as
@@ -230,8 +240,8 @@ impl Encoding {
     ///
     /// # Errors
     ///
-    /// This returns an error if the policy is [`Policy::Strict`] and [`encode`](Self::encode) would.
-    pub fn encode_with(self, text: &str, policy: Policy) -> Result<Cow<'_, [u8]>, EncodeError> {
+    /// This returns an error if the policy is [`OnInvalid::Strict`] and [`encode`](Self::encode) would.
+    pub fn encode_with(self, text: &str, policy: OnInvalid) -> Result<Cow<'_, [u8]>, EncodeError> {
         if self.is_as_it_is(text) {
             return Ok(Cow::Borrowed(text.as_bytes()));
         }
@@ -249,16 +259,16 @@ impl Encoding {
     /// # Examples
     ///
     /// ```
-    /// use socketry::{Encoding, Policy};
+    /// use socketry::{Encoding, OnInvalid};
     ///
     /// let mut line = Vec::new();
-    /// Encoding::Gb2312.encode_into("收到", Policy::Strict, &mut line)?;
+    /// Encoding::Gb2312.encode_into("收到", OnInvalid::Strict, &mut line)?;
     /// line.push(b'\n');
-    /// assert!(Encoding::Gb2312.encode_into("很好😀", Policy::Strict, &mut line).is_err());
+    /// assert!(Encoding::Gb2312.encode_into("很好😀", OnInvalid::Strict, &mut line).is_err());
     /// assert_eq!(line, b"\xCA\xD5\xB5\xBD\n");
     /// # Ok::<(), socketry::Error>(())
     /// ```
-    pub fn encode_into(self, text: &str, policy: Policy, output: &mut Vec<u8>) -> Result<(), EncodeError> {
+    pub fn encode_into(self, text: &str, policy: OnInvalid, output: &mut Vec<u8>) -> Result<(), EncodeError> {
         if self.is_as_it_is(text) {
             output.extend_from_slice(text.as_bytes());
             return Ok(());
@@ -303,10 +313,10 @@ impl Encoding {
     /// Whether all bytes are ASCII and mean ASCII.
     fn is_ascii(self, bytes: &[u8]) -> bool {
         match self {
-            Encoding::Web(web) if web.get() == encoding_rs::ISO_2022_JP => {
+            Encoding::Whatwg(web) if web.get() == encoding_rs::ISO_2022_JP => {
                 encoding_rs::Encoding::iso_2022_jp_ascii_valid_up_to(bytes) == bytes.len()
             }
-            Encoding::Web(web) if !web.get().is_ascii_compatible() => false,
+            Encoding::Whatwg(web) if !web.get().is_ascii_compatible() => false,
             _ => bytes.is_ascii(),
         }
     }

@@ -9,11 +9,11 @@ use crate::error::{Error, ErrorKind, Operation};
 /// An encoding of the [Encoding Standard](https://encoding.spec.whatwg.org/) of the Web that has no name of its own in
 /// [`Encoding`]: Big5, EUC-KR, Shift_JIS, windows-1252, UTF-16LE and the like, and the Web's own GBK.
 ///
-/// It is made by [`Encoding::for_label`] or [`Encoding::for_web_label`].
+/// It is made by [`Encoding::for_label`] or [`Encoding::for_whatwg_label`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct WebEncoding(&'static encoding_rs::Encoding);
+pub struct WhatwgEncoding(&'static encoding_rs::Encoding);
 
-impl WebEncoding {
+impl WhatwgEncoding {
     /// The standard's name in lower case, such as `big5`.
     pub fn name(self) -> &'static str {
         let name = self.0.name();
@@ -25,9 +25,9 @@ impl WebEncoding {
     }
 }
 
-impl fmt::Debug for WebEncoding {
+impl fmt::Debug for WhatwgEncoding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "WebEncoding({})", self.name())
+        write!(f, "WhatwgEncoding({})", self.name())
     }
 }
 
@@ -106,7 +106,7 @@ impl Encoding {
     /// | [`Gb2312`](Self::Gb2312) | `gb2312`, `gb2312-80`, `gb2312-1980`, `gb_2312-80`, `gb_2312`, `euc-cn`, `euccn`, `eucgb2312-cn`, `x-euc-cn`, `chinese`, `csgb2312`, `csiso58gb231280`, `iso-ir-58` |
     /// | [`Gbk`](Self::Gbk) | `gbk`, `x-gbk`, `csgbk`, `cp936`, `936`, `ms936`, `windows-936` |
     /// | [`Gb18030`](Self::Gb18030) | `gb18030`, `gb18030-2000`, `gb18030-2005`, `gb18030-2022`, `csgb18030`, `cp54936`, `windows-54936` |
-    /// | [`Web`](Self::Web) | every other label of the Encoding Standard, as the Web means it: `latin1` is windows-1252, `utf-16` is UTF-16LE |
+    /// | [`Whatwg`](Self::Whatwg) | every other label of the Encoding Standard, as the Web means it: `latin1` is windows-1252, `utf-16` is UTF-16LE |
     ///
     /// # Errors
     ///
@@ -160,13 +160,13 @@ impl Encoding {
     /// ```
     /// use socketry::Encoding;
     ///
-    /// let of_the_page = Encoding::for_web_label("gb2312")?;
+    /// let of_the_page = Encoding::for_whatwg_label("gb2312")?;
     /// assert_eq!(of_the_page.name(), "gbk");
     /// assert_eq!(of_the_page.decode(b"\xE9F")?, "镕");
-    /// assert!(Encoding::for_web_label("cp936").is_err());
+    /// assert!(Encoding::for_whatwg_label("cp936").is_err());
     /// # Ok::<(), socketry::Error>(())
     /// ```
-    pub fn for_web_label(label: &str) -> Result<Encoding, UnknownEncoding> {
+    pub fn for_whatwg_label(label: &str) -> Result<Encoding, UnknownEncoding> {
         by_the_web(label)
             .unwrap_or(Err(Reason::NotOfTheWeb))
             .map_err(|reason| UnknownEncoding::new(label, reason))
@@ -190,7 +190,7 @@ fn by_the_web(label: &str) -> Option<Result<Encoding, Reason>> {
     } else if encoding == encoding_rs::GB18030 {
         Ok(Encoding::Gb18030)
     } else {
-        Ok(Encoding::Web(WebEncoding(encoding)))
+        Ok(Encoding::Whatwg(WhatwgEncoding(encoding)))
     })
 }
 

@@ -40,8 +40,8 @@ pub use decoder::Decoder;
 pub use encode_error::EncodeError;
 pub use encoder::Encoder;
 pub use encoding::Encoding;
-pub use label::{UnknownEncoding, WebEncoding};
-pub use policy::Policy;
+pub use label::{UnknownEncoding, WhatwgEncoding};
+pub use policy::OnInvalid;
 
 /// How far a pass over the input came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,18 +3,18 @@
 /// # Examples
 ///
 /// ```
-/// use socketry::{Encoding, Policy};
+/// use socketry::{Encoding, OnInvalid};
 ///
-/// assert!(Encoding::Gb2312.encode_with("a😀b", Policy::Strict).is_err());
-/// assert_eq!(*Encoding::Gb2312.encode_with("a😀b", Policy::Replace)?, *b"a?b");
-/// assert_eq!(*Encoding::Gb2312.encode_with("a😀b", Policy::Ignore)?, *b"ab");
+/// assert!(Encoding::Gb2312.encode_with("a😀b", OnInvalid::Strict).is_err());
+/// assert_eq!(*Encoding::Gb2312.encode_with("a😀b", OnInvalid::Replace)?, *b"a?b");
+/// assert_eq!(*Encoding::Gb2312.encode_with("a😀b", OnInvalid::Ignore)?, *b"ab");
 ///
-/// assert_eq!(Encoding::Utf8.decode_with(b"a\xFFb", Policy::Replace)?, "a\u{FFFD}b");
+/// assert_eq!(Encoding::Utf8.decode_with(b"a\xFFb", OnInvalid::Replace)?, "a\u{FFFD}b");
 /// # Ok::<(), socketry::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Policy {
+pub enum OnInvalid {
     /// It is an error, which says what and where. The default.
     #[default]
     Strict,

@@ -25,7 +25,7 @@ impl Encoding {
         match self {
             Encoding::Utf8 => true,
             Encoding::Gb2312 | Encoding::Gbk | Encoding::Gb18030 => false,
-            Encoding::Web(web) => {
+            Encoding::Whatwg(web) => {
                 !matches!(web.name(), "gbk" | "big5" | "shift_jis" | "euc-kr" | "euc-jp" | "iso-2022-jp")
             }
         }
@@ -35,7 +35,7 @@ impl Encoding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::text::Policy;
+    use crate::proto::text::OnInvalid;
 
     const ALL: [&str; 12] = [
         "utf-8",
@@ -53,7 +53,7 @@ mod tests {
     ];
 
     fn encodings() -> impl Iterator<Item = Encoding> {
-        let web_gbk = Encoding::for_web_label("gbk").unwrap();
+        let web_gbk = Encoding::for_whatwg_label("gbk").unwrap();
         ALL.into_iter().map(|label| Encoding::for_label(label).unwrap()).chain([web_gbk])
     }
 
@@ -63,7 +63,7 @@ mod tests {
         for encoding in encodings().filter(|encoding| !encoding.name().starts_with("utf-16")) {
             for ascii in 0..0x80_u8 {
                 let decode =
-                    |bytes: &[u8]| encoding.decode_with(bytes, Policy::Replace).unwrap().into_owned();
+                    |bytes: &[u8]| encoding.decode_with(bytes, OnInvalid::Replace).unwrap().into_owned();
                 let is_within = (0x80..=0xFF_u8).any(|lead| {
                     let pair = decode(&[lead, ascii]);
                     let four = decode(&[lead, b'0', lead, ascii]);

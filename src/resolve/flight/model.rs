@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::sys::Stopper;
+use crate::sys::CancelToken;
 
-const FREE: Bound<'static> = Bound { deadline: None, stopper: None, also: None };
+const FREE: Bound<'static> = Bound { deadline: None, token: None, also: None };
 
 fn wanted() -> Wanted {
     (HostName::found("host.test"), vec![Kind::A])
@@ -69,17 +69,17 @@ fn oneshot_value_reaches_waiter() {
 fn cancel_ends_oneshot_wait_in_any_order() {
     for is_kept in [false, true] {
         loom::model(move || {
-            let (promise, stopper) = (Promise::new(), Stopper::new().unwrap());
-            let (own, switch) = (Arc::clone(&promise), stopper.clone());
+            let (promise, token) = (Promise::new(), CancelToken::new().unwrap());
+            let (own, switch) = (Arc::clone(&promise), token.clone());
             let stopping = loom::thread::spawn(move || {
                 switch.stop();
                 if is_kept {
                     own.keep(7);
                 }
             });
-            let told = promise.wait(Bound { deadline: None, stopper: Some(&stopper), also: None });
+            let told = promise.wait(Bound { deadline: None, token: Some(&token), also: None });
             stopping.join().unwrap();
-            assert!(told == Err(Interrupted::Stopped) || is_kept && told == Ok(Some(7)), "{told:?}");
+            assert!(told == Err(Interrupted::Cancelled) || is_kept && told == Ok(Some(7)), "{told:?}");
         });
     }
 }

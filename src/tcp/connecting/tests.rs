@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::error::Operation;
-use crate::sys::Stopper;
+use crate::sys::CancelToken;
 use crate::tcp::{TcpClientBuilder, TcpServer};
 
 const MS: Duration = Duration::from_millis(1);
@@ -28,7 +28,7 @@ fn connect(builder: TcpClientBuilder, addresses: &[SocketAddr]) -> (Result<TcpCo
         told.push(match event {
             ConnectEvent::Resolved { found, .. } => format!("found by {}", found.source()),
             ConnectEvent::Addresses { addresses } => format!("{} addresses", addresses.len()),
-            ConnectEvent::Began { address } => format!("to {address}"),
+            ConnectEvent::Attempting { address } => format!("to {address}"),
             ConnectEvent::Failed { attempt } => format!("{}: {}", attempt.address, attempt.kind),
             ConnectEvent::Connected { address, .. } => format!("at {address}"),
             ConnectEvent::Waiting { .. } => "waiting".to_owned(),
@@ -78,7 +78,7 @@ fn connect_error_lists_addresses_in_preference_order() {
     let failures = error.detail::<ConnectFailures>().unwrap();
     let addresses: Vec<_> = failures.attempts().iter().map(|attempt| attempt.address).collect();
     assert_eq!(addresses, [one, v6, two], "the families in turn");
-    assert_eq!((error.remote(), error.kind()), (Some(one), ErrorKind::ConnectionRefused));
+    assert_eq!((error.peer_addr(), error.kind()), (Some(one), ErrorKind::ConnectionRefused));
     assert_eq!(told.len(), 7, "{told:?}");
 }
 
@@ -93,7 +93,7 @@ fn connect_skips_family_differing_from_local_address() {
     let (result, _, told) = connect(builder, &[v6, refused]);
     let error = result.unwrap_err();
     assert_eq!(kinds(&error), [ErrorKind::ConnectionRefused, ErrorKind::AddressNotAvailable]);
-    assert!(error.is_temporary() && error.local().is_some());
+    assert!(error.is_temporary() && error.local_addr().is_some());
     assert!(!told.contains(&format!("to {v6}")), "{told:?}");
 }
 
@@ -108,11 +108,11 @@ fn rejected_socket_option_ends_connect() {
 
 #[test]
 fn cancelled_token_prevents_connect_attempts() {
-    let stopper = Stopper::new().unwrap();
-    stopper.stop();
+    let token = CancelToken::new().unwrap();
+    token.cancel();
     let server = server();
-    let (result, _, told) = connect(client().stopper(&stopper), &[server.local_addr()]);
-    assert!(result.unwrap_err().is_stopped());
+    let (result, _, told) = connect(client().cancel_token(&token), &[server.local_addr()]);
+    assert!(result.unwrap_err().is_cancelled());
     assert_eq!(told, ["1 addresses"]);
 }
 
@@ -245,7 +245,7 @@ mod silent {
         let addresses = [refuses.address(), one.address(), two.address(), hole.address()];
         let (mut begun, mut refuses) = (0, Some(refuses));
         let mut observer = |event: &ConnectEvent<'_>| {
-            begun += u32::from(matches!(event, ConnectEvent::Began { .. }));
+            begun += u32::from(matches!(event, ConnectEvent::Attempting { .. }));
             if begun == 4 && refuses.take().is_some() {
                 for hole in [&one, &two] {
                     while hole.server.accept_timeout(MS).is_ok() {}
@@ -262,15 +262,15 @@ mod silent {
 
     #[test]
     fn cancel_ends_connect_in_progress() {
-        let (hole, stopper) = (Hole::dig(), Stopper::new().unwrap());
-        let client = client().stopper(&stopper).build();
+        let (hole, token) = (Hole::dig(), CancelToken::new().unwrap());
+        let client = client().cancel_token(&token).build();
         let mut observer = |event: &ConnectEvent<'_>| {
-            if matches!(event, ConnectEvent::Began { .. }) {
-                let stopper = stopper.clone();
+            if matches!(event, ConnectEvent::Attempting { .. }) {
+                let token = token.clone();
                 // While it waits; it looks for itself before.
                 std::thread::spawn(move || {
                     std::thread::sleep(50 * MS);
-                    stopper.stop();
+                    token.cancel();
                 });
             }
         };
@@ -279,7 +279,7 @@ mod silent {
         let addresses = [hole.address()];
         let result = client.connect_to_any(&addresses, started, deadline, &mut Observer::new(&mut observer));
         let error = result.unwrap_err();
-        assert!(error.is_stopped() && error.elapsed().is_some(), "{error}");
+        assert!(error.is_cancelled() && error.elapsed().is_some(), "{error}");
         assert!(started.elapsed() < PATIENCE);
     }
 

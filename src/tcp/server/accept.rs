@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::events::ServerEvent;
 use super::state::{Phase, Shared, State};
-use crate::config::AtLimit;
+use crate::config::OverLimit;
 use crate::error::{Error, Operation, Result};
 use crate::proto::accept::{AcceptFaults, AfterFault};
 use crate::proto::admission::{Peer, Verdict};
@@ -94,7 +94,7 @@ impl Shared {
                     }
                 }
                 Phase::Open => {
-                    let limit = Limit { deadline, stopper: Some(&self.wake), ..Limit::default() };
+                    let limit = Limit { deadline, token: Some(&self.wake), ..Limit::default() };
                     let accepted = match self.gate.get() {
                         Some(gate) if deadline.is_none() => gate.accept(listener, &self.wake),
                         _ => sys::accept_within(listener, limit),
@@ -104,7 +104,7 @@ impl Shared {
                         Err(Ended::Failed(error)) => Err(error),
                         Err(Ended::TimedOut) => return Ok(Next::TimedOut),
                         // The shutdown has begun.
-                        Err(Ended::Stopped | Ended::Reports) => continue,
+                        Err(Ended::Cancelled | Ended::Reports) => continue,
                     }
                 }
             };
@@ -177,7 +177,9 @@ impl Shared {
     }
 
     fn is_closed_to(&self, state: &State) -> bool {
-        self.config.at_limit == AtLimit::Wait && state.admission.is_full() && state.phase <= Phase::Draining
+        self.config.when_full == OverLimit::Wait
+            && state.admission.is_full()
+            && state.phase <= Phase::Draining
     }
 
     /// Where those who come at the limit wait, waits until somebody leaves. Then the phase, as [`State::step`]
@@ -236,7 +238,7 @@ impl Shared {
 
     fn refuse(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         self.totals.refused.fetch_add(1, Ordering::Relaxed);
-        if let AtLimit::RefuseWith(message) = &self.config.at_limit {
+        if let OverLimit::RefuseWith(message) = &self.config.when_full {
             // A new connection has room for a message; one that has not is no longer there.
             let _ = sys::write(&stream, message, Mode::Try);
             let _ = stream.shutdown(Shutdown::Write);

@@ -8,11 +8,11 @@ use super::farewell::Farewells;
 use super::serve::TcpServer;
 use super::state::{Observer, Shared, Totals};
 use crate::addr::BindAddress;
-use crate::config::{AtLimit, ServerConfig};
+use crate::config::{OverLimit, ServerConfig};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::resolve;
 use crate::sys::sync::{Condvar, Mutex};
-use crate::sys::{self, Stopper, Told};
+use crate::sys::{self, CancelToken, Told};
 use crate::tcp::connection::Settings;
 use crate::tcp::options::connection_options;
 
@@ -21,15 +21,15 @@ use crate::tcp::options::connection_options;
 /// # Examples
 ///
 /// ```
-/// use socketry::{AtLimit, TcpServer};
+/// use socketry::{OverLimit, TcpServer};
 /// use std::time::Duration;
 ///
 /// let server = TcpServer::builder()
 ///     .max_connections(1_000)
 ///     .max_connections_per_peer(10)
-///     .at_limit(AtLimit::RefuseWith(b"busy, try again later\n".to_vec()))
+///     .when_full(OverLimit::RefuseWith(b"busy, try again later\n".to_vec()))
 ///     .read_timeout(Duration::from_secs(30))
-///     .peer_timeout(Duration::from_secs(60))
+///     .dead_peer_timeout(Duration::from_secs(60))
 ///     .on_event(|event| eprintln!("{event:?}"))
 ///     .bind("127.0.0.1:0")?;
 /// # Ok::<(), socketry::Error>(())
@@ -39,7 +39,7 @@ use crate::tcp::options::connection_options;
 pub struct TcpServerBuilder {
     settings: Settings,
     config: ServerConfig,
-    stopper: Option<Stopper>,
+    token: Option<CancelToken>,
     grace: Duration,
     observer: Option<Observer>,
 }
@@ -57,7 +57,7 @@ impl Default for TcpServerBuilder {
         TcpServerBuilder {
             settings,
             config: ServerConfig::default(),
-            stopper: None,
+            token: None,
             grace: GRACE,
             observer: None,
         }
@@ -75,22 +75,22 @@ impl TcpServerBuilder {
     }
 
     /// Sets how many connections may be open at a time; 0 counts as 1. Defaults to 1,024. What becomes of the next one is
-    /// said by [`at_limit`](Self::at_limit).
+    /// said by [`when_full`](Self::when_full).
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.config.max_connections = connections.max(1);
         self
     }
 
     /// Sets how many connections one peer may have open at a time: an IPv4 address, or the 64 bits of an IPv6 address that
-    /// name a network. Defaults to no such limit. One more is refused: see [`at_limit`](Self::at_limit).
+    /// name a network. Defaults to no such limit. One more is refused: see [`when_full`](Self::when_full).
     pub fn max_connections_per_peer(mut self, connections: usize) -> Self {
         self.config.max_connections_per_peer = Some(connections.max(1));
         self
     }
 
-    /// Sets what becomes of a connection that comes when as many are open as may be. Defaults to [`AtLimit::Wait`].
-    pub fn at_limit(mut self, at_limit: AtLimit) -> Self {
-        self.config.at_limit = at_limit;
+    /// Sets what becomes of a connection that comes when as many are open as may be. Defaults to [`OverLimit::Wait`].
+    pub fn when_full(mut self, when_full: OverLimit) -> Self {
+        self.config.when_full = when_full;
         self
     }
 
@@ -155,32 +155,32 @@ impl TcpServerBuilder {
         self
     }
 
-    /// Gives the server a [`Stopper`]: throwing it begins a [shutdown](crate::ServerHandle::shutdown), in which handlers have
-    /// the [`grace`](Self::grace) to finish. Defaults to none.
+    /// Gives the server a [`CancelToken`]: cancelling it begins a [shutdown](crate::ServerHandle::shutdown), in which handlers have
+    /// the [`shutdown_timeout`](Self::shutdown_timeout) to finish. Defaults to none.
     ///
-    /// The waits of connections are not ended by it: for that there is [`connection_stopper`](Self::connection_stopper).
+    /// The waits of connections are not ended by it: for that there is [`cancel_connections`](Self::cancel_connections).
     ///
     /// # Examples
     ///
     /// ```
-    /// use socketry::{Stopper, TcpServer};
+    /// use socketry::{CancelToken, TcpServer};
     /// use std::time::Duration;
     ///
-    /// let stopper = Stopper::new()?;
-    /// let server = TcpServer::builder().stopper(&stopper).grace(Duration::from_secs(1)).bind("127.0.0.1:0")?;
+    /// let token = CancelToken::new()?;
+    /// let server = TcpServer::builder().cancel_token(&token).shutdown_timeout(Duration::from_secs(1)).bind("127.0.0.1:0")?;
     /// let serving = std::thread::spawn(move || server.serve(|connection| Ok(connection.send("你好")?)));
-    /// stopper.stop();
+    /// token.cancel();
     /// assert_eq!(serving.join().unwrap()?.aborted, 0);
     /// # Ok::<(), socketry::Error>(())
     /// ```
-    pub fn stopper(mut self, stopper: &Stopper) -> Self {
-        self.stopper = Some(stopper.clone());
+    pub fn cancel_token(mut self, token: &CancelToken) -> Self {
+        self.token = Some(token.clone());
         self
     }
 
-    /// Sets how long handlers have to finish once the [stopper](Self::stopper) is thrown; then their connections are cut.
+    /// Sets how long handlers have to finish once the [cancel token](Self::cancel_token) is cancelled; then their connections are cut.
     /// Defaults to 5 s. A [`shutdown`](crate::ServerHandle::shutdown) of a handle brings its own.
-    pub fn grace(mut self, grace: Duration) -> Self {
+    pub fn shutdown_timeout(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
@@ -231,7 +231,7 @@ impl TcpServerBuilder {
     fn assemble(mut self, listener: TcpListener, is_alone: bool) -> Result<TcpServer> {
         let address = listener.local_addr().map_err(|error| sys::failure(Operation::Open, error))?;
         // Where those who come at the limit are refused, somebody has to be there to refuse them.
-        let more = usize::from(self.config.at_limit != AtLimit::Wait);
+        let more = usize::from(self.config.when_full != OverLimit::Wait);
         self.config.threads.get_or_insert(self.config.max_connections.saturating_add(more));
         let inherited = sys::arm_listener(&listener, self.settings.config.read_timeout);
         let shared = Arc::new(Shared {
@@ -245,8 +245,8 @@ impl TcpServerBuilder {
             is_alone,
             holds: AtomicBool::new(false),
             changed: Condvar::new(),
-            wake: Stopper::new()?,
-            cut: Stopper::new()?,
+            wake: CancelToken::new()?,
+            cut: CancelToken::new()?,
             grace: self.grace,
             bell: OnceLock::new(),
             farewells: Farewells::default(),
@@ -256,9 +256,9 @@ impl TcpServerBuilder {
             own: OnceLock::new(),
             at_end: OnceLock::new(),
         });
-        if let Some(stopper) = self.stopper {
+        if let Some(token) = self.token {
             let told: Arc<dyn Told> = shared.clone();
-            stopper.tell(Arc::downgrade(&told));
+            token.tell(Arc::downgrade(&told));
         }
         Ok(TcpServer { shared })
     }
@@ -268,7 +268,7 @@ impl TcpServerBuilder {
         if !self.config.dual_stack {
             return resolve::lookup(None, address.as_address(), None, sys::Limit::default());
         }
-        if !address.is_every_address() {
+        if !address.is_unspecified() {
             let error = Error::new(Operation::Configure("dual_stack"), ErrorKind::InvalidInput);
             return Err(error.at(format_args!("{address}, which is not a wildcard address")));
         }

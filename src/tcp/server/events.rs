@@ -81,7 +81,7 @@ pub enum ServerEvent<'a> {
         /// What it ended with, if the system tells.
         status: Option<ExitStatus>,
         /// Whether it was told to end.
-        was_told: bool,
+        was_requested: bool,
         /// After how long another is started in its place; `None` if none is, or is there already.
         restarts_in: Option<Duration>,
         /// What it has done, as it told last; whom it had then counts as aborted.
@@ -101,8 +101,8 @@ impl fmt::Display for ServerEvent<'_> {
             ServerEvent::HandlerPanicked { peer, message } => {
                 write!(f, "handler of {peer} panicked: {message}")
             }
-            ServerEvent::Refused { peer } => write!(f, "refused {peer}: as many are connected as may be"),
-            ServerEvent::Expired { peer, .. } => write!(f, "closed {peer}: no complete request in time"),
+            ServerEvent::Refused { peer } => write!(f, "refused {peer}: connection limit reached"),
+            ServerEvent::Expired { peer, .. } => write!(f, "closed {peer}: request timed out"),
             ServerEvent::ChildStarted { peer, process } => write!(f, "process {process} serves {peer}"),
             ServerEvent::ChildEnded { peer, process, status } => {
                 write!(f, "process {process}, which served {peer}, ended with {status}")
@@ -110,13 +110,13 @@ impl fmt::Display for ServerEvent<'_> {
             ServerEvent::WorkerStarted { worker, process } => {
                 write!(f, "worker {worker}, process {process}, accepts connections")
             }
-            ServerEvent::WorkerEnded { worker, process, status, was_told, restarts_in, .. } => {
+            ServerEvent::WorkerEnded { worker, process, status, was_requested, restarts_in, .. } => {
                 write!(f, "worker {worker}, process {process}, ended")?;
                 if let Some(status) = status {
                     write!(f, " with {status}")?;
                 }
                 match restarts_in {
-                    _ if *was_told => f.write_str(", as it was told"),
+                    _ if *was_requested => f.write_str(" (requested)"),
                     Some(wait) => write!(f, ", and is started again in {wait:?}"),
                     None => f.write_str(", and is not started again"),
                 }

@@ -29,12 +29,12 @@ impl ServerHandle {
     /// 2. The connections that were waiting in the system's queue are accepted and served; none is reset. Then the port is
     ///    closed.
     /// 3. Handlers go on to their end.
-    /// 4. Connections that are still open after `grace` are cut: calls that wait on them end with
-    ///    [`Stopped`](crate::ErrorKind::Stopped). A handler that does not notice, because it does not call, is left behind
+    /// 4. Connections that are still open after `shutdown_timeout` are cut: calls that wait on them end with
+    ///    [`Cancelled`](crate::ErrorKind::Cancelled). A handler that does not notice, because it does not call, is left behind
     ///    in its thread; nothing waits for it.
     ///
     /// Where connections are taken by [`accept`](crate::TcpServer::accept), somebody must go on to take those of the queue
-    /// until it says that it [is stopped](crate::Error::is_stopped).
+    /// until it says that it [is stopped](crate::Error::is_cancelled).
     ///
     /// A second call, also by another handle, waits for the same end; the earlier time counts. A handler that calls it
     /// waits for itself: there use [`begin_shutdown`](Self::begin_shutdown).

@@ -1,7 +1,7 @@
 //! Servers: [`TcpServer`], its builder and its handle.
 //!
 //! ```text
-//!  accept()  incoming()  serve_in_turn()        serve(handler)        serve_requests(framing, handler)
+//!  accept()  incoming()  serve_sequential()        serve(handler)        serve_requests(framing, handler)
 //!        \        |        /                        |                      |
 //!         \       |       /                    workers: one leads, the others serve or wait to
 //!          \      |      /                          |                      |

@@ -193,7 +193,7 @@ where
 
     fn perform(&self, shared: &Arc<Shared>, (key, mut member): Self::Work) {
         let (fresh, mut outbox) =
-            self.spare().pop().unwrap_or_else(|| (self.framing.fresh(), Outbox::default()));
+            self.spare().pop().unwrap_or_else(|| (self.framing.new_like(), Outbox::default()));
         let (mut framing, spare) = match member.framing.take() {
             Some(begun) => (*begun, Some(fresh)),
             None => (fresh, None),
@@ -236,7 +236,7 @@ where
                 self.keep(spare, Outbox::default());
             }
         } else {
-            framing.release();
+            framing.shrink();
             member.framing = Some(Box::new(framing));
             if let Some(spare) = spare {
                 self.keep(spare, outbox);
@@ -315,7 +315,7 @@ where
         let peer = connection.peer_addr();
         let mut count = 0;
         for _ in 0..IN_A_ROW {
-            let room = framing.room();
+            let room = framing.spare();
             let size = room.len();
             let length = match sys::read(&inner.stream, room, Mode::Try, false) {
                 Ok(length) => length,
@@ -333,7 +333,7 @@ where
             };
             match length {
                 0 => {
-                    framing.end();
+                    framing.set_eof();
                     inner.note_end();
                 }
                 length => framing.advance(length),
@@ -394,7 +394,7 @@ where
 
     /// Keeps a framing with its buffers for the next connection, if it holds nothing of this one.
     fn keep(&self, framing: F, outbox: Outbox) {
-        if framing.has_ended() || !framing.is_empty() || !outbox.has_nothing() {
+        if framing.is_eof() || !framing.is_empty() || !outbox.has_nothing() {
             return;
         }
         let mut spare = self.spare();

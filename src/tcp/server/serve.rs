@@ -22,7 +22,7 @@ use crate::tcp::connection::TcpConnection;
 /// | by | who serves | for |
 /// |---|---|---|
 /// | [`accept`](Self::accept), [`incoming`](Self::incoming) | whoever calls | one connection, or threads of one's own |
-/// | [`serve_in_turn`](Self::serve_in_turn) | the calling thread, one connection after the other | short answers |
+/// | [`serve_sequential`](Self::serve_sequential) | the calling thread, one connection after the other | short answers |
 /// | [`serve`](Self::serve) | threads, each one connection at a time | conversations |
 /// | [`serve_requests`](Self::serve_requests) | threads, each one request at a time | thousands of connections that are idle mostly |
 /// | [`serve_children`](Self#method.serve_children) (Unix) | a process for each connection | programs that read and write, isolation |
@@ -129,7 +129,7 @@ impl TcpServer {
     ///
     /// # Errors
     ///
-    /// This returns an error if the server is shut down and nobody waits any more ([`is_stopped`](Error::is_stopped)), or if
+    /// This returns an error if the server is shut down and nobody waits any more ([`is_cancelled`](Error::is_cancelled)), or if
     /// something is wrong with the listener itself. An error that concerns one connection, or a lack of descriptors, is
     /// waited out and counted.
     pub fn accept(&self) -> Result<TcpConnection> {
@@ -161,7 +161,7 @@ impl TcpServer {
         let kind = match self.shared.next(Closing::Polite, deadline)? {
             Next::Connection(connection) => return Ok(connection),
             Next::TimedOut => ErrorKind::TimedOut,
-            Next::Over => ErrorKind::Stopped,
+            Next::Over => ErrorKind::Cancelled,
         };
         Err(Error::new(Operation::Accept, kind)
             .with_local(Some(self.shared.address))
@@ -197,7 +197,7 @@ impl TcpServer {
     /// # Errors
     ///
     /// This returns an error if something is wrong with the listener itself. What goes wrong with one connection is counted.
-    pub fn serve_in_turn(
+    pub fn serve_sequential(
         self,
         mut handler: impl FnMut(TcpConnection) -> HandlerResult,
     ) -> Result<ShutdownReport> {
@@ -252,7 +252,7 @@ impl Iterator for Incoming<'_> {
 
     fn next(&mut self) -> Option<Result<TcpConnection>> {
         match self.server.accept() {
-            Err(error) if error.is_stopped() => None,
+            Err(error) if error.is_cancelled() => None,
             next => Some(next),
         }
     }

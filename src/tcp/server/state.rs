@@ -15,7 +15,7 @@ use super::workers::Seat;
 use crate::config::ServerConfig;
 use crate::proto::admission::{Admission, Peer};
 use crate::sys::sync::{Condvar, Mutex, MutexGuard};
-use crate::sys::{Gate, Poller, ReceiveTimeout, Stopper, Told};
+use crate::sys::{CancelToken, Gate, Poller, ReceiveTimeout, Told};
 use crate::tcp::connection::{Inner, Settings};
 
 /// One server. Its listener is taken out when it is closed; until then it belongs to whoever accepts.
@@ -36,10 +36,10 @@ pub(in crate::tcp) struct Shared {
     /// The phase has changed, or somebody has left for whose room or end somebody waits.
     pub(super) changed: Condvar,
     /// Wakes whoever accepts when the shutdown begins.
-    pub(super) wake: Stopper,
+    pub(super) wake: CancelToken,
     /// Wakes whoever waits on a connection when the shutdown's time is over.
-    pub(super) cut: Stopper,
-    /// How long a shutdown that a stopper has begun may take.
+    pub(super) cut: CancelToken,
+    /// How long a shutdown that a cancel token has begun may take.
     pub(super) grace: Duration,
     /// Woken when there may be room again, where the one who accepts waits for more than that.
     pub(super) bell: OnceLock<Arc<Poller>>,
@@ -138,17 +138,17 @@ pub(in crate::tcp) struct Ticket {
 impl Ticket {
     /// What ends the waits of its connection where cutting the stream does not.
     #[inline]
-    pub(in crate::tcp) fn cut_switch(&self) -> Option<&Stopper> {
+    pub(in crate::tcp) fn cut_switch(&self) -> Option<&CancelToken> {
         (!crate::sys::CUT_WAKES).then_some(&self.shared.cut)
     }
 
-    pub(in crate::tcp) fn cut(&self) -> &Stopper {
+    pub(in crate::tcp) fn cut(&self) -> &CancelToken {
         &self.shared.cut
     }
 
     /// Leaves a connection that has said that nothing follows to the server.
     pub(in crate::tcp) fn say_farewell(&self, stream: TcpStream) {
-        if !self.shared.cut.is_stopped() {
+        if !self.shared.cut.is_cancelled() {
             self.shared.farewells.add(&self.shared, stream);
         }
     }
@@ -277,7 +277,7 @@ impl Shared {
             state.phase = Phase::Draining;
         }
         drop(state);
-        self.wake.stop();
+        self.wake.cancel();
         self.changed.notify_all();
         self.state().call_all();
         // The switch is thrown once, and the time may have become less.
@@ -324,7 +324,7 @@ impl Shared {
         let mut state = self.state();
         state.phase = state.phase.max(Phase::Closed);
         drop(state);
-        self.wake.stop();
+        self.wake.cancel();
         self.changed.notify_all();
         self.state().call_all();
     }
@@ -339,7 +339,7 @@ impl Shared {
         let (count, connections) = state.connections.cut();
         state.aborted += count;
         drop(state);
-        self.cut.stop();
+        self.cut.cancel();
         self.farewells.cut();
         connections.iter().for_each(|connection| connection.cut());
         self.changed.notify_all();
@@ -480,13 +480,13 @@ mod tests {
         let address = server.local_addr();
         let clients: Vec<_> = (0..WAITING).map(|_| TcpStream::connect(address).unwrap()).collect();
         server.shared.begin_leaving(PATIENCE);
-        let report = server.serve_in_turn(|connection| Ok(connection.send("x")?)).unwrap();
+        let report = server.serve_sequential(|connection| Ok(connection.send("x")?)).unwrap();
         let taken = report.drained as usize;
         assert!((1..=8).contains(&taken), "{report}");
         // A server that goes on, and not one that leaves, takes all the others.
         let other = TcpServer::builder().adopt(listener).unwrap();
         other.handle().begin_shutdown(PATIENCE);
-        let report = other.serve_in_turn(|connection| Ok(connection.send("x")?)).unwrap();
+        let report = other.serve_sequential(|connection| Ok(connection.send("x")?)).unwrap();
         assert_eq!(report.drained as usize, WAITING - taken);
         for mut client in clients {
             client.set_read_timeout(Some(PATIENCE)).unwrap();

@@ -79,7 +79,7 @@ impl Shared {
         match catch_unwind(AssertUnwindSafe(handler)) {
             Ok(Ok(())) => return true,
             // Of a connection that was cut the handler has heard so.
-            Ok(Err(_)) if self.cut.is_stopped() => {}
+            Ok(Err(_)) if self.cut.is_cancelled() => {}
             Ok(Err(error)) => {
                 self.totals.failed.fetch_add(1, Ordering::Relaxed);
                 self.observe(&ServerEvent::HandlerFailed { peer, error: &*error });

@@ -7,9 +7,9 @@ use std::ops::Range;
 
 use crate::config::LARGEST_DATAGRAM;
 use crate::error::{Error, Result};
-use crate::proto::text::{Encoding, Policy};
+use crate::proto::text::{Encoding, OnInvalid};
 use crate::sys::PacketInfo;
-use crate::udp::Arrival;
+use crate::udp::RecvMeta;
 
 /// The system copies two to four times as fast to an address that is a multiple of this.
 const ALIGNMENT: usize = 64;
@@ -34,7 +34,7 @@ const ROOM: usize = 2 * (LARGEST_DATAGRAM + 1);
 /// while texts.len() < 2 {
 ///     receiver.recv_batch(&mut batch)?;
 ///     for datagram in &batch {
-///         assert_eq!(datagram.from(), sender.local_addr());
+///         assert_eq!(datagram.source(), sender.local_addr());
 ///         texts.push(datagram.text()?.into_owned());
 ///     }
 /// }
@@ -288,29 +288,29 @@ impl<'a> DatagramRef<'a> {
     }
 
     /// How it came in, for [`reply`](crate::UdpEndpoint::reply).
-    pub fn arrival(&self) -> Arrival {
-        Arrival { from: self.group.from, info: self.group.info, length: self.length, len: self.bytes.len() }
+    pub fn meta(&self) -> RecvMeta {
+        RecvMeta { from: self.group.from, info: self.group.info, length: self.length, len: self.bytes.len() }
     }
 
-    /// Who sent it: see [`Arrival::from`].
+    /// Who sent it: see [`RecvMeta::source`].
     #[must_use]
-    pub fn from(&self) -> SocketAddr {
+    pub fn source(&self) -> SocketAddr {
         self.group.from
     }
 
-    /// The address it was sent to: see [`Arrival::to`].
+    /// The address it was sent to: see [`RecvMeta::destination`].
     #[must_use]
-    pub fn to(&self) -> Option<IpAddr> {
+    pub fn destination(&self) -> Option<IpAddr> {
         self.group.info.to
     }
 
-    /// The interface it came in by: see [`Arrival::interface`].
+    /// The interface it came in by: see [`RecvMeta::interface_index`].
     #[must_use]
-    pub fn interface(&self) -> Option<u32> {
+    pub fn interface_index(&self) -> Option<u32> {
         self.group.info.interface
     }
 
-    /// The true size, if it did not fit: see [`Arrival::truncated`].
+    /// The true size, if it did not fit: see [`RecvMeta::truncated`].
     #[must_use]
     pub fn truncated(&self) -> Option<usize> {
         (self.length > self.bytes.len()).then_some(self.length)
@@ -331,13 +331,13 @@ impl<'a> DatagramRef<'a> {
     ///
     /// This returns an error if the bytes are not text of that encoding.
     pub fn text_in(&self, encoding: Encoding) -> Result<Cow<'a, str>> {
-        encoding.decode(self.bytes).map_err(|error| Error::from(error).with_remote(Some(self.from())))
+        encoding.decode(self.bytes).map_err(|error| Error::from(error).with_remote(Some(self.source())))
     }
 
     /// The text in the endpoint's encoding, whatever the bytes are: what is not text becomes `�` each time.
     #[must_use]
     pub fn text_lossy(&self) -> Cow<'a, str> {
-        self.encoding.decode_with(self.bytes, Policy::Replace).unwrap_or_default()
+        self.encoding.decode_with(self.bytes, OnInvalid::Replace).unwrap_or_default()
     }
 }
 
@@ -353,7 +353,7 @@ impl fmt::Debug for DatagramRef<'_> {
         let shown = &self.bytes[..self.bytes.len().min(SHOWN)];
         f.debug_struct("DatagramRef")
             .field("bytes", &format_args!("{}", shown.escape_ascii()))
-            .field("arrival", &self.arrival())
+            .field("arrival", &self.meta())
             .field("encoding", &self.encoding)
             .finish()
     }

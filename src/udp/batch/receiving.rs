@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::incoming::{Group, RecvBatch};
 use crate::config::{LARGEST_DATAGRAM, Truncation};
 use crate::error::{Error, ErrorKind, Operation, Result};
-use crate::sys::{self, Mode, Received, Span, Stopper, Window};
+use crate::sys::{self, CancelToken, Mode, Received, Span, Window};
 use crate::udp::UdpEndpoint;
 use crate::udp::endpoint::ErrorQueue;
 
@@ -20,7 +20,7 @@ impl UdpEndpoint {
     /// Receives datagrams into a batch: waits for the first one, and then takes what is there, as much as the batch has room
     /// for. Returns how many these are, at least one; the batch has them until it is used again.
     ///
-    /// It waits as the endpoint is set: for ever, or to its timeout, its deadline or its stopper. It never waits for the batch
+    /// It waits as the endpoint is set: for ever, or to its timeout, its deadline or its cancel token. It never waits for the batch
     /// to become full.
     ///
     /// Each datagram is what [`recv`](Self::recv) would have returned. With [`batches_only`](crate::UdpBuilder::batches_only)
@@ -72,8 +72,8 @@ impl UdpEndpoint {
 
     fn receive_batch(&self, batch: &mut RecvBatch, window: Window) -> Result<usize> {
         if batch.has_more() {
-            if self.stopper.as_ref().is_some_and(Stopper::is_stopped) {
-                return Err(self.ended(Operation::Receive, ErrorKind::Stopped, Span::default()));
+            if self.token.as_ref().is_some_and(CancelToken::is_cancelled) {
+                return Err(self.ended(Operation::Receive, ErrorKind::Cancelled, Span::default()));
             }
         } else {
             batch.begin();

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::outgoing::{Peer, PlanRoom, SendBatch};
 use crate::error::{Error, ErrorKind, Operation, Result, UnsentDatagram};
 use crate::proto::grouping::{Plan, Position};
-use crate::sys::{self, Ended, Family, Stopper};
+use crate::sys::{self, CancelToken, Ended, Family};
 use crate::udp::UdpEndpoint;
 
 impl UdpEndpoint {
@@ -31,7 +31,7 @@ impl UdpEndpoint {
     ///
     /// What was sent is no longer in the batch. Of the rest nothing is lost: it is sent when `send_batch` is called again. The
     /// datagram of the error is taken out, as it would fail again, unless the error is none of its own: the time was over, the
-    /// stopper was thrown, or a connected peer's system says of an earlier one that nobody listens there
+    /// cancel token was cancelled, or a connected peer's system says of an earlier one that nobody listens there
     /// ([`is_refused`](Error::is_refused)).
     ///
     /// # Platform-specific behavior
@@ -68,8 +68,10 @@ impl UdpEndpoint {
                 let limits = self.segmenting.limits();
                 let cut_at = plan.call(position, limits, sys::MOST_MESSAGES, messages, parts);
                 let Some(first) = messages.first() else { return Ok(()) };
-                // A wait looks at the stopper.
-                if position != Position::default() && self.stopper.as_ref().is_some_and(Stopper::is_stopped) {
+                // A wait looks at the cancel token.
+                if position != Position::default()
+                    && self.token.as_ref().is_some_and(CancelToken::is_cancelled)
+                {
                     return Err(io::ErrorKind::WouldBlock.into());
                 }
                 let outgoing = (&messages[..], &parts[..]);
@@ -98,7 +100,7 @@ impl UdpEndpoint {
                 let length = first.map_or(0, |message| message.segment);
                 let may_go_later = match &unsent.ended {
                     Ended::Failed(error) => sys::error_kind(error) == ErrorKind::ConnectionRefused,
-                    Ended::TimedOut | Ended::Stopped | Ended::Reports => true,
+                    Ended::TimedOut | Ended::Cancelled | Ended::Reports => true,
                 };
                 let after = if may_go_later { position } else { plan.past_one(position) };
                 batch.keep_from(after);
@@ -132,7 +134,7 @@ impl UdpEndpoint {
     #[cold]
     fn unsent_of_batch(&self, error: Error, index: usize, sent: usize) -> Error {
         let (kind, elapsed) = (error.kind(), error.elapsed());
-        let (local, remote) = (error.local(), error.remote());
+        let (local, remote) = (error.local_addr(), error.peer_addr());
         Error::detailed(Operation::Send, kind, UnsentDatagram::new(index, sent, error))
             .with_local(local)
             .with_remote(remote)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::kit::*;
 use socketry::{
-    BroadcastBuilder, Broadcaster, Encoding, ErrorKind, NoneReached, Responder, Stopper, UdpEndpoint,
+    BroadcastBuilder, Broadcaster, CancelToken, Encoding, ErrorKind, NoInterfaceSent, Responder, UdpEndpoint,
     network_interfaces,
 };
 
@@ -26,7 +26,7 @@ fn on_loopback() -> BroadcastBuilder {
 
 /// At a free port.
 fn responder() -> Responder {
-    on_loopback().port(0).listen().unwrap()
+    on_loopback().port(0).responder().unwrap()
 }
 
 fn broadcaster_for(responder: &Responder) -> BroadcastBuilder {
@@ -63,27 +63,27 @@ fn send_reaches_responder_and_reports_interface() {
     assert_eq!(deliveries[0].from, Some(Ipv4Addr::LOCALHOST.into()));
     let query = responder.recv_timeout(LONG).unwrap();
     assert_eq!(query.bytes(), b"\xC4\xE3\xBA\xC3");
-    assert_eq!(query.interface(), &*loopback());
+    assert_eq!(query.interface_name(), &*loopback());
     let own = broadcaster.local_addr().port();
-    assert_eq!(query.from(), SocketAddr::from((Ipv4Addr::LOCALHOST, own)));
+    assert_eq!(query.source(), SocketAddr::from((Ipv4Addr::LOCALHOST, own)));
     assert_timed_out(responder.recv_timeout(SHORT));
 }
 
 #[test]
 fn discover_returns_each_reply_once_with_source() {
-    let stopper = Stopper::new().unwrap();
-    let responder = on_loopback().port(0).stopper(&stopper).listen().unwrap();
+    let token = CancelToken::new().unwrap();
+    let responder = on_loopback().port(0).cancel_token(&token).responder().unwrap();
     let broadcaster =
-        broadcaster_for(&responder).repeats(4).spacing(Duration::from_millis(20)).build().unwrap();
+        broadcaster_for(&responder).repeats(4).interval(Duration::from_millis(20)).build().unwrap();
     std::thread::scope(|scope| {
         spawn_responder(scope, &responder, |question| format!("heard {question}"));
         let mut discovery = broadcaster.discover("hi", Duration::from_millis(400)).unwrap();
         let replies: Vec<_> = discovery.by_ref().map(Result::unwrap).collect();
-        let _stop = OnDrop(|| stopper.stop());
+        let _stop = OnDrop(|| token.cancel());
         assert_eq!(replies.len(), 1, "{replies:?}");
         assert_eq!(replies[0].text().unwrap(), "heard hi");
-        assert_eq!(replies[0].interface(), &*loopback());
-        assert_eq!(replies[0].from().port(), responder.local_addr().port());
+        assert_eq!(replies[0].interface_name(), &*loopback());
+        assert_eq!(replies[0].source().port(), responder.local_addr().port());
         assert!(replies[0].round_trip() < LONG);
         let counters = discovery.counters();
         assert_eq!((counters.asked, counters.replies, counters.duplicates), (4, 1, 3), "{counters:?}");
@@ -91,7 +91,7 @@ fn discover_returns_each_reply_once_with_source() {
         // And once more, with the same socket.
         let again = broadcaster.discover("again", Duration::from_millis(100)).unwrap();
         let texts: Vec<_> = again.map(|reply| reply.unwrap().text().unwrap().into_owned()).collect();
-        stopper.stop();
+        token.cancel();
         assert_eq!(texts, ["heard again"]);
     });
 }
@@ -107,16 +107,17 @@ fn discover_ends_when_timeout_expires() {
 
 #[test]
 fn cancel_ends_discovery_and_responder() {
-    let stopper = Stopper::new().unwrap();
-    let responder = on_loopback().port(0).stopper(&stopper).listen().unwrap();
-    let broadcaster = broadcaster_for(&responder).stopper(&stopper).build().unwrap();
+    let token = CancelToken::new().unwrap();
+    let responder = on_loopback().port(0).cancel_token(&token).responder().unwrap();
+    let broadcaster = broadcaster_for(&responder).cancel_token(&token).build().unwrap();
     std::thread::scope(|scope| {
         let serving = scope.spawn(|| responder.serve(|_| None::<String>, |_| {}));
         let mut discovery = broadcaster.discover("hi", LONG).unwrap();
-        let discovering = scope
-            .spawn(move || (discovery.next().unwrap().unwrap_err().is_stopped(), discovery.next().is_none()));
+        let discovering = scope.spawn(move || {
+            (discovery.next().unwrap().unwrap_err().is_cancelled(), discovery.next().is_none())
+        });
         let began = Instant::now();
-        stopper.stop();
+        token.cancel();
         assert_eq!(discovering.join().unwrap(), (true, true));
         serving.join().unwrap().unwrap();
         assert!(began.elapsed() < LONG / 4);
@@ -133,7 +134,7 @@ fn max_replies_per_sender_drops_and_counts_flood() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let query = responder.recv_timeout(LONG).unwrap();
-            other.send_to("quiet", query.from()).unwrap();
+            other.send_to("quiet", query.source()).unwrap();
             let mut number = 0_u64;
             while !is_over.load(Ordering::Relaxed) {
                 // The system may have no room for it, which is no matter here.
@@ -144,7 +145,7 @@ fn max_replies_per_sender_drops_and_counts_flood() {
         let mut discovery = broadcaster.discover("hi", Duration::from_millis(500)).unwrap();
         let replies: Vec<_> = discovery.by_ref().filter_map(Result::ok).collect();
         is_over.store(true, Ordering::Relaxed);
-        let of_it = |reply: &&socketry::Discovered| reply.from() != other.local_addr();
+        let of_it = |reply: &&socketry::DiscoveryReply| reply.source() != other.local_addr();
         assert_eq!(replies.iter().filter(of_it).count(), 3, "{replies:?}");
         assert_eq!(replies.len(), 4);
         assert!(discovery.counters().dropped > 100, "{:?}", discovery.counters());
@@ -165,7 +166,7 @@ fn max_replies_ends_discovery_with_error() {
     }
     let error = discovery.next().unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MessageTooLong);
-    assert_eq!(error.to_string(), "receive: more than 5 answers came, and the rest is not taken");
+    assert_eq!(error.to_string(), "receive: reply limit reached (5)");
     assert!(discovery.next().is_none());
 }
 
@@ -224,7 +225,7 @@ fn discovery_reports_losses_after_timeout() {
 fn round_trip_is_measured_from_last_query() {
     const SPACING: Duration = Duration::from_secs(1);
     let responder = responder();
-    let broadcaster = broadcaster_for(&responder).repeats(2).spacing(SPACING).build().unwrap();
+    let broadcaster = broadcaster_for(&responder).repeats(2).interval(SPACING).build().unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let _first = responder.recv_timeout(LONG).unwrap();
@@ -245,8 +246,9 @@ fn discovery_returns_or_counts_200_simultaneous_replies() {
     let mut discovery = broadcaster.discover("hi", Duration::from_millis(500)).unwrap();
     let query = responder.recv_timeout(LONG).unwrap();
     let all: Vec<_> = (0..200).map(|_| UdpEndpoint::bind("127.0.0.1:0").unwrap()).collect();
-    all.iter().for_each(|one| one.send_to("here", query.from()).unwrap());
-    let senders: BTreeSet<_> = discovery.by_ref().filter_map(Result::ok).map(|reply| reply.from()).collect();
+    all.iter().for_each(|one| one.send_to("here", query.source()).unwrap());
+    let senders: BTreeSet<_> =
+        discovery.by_ref().filter_map(Result::ok).map(|reply| reply.source()).collect();
     let counters = discovery.counters();
     assert_eq!(senders.len() as u64 + counters.lost, 200, "{counters:?}");
     assert!(senders.iter().all(|from| all.iter().any(|one| one.local_addr() == *from)));
@@ -309,19 +311,19 @@ fn unknown_interface_is_reported_as_unavailable() {
     let none = Broadcaster::builder().interface("nosuch0").build().unwrap();
     let error = none.send("hi").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddressNotAvailable);
-    assert_eq!(error.detail::<NoneReached>().unwrap().deliveries.len(), 1);
+    assert_eq!(error.detail::<NoInterfaceSent>().unwrap().deliveries.len(), 1);
     let error = none.discover("hi", LONG).unwrap_err();
-    assert!(error.to_string().starts_with("send to everybody: no interface took it: "), "{error}");
-    let error = Broadcaster::builder().port(0).interface("nosuch0").listen().unwrap_err();
+    assert!(error.to_string().starts_with("send to everybody: send failed on every interface: "), "{error}");
+    let error = Broadcaster::builder().port(0).interface("nosuch0").responder().unwrap_err();
     assert_eq!(error.to_string(), "bind interface nosuch0: address not available on this machine");
-    let error = on_loopback().port(0).interface("nosuch0").listen().unwrap_err();
+    let error = on_loopback().port(0).interface("nosuch0").responder().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddressNotAvailable, "also beside one that is there: {error}");
-    let error = on_loopback().exclude(&*loopback()).port(0).listen().unwrap_err();
+    let error = on_loopback().exclude(&*loopback()).port(0).responder().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddressNotAvailable, "{error}");
 
     let excluded = on_loopback().exclude(&*loopback()).build().unwrap();
     let error = excluded.send("hi").unwrap_err();
-    assert_eq!(error.to_string(), "send to everybody: no interface that is up leads to others");
+    assert_eq!(error.to_string(), "send to everybody: no usable interface");
 }
 
 #[test]
@@ -343,11 +345,12 @@ fn build_rejects_port_zero() {
 /// What goes wrong with one question is told, and the next one is answered.
 #[test]
 fn responder_serve_reports_error_and_continues() {
-    let stopper = Stopper::new().unwrap();
-    let responder = on_loopback().port(0).encoding(Encoding::Gb2312).stopper(&stopper).listen().unwrap();
+    let token = CancelToken::new().unwrap();
+    let responder =
+        on_loopback().port(0).encoding(Encoding::Gb2312).cancel_token(&token).responder().unwrap();
     let broadcaster = broadcaster_for(&responder).repeats(1).build().unwrap();
     std::thread::scope(|scope| {
-        let _stop = OnDrop(|| stopper.stop());
+        let _stop = OnDrop(|| token.cancel());
         let (sender, told) = std::sync::mpsc::channel();
         let answer =
             |query: &socketry::Query| Some(if query.bytes() == b"bad" { "朱镕基" } else { "good" });
@@ -389,14 +392,14 @@ fn send_and_discover_reject_unencodable_text() {
 #[cfg(target_os = "linux")]
 fn discover_queries_multicast_group() {
     let group = Ipv4Addr::new(239, 255, 77, 90);
-    let stopper = Stopper::new().unwrap();
-    let responder = on_loopback().to(group).port(0).stopper(&stopper).listen().unwrap();
+    let token = CancelToken::new().unwrap();
+    let responder = on_loopback().to(group).port(0).cancel_token(&token).responder().unwrap();
     let broadcaster = broadcaster_for(&responder).to(group).build().unwrap();
     std::thread::scope(|scope| {
-        let _stop = OnDrop(|| stopper.stop());
+        let _stop = OnDrop(|| token.cancel());
         spawn_responder(scope, &responder, |question| format!("{question}!"));
         let mut discovery = broadcaster.discover("hi", LONG).unwrap();
         let reply = discovery.next().unwrap().unwrap();
-        assert_eq!((&*reply.text().unwrap(), reply.interface()), ("hi!", &*loopback()));
+        assert_eq!((&*reply.text().unwrap(), reply.interface_name()), ("hi!", &*loopback()));
     });
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::kit::dns::*;
 use crate::kit::*;
 use simple_dns::{PacketFlag, RCODE};
-use socketry::{Families, LookupFailure, Resolver, Source};
+use socketry::{AnswerSource, IpFamilies, ResolveError, Resolver};
 
 fn ips(texts: &[&str]) -> Vec<IpAddr> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
@@ -25,7 +25,7 @@ fn unanswered_aaaa_costs_50_ms_and_is_retried_later() {
     assert!(elapsed >= Duration::from_millis(75) && elapsed < Duration::from_secs(4), "{elapsed:?}");
     assert_eq!(server.queries().len(), 2);
     let again = resolver.lookup("host.test").unwrap();
-    assert_eq!((again.addresses(), again.source()), (&ips(&["192.0.2.1"])[..], Source::Cache));
+    assert_eq!((again.addresses(), again.source()), (&ips(&["192.0.2.1"])[..], AnswerSource::Cache));
     let ttl = again.ttl().unwrap();
     assert!(ttl > Duration::from_secs(3) && ttl <= Duration::from_secs(5), "{ttl:?}");
     assert_eq!(server.queries().len(), 2, "nobody is asked again so soon");
@@ -59,7 +59,7 @@ fn single_request_option_sends_queries_sequentially() {
         let began = Instant::now();
         let found = resolver.lookup("host.test").unwrap();
         assert!(began.elapsed() >= Duration::from_millis(40));
-        assert_eq!((found.addresses().len(), resolver.cached()), (2, 1));
+        assert_eq!((found.addresses().len(), resolver.cache_len()), (2, 1));
     }
     std::fs::remove_file(&conf).unwrap();
     let asked = server.queries();
@@ -76,7 +76,7 @@ fn single_request_returns_partial_answer_at_deadline() {
         _ => Vec::new(),
     });
     let resolver = of(&[server.address])
-        .one_at_a_time(true)
+        .single_request(true)
         .timeout(Duration::from_secs(5))
         .deadline(Duration::from_millis(200))
         .build();
@@ -102,14 +102,14 @@ fn lookup_returns_one_family_at_deadline() {
     let found = of(40).build().lookup("host.test").unwrap();
     assert_eq!(
         (found.addresses(), found.source()),
-        (&ips(&["192.0.2.1"])[..], Source::Server(server.address))
+        (&ips(&["192.0.2.1"])[..], AnswerSource::Server(server.address))
     );
     // And one that is cut and then stalls.
     let found = of(200).timeout(Duration::from_secs(5)).build().lookup("cut.test").unwrap();
     assert_eq!(found.addresses(), ips(&["192.0.2.1"]));
 }
 
-/// RFC 4074, 4.2: some servers say of a name that has no IPv6 address that there is no such name.
+/// RFC 4074, 4.2: some servers say of a name that has no IPv6 address that there is no such host.
 #[test]
 fn aaaa_nxdomain_counts_as_nodata_if_a_has_addresses() {
     let server = Server::start(|asked| match asked.kind.as_str() {
@@ -127,7 +127,7 @@ fn aaaa_nxdomain_counts_as_nodata_if_a_has_addresses() {
     assert_eq!((again, server.queries()[2].kind.as_str()), (1, "A"));
 }
 
-/// RFC 2308, 5: that there is no such name, for which one answer is enough, is known of both families.
+/// RFC 2308, 5: that there is no such host, for which one answer is enough, is known of both families.
 #[test]
 fn aaaa_nxdomain_is_cached_for_both_families() {
     let server = Server::start(|asked| match asked.kind.as_str() {
@@ -137,7 +137,7 @@ fn aaaa_nxdomain_is_cached_for_both_families() {
     let resolver = of(&[server.address]).timeout(Duration::from_millis(50)).attempts(1).build();
     for _ in 0..2 {
         let error = resolver.lookup("host.test").unwrap_err();
-        assert_eq!(error.detail(), Some(&LookupFailure::NoSuchName), "{error}");
+        assert_eq!(error.detail(), Some(&ResolveError::NoSuchName), "{error}");
         assert_eq!(server.queries().len(), 2, "the second time nobody is asked");
     }
 }
@@ -155,7 +155,7 @@ fn ipv4_mapped_aaaa_counts_as_ipv4() {
     let mut found = of(&[server.address]).build().lookup("host.test").unwrap().addresses().to_vec();
     found.sort();
     assert_eq!(found, ips(&["192.0.2.1", "::1"]));
-    let resolver = of(&[server.address]).families(Families::Ipv6).build();
+    let resolver = of(&[server.address]).families(IpFamilies::Ipv6).build();
     for _ in 0..2 {
         assert_eq!(resolver.lookup("host.test").unwrap().addresses(), ips(&["::1"]));
     }
@@ -177,8 +177,8 @@ fn ipv4_and_addresses_past_64_keep_server_order() {
         }
     });
     let found = |families| of(&[server.address]).families(families).build().lookup("host.test").unwrap();
-    assert_eq!(found(Families::Ipv4).addresses(), ips(&["192.0.2.1", "127.0.0.1"]));
-    assert_eq!(found(Families::Ipv6).addresses()[64], ips(&["::1"])[0]);
+    assert_eq!(found(IpFamilies::Ipv4).addresses(), ips(&["192.0.2.1", "127.0.0.1"]));
+    assert_eq!(found(IpFamilies::Ipv6).addresses()[64], ips(&["::1"])[0]);
 }
 
 /// RFC 6724, 6, rules 1 and 6: first what this machine can reach at all, and of that first IPv6, whatever the server says first.
@@ -201,13 +201,14 @@ fn lookup_sorts_reachable_addresses_first() {
         _ => skip(Need::Ipv6, "there is no route to ::1"),
     }
     let again = resolver.lookup("host.test").unwrap();
-    assert_eq!((again.source(), again.addresses()), (Source::Cache, first.addresses()));
+    assert_eq!((again.source(), again.addresses()), (AnswerSource::Cache, first.addresses()));
 }
 
 #[test]
 fn families_limits_query_types() {
     let server = Server::start(|asked| usual(asked).now(asked));
-    for (families, kind, ip) in [(Families::Ipv4, "A", "192.0.2.1"), (Families::Ipv6, "AAAA", "2001:db8::1")]
+    for (families, kind, ip) in
+        [(IpFamilies::Ipv4, "A", "192.0.2.1"), (IpFamilies::Ipv6, "AAAA", "2001:db8::1")]
     {
         let resolver: Resolver = of(&[server.address]).families(families).build();
         assert_eq!(resolver.lookup("host.test").unwrap().addresses(), ips(&[ip]));

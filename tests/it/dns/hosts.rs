@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::kit::dns::*;
 use crate::kit::*;
-use socketry::{Families, LookupFailure, Resolver, ResolverBuilder, Source};
+use socketry::{AnswerSource, IpFamilies, ResolveError, Resolver, ResolverBuilder};
 
 /// A file of a test's own, gone with it.
 struct File(PathBuf);
@@ -47,7 +47,7 @@ fn hosts_entry_suppresses_queries_for_both_families() {
     let resolver = of(&server, &file).build();
     let found = |name: &str| {
         let found = resolver.lookup(name).unwrap();
-        assert_eq!((found.source(), found.ttl()), (Source::Hosts, None), "{name}");
+        assert_eq!((found.source(), found.ttl()), (AnswerSource::Hosts, None), "{name}");
         found.addresses().to_vec()
     };
     assert_eq!(found("only4.test"), ips(&["192.0.2.77"]));
@@ -58,12 +58,12 @@ fn hosts_entry_suppresses_queries_for_both_families() {
         assert_eq!(found("xn--fsqu6v.xn--fiqs8s"), ips(&["192.0.2.13"]));
         assert_eq!(found("例如。中国"), ips(&["192.0.2.13"]));
     }
-    assert_eq!(resolver.reverse("192.0.2.77".parse::<IpAddr>().unwrap()).unwrap(), "only4.test");
-    let only_v6 = of(&server, &file).families(Families::Ipv6).build();
+    assert_eq!(resolver.lookup_addr("192.0.2.77".parse::<IpAddr>().unwrap()).unwrap(), "only4.test");
+    let only_v6 = of(&server, &file).families(IpFamilies::Ipv6).build();
     let error = only_v6.lookup("only4.test").unwrap_err();
-    assert_eq!(error.detail(), Some(&LookupFailure::NothingOfTheKind("IPv6 address")));
+    assert_eq!(error.detail(), Some(&ResolveError::NoRecords("IPv6 address")));
     assert_eq!(server.queries().len(), 0, "nothing has left");
-    assert!(matches!(resolver.lookup("another.test").unwrap().source(), Source::Server(_)));
+    assert!(matches!(resolver.lookup("another.test").unwrap().source(), AnswerSource::Server(_)));
 }
 
 /// A name with more addresses than anybody tries is cut, and not a matter of minutes.
@@ -84,7 +84,7 @@ fn first_matching_hosts_file_wins_missing_is_ignored() {
     assert_eq!(resolver.lookup("a.test").unwrap().addresses(), ips(&["192.0.2.7"]));
     assert_eq!(resolver.lookup("b.test").unwrap().addresses(), ips(&["192.0.2.8"]));
     let none = Resolver::builder().server(&server.address.to_string()).unwrap().use_hosts(false).build();
-    assert!(matches!(none.lookup("a.test").unwrap().source(), Source::Server(_)));
+    assert!(matches!(none.lookup("a.test").unwrap().source(), AnswerSource::Server(_)));
     // The switch counts before the files as well as behind them.
     for on in [true, false] {
         for builder in [of(&server, &first).use_hosts(on), Resolver::builder().use_hosts(on).hosts(&first.0)]
@@ -136,7 +136,10 @@ fn lookups_continue_while_large_hosts_file_reloads() {
             scope.spawn(|| {
                 let mut count = 0;
                 while !is_over.load(Ordering::Relaxed) {
-                    assert_eq!(resolver.lookup("host7.blocked.example").unwrap().source(), Source::Hosts);
+                    assert_eq!(
+                        resolver.lookup("host7.blocked.example").unwrap().source(),
+                        AnswerSource::Hosts
+                    );
                     count += 1;
                 }
                 count
@@ -162,9 +165,9 @@ fn non_regular_hosts_or_resolv_conf_is_not_read() {
     mknodat(CWD, &pipe.0, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
     for path in [PathBuf::from("/dev/zero"), std::env::temp_dir(), pipe.0.clone()] {
         let resolver = only_v4(&server).hosts(&path).resolv_conf(&path).build();
-        assert_eq!(resolver.lookup("host.test").unwrap().source(), Source::Server(server.address));
+        assert_eq!(resolver.lookup("host.test").unwrap().source(), AnswerSource::Server(server.address));
         resolver.flush();
-        assert_eq!(resolver.lookup("host.test").unwrap().source(), Source::Server(server.address));
+        assert_eq!(resolver.lookup("host.test").unwrap().source(), AnswerSource::Server(server.address));
     }
 }
 
@@ -186,5 +189,5 @@ fn hosts_zone_sets_interface_scope_id() {
     let mixed = resolver.lookup_host_port(("mixed", 80)).unwrap();
     assert_eq!(mixed, ["[2001:db8::1]:80", "[fe80::1%1]:80"].map(|one| one.parse().unwrap()), "each once");
     let error = resolver.lookup("nowhere").unwrap_err();
-    assert_eq!(error.detail(), Some(&LookupFailure::NothingOfTheKind("address")));
+    assert_eq!(error.detail(), Some(&ResolveError::NoRecords("address")));
 }

@@ -7,13 +7,14 @@ use crate::kit::dns::*;
 use crate::kit::*;
 use simple_dns::{PacketFlag, RCODE};
 use socketry::{
-    BadName, BadReply, Error, ErrorKind, Families, LookupFailure, RecordData, ServerFault, Source, Stopper,
+    AnswerSource, CancelToken, Error, ErrorKind, InvalidName, IpFamilies, Record, ResolveError,
+    ResponseError, ServerFault,
 };
 
 #[track_caller]
-fn failure(result: Result<socketry::Resolved, Error>) -> LookupFailure {
+fn failure(result: Result<socketry::Resolved, Error>) -> ResolveError {
     let error = result.unwrap_err();
-    error.detail::<LookupFailure>().unwrap_or_else(|| panic!("{error}")).clone()
+    error.detail::<ResolveError>().unwrap_or_else(|| panic!("{error}")).clone()
 }
 
 fn ips(texts: &[&str]) -> Vec<IpAddr> {
@@ -43,7 +44,7 @@ fn lookup_queries_a_and_aaaa_from_one_port_and_caches() {
     let mut all = found.addresses().to_vec();
     all.sort();
     assert_eq!(all, ips(&["192.0.2.1", "2001:db8::1"]));
-    assert_eq!(found.source(), Source::Server(server.address));
+    assert_eq!(found.source(), AnswerSource::Server(server.address));
     let ttl = found.ttl().unwrap();
     assert!(ttl > Duration::from_secs(58) && ttl <= Duration::from_secs(60), "{ttl:?}");
     let asked = server.queries();
@@ -53,10 +54,10 @@ fn lookup_queries_a_and_aaaa_from_one_port_and_caches() {
     assert_ne!(asked[0].bytes[..2], asked[1].bytes[..2], "a number for each");
 
     let again = resolver.lookup("host.test.").unwrap();
-    assert_eq!((again.source(), again.addresses()), (Source::Cache, found.addresses()));
-    assert_eq!((server.queries().len(), resolver.cached()), (2, 1));
+    assert_eq!((again.source(), again.addresses()), (AnswerSource::Cache, found.addresses()));
+    assert_eq!((server.queries().len(), resolver.cache_len()), (2, 1));
     resolver.flush();
-    assert_eq!(resolver.lookup("host.test").unwrap().source(), Source::Server(server.address));
+    assert_eq!(resolver.lookup("host.test").unwrap().source(), AnswerSource::Server(server.address));
     assert_ne!(server.queries()[2].from, asked[0].from, "another port each time");
     assert_eq!(resolver.lookup_host_port("host.test:80").unwrap().len(), 2);
     assert_eq!(resolver.gethostbyname("host.test").unwrap(), "192.0.2.1");
@@ -135,9 +136,13 @@ fn lookup_tries_next_server_on_error_or_timeout() {
         let good = Server::start(|asked| usual(asked).now(asked));
         let began = Instant::now();
         let timeout = if what == "silent" { Duration::from_millis(400) } else { PATIENCE };
-        let builder = of(&[bad.address, good.address]).families(Families::Ipv4).deadline(2 * PATIENCE);
+        let builder = of(&[bad.address, good.address]).families(IpFamilies::Ipv4).deadline(2 * PATIENCE);
         let resolver = builder.timeout(timeout).build();
-        assert_eq!(resolver.lookup("host.test").unwrap().source(), Source::Server(good.address), "{what}");
+        assert_eq!(
+            resolver.lookup("host.test").unwrap().source(),
+            AnswerSource::Server(good.address),
+            "{what}"
+        );
         let elapsed = began.elapsed();
         assert!(elapsed < SLACK && (what != "silent" || elapsed >= timeout), "{what}: {elapsed:?}");
         // The one that answered is asked first now.
@@ -149,9 +154,9 @@ fn lookup_tries_next_server_on_error_or_timeout() {
     let began = Instant::now();
     // Wine never reports an unreachable port.
     let timeout = if is_wine() { Duration::from_millis(400) } else { PATIENCE };
-    let builder = of(&[deserted(), good.address]).families(Families::Ipv4).deadline(2 * PATIENCE);
+    let builder = of(&[deserted(), good.address]).families(IpFamilies::Ipv4).deadline(2 * PATIENCE);
     let found = builder.timeout(timeout).build().lookup("host.test").unwrap();
-    assert_eq!(found.source(), Source::Server(good.address));
+    assert_eq!(found.source(), AnswerSource::Server(good.address));
     assert!(began.elapsed() < SLACK, "an unreachable port is known at once");
 }
 
@@ -231,15 +236,12 @@ fn lookup_follows_cname_chains_up_to_a_limit() {
     let loops = Server::start(|asked| {
         reply_to(asked).alias("host.test", 9, "b.test").alias("b.test", 9, "host.test").now(asked)
     });
-    assert!(matches!(failure(only_v4(&loops).build().lookup("host.test")), LookupFailure::ServersFailed(_)));
+    assert!(matches!(failure(only_v4(&loops).build().lookup("host.test")), ResolveError::ServersFailed(_)));
     let endless = Server::start(|asked| {
         let next = format!("{}.test", asked.number);
         reply_to(asked).alias(&asked.name.clone(), 9, &next).now(asked)
     });
-    assert!(matches!(
-        failure(only_v4(&endless).build().lookup("host.test")),
-        LookupFailure::ServersFailed(_)
-    ));
+    assert!(matches!(failure(only_v4(&endless).build().lookup("host.test")), ResolveError::ServersFailed(_)));
     assert!(endless.queries().len() < 40, "{}", endless.queries().len());
 }
 
@@ -254,14 +256,14 @@ fn nxdomain_is_not_nodata_and_is_cached_only_with_soa() {
     let resolver = of(&[server.address]).build();
     let error = resolver.lookup("missing.test").unwrap_err();
     assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::NameNotFound, false));
-    assert_eq!(error.to_string(), "resolve missing.test: no such name");
-    assert_eq!(failure(resolver.lookup("missing.test")), LookupFailure::NoSuchName);
+    assert_eq!(error.to_string(), "resolve missing.test: no such host");
+    assert_eq!(failure(resolver.lookup("missing.test")), ResolveError::NoSuchName);
     let asked = server.queries().len();
     assert!(asked <= 2, "the second time it is known");
-    assert_eq!(failure(resolver.lookup("empty.test")), LookupFailure::NothingOfTheKind("address"));
-    assert_eq!(failure(resolver.lookup("unsaid.test")), LookupFailure::NoSuchName);
+    assert_eq!(failure(resolver.lookup("empty.test")), ResolveError::NoRecords("address"));
+    assert_eq!(failure(resolver.lookup("unsaid.test")), ResolveError::NoSuchName);
     let before = server.queries().len();
-    assert_eq!(failure(resolver.lookup("unsaid.test")), LookupFailure::NoSuchName);
+    assert_eq!(failure(resolver.lookup("unsaid.test")), ResolveError::NoSuchName);
     assert!(server.queries().len() > before, "without a word of how long it is asked again");
 }
 
@@ -272,9 +274,9 @@ fn zero_or_out_of_range_ttl_is_not_cached() {
             Server::start(move |asked| reply_to(asked).address("host.test", ttl, "192.0.2.1").now(asked));
         let resolver = only_v4(&server).build();
         for _ in 0..2 {
-            assert_eq!(resolver.lookup("host.test").unwrap().source(), Source::Server(server.address));
+            assert_eq!(resolver.lookup("host.test").unwrap().source(), AnswerSource::Server(server.address));
         }
-        assert_eq!((server.queries().len(), resolver.cached()), (2, 0), "{ttl}");
+        assert_eq!((server.queries().len(), resolver.cache_len()), (2, 0), "{ttl}");
     }
 }
 
@@ -293,7 +295,7 @@ fn lookup_deadline_spans_servers_and_search_domains() {
     assert!(elapsed >= Duration::from_millis(699) && elapsed < SLACK, "{elapsed:?}");
     assert!(error.is_timeout() && error.is_temporary());
     let expected = format!(
-        "resolve host: timed out: {} is silent, {} was not asked after ",
+        "resolve host: timed out: {} did not respond, {} was not queried after ",
         silent[0].address, silent[1].address
     );
     assert!(error.to_string().starts_with(&expected), "{error}");
@@ -302,19 +304,19 @@ fn lookup_deadline_spans_servers_and_search_domains() {
     let resolver =
         of(&[refusing.address, silent[0].address, silent[1].address]).timeout(Duration::from_secs(5));
     let error = resolver.deadline(Duration::from_millis(100)).build().lookup("host.test").unwrap_err();
-    let faults = match error.detail::<LookupFailure>() {
-        Some(LookupFailure::TimedOut(troubles)) => {
+    let faults = match error.detail::<ResolveError>() {
+        Some(ResolveError::TimedOut(troubles)) => {
             troubles.iter().map(|trouble| trouble.fault).collect::<Vec<_>>()
         }
         _ => panic!("{error}"),
     };
-    let refused = ServerFault::Reply(BadReply::Refused);
-    assert_eq!(faults, [refused, ServerFault::Silent, ServerFault::NotAsked], "each as it was");
+    let refused = ServerFault::Reply(ResponseError::Refused);
+    assert_eq!(faults, [refused, ServerFault::Timeout, ServerFault::NotQueried], "each as it was");
 
     let few = of(&[silent[0].address])
         .timeout(Duration::from_millis(50))
         .attempts(3)
-        .families(Families::Ipv4)
+        .families(IpFamilies::Ipv4)
         .build();
     let before = silent[0].queries().len();
     let error = few.lookup("host.test").unwrap_err();
@@ -327,9 +329,9 @@ fn lookup_error_lists_each_server_failure() {
     let failing = Server::start(|asked| reply_to(asked).code(RCODE::ServerFailure).now(asked));
     let refusing = Server::start(|asked| reply_to(asked).code(RCODE::Refused).now(asked));
     let error = of(&[failing.address, refusing.address]).build().lookup("host.test").unwrap_err();
-    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::NameUnavailable, true));
+    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::NameResolution, true));
     let expected = format!(
-        "resolve host.test: no server has an answer: {} failed, {} refused after ",
+        "resolve host.test: all name servers failed: {} returned SERVFAIL, {} returned REFUSED after ",
         failing.address, refusing.address
     );
     assert!(error.to_string().starts_with(&expected), "{error}");
@@ -345,7 +347,7 @@ fn search_domains_are_tried_until_name_exists() {
     assert_eq!(resolver.lookup("host").unwrap().addresses(), ips(&["192.0.2.1"]));
     let names: Vec<_> = server.queries().into_iter().map(|asked| asked.name).collect();
     assert_eq!(names, ["host.a.example", "host.b.example"]);
-    assert_eq!(failure(resolver.lookup("host.")), LookupFailure::NoSuchName);
+    assert_eq!(failure(resolver.lookup("host.")), ResolveError::NoSuchName);
     assert_eq!(server.queries().last().unwrap().name, "host");
     // What is known of the name as it is does not come before what it is in a domain.
     let everywhere = Server::start(|asked| usual(asked).now(asked));
@@ -392,15 +394,15 @@ fn concurrent_lookups_share_one_query() {
 #[test]
 fn cancel_ends_concurrent_lookups() {
     let silent = Server::silent();
-    let stopper = Stopper::new().unwrap();
-    let resolver = of(&[silent.address]).timeout(PATIENCE).stopper(&stopper).build();
+    let token = CancelToken::new().unwrap();
+    let resolver = of(&[silent.address]).timeout(PATIENCE).cancel_token(&token).build();
     std::thread::scope(|scope| {
         // One asks and the other waits for it.
         let waiting =
-            [(); 2].map(|()| scope.spawn(|| resolver.lookup("host.test").unwrap_err().is_stopped()));
+            [(); 2].map(|()| scope.spawn(|| resolver.lookup("host.test").unwrap_err().is_cancelled()));
         eventually("it is asked", || !silent.queries().is_empty());
         let began = Instant::now();
-        stopper.stop();
+        token.cancel();
         assert!(waiting.into_iter().all(|thread| thread.join().unwrap()));
         assert!(began.elapsed() < PATIENCE / 4);
     });
@@ -419,17 +421,17 @@ fn lookup_addr_mx_srv_and_txt_return_records() {
         _ => reply_to(asked).authority(60, 60).now(asked),
     });
     let resolver = of(&[server.address]).build();
-    assert_eq!(resolver.reverse("192.0.2.7".parse::<IpAddr>().unwrap()).unwrap(), "host.test");
+    assert_eq!(resolver.lookup_addr("192.0.2.7".parse::<IpAddr>().unwrap()).unwrap(), "host.test");
     // What is no name of a host, and would do something else where it is shown.
-    let error = resolver.reverse("192.0.2.8".parse::<IpAddr>().unwrap()).unwrap_err();
-    assert_eq!(error.detail(), Some(&LookupFailure::NothingOfTheKind("name")));
-    let mail = |preference, host: &str| RecordData::MailExchange { preference, host: host.to_owned() };
-    assert_eq!(resolver.mail_exchanges("test").unwrap(), [mail(10, "first.test"), mail(20, "second.test")]);
-    let service = RecordData::Service { priority: 1, weight: 5, port: 5222, host: "host.test".to_owned() };
-    assert_eq!(resolver.services("_x._tcp.test").unwrap(), [service]);
-    assert_eq!(resolver.texts("test").unwrap(), [RecordData::Text(b"v=spf1 -all".to_vec())]);
+    let error = resolver.lookup_addr("192.0.2.8".parse::<IpAddr>().unwrap()).unwrap_err();
+    assert_eq!(error.detail(), Some(&ResolveError::NoRecords("name")));
+    let mail = |preference, host: &str| Record::MailExchange { preference, host: host.to_owned() };
+    assert_eq!(resolver.lookup_mx("test").unwrap(), [mail(10, "first.test"), mail(20, "second.test")]);
+    let service = Record::Service { priority: 1, weight: 5, port: 5222, host: "host.test".to_owned() };
+    assert_eq!(resolver.lookup_srv("_x._tcp.test").unwrap(), [service]);
+    assert_eq!(resolver.lookup_txt("test").unwrap(), [Record::Text(b"v=spf1 -all".to_vec())]);
     let error = resolver.lookup("test").unwrap_err();
-    assert_eq!(error.detail(), Some(&LookupFailure::NothingOfTheKind("address")));
+    assert_eq!(error.detail(), Some(&ResolveError::NoRecords("address")));
 }
 
 /// What cannot be a name is refused with the reason, and nothing leaves.
@@ -438,32 +440,32 @@ fn invalid_special_and_literal_names_send_no_query() {
     let server = Server::start(|asked| usual(asked).now(asked));
     let resolver = of(&[server.address]).build();
     let long = "a".repeat(64);
-    let table: [(&str, BadName); 6] = [
-        ("127.1", BadName::EndsInNumber),
-        (&long, BadName::LabelTooLong(64)),
-        ("a..b", BadName::EmptyLabel),
-        ("a\0b", BadName::Character('\0')),
-        ("a b", BadName::Character(' ')),
-        ("", BadName::Empty),
+    let table: [(&str, InvalidName); 6] = [
+        ("127.1", InvalidName::EndsInNumber),
+        (&long, InvalidName::LabelTooLong(64)),
+        ("a..b", InvalidName::EmptyLabel),
+        ("a\0b", InvalidName::Character('\0')),
+        ("a b", InvalidName::Character(' ')),
+        ("", InvalidName::Empty),
     ];
     for (name, reason) in table {
         let error = resolver.lookup(name).unwrap_err();
-        assert_eq!(error.detail(), Some(&LookupFailure::BadName(reason)), "{name:?}");
+        assert_eq!(error.detail(), Some(&ResolveError::InvalidName(reason)), "{name:?}");
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(!error.to_string().contains('\0'), "{error:?}");
     }
-    assert_eq!(resolver.lookup("localhost").unwrap().source(), Source::Localhost);
-    assert_eq!(resolver.lookup("a.localhost").unwrap().source(), Source::Localhost);
-    assert_eq!(failure(resolver.lookup("x.invalid")), LookupFailure::NoSuchName);
-    let detail = |result: Result<Vec<RecordData>, Error>| result.unwrap_err().detail().cloned();
-    assert_eq!(detail(resolver.services("_x._tcp.abc.onion")), Some(LookupFailure::NoSuchName));
-    assert_eq!(detail(resolver.texts("localhost")), Some(LookupFailure::NothingOfTheKind("text")));
+    assert_eq!(resolver.lookup("localhost").unwrap().source(), AnswerSource::Localhost);
+    assert_eq!(resolver.lookup("a.localhost").unwrap().source(), AnswerSource::Localhost);
+    assert_eq!(failure(resolver.lookup("x.invalid")), ResolveError::NoSuchName);
+    let detail = |result: Result<Vec<Record>, Error>| result.unwrap_err().detail().cloned();
+    assert_eq!(detail(resolver.lookup_srv("_x._tcp.abc.onion")), Some(ResolveError::NoSuchName));
+    assert_eq!(detail(resolver.lookup_txt("localhost")), Some(ResolveError::NoRecords("text")));
     for literal in ["192.0.2.9", "2001:db8::9", "[2001:db8::9]", "[::1%1]", "fe80::9%1", "::ffff:192.0.2.9"] {
-        assert_eq!(resolver.lookup(literal).unwrap().source(), Source::Literal, "{literal}");
+        assert_eq!(resolver.lookup(literal).unwrap().source(), AnswerSource::Literal, "{literal}");
     }
     assert_eq!(resolver.lookup("[2001:db8::9]").unwrap().addresses(), ips(&["2001:db8::9"]));
     for this_machine in ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"] {
-        assert_eq!(resolver.reverse(this_machine.parse::<IpAddr>().unwrap()).unwrap(), "localhost");
+        assert_eq!(resolver.lookup_addr(this_machine.parse::<IpAddr>().unwrap()).unwrap(), "localhost");
     }
     assert!(server.queries().is_empty(), "{:?}", server.queries());
 }
@@ -478,5 +480,5 @@ fn idn_spellings_share_one_punycode_cache_entry() {
     }
     let names: Vec<_> = server.queries().into_iter().map(|asked| asked.name).collect();
     assert_eq!(names, ["xn--fsqu6v.xn--fiqs8s"; 2], "one name, of both families");
-    assert_eq!(resolver.lookup("１２７.０.０.1").unwrap().source(), Source::Literal);
+    assert_eq!(resolver.lookup("１２７.０.０.1").unwrap().source(), AnswerSource::Literal);
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::kit::*;
-use socketry::{ErrorKind, LookupFailure, RecordData, Resolver};
+use socketry::{ErrorKind, Record, ResolveError, Resolver};
 
 /// A port that was free for UDP and TCP a moment ago; a server that finds it in use exits.
 fn free_port() -> u16 {
@@ -125,14 +125,14 @@ fn dnsmasq_lookups_return_configured_records() {
         let found = resolver.lookup("例.测试").unwrap();
         assert_eq!(found.addresses(), ["192.0.2.77".parse::<IpAddr>().unwrap()]);
     }
-    assert_eq!(resolver.reverse("192.0.2.2".parse::<IpAddr>().unwrap()).unwrap(), "v4.test");
-    assert_eq!(resolver.texts("text.test").unwrap(), [RecordData::Text(b"hello".to_vec())]);
-    let mail = RecordData::MailExchange { preference: 7, host: "mx.test".to_owned() };
-    assert_eq!(resolver.mail_exchanges("mail.test").unwrap(), [mail]);
-    let service = RecordData::Service { priority: 3, weight: 0, port: 5222, host: "v4.test".to_owned() };
-    assert_eq!(resolver.services("_x._tcp.test").unwrap(), [service]);
+    assert_eq!(resolver.lookup_addr("192.0.2.2".parse::<IpAddr>().unwrap()).unwrap(), "v4.test");
+    assert_eq!(resolver.lookup_txt("text.test").unwrap(), [Record::Text(b"hello".to_vec())]);
+    let mail = Record::MailExchange { preference: 7, host: "mx.test".to_owned() };
+    assert_eq!(resolver.lookup_mx("mail.test").unwrap(), [mail]);
+    let service = Record::Service { priority: 3, weight: 0, port: 5222, host: "v4.test".to_owned() };
+    assert_eq!(resolver.lookup_srv("_x._tcp.test").unwrap(), [service]);
     let error = resolver.lookup("nope.test").unwrap_err();
-    assert_eq!(error.detail(), Some(&LookupFailure::NoSuchName), "{error}");
+    assert_eq!(error.detail(), Some(&ResolveError::NoSuchName), "{error}");
 }
 
 #[test]
@@ -163,8 +163,8 @@ fn unbound_lookups_return_records_and_errors() {
         .timeout(Duration::from_millis(200));
     let resolver = resolver.attempts(1).server(&server.to_string()).unwrap().build();
     let error = |name: &str| resolver.lookup(name).unwrap_err();
-    assert_eq!(error("a.nx.example").detail(), Some(&LookupFailure::NoSuchName));
-    assert_eq!(error("a.nodata.example").detail(), Some(&LookupFailure::NothingOfTheKind("address")));
-    assert_eq!(error("a.refuse.example").kind(), ErrorKind::NameUnavailable);
+    assert_eq!(error("a.nx.example").detail(), Some(&ResolveError::NoSuchName));
+    assert_eq!(error("a.nodata.example").detail(), Some(&ResolveError::NoRecords("address")));
+    assert_eq!(error("a.refuse.example").kind(), ErrorKind::NameResolution);
     assert!(error("a.drop.example").is_timeout());
 }

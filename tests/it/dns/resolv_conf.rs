@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use crate::kit::dns::*;
 use simple_dns::RCODE;
-use socketry::{Backend, Families, Resolver, Source};
+use socketry::{AnswerSource, Backend, IpFamilies, Resolver};
 
 #[test]
 fn system_backend_handles_localhost_and_invalid_tld() {
     let resolver = Resolver::builder().backend(Backend::System).use_hosts(false).build();
     let found = resolver.lookup("localhost").unwrap();
-    assert_eq!(found.source(), Source::Localhost, "it need not be asked");
+    assert_eq!(found.source(), AnswerSource::Localhost, "it need not be asked");
     let error = resolver.lookup("no-such-name.invalid").unwrap_err();
     assert!(!error.is_temporary(), "{error}");
 }
@@ -21,12 +21,12 @@ fn system_backend_handles_localhost_and_invalid_tld() {
 #[cfg(target_os = "linux")]
 fn system_backend_lookup_ends_at_deadline() {
     let own = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-    let resolver = Resolver::builder().backend(Backend::System).use_hosts(false).families(Families::Both);
+    let resolver = Resolver::builder().backend(Backend::System).use_hosts(false).families(IpFamilies::Both);
     let began = Instant::now();
     let result = resolver.deadline(Duration::from_millis(300)).build().lookup(own.trim());
     assert!(began.elapsed() < crate::kit::SLACK, "{:?}", began.elapsed());
     if let Ok(found) = result {
-        assert_eq!(found.source(), Source::System);
+        assert_eq!(found.source(), AnswerSource::System);
     }
 }
 
@@ -41,7 +41,7 @@ fn resolv_conf_search_and_ndots_apply_unless_overridden() {
     });
     let path = std::env::temp_dir().join(format!("socketry-conf-{}", std::process::id()));
     fs::write(&path, "search one.example two.example\noptions ndots:3 timeout:1 attempts:2\n").unwrap();
-    let builder = Resolver::builder().resolv_conf(&path).use_hosts(false).families(Families::Ipv4);
+    let builder = Resolver::builder().resolv_conf(&path).use_hosts(false).families(IpFamilies::Ipv4);
     let builder = builder.server(&server.address.to_string()).unwrap();
     let resolver = builder.clone().build();
     let names = |server: &Server| server.queries().into_iter().map(|asked| asked.name).collect::<Vec<_>>();
@@ -64,10 +64,10 @@ fn resolv_conf_rotate_and_scoped_nameserver_apply() {
     let path = std::env::temp_dir().join(format!("socketry-rotate-{}", std::process::id()));
     fs::write(&path, "options rotate\n").unwrap();
     let resolver = of(&servers.each_ref().map(|server| server.address)).resolv_conf(&path);
-    let resolver = resolver.families(Families::Ipv4).build();
+    let resolver = resolver.families(IpFamilies::Ipv4).build();
     for number in 0..4 {
         let found = resolver.lookup(&format!("host{number}.test")).unwrap();
-        assert_eq!(found.source(), Source::Server(servers[number % 2].address));
+        assert_eq!(found.source(), AnswerSource::Server(servers[number % 2].address));
     }
     if cfg!(target_os = "linux") {
         // To which no way leads, or where nobody listens.
@@ -122,7 +122,7 @@ fn unsupported_nsswitch_service_uses_system_backend() {
         let resolver =
             Resolver::builder().use_hosts(false).resolv_conf("/nowhere/resolv.conf").nsswitch_conf(&conf);
         match (resolver.build().lookup(own), is_system) {
-            (Ok(found), true) => assert_eq!(found.source(), Source::System, "{services}"),
+            (Ok(found), true) => assert_eq!(found.source(), AnswerSource::System, "{services}"),
             (Err(error), false) => assert!(error.is_temporary(), "{error}"),
             (result, _) => panic!("{services}: {result:?}"),
         }

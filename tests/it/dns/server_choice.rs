@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::kit::dns::*;
 use simple_dns::RCODE;
+use socketry::AnswerSource;
 #[cfg(target_os = "linux")]
-use socketry::Families;
-use socketry::Source;
+use socketry::IpFamilies;
 
 /// With one family answered and the other refused it is the server's answer, and that server is asked first the next time.
 #[test]
@@ -19,7 +19,7 @@ fn server_answering_only_a_is_source_and_stays_first() {
     let other = Server::start(|asked| usual(asked).now(asked));
     let resolver = of(&[half.address, other.address]).build();
     for name in ["one.test", "two.test"] {
-        assert_eq!(resolver.lookup(name).unwrap().source(), Source::Server(half.address), "{name}");
+        assert_eq!(resolver.lookup(name).unwrap().source(), AnswerSource::Server(half.address), "{name}");
     }
     assert!(other.queries().is_empty());
 }
@@ -48,9 +48,9 @@ fn server_with_send_error_is_skipped_immediately() {
     let nobody = "255.255.255.255:53".parse().unwrap();
     let began = Instant::now();
     let timeout = Duration::from_secs(3);
-    let builder = of(&[silent.address, nobody, good.address]).families(Families::Ipv4);
+    let builder = of(&[silent.address, nobody, good.address]).families(IpFamilies::Ipv4);
     let resolver = builder.timeout(timeout).build();
-    assert_eq!(resolver.lookup("host.test").unwrap().source(), Source::Server(good.address));
+    assert_eq!(resolver.lookup("host.test").unwrap().source(), AnswerSource::Server(good.address));
     let elapsed = began.elapsed();
     assert!(elapsed >= timeout - Duration::from_millis(5) && elapsed < 2 * timeout, "{elapsed:?}");
 }

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::kit::dns::*;
 use crate::kit::*;
-use socketry::{ConnectEvent, LookupFailure, Resolver, Source, Stopper, TcpClient, TcpServer, UdpEndpoint};
+use socketry::{
+    AnswerSource, CancelToken, ConnectEvent, ResolveError, Resolver, TcpClient, TcpServer, UdpEndpoint,
+};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -27,10 +29,10 @@ fn connect_uses_resolver_and_reports_answer_source() {
                 sources.push(found.source());
             }
         };
-        let connection = client.connect_observed(("host.test", server.local_addr().port()), observe).unwrap();
+        let connection = client.connect_with(("host.test", server.local_addr().port()), observe).unwrap();
         assert_eq!(connection.peer_addr(), server.local_addr());
     }
-    assert_eq!(sources, [Source::Server(names.address), Source::Cache]);
+    assert_eq!(sources, [AnswerSource::Server(names.address), AnswerSource::Cache]);
     assert_eq!(names.queries().len(), 2);
 }
 
@@ -62,7 +64,7 @@ fn connect_timeout_covers_lookup() {
     let elapsed = began.elapsed();
     assert!(elapsed >= 199 * MS && elapsed < SLACK, "{elapsed:?}");
     assert!(error.is_timeout(), "{error}");
-    let expected = format!("resolve host.test: timed out: {} is silent after ", names.address);
+    let expected = format!("resolve host.test: timed out: {} did not respond after ", names.address);
     assert!(error.to_string().starts_with(&expected), "{error}");
 }
 
@@ -70,13 +72,14 @@ fn connect_timeout_covers_lookup() {
 fn cancel_ends_lookup_of_connect_and_send() {
     let names = Server::silent();
     let resolver = of(&[names.address]).timeout(PATIENCE).build();
-    let stopper = Stopper::new().unwrap();
-    let client = TcpClient::builder().resolver(&resolver).stopper(&stopper).timeout(PATIENCE).build();
-    let endpoint = UdpEndpoint::builder().resolver(&resolver).stopper(&stopper).bind("127.0.0.1:0").unwrap();
+    let token = CancelToken::new().unwrap();
+    let client = TcpClient::builder().resolver(&resolver).cancel_token(&token).timeout(PATIENCE).build();
+    let endpoint =
+        UdpEndpoint::builder().resolver(&resolver).cancel_token(&token).bind("127.0.0.1:0").unwrap();
     std::thread::scope(|scope| {
         let connect = scope.spawn(|| client.connect("host.test:80").unwrap_err());
         let send = scope.spawn(|| endpoint.send_to("x", "other.test:80").unwrap_err());
-        let builder = UdpEndpoint::builder().resolver(&resolver).stopper(&stopper);
+        let builder = UdpEndpoint::builder().resolver(&resolver).cancel_token(&token);
         let udp = scope.spawn(|| builder.connect("third.test:80").unwrap_err());
         eventually("all have asked", || {
             let asked = names.queries();
@@ -85,9 +88,9 @@ fn cancel_ends_lookup_of_connect_and_send() {
                 .all(|name| asked.iter().any(|asked| asked.name == *name))
         });
         let began = Instant::now();
-        stopper.stop();
+        token.cancel();
         for error in [connect.join().unwrap(), send.join().unwrap(), udp.join().unwrap()] {
-            assert!(error.is_stopped(), "{error}");
+            assert!(error.is_cancelled(), "{error}");
         }
         assert!(began.elapsed() < SLACK);
     });
@@ -125,7 +128,7 @@ fn send_to_name_without_ipv6_address_gives_no_records() {
     }
     let endpoint = UdpEndpoint::builder().resolver(&resolver).bind("[::1]:0").unwrap();
     let error = endpoint.send_to("x", "host.test:80").unwrap_err();
-    assert_eq!(error.detail(), Some(&LookupFailure::NothingOfTheKind("IPv6 address")), "{error}");
+    assert_eq!(error.detail(), Some(&ResolveError::NoRecords("IPv6 address")), "{error}");
 }
 
 #[test]
@@ -133,9 +136,9 @@ fn broadcaster_to_host_resolves_group_name() {
     let names = Server::start(|asked| reply_to(asked).address("lamps.test", 60, "239.255.77.88").now(asked));
     let resolver = of(&[names.address]).build();
     let builder = socketry::Broadcaster::builder();
-    let text = format!("{:?}", builder.clone().to_name("lamps.test", &resolver).unwrap());
+    let text = format!("{:?}", builder.clone().to_host("lamps.test", &resolver).unwrap());
     assert!(text.contains("239.255.77.88"), "{text}");
-    assert!(builder.to_name("x.invalid", &resolver).is_err());
+    assert!(builder.to_host("x.invalid", &resolver).is_err());
 }
 
 /// Without a word of a hosts file: who takes one address takes the one that its peer most likely has.
@@ -145,7 +148,7 @@ fn localhost_resolves_to_ipv4_first() {
     let found = resolver.lookup("localhost").unwrap();
     assert_eq!(
         (found.addresses()[0].to_string(), found.source()),
-        ("127.0.0.1".to_owned(), Source::Localhost)
+        ("127.0.0.1".to_owned(), AnswerSource::Localhost)
     );
     let endpoint = UdpEndpoint::builder().resolver(&resolver).bind("localhost:0").unwrap();
     assert!(endpoint.local_addr().is_ipv4());

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::kit::dns::*;
 use crate::kit::{PATIENCE, SLACK};
 use simple_dns::PacketFlag;
-use socketry::{ErrorKind, Families, Source, Stopper};
+use socketry::{AnswerSource, CancelToken, ErrorKind, IpFamilies};
 
 #[track_caller]
 fn assert_found(server: &Server) {
@@ -62,8 +62,8 @@ fn stalled_tcp_query_falls_back_to_next_server() {
     let good = Server::start(|asked| usual(asked).now(asked));
     let began = Instant::now();
     let found =
-        of(&[stalls.address, good.address]).families(Families::Ipv4).build().lookup("host.test").unwrap();
-    assert_eq!(found.source(), Source::Server(good.address));
+        of(&[stalls.address, good.address]).families(IpFamilies::Ipv4).build().lookup("host.test").unwrap();
+    assert_eq!(found.source(), AnswerSource::Server(good.address));
     assert!(began.elapsed() < SLACK, "{:?}", began.elapsed());
 }
 
@@ -85,10 +85,10 @@ fn closed_or_invalid_tcp_response_tries_next_server() {
             false => usual(asked).with(PacketFlag::TRUNCATION).now(asked),
         });
         let good = Server::start(|asked| usual(asked).now(asked));
-        let builder = of(&[liar.address, good.address]).families(Families::Ipv4).deadline(2 * PATIENCE);
+        let builder = of(&[liar.address, good.address]).families(IpFamilies::Ipv4).deadline(2 * PATIENCE);
         let resolver = builder.timeout(PATIENCE).build();
         let found = resolver.lookup("host.test").unwrap_or_else(|error| panic!("{what}: {error}"));
-        assert_eq!(found.source(), Source::Server(good.address), "{what}");
+        assert_eq!(found.source(), AnswerSource::Server(good.address), "{what}");
         assert!(began.elapsed() < SLACK, "{what}: {:?}", began.elapsed());
     }
 }
@@ -117,7 +117,7 @@ fn tcp_eof_within_response_fails_lookup() {
         let resolver = only_v4(&server).attempts(1).build();
         let mut refused = 0;
         while let Err(error) = resolver.lookup("host.test") {
-            assert_eq!(error.kind(), ErrorKind::NameUnavailable, "cut at {refused}: {error}");
+            assert_eq!(error.kind(), ErrorKind::NameResolution, "cut at {refused}: {error}");
             refused += 1;
             assert!(refused < 100);
         }
@@ -150,10 +150,10 @@ fn incomplete_tcp_response_times_out_per_server() {
         });
         let good = Server::start(|asked| usual(asked).now(asked));
         let began = Instant::now();
-        let resolver = of(&[staller.address, good.address]).families(Families::Ipv4).build();
+        let resolver = of(&[staller.address, good.address]).families(IpFamilies::Ipv4).build();
         let found = resolver.lookup("host.test").unwrap_or_else(|error| panic!("{what}: {error}"));
         let elapsed = began.elapsed();
-        assert_eq!(found.source(), Source::Server(good.address), "{what}");
+        assert_eq!(found.source(), AnswerSource::Server(good.address), "{what}");
         assert!(elapsed >= Duration::from_millis(395), "{what}: {elapsed:?}");
         assert!(elapsed < SLACK, "{what}: {elapsed:?}");
         // And if there is nobody else, that was silence.
@@ -165,13 +165,13 @@ fn incomplete_tcp_response_times_out_per_server() {
 #[test]
 fn cancel_ends_tcp_lookup() {
     let staller = Server::start(|asked| usual(asked).after(asked, 3_000));
-    let stopper = Stopper::new().unwrap();
-    let resolver = only_v4(&staller).use_tcp(true).timeout(crate::kit::PATIENCE).stopper(&stopper).build();
+    let token = CancelToken::new().unwrap();
+    let resolver = only_v4(&staller).use_tcp(true).timeout(crate::kit::PATIENCE).cancel_token(&token).build();
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| resolver.lookup("host.test").unwrap_err());
         crate::kit::eventually("it is asked", || !staller.queries().is_empty());
-        stopper.stop();
+        token.cancel();
         let error = waiting.join().unwrap();
-        assert!(error.is_stopped(), "{error}");
+        assert!(error.is_cancelled(), "{error}");
     });
 }

@@ -2,8 +2,8 @@
 
 use crate::kit::frames::{assert_split_independent, encoded, encodings, events, replace_unencodable};
 use proptest::prelude::*;
-use socketry::frame::{Delimited, Fixed, Framing, LengthPrefixed, LineEnding, Lines, RawText};
-use socketry::{Encoding, Policy};
+use socketry::frame::{Delimited, FixedLength, Framing, LengthPrefixed, LineEnding, Lines, TextChunks};
+use socketry::{Encoding, OnInvalid};
 
 fn debug_strings<T: std::fmt::Debug>(frames: &[T]) -> Vec<String> {
     frames.iter().map(|frame| format!("{frame:?}")).collect()
@@ -66,11 +66,11 @@ fn lines_report_one_error_per_malformed_line() {
         "\"four\"",
     ];
     assert_eq!(heard, expected);
-    let replaced = Lines::new(Encoding::Gb2312).policy(Policy::Replace);
+    let replaced = Lines::new(Encoding::Gb2312).policy(OnInvalid::Replace);
     let heard = assert_split_independent(&replaced, b"a\xFFb\n\xFF\n");
     assert_eq!(heard, debug_strings(&["a\u{FFFD}b", "\u{FFFD}"]));
     assert_eq!(
-        assert_split_independent(&lines.policy(Policy::Ignore), b"a\xFFb\n\xFF\n"),
+        assert_split_independent(&lines.policy(OnInvalid::Ignore), b"a\xFFb\n\xFF\n"),
         debug_strings(&["ab", ""])
     );
 }
@@ -106,7 +106,7 @@ fn eof_within_line_is_error_with_partial_text() {
     assert_eq!(heard, ["\"one\"", "the stream ended within a line, after 6 bytes of it: \"tw镕\\r\""]);
     let heard = assert_split_independent(&lines, b"one\ntw\xE9");
     assert_eq!(heard, ["\"one\"", "not text: [E9] at 6"]);
-    let lenient = lines.fresh().accept_unterminated(true);
+    let lenient = lines.new_like().accept_unterminated(true);
     assert_eq!(assert_split_independent(&lenient, b"one\ntw\xE9F\r"), debug_strings(&["one", "tw镕"]));
     assert_eq!(assert_split_independent(&lenient, b"one\n"), debug_strings(&["one"]));
     assert_eq!(assert_split_independent(&lenient, b""), debug_strings::<&str>(&[]));
@@ -133,7 +133,7 @@ fn byte_frames_round_trip() {
         let bytes = encoded::<LengthPrefixed>(&framing, &frames);
         assert_eq!(assert_split_independent(&framing, &bytes), debug_strings(&frames), "{framing:?}");
     }
-    let heard = assert_split_independent(&Fixed::new(3), b"abcdefgh");
+    let heard = assert_split_independent(&FixedLength::new(3), b"abcdefgh");
     let ended = "the stream ended within a frame, after 2 of its 3 bytes: [103, 104]";
     assert_eq!(heard, ["[97, 98, 99]", "[100, 101, 102]", ended]);
 }
@@ -192,12 +192,12 @@ fn text_chunks_never_split_a_character() {
     let bytes = b"\xC4\xE3\xBA\xC3, \xFFabc\xC4\xE3\xBA";
     for cut in 0..=bytes.len() {
         let (front, back) = bytes.split_at(cut);
-        let heard = events(RawText::new(Encoding::Gb2312), &[front, back]);
+        let heard = events(TextChunks::new(Encoding::Gb2312), &[front, back]);
         let text: String = heard.iter().map(|event| event.trim_matches('"')).collect();
         assert_eq!(text, "你好, not text: [FF] at 6abc你not text: [BA] at 12", "{cut}");
     }
     let singles: Vec<&[u8]> = bytes.chunks(1).collect();
-    let replaced = RawText::new(Encoding::Gb2312).policy(Policy::Replace);
+    let replaced = TextChunks::new(Encoding::Gb2312).policy(OnInvalid::Replace);
     assert_eq!(events(replaced, &singles).concat().replace('"', ""), "你好, \u{FFFD}abc你\u{FFFD}");
 }
 
@@ -208,7 +208,7 @@ fn has_next_ignores_end_of_oversized_frame() {
     let mut heard = Vec::new();
     crate::kit::frames::feed(&mut framing, b"far too long", &mut heard);
     assert_eq!(heard, ["frame is longer than the limit of 4 bytes"]);
-    framing.room()[0] = b';';
+    framing.spare()[0] = b';';
     framing.advance(1);
     assert!(!framing.has_next());
     assert_eq!(framing.poll(), Ok(false));
@@ -227,11 +227,11 @@ fn is_empty_is_true_only_between_frames() {
     }
     let limited = Lines::new(Encoding::Gb2312).max_length(2);
     assert_eq!(between(limited, b"\nab\n\xC4\xE3\n\xFF\n\xC4\nlong\n"), "|..|..|.|.|....|");
-    assert_eq!(between(RawText::new(Encoding::Gb2312), b"a\xC4\xE3\xFF\xC4b"), "|.||.|");
+    assert_eq!(between(TextChunks::new(Encoding::Gb2312), b"a\xC4\xE3\xFF\xC4b"), "|.||.|");
     assert_eq!(between(Delimited::new("--").max_length(2), b"--a--long--"), ".|..|.....|");
     assert_eq!(between(Delimited::new(";").max_length(1), b"a;long;"), ".|....|");
     assert_eq!(between(LengthPrefixed::u16().max_length(2), b"\0\0\0\x02ab\0\x03abc"), ".|...|....|");
-    assert_eq!(between(Fixed::new(2), b"abc"), ".|.");
+    assert_eq!(between(FixedLength::new(2), b"abc"), ".|.");
 }
 
 fn pieces<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
@@ -294,6 +294,6 @@ proptest! {
         prop_assert_eq!(events(frames(), &cut), events(frames(), &[&bytes]));
         let frames = || LengthPrefixed::u8().max_length(limit);
         prop_assert_eq!(events(frames(), &cut), events(frames(), &[&bytes]));
-        prop_assert_eq!(events(Fixed::new(limit + 1), &cut), events(Fixed::new(limit + 1), &[&bytes]));
+        prop_assert_eq!(events(FixedLength::new(limit + 1), &cut), events(FixedLength::new(limit + 1), &[&bytes]));
     }
 }

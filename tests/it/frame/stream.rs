@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use crate::kit::frames::{Script, Step};
 use proptest::prelude::*;
-use socketry::frame::{Delimited, Fixed, FrameError, FrameReader, Framed, LengthPrefixed, Lines, RawText};
-use socketry::{DecodeError, EncodeError, Encoding, ErrorKind, Operation, Stopper, UdpEndpoint};
+use socketry::frame::{
+    Delimited, FixedLength, FrameError, FrameReader, Framed, LengthPrefixed, Lines, TextChunks,
+};
+use socketry::{CancelToken, DecodeError, EncodeError, Encoding, ErrorKind, Operation, UdpEndpoint};
 
 fn utf_8() -> Lines {
     Lines::new(Encoding::Utf8)
@@ -34,7 +36,7 @@ fn recv_and_send_echo_lines() -> socketry::Result<()> {
 fn recv_with_reply_echoes_borrowed_frame() {
     let mut frames = Framed::new(Script::of([&b"\x03one\x03two\x01"[..], b"3"]), LengthPrefixed::u8());
     let mut seen = Vec::new();
-    while let Some((frame, mut reply)) = frames.exchange().unwrap() {
+    while let Some((frame, mut reply)) = frames.recv_with_reply().unwrap() {
         seen.push((frame.to_vec(), reply.has_more()));
         reply.send(frame).unwrap();
     }
@@ -69,11 +71,11 @@ fn partial_write_is_completed_by_next_call() {
         let mut lines = Framed::new(Script { takes: takes.into(), ..Script::default() }, utf_8());
         let error = lines.send("0123456789").unwrap_err();
         assert!(error.is_timeout() && error.operation() == Operation::Send, "{error}");
-        assert_eq!(lines.held(), 11 - most);
+        assert_eq!(lines.pending(), 11 - most);
         assert!(lines.send("next").unwrap_err().is_timeout(), "it is taken behind the first");
-        assert_eq!(lines.held(), 11 - most - 1 + 5);
+        assert_eq!(lines.pending(), 11 - most - 1 + 5);
         lines.flush().unwrap();
-        assert_eq!(lines.held(), 0);
+        assert_eq!(lines.pending(), 0);
         assert_eq!(lines.get_ref().written(), b"0123456789\nnext\n");
     }
 }
@@ -81,14 +83,14 @@ fn partial_write_is_completed_by_next_call() {
 #[test]
 fn recv_flushes_pending_before_blocking() {
     let mut lines = Framed::new(one_byte_reads(b"a\n"), utf_8());
-    lines.queue("hello").unwrap();
+    lines.feed("hello").unwrap();
     assert_eq!(lines.get_ref().writes.len(), 0);
     assert!(lines.recv().unwrap_err().is_timeout());
     assert_eq!(lines.get_ref().writes, [b"hello\n"]);
 
     let mut lines = Framed::new(Script::default(), utf_8());
     for written in 1..=2 {
-        lines.queue("bye").unwrap();
+        lines.feed("bye").unwrap();
         assert!(lines.recv().unwrap().is_none());
         assert_eq!(lines.get_ref().writes.len(), written, "also where the stream has ended before");
     }
@@ -98,7 +100,7 @@ fn recv_flushes_pending_before_blocking() {
 fn pipelined_requests_are_answered_in_few_writes() {
     let requests: Vec<u8> = (0..1000).flat_map(|n| format!("request {n}\n").into_bytes()).collect();
     let mut lines = Framed::new(Script::of([&requests[..]]), utf_8());
-    while let Some((line, mut reply)) = lines.exchange().unwrap() {
+    while let Some((line, mut reply)) = lines.recv_with_reply().unwrap() {
         reply.send(line).unwrap();
     }
     assert_eq!(lines.get_ref().written(), requests);
@@ -121,16 +123,16 @@ fn send_writes_immediately_if_no_frame_is_buffered() {
     for answered in 1..=3 {
         let line = lines.recv().unwrap().unwrap();
         lines.send(line).unwrap();
-        assert_eq!((lines.get_ref().writes.len(), lines.held()), (answered, 0));
+        assert_eq!((lines.get_ref().writes.len(), lines.pending()), (answered, 0));
     }
 }
 
 #[test]
 fn feed_buffers_at_most_64_kib() {
-    let mut frames = Framed::new(Script::default(), Fixed::new(1000));
+    let mut frames = Framed::new(Script::default(), FixedLength::new(1000));
     for _ in 0..200 {
-        frames.queue([7; 1000]).unwrap();
-        assert!(frames.held() < 64 * 1024);
+        frames.feed([7; 1000]).unwrap();
+        assert!(frames.pending() < 64 * 1024);
     }
     assert_eq!(frames.get_ref().writes.len(), 3);
     frames.flush().unwrap();
@@ -140,13 +142,13 @@ fn feed_buffers_at_most_64_kib() {
 #[test]
 fn send_fails_when_write_buffer_is_full() {
     let takes = vec![Step::Fail(Io::WouldBlock); 1000];
-    let mut frames = Framed::new(Script { takes: takes.into(), ..Script::default() }, Fixed::new(1000));
+    let mut frames = Framed::new(Script { takes: takes.into(), ..Script::default() }, FixedLength::new(1000));
     let errors: Vec<_> = (0..200).filter_map(|_| frames.send([7; 1000]).err()).collect();
     assert_eq!(errors.len(), 200);
     let taken = errors.iter().filter(|error| error.is_timeout()).count();
-    assert_eq!((taken, frames.held()), (66, 66_000));
+    assert_eq!((taken, frames.pending()), (66, 66_000));
     let last = errors.last().unwrap();
-    assert_eq!(last.to_string(), "send: 66000 bytes wait to be written, more than the limit of 65536");
+    assert_eq!(last.to_string(), "send: write buffer full: 66000 bytes pending, limit 65536");
     assert!(last.kind() == ErrorKind::ResourceExhausted && last.is_temporary());
     frames.get_mut().takes.clear();
     frames.send([8; 1000]).unwrap();
@@ -169,17 +171,17 @@ fn interrupted_io_is_retried_and_zero_write_is_error() {
 /// An error of the library comes out of a reader of the library as it was.
 #[test]
 fn recv_preserves_library_error_from_stream() {
-    struct FailingReader(Stopper);
+    struct FailingReader(CancelToken);
     impl Read for FailingReader {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            let endpoint = UdpEndpoint::builder().stopper(&self.0).bind("127.0.0.1:0")?;
-            self.0.stop();
+            let endpoint = UdpEndpoint::builder().cancel_token(&self.0).bind("127.0.0.1:0")?;
+            self.0.cancel();
             Err(endpoint.recv().unwrap_err().into())
         }
     }
-    let mut lines = FrameReader::new(FailingReader(Stopper::new().unwrap()), utf_8());
+    let mut lines = FrameReader::new(FailingReader(CancelToken::new().unwrap()), utf_8());
     let error = lines.recv().unwrap_err();
-    assert!(error.is_stopped() && error.local().is_some(), "{error}");
+    assert!(error.is_cancelled() && error.local_addr().is_some(), "{error}");
     assert!(lines.next().is_none(), "an iterator ends with an error that is no timeout");
 }
 
@@ -202,7 +204,7 @@ fn recv_frame_errors_have_kind_and_detail() {
         matches!(error.detail(), Some(FrameError::EndedWithinLine { partial, .. }) if partial == "rest"),
         "{error}"
     );
-    assert_eq!((error.kind(), io::Error::from(error).kind()), (ErrorKind::UnexpectedEnd, Io::UnexpectedEof));
+    assert_eq!((error.kind(), io::Error::from(error).kind()), (ErrorKind::UnexpectedEof, Io::UnexpectedEof));
     assert!(lines.recv().unwrap().is_none());
 }
 
@@ -210,8 +212,8 @@ fn recv_frame_errors_have_kind_and_detail() {
 fn send_rejects_invalid_frame_and_writes_nothing() {
     let mut lines = Framed::new(Script::default(), Lines::new(Encoding::Gb2312).max_length(8));
     for (line, kind, text) in [
-        ("a\nb", ErrorKind::InvalidInput, "send: the frame contains what ends a frame"),
-        ("a\r", ErrorKind::InvalidInput, "send: the frame contains what ends a frame"),
+        ("a\nb", ErrorKind::InvalidInput, "send: frame contains the delimiter"),
+        ("a\r", ErrorKind::InvalidInput, "send: frame contains the delimiter"),
         ("收😀", ErrorKind::UnencodableText, "send: '😀' (U+1F600) at byte 3 does not exist in gb2312"),
         ("收到收", ErrorKind::FrameTooLong, "send: frame of 9 bytes is longer than the limit of 8"),
     ] {
@@ -219,10 +221,10 @@ fn send_rejects_invalid_frame_and_writes_nothing() {
         assert_eq!((error.kind(), error.to_string().as_str()), (kind, text));
         assert!(error.detail::<FrameError>().is_some() || error.detail::<EncodeError>().is_some());
     }
-    assert_eq!((lines.held(), lines.get_ref().writes.len()), (0, 0));
+    assert_eq!((lines.pending(), lines.get_ref().writes.len()), (0, 0));
 
-    let mut frames = Framed::new(Script::default(), Fixed::new(2));
-    assert_eq!(frames.send("abc").unwrap_err().to_string(), "send: frame of 3 bytes where all have 2");
+    let mut frames = Framed::new(Script::default(), FixedLength::new(2));
+    assert_eq!(frames.send("abc").unwrap_err().to_string(), "send: frame is 3 bytes, expected 2");
     let mut frames = Framed::new(Script::default(), LengthPrefixed::u8());
     let error = frames.send([0; 256]).unwrap_err();
     assert_eq!(error.to_string(), "send: frame of 256 bytes is longer than the limit of 255");
@@ -235,7 +237,7 @@ fn send_rejects_invalid_frame_and_writes_nothing() {
 fn into_parts_keeps_buffered_bytes() {
     let mut lines = Framed::new(Script::of([&b"one\ntw"[..], b"o\n"]), utf_8());
     assert_eq!(lines.recv_ref().unwrap(), Some("one"));
-    lines.release();
+    lines.shrink();
     let (stream, framing) = lines.into_parts();
     let mut lines = Framed::new(stream, framing);
     assert_eq!(lines.recv_ref().unwrap(), Some("two"));
@@ -243,7 +245,8 @@ fn into_parts_keeps_buffered_bytes() {
 
 #[test]
 fn text_chunks_are_received_and_sent_immediately() {
-    let mut text = Framed::new(Script::of([&b"\xC4\xE3\xBA"[..], b"\xC3"]), RawText::new(Encoding::Gb2312));
+    let mut text =
+        Framed::new(Script::of([&b"\xC4\xE3\xBA"[..], b"\xC3"]), TextChunks::new(Encoding::Gb2312));
     assert_eq!(text.recv_ref().unwrap(), Some("你"));
     text.send("收").unwrap();
     assert_eq!(text.recv_ref().unwrap(), Some("好"));
@@ -288,7 +291,7 @@ fn recv_resumes_line_after_tcp_timeout() {
     (&peer).write_all(b"lo\r\nbye").unwrap();
     assert_eq!(lines.recv().unwrap().as_deref(), Some("你好, hello"));
     peer.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(lines.recv().unwrap_err().kind(), ErrorKind::UnexpectedEnd);
+    assert_eq!(lines.recv().unwrap_err().kind(), ErrorKind::UnexpectedEof);
     lines.send("再见").unwrap();
     drop(lines);
     drop(stream);
@@ -324,7 +327,7 @@ fn framed_and_frame_reader_are_send() {
     is_send::<Framed<TcpStream, Lines>>();
     is_send::<Framed<TcpStream, Delimited>>();
     is_send::<Framed<TcpStream, LengthPrefixed>>();
-    is_send::<FrameReader<TcpStream, RawText>>();
+    is_send::<FrameReader<TcpStream, TextChunks>>();
 }
 
 fn any_failure() -> impl Strategy<Value = Step> {
@@ -360,7 +363,7 @@ proptest! {
                 Err(error) => prop_assert!(error.is_timeout(), "{error}"),
             }
         }
-        prop_assert_eq!(lines.held(), 0);
+        prop_assert_eq!(lines.pending(), 0);
         prop_assert_eq!(lines.get_ref().written(), bytes);
     }
 }

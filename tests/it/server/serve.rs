@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use crate::kit::*;
-use socketry::{AtLimit, ErrorKind, ServerEvent, ServerHandle, TcpServer, TcpServerBuilder};
+use socketry::{ErrorKind, OverLimit, ServerEvent, ServerHandle, TcpServer, TcpServerBuilder};
 
 const SHUTDOWN_TIMEOUT: Duration = PATIENCE;
 
@@ -40,7 +40,7 @@ fn accept_timeout_and_deadline_expire() {
     let start = Instant::now();
     let error = assert_timed_out(server.accept_timeout(Duration::from_millis(50)));
     assert!(start.elapsed() >= Duration::from_millis(50) && error.elapsed().is_some());
-    assert_eq!(error.local(), Some(server.local_addr()));
+    assert_eq!(error.local_addr(), Some(server.local_addr()));
     assert_timed_out(server.accept_deadline(Instant::now()));
     let client = client_of(server.local_addr());
     let connection = server.accept_deadline(Instant::now() + PATIENCE).unwrap();
@@ -95,7 +95,7 @@ fn serve_sequential_serves_and_shuts_down() {
     std::thread::scope(|scope| {
         let serving = scope.spawn(move || {
             let mut count = 0;
-            let report = server.serve_in_turn(|connection| {
+            let report = server.serve_sequential(|connection| {
                 count += 1;
                 Ok(connection.send(format!("number {count}"))?)
             });
@@ -247,11 +247,11 @@ fn over_limit_refuses_with_or_without_message() {
     let most = if cfg!(target_os = "linux") { 1_000 } else { 20 };
     raise_fd_limit();
     for message in [&b""[..], b"busy\n"] {
-        let at_limit = match message {
-            b"" => AtLimit::Refuse,
-            message => AtLimit::RefuseWith(message.to_vec()),
+        let when_full = match message {
+            b"" => OverLimit::Refuse,
+            message => OverLimit::RefuseWith(message.to_vec()),
         };
-        let builder = TcpServer::builder().max_connections(most).at_limit(at_limit);
+        let builder = TcpServer::builder().max_connections(most).when_full(when_full);
         let handle = echo(builder.thread_stack_size(64 * 1024));
         let clients: Vec<_> = (0..most).map(|_| client_of(handle.local_addr())).collect();
         eventually("all are inside", || handle.counters().active == most as u64);
@@ -284,7 +284,7 @@ fn max_connections_per_peer_refuses_excess() {
     let handle = echo(
         TcpServer::builder()
             .max_connections_per_peer(10)
-            .at_limit(AtLimit::RefuseWith(b"too many of you".to_vec())),
+            .when_full(OverLimit::RefuseWith(b"too many of you".to_vec())),
     );
     let clients: Vec<_> = (0..10).map(|_| client_of(handle.local_addr())).collect();
     for client in &clients {

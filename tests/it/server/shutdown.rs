@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::kit::*;
-use socketry::{ServerCounters, Stopper, TcpClient, TcpConnection, TcpServer};
+use socketry::{CancelToken, ServerCounters, TcpClient, TcpConnection, TcpServer};
 
 #[track_caller]
 fn assert_counters_add_up(counters: ServerCounters) {
@@ -17,9 +17,9 @@ fn assert_counters_add_up(counters: ServerCounters) {
 fn shutdown_wakes_blocked_server_at_once() {
     type WaitFn = fn(TcpServer) -> bool;
     let ways: [WaitFn; 4] = [
-        |server| server.accept().unwrap_err().is_stopped(),
+        |server| server.accept().unwrap_err().is_cancelled(),
         |server| server.incoming().next().is_none(),
-        |server| server.serve_in_turn(|_| Ok(())).is_ok(),
+        |server| server.serve_sequential(|_| Ok(())).is_ok(),
         |server| server.serve(|_| Ok(())).is_ok(),
     ];
     for step in 0..20 {
@@ -52,7 +52,7 @@ fn shutdown_serves_backlog() {
     }
     let ways: [ServeFn; 4] = [
         |server| server.serve(answer).is_ok(),
-        |server| server.serve_in_turn(answer).is_ok(),
+        |server| server.serve_sequential(answer).is_ok(),
         |server| server.incoming().all(|connection| answer(connection.unwrap()).is_ok()),
         |server| TcpServer::serve(server, answer).is_ok(),
     ];
@@ -121,7 +121,7 @@ fn shutdown_timeout_aborts_remaining_connections() {
                     std::thread::sleep(Duration::from_secs(3_600));
                 },
             };
-            ends.lock().unwrap().send(result.unwrap_err().is_stopped()).unwrap();
+            ends.lock().unwrap().send(result.unwrap_err().is_cancelled()).unwrap();
             Ok(())
         })
     });
@@ -222,37 +222,37 @@ fn shutdown_returns_under_load() {
 
 #[test]
 fn cancel_begins_shutdown() {
-    for thrown_before in [true, false] {
-        let stopper = Stopper::new().unwrap();
-        if thrown_before {
-            stopper.stop();
+    for cancelled_before in [true, false] {
+        let token = CancelToken::new().unwrap();
+        if cancelled_before {
+            token.cancel();
         }
-        let builder = TcpServer::builder().stopper(&stopper).grace(PATIENCE);
+        let builder = TcpServer::builder().cancel_token(&token).shutdown_timeout(PATIENCE);
         let server = builder.max_connections(1).bind("127.0.0.1:0").unwrap();
         let address = server.local_addr();
         let serving = std::thread::spawn(move || server.serve(|_| Ok(())));
-        if !thrown_before {
+        if !cancelled_before {
             client_of(address);
         }
-        stopper.stop();
+        token.cancel();
         serving.join().unwrap().unwrap();
     }
 }
 
-/// Who is inside when the stopper is thrown has the grace to finish: five seconds, unless somebody says otherwise.
+/// Who is inside when the cancel token is cancelled has the grace to finish: five seconds, unless somebody says otherwise.
 #[test]
 fn cancel_gives_handlers_shutdown_timeout() {
     for grace in [None, Some(Duration::ZERO)] {
-        let stopper = Stopper::new().unwrap();
-        let builder = TcpServer::builder().stopper(&stopper);
-        let builder = grace.map_or(builder.clone(), |grace| builder.grace(grace));
+        let token = CancelToken::new().unwrap();
+        let builder = TcpServer::builder().cancel_token(&token);
+        let builder = grace.map_or(builder.clone(), |grace| builder.shutdown_timeout(grace));
         let server = builder.bind("127.0.0.1:0").unwrap();
         let handle = server.handle();
         let serving =
             std::thread::spawn(move || server.serve(|connection| Ok(connection.recv(1).map(drop)?)));
         let client = client_of(handle.local_addr());
         eventually("it is inside", || handle.counters().active == 1);
-        stopper.stop();
+        token.cancel();
         if grace.is_none() {
             eventually("the port is closed", || TcpClient::new().connect(handle.local_addr()).is_err());
             client.send("x").unwrap();
@@ -281,7 +281,7 @@ fn shutdown_at_connection_limit_serves_waiting_client() {
         let last = accepting.join().unwrap().unwrap();
         assert_eq!(last.peer_addr(), waiting.local_addr().unwrap(), "the one that waited is served");
     });
-    assert!(server.accept().unwrap_err().is_stopped());
+    assert!(server.accept().unwrap_err().is_cancelled());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::kit::*;
 #[cfg(target_os = "linux")]
-use socketry::Stopper;
+use socketry::CancelToken;
 use socketry::{Address, ErrorKind, Operation, Retry, TcpClient, TcpServer};
 
 /// A port at which nobody listens: it was free a moment ago.
@@ -50,7 +50,7 @@ fn refused_connect_error_has_address_elapsed_and_source() {
     let nobody = nobody();
     let error = TcpClient::new().connect(nobody).unwrap_err();
     assert!(error.is_refused() && error.is_temporary());
-    assert_eq!((error.operation(), error.remote()), (Operation::Connect, Some(nobody)));
+    assert_eq!((error.operation(), error.peer_addr()), (Operation::Connect, Some(nobody)));
     let text = error.to_string();
     assert!(text.starts_with(&format!("connect to {nobody}: connection refused after ")), "{text}");
     assert!(error.source().is_some() && error.raw_os_error().is_some());
@@ -81,14 +81,14 @@ fn connect_times_out_when_server_does_not_answer() {
 fn cancel_ends_connect_and_retry_delay() {
     let (server, _waiting) = server_with_full_backlog();
     for address in [server.local_addr(), nobody()] {
-        let stopper = Stopper::new().unwrap();
-        let retry = Retry::new().attempts(100).first(PATIENCE).longest(PATIENCE);
-        let client = TcpClient::builder().timeout(10 * PATIENCE).retry(retry).stopper(&stopper).build();
+        let token = CancelToken::new().unwrap();
+        let retry = Retry::new().attempts(100).initial_delay(PATIENCE).max_delay(PATIENCE);
+        let client = TcpClient::builder().timeout(10 * PATIENCE).retry(retry).cancel_token(&token).build();
         std::thread::scope(|scope| {
             let connecting = scope.spawn(|| client.connect(address));
-            stopper.stop();
+            token.cancel();
             let error = connecting.join().unwrap().unwrap_err();
-            assert!(error.is_stopped(), "{error}");
+            assert!(error.is_cancelled(), "{error}");
         });
     }
 }
@@ -96,7 +96,7 @@ fn cancel_ends_connect_and_retry_delay() {
 #[test]
 fn retry_connects_once_server_listens() {
     let address = nobody();
-    let retry = Retry::new().attempts(2_000).first(Duration::from_millis(5)).multiplier(1.0);
+    let retry = Retry::new().attempts(2_000).initial_delay(Duration::from_millis(5)).multiplier(1.0);
     let client = TcpClient::builder().timeout(PATIENCE).retry(retry).build();
     std::thread::scope(|scope| {
         let connecting = scope.spawn(|| client.connect(address));
@@ -109,14 +109,14 @@ fn retry_connects_once_server_listens() {
 #[test]
 fn retry_ends_at_max_attempts_or_timeout() {
     let nobody = nobody();
-    let retry = Retry::new().attempts(3).first(Duration::from_millis(20)).multiplier(1.0).jitter(0.0);
+    let retry = Retry::new().attempts(3).initial_delay(Duration::from_millis(20)).multiplier(1.0).jitter(0.0);
     let start = Instant::now();
     let error = TcpClient::builder().retry(retry).connect(nobody).unwrap_err();
     assert!(error.is_refused() && start.elapsed() >= Duration::from_millis(40), "{error}");
 
     // There is no time for the second attempt, and nobody waits for it in vain.
     let start = Instant::now();
-    let retry = retry.first(10 * PATIENCE).longest(10 * PATIENCE);
+    let retry = retry.initial_delay(10 * PATIENCE).max_delay(10 * PATIENCE);
     let error = TcpClient::builder().timeout(PATIENCE).retry(retry).connect(nobody).unwrap_err();
     assert!(error.is_refused() && start.elapsed() < PATIENCE, "{error}");
 }
@@ -124,10 +124,10 @@ fn retry_ends_at_max_attempts_or_timeout() {
 #[test]
 fn connect_with_reports_every_attempt() {
     let nobody = nobody();
-    let retry = Retry::new().attempts(2).first(Duration::from_millis(20)).jitter(0.0);
+    let retry = Retry::new().attempts(2).initial_delay(Duration::from_millis(20)).jitter(0.0);
     let mut told = Vec::new();
     let client = TcpClient::builder().retry(retry).build();
-    let error = client.connect_observed(nobody, |event| told.push(event.to_string())).unwrap_err();
+    let error = client.connect_with(nobody, |event| told.push(event.to_string())).unwrap_err();
     assert!(error.is_refused(), "{error}");
     let refused = format!("{nobody}: connection refused after ");
     let round = [format!("addresses: {nobody}"), format!("trying {nobody}"), refused];
@@ -139,7 +139,7 @@ fn connect_with_reports_every_attempt() {
 
 #[test]
 fn retry_skips_permanent_errors() {
-    let retry = Retry::new().attempts(5).first(PATIENCE).longest(PATIENCE);
+    let retry = Retry::new().attempts(5).initial_delay(PATIENCE).max_delay(PATIENCE);
     let start = Instant::now();
     let client = TcpClient::builder().timeout(None).retry(retry);
     client.clone().connect("nonsense").unwrap_err();

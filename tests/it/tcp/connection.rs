@@ -5,12 +5,12 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::kit::*;
-use socketry::{Encoding, ErrorKind, PartialTransfer, Stopper, TcpClient, TcpConnection, TcpServer};
+use socketry::{CancelToken, Encoding, ErrorKind, PartialTransfer, TcpClient, TcpConnection, TcpServer};
 
 #[track_caller]
 fn partial(error: &socketry::Error) -> (usize, usize) {
     let partial = error.detail::<PartialTransfer>().unwrap_or_else(|| panic!("{error:?}"));
-    (partial.done, partial.wanted)
+    (partial.transferred, partial.expected)
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn recv_exact_at_eof_keeps_bytes_and_reports_count() {
     peer.send("abc").unwrap();
     drop(peer);
     let error = client.recv_exact(&mut [0; 10]).unwrap_err();
-    assert_eq!((error.kind(), partial(&error)), (ErrorKind::UnexpectedEnd, (3, 10)));
+    assert_eq!((error.kind(), partial(&error)), (ErrorKind::UnexpectedEof, (3, 10)));
     assert!(
         error.to_string().contains(": unexpected end of the stream with 3 of 10 bytes after "),
         "{error}"
@@ -197,7 +197,7 @@ fn invalid_text_errors_and_stays_readable_as_bytes() {
     peer.send(b"ab\xFF").unwrap();
     let error = client.recv_text(1024).unwrap_err();
     assert!(error.to_string().ends_with("byte FF at byte 2 is not gb2312"), "{error}");
-    assert_eq!(error.remote(), Some(server.local_addr()));
+    assert_eq!(error.peer_addr(), Some(server.local_addr()));
     assert_eq!(client.recv(1024).unwrap(), b"ab\xFF");
     // The beginning of a character, and then the end.
     peer.send(b"\xC4").unwrap();
@@ -251,7 +251,7 @@ fn aborted_peer_gives_connection_reset_on_recv_and_send() {
     peer.abort();
     let error = client.recv(1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
-    assert!(error.local().is_some() && error.remote().is_some(), "{error}");
+    assert!(error.local_addr().is_some() && error.peer_addr().is_some(), "{error}");
     let error = (0..100).find_map(|_| client.send("x").err()).unwrap();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
     let error = std::io::Error::from(error);
@@ -260,9 +260,9 @@ fn aborted_peer_gives_connection_reset_on_recv_and_send() {
 
 #[test]
 fn cancel_ends_reads_and_writes() {
-    let stopper = Stopper::new().unwrap();
+    let token = CancelToken::new().unwrap();
     let server = TcpServer::bind("127.0.0.1:0").unwrap();
-    let client = TcpClient::builder().stopper(&stopper).connect(server.local_addr()).unwrap();
+    let client = TcpClient::builder().cancel_token(&token).connect(server.local_addr()).unwrap();
     let _peer = server.accept().unwrap();
     std::thread::scope(|scope| {
         let waiting = [
@@ -270,12 +270,12 @@ fn cancel_ends_reads_and_writes() {
             scope.spawn(|| client.recv_exact(&mut [0; 5])),
             scope.spawn(|| client.send(vec![0; 64 << 20])),
         ];
-        stopper.stop();
+        token.cancel();
         for waiting in waiting {
-            assert!(waiting.join().unwrap().unwrap_err().is_stopped());
+            assert!(waiting.join().unwrap().unwrap_err().is_cancelled());
         }
     });
-    assert!(client.recv(1).unwrap_err().is_stopped());
+    assert!(client.recv(1).unwrap_err().is_cancelled());
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn recv_line_resumes_after_timeout() {
     let bytes = Encoding::Gb2312.encode("第一行\n第二行\n").unwrap().into_owned();
     for (index, byte) in bytes.iter().enumerate() {
         let error = assert_timed_out(lines.recv());
-        assert_eq!(error.remote(), Some(peer.local_addr().unwrap()));
+        assert_eq!(error.peer_addr(), Some(peer.local_addr().unwrap()));
         peer.send([*byte]).unwrap();
         if index == 6 {
             assert_eq!(lines.recv().unwrap().as_deref(), Some("第一行"));
@@ -57,7 +57,7 @@ fn overlong_line_is_refused_and_next_line_read() {
     let error = lines.recv().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::FrameTooLong);
     assert!(matches!(error.detail(), Some(FrameError::TooLong { limit: 65_536, .. })), "{error}");
-    assert_eq!(error.remote(), Some(peer.peer_addr()), "whose line it is");
+    assert_eq!(error.peer_addr(), Some(peer.peer_addr()), "whose line it is");
     assert_eq!(lines.recv().unwrap().as_deref(), Some("next"));
     drop(sending.join().unwrap());
     assert_eq!(lines.recv().unwrap(), None);
@@ -72,7 +72,7 @@ fn dropped_lines_flush_pending_unless_write_failed() {
         let mut lines = peer.lines(Encoding::Utf8);
         assert_eq!(lines.recv().unwrap().as_deref(), Some("quit"));
         lines.send("bye").unwrap();
-        assert_eq!(lines.held(), 4);
+        assert_eq!(lines.pending(), 4);
     }
     assert_eq!(client.recv(10).unwrap(), b"bye\n");
     // Not a second time, where it could not be written the first time.
@@ -81,7 +81,7 @@ fn dropped_lines_flush_pending_unless_write_failed() {
     {
         let mut lines = peer.lines(Encoding::Utf8);
         let line = "x".repeat(60_000);
-        while lines.queue(&line).is_ok() {}
+        while lines.feed(&line).is_ok() {}
     }
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     drop(peer);
@@ -100,7 +100,7 @@ fn framed_works_over_std_stream_and_connection() {
     assert_eq!(theirs.recv_ref().unwrap(), Some(&b"two"[..]));
     (&stream).write_all(b"\0").unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
-    assert_eq!(ours.recv().unwrap_err().kind(), ErrorKind::UnexpectedEnd);
+    assert_eq!(ours.recv().unwrap_err().kind(), ErrorKind::UnexpectedEof);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn split_halves_read_and_write_lines_in_two_threads() {
     let (client, peer) = connection();
     let echo = std::thread::spawn(move || {
         let mut lines = peer.into_framed(Lines::new(Encoding::Utf8));
-        while let Some((line, mut reply)) = lines.exchange().unwrap() {
+        while let Some((line, mut reply)) = lines.recv_with_reply().unwrap() {
             reply.send(line).unwrap();
         }
     });
@@ -116,7 +116,7 @@ fn split_halves_read_and_write_lines_in_two_threads() {
     let writing = std::thread::spawn(move || {
         let mut lines = Framed::new(writer, Lines::new(Encoding::Utf8));
         for number in 0..10_000 {
-            lines.queue(number.to_string()).unwrap();
+            lines.feed(number.to_string()).unwrap();
         }
         drop(lines.finish().unwrap());
     });

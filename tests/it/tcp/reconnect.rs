@@ -1,16 +1,16 @@
-//! Connecting again and again: rounds with waits between, which end with the attempts, a mistake or the stopper.
+//! Connecting again and again: rounds with waits between, which end with the attempts, a mistake or the cancel token.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::kit::*;
-use socketry::{ErrorKind, Retry, Stopper, TcpClient, TcpServer};
+use socketry::{CancelToken, ErrorKind, Retry, TcpClient, TcpServer};
 
 const MS: Duration = Duration::from_millis(1);
 
 /// Waits that are the same each time.
 fn waits(attempts: u32, first: Duration, longest: Duration) -> Retry {
-    Retry::new().attempts(attempts).first(first).longest(longest).jitter(0.0)
+    Retry::new().attempts(attempts).initial_delay(first).max_delay(longest).jitter(0.0)
 }
 
 #[test]
@@ -89,16 +89,16 @@ fn reconnect_ends_after_permanent_error() {
 
 #[test]
 fn cancel_ends_reconnect_without_error() {
-    let stopper = Stopper::new().unwrap();
+    let token = CancelToken::new().unwrap();
     let endless = waits(u32::MAX, 10 * PATIENCE, 10 * PATIENCE);
-    let client = TcpClient::builder().retry(endless).stopper(&stopper).build();
+    let client = TcpClient::builder().retry(endless).cancel_token(&token).build();
     let start = Instant::now();
     let mut rounds = client.reconnect(deserted_by_tcp()).unwrap();
     assert!(rounds.next().unwrap().unwrap_err().is_refused());
     std::thread::scope(|scope| {
         // In its wait, or before it.
         let waiting = scope.spawn(|| rounds.next().is_none());
-        stopper.stop();
+        token.cancel();
         assert!(waiting.join().unwrap());
     });
     assert!(rounds.next().is_none());
@@ -112,7 +112,7 @@ fn reconnect_uses_default_retry() {
     let client = TcpClient::builder().timeout(PATIENCE).build();
     let start = Instant::now();
     let rounds = client.reconnect(deserted_by_tcp()).unwrap().count();
-    let total = Retry::default().total();
+    let total = Retry::default().total_delay();
     // Four, and three waits, each ±25 %.
     assert_eq!(rounds, 4);
     assert!(start.elapsed() >= (total - 2_000 * MS).mul_f64(0.75), "{:?}", start.elapsed());

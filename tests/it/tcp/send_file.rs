@@ -89,7 +89,7 @@ fn send_file_timeout_leaves_position_at_sent_bytes() {
     let elapsed = start.elapsed();
     assert!(error.is_timeout() && error.operation() == Operation::SendFile, "{error}");
     assert!(elapsed >= Duration::from_millis(100) && elapsed < Duration::from_secs(5), "{elapsed:?}");
-    let done = error.detail::<PartialTransfer>().unwrap().done;
+    let done = error.detail::<PartialTransfer>().unwrap().transferred;
     assert_eq!(file.stream_position().unwrap(), done as u64);
     // It goes on from there, and a read meanwhile is not disturbed by what was done for the limit.
     peer.set_write_timeout(PATIENCE);
@@ -120,14 +120,14 @@ fn send_file_copies_from_pipe() {
 #[test]
 fn cancel_ends_send_file() {
     let page = TempFile::new("stopped", 32 << 20);
-    let stopper = socketry::Stopper::new().unwrap();
-    let server = socketry::TcpServer::builder().connection_stopper(&stopper).bind("127.0.0.1:0").unwrap();
+    let token = socketry::CancelToken::new().unwrap();
+    let server = socketry::TcpServer::builder().cancel_connections(&token).bind("127.0.0.1:0").unwrap();
     let _client = client_of(server.local_addr());
     let peer = server.accept().unwrap();
     let file = page.open();
     std::thread::scope(|scope| {
         let sending = scope.spawn(|| peer.send_file(&file));
-        stopper.stop();
-        assert!(sending.join().unwrap().unwrap_err().is_stopped());
+        token.cancel();
+        assert!(sending.join().unwrap().unwrap_err().is_cancelled());
     });
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use socketry::{Encoding, Policy};
+use socketry::{Encoding, OnInvalid};
 
 fn pair_exists(encoding: Encoding, pair: u16) -> bool {
     encoding.decode(&pair.to_be_bytes()).is_ok()
@@ -77,7 +77,7 @@ fn gb2312_encode_error_names_unmappable_character() {
     for character in ['镕', '囍', '€', '😀', 'é', '〇', '\u{80}', '\u{FEFF}'] {
         // é is in GB 2312, among the letters of pinyin; 〇 is not.
         let result =
-            Encoding::Gb2312.encode_with(&format!("a{character}b"), Policy::Strict).map(Cow::into_owned);
+            Encoding::Gb2312.encode_with(&format!("a{character}b"), OnInvalid::Strict).map(Cow::into_owned);
         match character {
             'é' => assert_eq!(result.unwrap(), b"a\xA8\xA6b"),
             _ => {
@@ -93,13 +93,13 @@ fn gb2312_encode_error_names_unmappable_character() {
 fn encode_replaces_unmappable_with_question_mark() {
     let error = Encoding::Gb2312.encode("a😀b").unwrap_err();
     assert_eq!((error.character(), error.offset(), error.encoding()), ('😀', 1, Encoding::Gb2312));
-    for encoding in [Encoding::Gb2312, Encoding::Gbk, Encoding::for_web_label("gbk").unwrap()] {
-        assert_eq!(*encoding.encode_with("a😀b", Policy::Replace).unwrap(), *b"a?b");
-        assert_eq!(*encoding.encode_with("a😀b", Policy::Ignore).unwrap(), *b"ab");
+    for encoding in [Encoding::Gb2312, Encoding::Gbk, Encoding::for_whatwg_label("gbk").unwrap()] {
+        assert_eq!(*encoding.encode_with("a😀b", OnInvalid::Replace).unwrap(), *b"a?b");
+        assert_eq!(*encoding.encode_with("a😀b", OnInvalid::Ignore).unwrap(), *b"ab");
     }
     // In a stateful encoding the question mark is written in the state that it needs.
     let japanese = Encoding::for_label("iso-2022-jp").unwrap();
-    let bytes = japanese.encode_with("日😀本", Policy::Replace).unwrap();
+    let bytes = japanese.encode_with("日😀本", OnInvalid::Replace).unwrap();
     assert_eq!(japanese.decode(&bytes).unwrap(), "日?本");
 }
 
@@ -169,12 +169,12 @@ fn gb18030_matches_encoding_rs() {
         let ours = Encoding::Gb18030.decode(bytes);
         assert_eq!(ours.map_or_else(|error| error.bytes().len(), |_| 0), length, "{bytes:02X?}");
         let (theirs, _) = encoding_rs::GB18030.decode_without_bom_handling(bytes);
-        assert_eq!(Encoding::Gb18030.decode_with(bytes, Policy::Replace).unwrap(), theirs, "{bytes:02X?}");
+        assert_eq!(Encoding::Gb18030.decode_with(bytes, OnInvalid::Replace).unwrap(), theirs, "{bytes:02X?}");
     }
     for pair in 0..=0xFFFF_u16 {
         let bytes = pair.to_be_bytes();
         let (theirs, _) = encoding_rs::GB18030.decode_without_bom_handling(&bytes);
-        assert_eq!(Encoding::Gb18030.decode_with(&bytes, Policy::Replace).unwrap(), theirs, "{pair:04X}");
+        assert_eq!(Encoding::Gb18030.decode_with(&bytes, OnInvalid::Replace).unwrap(), theirs, "{pair:04X}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! A small kit for the tests of the codecs: a stream played piece by piece, with everything that happened on the way.
 
-use socketry::{Encoding, Policy};
+use socketry::{Encoding, OnInvalid};
 
 pub(crate) const BUILT_IN: [Encoding; 4] =
     [Encoding::Utf8, Encoding::Gb2312, Encoding::Gbk, Encoding::Gb18030];
@@ -18,7 +18,7 @@ pub(crate) fn encodings() -> Vec<Encoding> {
         "iso-2022-jp",
         "windows-1252",
     ];
-    BUILT_IN.into_iter().chain(web.map(|label| Encoding::for_web_label(label).expect("a label"))).collect()
+    BUILT_IN.into_iter().chain(web.map(|label| Encoding::for_whatwg_label(label).expect("a label"))).collect()
 }
 
 /// An error as the stream sees it, whatever piece it came in.
@@ -30,7 +30,7 @@ pub(crate) struct Fault {
 }
 
 /// Decodes a stream piece by piece and goes on behind every error.
-pub(crate) fn decoded(encoding: Encoding, policy: Policy, pieces: &[&[u8]]) -> (String, Vec<Fault>) {
+pub(crate) fn decoded(encoding: Encoding, policy: OnInvalid, pieces: &[&[u8]]) -> (String, Vec<Fault>) {
     let mut decoder = encoding.decoder().with_policy(policy);
     let (mut text, mut faults, mut given) = (String::new(), Vec::new(), 0);
     let fault = |error: &socketry::DecodeError| Fault {
@@ -53,7 +53,7 @@ pub(crate) fn decoded(encoding: Encoding, policy: Policy, pieces: &[&[u8]]) -> (
     }
     let pending = decoder.pending();
     match decoder.finish(&mut text) {
-        Ok(()) if policy == Policy::Strict => assert_eq!(pending, 0, "{encoding} {pieces:02X?}"),
+        Ok(()) if policy == OnInvalid::Strict => assert_eq!(pending, 0, "{encoding} {pieces:02X?}"),
         Ok(()) => {}
         Err(error) => {
             assert!(error.is_incomplete() && pending > 0, "{encoding} {pieces:02X?} {error}");
@@ -65,7 +65,7 @@ pub(crate) fn decoded(encoding: Encoding, policy: Policy, pieces: &[&[u8]]) -> (
 }
 
 /// Encodes text piece by piece and goes on behind every error: the bytes, and each character with its offset.
-pub(crate) fn encoded(encoding: Encoding, policy: Policy, pieces: &[&str]) -> (Vec<u8>, Vec<(u64, char)>) {
+pub(crate) fn encoded(encoding: Encoding, policy: OnInvalid, pieces: &[&str]) -> (Vec<u8>, Vec<(u64, char)>) {
     let mut encoder = encoding.encoder().with_policy(policy);
     let (mut bytes, mut faults, mut given) = (Vec::new(), Vec::new(), 0);
     for piece in pieces {

@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use socketry::{DecodeError, EncodeError, Encoding, Error, ErrorKind, Operation, Policy, UnknownEncoding};
+use socketry::{DecodeError, EncodeError, Encoding, Error, ErrorKind, OnInvalid, Operation, UnknownEncoding};
 
 #[test]
 fn for_label_accepts_names_and_aliases() {
@@ -44,7 +44,7 @@ fn for_label_falls_back_to_whatwg_labels() {
         ("macintosh", "macintosh"),
     ] {
         let encoding = Encoding::for_label(label).unwrap();
-        assert!(matches!(encoding, Encoding::Web(_)));
+        assert!(matches!(encoding, Encoding::Whatwg(_)));
         assert_eq!((encoding.name(), format!("{encoding:>12}")), (name, format!("{name:>12}")));
     }
 }
@@ -52,15 +52,15 @@ fn for_label_falls_back_to_whatwg_labels() {
 #[test]
 fn for_whatwg_label_maps_gb2312_to_whatwg_gbk() {
     for label in ["gb2312", "gbk", "gb_2312-80", "chinese", "x-gbk"] {
-        let encoding = Encoding::for_web_label(label).unwrap();
+        let encoding = Encoding::for_whatwg_label(label).unwrap();
         assert_eq!(encoding.name(), "gbk");
         assert_ne!(encoding, Encoding::Gbk);
         assert_eq!(encoding.decode(b"\xE9F\x80\x81\x30\x84\x36").unwrap(), "镕€\u{A5}");
         assert_eq!(*encoding.encode("镕€").unwrap(), *b"\xE9F\x80");
         assert_eq!(encoding.encode("\u{A5}").unwrap_err().character(), '\u{A5}');
     }
-    assert_eq!(Encoding::for_web_label("gb18030"), Ok(Encoding::Gb18030));
-    assert_eq!(Encoding::for_web_label("utf8"), Ok(Encoding::Utf8));
+    assert_eq!(Encoding::for_whatwg_label("gb18030"), Ok(Encoding::Gb18030));
+    assert_eq!(Encoding::for_whatwg_label("utf8"), Ok(Encoding::Utf8));
 }
 
 /// Every name that the Web's standard has for an encoding, in lower case.
@@ -72,7 +72,7 @@ fn whatwg_encoding_names_are_lowercase() {
                  windows-1252 windows-1253 windows-1254 windows-1255 windows-1256 windows-1257 windows-1258 \
                  x-mac-cyrillic x-user-defined";
     for name in names.split_whitespace() {
-        assert_eq!(Encoding::for_web_label(name).unwrap().name(), name);
+        assert_eq!(Encoding::for_whatwg_label(name).unwrap().name(), name);
     }
 }
 
@@ -91,7 +91,7 @@ fn unknown_encoding_error_truncates_long_label() {
     let error = Encoding::for_label(&"名".repeat(10_000)).unwrap_err();
     assert_eq!(error.label(), "名".repeat(21));
     assert!(error.to_string().len() < 200 && error.to_string().contains("名\"…: "), "{error}");
-    let error = Encoding::for_web_label("cp936").unwrap_err();
+    let error = Encoding::for_whatwg_label("cp936").unwrap_err();
     assert_eq!(error.to_string(), "unknown encoding \"cp936\": not a label of the Web");
 }
 
@@ -107,7 +107,7 @@ fn unsafe_whatwg_encodings_are_refused_with_reason() {
                 "refused encoding {label:?}: its bytes can hide text from a filter, so the Web does not decode it"
             )
         );
-        assert!(Encoding::for_web_label(label).is_err());
+        assert!(Encoding::for_whatwg_label(label).is_err());
     }
 }
 
@@ -153,8 +153,8 @@ fn codec_errors_display_as_one_line() {
 fn text_types_are_send_and_sync() {
     fn assert_send_sync<T: Send + Sync + std::fmt::Debug + 'static>() {}
     assert_send_sync::<Encoding>();
-    assert_send_sync::<Policy>();
-    assert_send_sync::<socketry::WebEncoding>();
+    assert_send_sync::<OnInvalid>();
+    assert_send_sync::<socketry::WhatwgEncoding>();
     assert_send_sync::<socketry::Decoder>();
     assert_send_sync::<socketry::Encoder>();
     assert_send_sync::<DecodeError>();

@@ -4,14 +4,14 @@ use super::kit::{decoded, encoded, encodings};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use socketry::{Encoding, Policy};
+use socketry::{Encoding, OnInvalid};
 
 fn any_encoding() -> impl Strategy<Value = Encoding> {
     select(encodings())
 }
 
-fn any_policy() -> impl Strategy<Value = Policy> {
-    select(vec![Policy::Strict, Policy::Replace, Policy::Ignore])
+fn any_policy() -> impl Strategy<Value = OnInvalid> {
+    select(vec![OnInvalid::Strict, OnInvalid::Replace, OnInvalid::Ignore])
 }
 
 /// Bytes of the kinds that decoders tell apart, far oftener than chance would have them.
@@ -74,9 +74,9 @@ proptest! {
         "windows-1252", "koi8-r",
     ]), bytes in any_bytes()) {
         let theirs = encoding_rs::Encoding::for_label(label.as_bytes()).unwrap();
-        let ours = Encoding::for_web_label(label).unwrap();
+        let ours = Encoding::for_whatwg_label(label).unwrap();
         let (text, _) = theirs.decode_without_bom_handling(&bytes);
-        prop_assert_eq!(ours.decode_with(&bytes, Policy::Replace).unwrap(), text);
+        prop_assert_eq!(ours.decode_with(&bytes, OnInvalid::Replace).unwrap(), text);
     }
 
     /// What is held back is exactly what the text lacks.

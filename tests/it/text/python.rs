@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use crate::kit::Running;
-use socketry::{Encoding, Policy};
+use socketry::{Encoding, OnInvalid};
 
 const SCRIPT: &str = r#"
 import sys
@@ -175,7 +175,7 @@ fn utf_8_matches_python() {
     assert_eq!(decoding_differences(oracle, Encoding::Utf8), BTreeSet::new());
     assert_eq!(encoding_differences(oracle, Encoding::Utf8), BTreeSet::new());
     for (bytes, theirs) in &oracle.replaced["utf-8"] {
-        let ours = Encoding::Utf8.decode_with(bytes, Policy::Replace).unwrap();
+        let ours = Encoding::Utf8.decode_with(bytes, OnInvalid::Replace).unwrap();
         assert_eq!(ours, *theirs, "{bytes:02X?}");
     }
 }
@@ -236,7 +236,7 @@ fn replace_differs_from_python_on_unassigned_pairs() {
             if bytes.len() > 2 || (encoding == Encoding::Gb18030 && bytes.contains(&0x80)) {
                 continue;
             }
-            let ours = encoding.decode_with(bytes, Policy::Replace).unwrap();
+            let ours = encoding.decode_with(bytes, OnInvalid::Replace).unwrap();
             if encoding == Encoding::Gb18030 && matches!(bytes[..], [0xFF, b'0'..=b'9']) {
                 // Python takes the digit for the second of four bytes, although no character begins with FF.
                 assert_eq!((&ours[..3], theirs.as_str()), ("\u{FFFD}", "\u{FFFD}"), "{bytes:02X?}");

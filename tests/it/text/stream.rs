@@ -1,9 +1,9 @@
 //! A stream gives the same text and the same errors at the same places, wherever it is cut.
 
 use super::kit::{BUILT_IN, Fault, decoded, encoded, encodings};
-use socketry::{Encoding, Policy};
+use socketry::{Encoding, OnInvalid};
 
-const POLICIES: [Policy; 3] = [Policy::Strict, Policy::Replace, Policy::Ignore];
+const POLICIES: [OnInvalid; 3] = [OnInvalid::Strict, OnInvalid::Replace, OnInvalid::Ignore];
 
 /// Each kind of character: ASCII, two and three bytes of UTF-8, both planes, the signs of GB 2312's first rows, what
 /// only GBK has, what only GB 18030 has.
@@ -39,7 +39,7 @@ fn malformed() -> Vec<Vec<u8>> {
     .into();
     for text in TEXTS {
         for encoding in encodings() {
-            corpus.push(encoding.encode_with(text, Policy::Replace).expect("replaced").into_owned());
+            corpus.push(encoding.encode_with(text, OnInvalid::Replace).expect("replaced").into_owned());
         }
     }
     corpus
@@ -67,7 +67,7 @@ fn decoder_gives_same_result_at_any_split() {
 fn decode_matches_streaming_decoder() {
     for encoding in encodings() {
         for bytes in malformed() {
-            let (text, faults) = decoded(encoding, Policy::Strict, &[&bytes]);
+            let (text, faults) = decoded(encoding, OnInvalid::Strict, &[&bytes]);
             match (encoding.decode(&bytes), faults.first()) {
                 (Ok(one), None) => assert_eq!(one, text),
                 (Err(error), Some(first)) => {
@@ -82,7 +82,7 @@ fn decode_matches_streaming_decoder() {
                 }
                 (one, first) => panic!("{encoding} {bytes:02X?}: {one:?} and {first:?}"),
             }
-            for policy in [Policy::Replace, Policy::Ignore] {
+            for policy in [OnInvalid::Replace, OnInvalid::Ignore] {
                 let (text, faults) = decoded(encoding, policy, &[&bytes]);
                 assert_eq!(faults, []);
                 assert_eq!(encoding.decode_with(&bytes, policy).unwrap(), text);
@@ -153,7 +153,8 @@ fn malformed_character_never_consumes_ascii_byte() {
     for encoding in [Encoding::Gb2312, Encoding::Gbk] {
         for lead in 0x80..=0xFF {
             for ascii in 0..0x80 {
-                let text = encoding.decode_with(&[lead, ascii, b'\n'], Policy::Replace).unwrap().into_owned();
+                let text =
+                    encoding.decode_with(&[lead, ascii, b'\n'], OnInvalid::Replace).unwrap().into_owned();
                 if encoding.decode(&[lead, ascii]).is_err() {
                     assert_eq!(text, format!("\u{FFFD}{}\n", char::from(ascii)), "{encoding} {lead:02X}");
                 }
@@ -165,7 +166,7 @@ fn malformed_character_never_consumes_ascii_byte() {
 #[test]
 fn gb2312_unassigned_pair_is_one_malformed_sequence() {
     let of_gbk = Encoding::Gbk.encode("囍迎门").unwrap();
-    assert_eq!(Encoding::Gb2312.decode_with(&of_gbk, Policy::Replace).unwrap(), "\u{FFFD}迎门");
+    assert_eq!(Encoding::Gb2312.decode_with(&of_gbk, OnInvalid::Replace).unwrap(), "\u{FFFD}迎门");
     let error = Encoding::Gb2312.decode(&of_gbk).unwrap_err();
     assert_eq!(error.to_string(), "bytes 87 D6 at byte 0 are not gb2312");
 }
@@ -173,16 +174,16 @@ fn gb2312_unassigned_pair_is_one_malformed_sequence() {
 #[test]
 fn decode_into_and_encode_into_keep_buffer_on_error() {
     let mut text = String::from("before");
-    assert!(Encoding::Gbk.decode_into(b"\xCA\xD5\xFF", Policy::Strict, &mut text).is_err());
+    assert!(Encoding::Gbk.decode_into(b"\xCA\xD5\xFF", OnInvalid::Strict, &mut text).is_err());
     assert_eq!(text, "before");
     let mut bytes = b"before".to_vec();
-    assert!(Encoding::Gbk.encode_into("收😀", Policy::Strict, &mut bytes).is_err());
+    assert!(Encoding::Gbk.encode_into("收😀", OnInvalid::Strict, &mut bytes).is_err());
     assert_eq!(bytes, b"before");
 }
 
 #[test]
 fn decoder_pending_counts_undecoded_bytes() {
-    let web = |label| Encoding::for_web_label(label).unwrap();
+    let web = |label| Encoding::for_whatwg_label(label).unwrap();
     for (encoding, bytes, expected) in [
         (Encoding::Gb18030, &b"a\x81\x30\x81\x30b"[..], &[0, 1, 2, 3, 0, 0][..]),
         (Encoding::Utf8, b"\xF0\x9F\x98\x80", &[1, 2, 3, 0]),
@@ -217,8 +218,8 @@ fn finish_decodes_bytes_pending_after_error() {
 /// Found by chance: three bytes that begin as an escape sequence of ISO-2022-JP does and are none.
 #[test]
 fn iso_2022_jp_rejects_invalid_escape_sequence() {
-    let encoding = Encoding::for_web_label("iso-2022-jp").unwrap();
-    let (text, faults) = decoded(encoding, Policy::Strict, &[b"a\x1B\x81\x1B"]);
+    let encoding = Encoding::for_whatwg_label("iso-2022-jp").unwrap();
+    let (text, faults) = decoded(encoding, OnInvalid::Strict, &[b"a\x1B\x81\x1B"]);
     assert_eq!(text, "a");
     let offsets: Vec<(u64, bool)> = faults.iter().map(|fault| (fault.offset, fault.incomplete)).collect();
     assert_eq!(offsets, [(1, false), (2, false), (3, true)]);
@@ -228,16 +229,16 @@ fn iso_2022_jp_rejects_invalid_escape_sequence() {
 /// who reads it.
 #[test]
 fn iso_2022_jp_output_is_valid_after_skipped_character() {
-    let encoding = Encoding::for_web_label("iso-2022-jp").unwrap();
+    let encoding = Encoding::for_whatwg_label("iso-2022-jp").unwrap();
     let japanese = encoding.encode("亜亜").unwrap().into_owned();
-    for policy in [Policy::Ignore, Policy::Strict] {
+    for policy in [OnInvalid::Ignore, OnInvalid::Strict] {
         for missing in ["亜😀亜", "亜😀\u{1B}亜", "😀亜亜"] {
             let (bytes, faults) = encoded(encoding, policy, &[missing]);
             assert_eq!(bytes, japanese, "{policy:?} {missing:?}");
-            assert_eq!(faults.is_empty(), policy == Policy::Ignore);
+            assert_eq!(faults.is_empty(), policy == OnInvalid::Ignore);
             assert_eq!(encoding.decode(&bytes).unwrap(), "亜亜");
         }
     }
-    let (bytes, _) = encoded(encoding, Policy::Replace, &["亜😀亜"]);
+    let (bytes, _) = encoded(encoding, OnInvalid::Replace, &["亜😀亜"]);
     assert_eq!(encoding.decode(&bytes).unwrap(), "亜?亜");
 }

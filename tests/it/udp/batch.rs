@@ -51,17 +51,17 @@ fn batch_preserves_order_source_destination_and_text() {
             receiver.recv_batch(&mut batch).unwrap();
             for datagram in &batch {
                 assert_eq!(datagram.text_in(Encoding::Gb2312).unwrap(), format!("第{number:03}"));
-                assert_eq!(datagram.text().unwrap_err().remote(), Some(datagram.from()));
+                assert_eq!(datagram.text().unwrap_err().peer_addr(), Some(datagram.source()));
                 assert!(datagram.text_lossy().ends_with(&format!("{number:03}")));
-                assert_eq!(datagram.from(), sender.local_addr());
-                assert_eq!(datagram.to(), Some(Ipv4Addr::LOCALHOST.into()));
+                assert_eq!(datagram.source(), sender.local_addr());
+                assert_eq!(datagram.destination(), Some(Ipv4Addr::LOCALHOST.into()));
                 assert_eq!((datagram.len(), datagram.truncated(), datagram.is_empty()), (5, None, false));
                 number += 1;
             }
         }
         // The last of them is answered.
         let last = batch.iter().last().unwrap();
-        receiver.reply(last.arrival(), "ok").unwrap();
+        receiver.reply(last.meta(), "ok").unwrap();
         assert_eq!(sender.recv().unwrap().bytes(), b"ok");
     }
 }
@@ -84,10 +84,10 @@ fn wildcard_recv_batch_reports_destination_and_interface() {
                 for datagram in &batch {
                     let host = Ipv4Addr::new(127, 0, 0, datagram.bytes()[0]);
                     if cfg!(unix) {
-                        assert_eq!(datagram.to(), Some(IpAddr::V4(host)));
-                        assert!(datagram.interface().is_some());
+                        assert_eq!(datagram.destination(), Some(IpAddr::V4(host)));
+                        assert!(datagram.interface_index().is_some());
                     }
-                    assert!(datagram.from().is_ipv4());
+                    assert!(datagram.source().is_ipv4());
                     seen += 1;
                 }
             }
@@ -119,7 +119,7 @@ fn dual_stack_send_batch_reaches_both_families() {
     batch.push_to("yes", v4.local_addr()).unwrap();
     let error = only_v4.send_batch(&mut batch).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddressNotAvailable);
-    assert_eq!(error.remote(), Some(v6.local_addr()));
+    assert_eq!(error.peer_addr(), Some(v6.local_addr()));
     let detail = error.detail::<UnsentDatagram>().unwrap();
     assert_eq!((detail.index, detail.sent, batch.len()), (0, 0, 1));
     assert_eq!(only_v4.send_batch(&mut batch).unwrap(), 1);
@@ -141,7 +141,7 @@ fn send_batch_names_oversized_datagram_and_sends_rest() {
     }
     let error = sender.send_batch(&mut batch).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MessageTooLong);
-    assert_eq!(error.remote(), Some(receiver.local_addr()));
+    assert_eq!(error.peer_addr(), Some(receiver.local_addr()));
     let detail = error.detail::<UnsentDatagram>().unwrap();
     assert_eq!((detail.index, detail.sent), (2, 2));
     let text = error.to_string();
@@ -165,7 +165,7 @@ fn push_to_rejects_unencodable_text() {
     let to = receiver.local_addr();
     batch.push_to("好", to).unwrap();
     let error = batch.push_to("镕", to).unwrap_err();
-    assert_eq!((error.kind(), error.remote()), (ErrorKind::UnencodableText, Some(to)));
+    assert_eq!((error.kind(), error.peer_addr()), (ErrorKind::UnencodableText, Some(to)));
     assert_eq!(batch.len(), 1);
     batch.clear();
     assert_eq!(sender.send_batch(&mut batch).unwrap(), 0);
@@ -258,7 +258,7 @@ fn truncation_applies_to_each_datagram_in_batch() {
         while seen.len() < 4 {
             receiver.recv_batch(&mut batch).unwrap();
             for datagram in &batch {
-                assert_eq!(datagram.arrival().truncated(), datagram.truncated());
+                assert_eq!(datagram.meta().truncated(), datagram.truncated());
                 seen.push((datagram.len(), datagram.bytes()[9], datagram.truncated()));
             }
         }

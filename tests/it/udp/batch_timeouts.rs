@@ -3,19 +3,19 @@
 use std::time::{Duration, Instant};
 
 use crate::kit::*;
-use socketry::{RecvBatch, Stopper, UdpEndpoint};
+use socketry::{CancelToken, RecvBatch, UdpEndpoint};
 
 const WAIT: Duration = Duration::from_millis(60);
 
-/// All kinds of endpoints that a batch can be received by, with the stopper of those that have one.
-fn endpoints() -> Vec<(UdpEndpoint, Stopper)> {
+/// All kinds of endpoints that a batch can be received by, with the cancel token of those that have one.
+fn endpoints() -> Vec<(UdpEndpoint, CancelToken)> {
     let mut endpoints = Vec::new();
     for only in [false, true] {
         for address in ["127.0.0.1:0", ":0"] {
-            let stopper = Stopper::new().unwrap();
+            let token = CancelToken::new().unwrap();
             let builder = UdpEndpoint::builder().batches_only(only);
-            endpoints.push((builder.clone().bind(address).unwrap(), stopper.clone()));
-            endpoints.push((builder.stopper(&stopper).bind(address).unwrap(), stopper));
+            endpoints.push((builder.clone().bind(address).unwrap(), token.clone()));
+            endpoints.push((builder.cancel_token(&token).bind(address).unwrap(), token));
         }
     }
     endpoints
@@ -45,7 +45,7 @@ fn recv_batch_honors_timeout_and_deadline() {
             };
             let error = assert_timed_out(received);
             assert!(start.elapsed() >= WAIT && start.elapsed() < WAIT + PATIENCE, "{limit}");
-            assert_eq!(error.local(), Some(endpoint.local_addr()));
+            assert_eq!(error.local_addr(), Some(endpoint.local_addr()));
             assert!(batch.is_empty());
         }
     }
@@ -75,8 +75,8 @@ fn recv_batch_does_not_wait_until_full() {
 #[test]
 fn cancel_ends_blocked_and_later_batch_calls() {
     for only in [false, true] {
-        let stopper = Stopper::new().unwrap();
-        let builder = UdpEndpoint::builder().batches_only(only).max_datagram(10).stopper(&stopper);
+        let token = CancelToken::new().unwrap();
+        let builder = UdpEndpoint::builder().batches_only(only).max_datagram(10).cancel_token(&token);
         let endpoint = builder.bind("127.0.0.1:0").unwrap();
         let sender = connected_to(&endpoint);
         let mut batch = RecvBatch::new();
@@ -85,13 +85,16 @@ fn cancel_ends_blocked_and_later_batch_calls() {
         assert_eq!(endpoint.recv_batch(&mut batch).unwrap(), 1);
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| endpoint.recv_batch(&mut RecvBatch::new()));
-            stopper.stop();
-            assert!(waiting.join().unwrap().unwrap_err().is_stopped());
+            token.cancel();
+            assert!(waiting.join().unwrap().unwrap_err().is_cancelled());
         });
-        assert!(endpoint.recv_batch(&mut batch).unwrap_err().is_stopped(), "even with something to deliver");
+        assert!(
+            endpoint.recv_batch(&mut batch).unwrap_err().is_cancelled(),
+            "even with something to deliver"
+        );
         let mut outgoing = endpoint.batch();
         outgoing.push_to("kept", sender.local_addr()).unwrap();
-        assert!(endpoint.send_batch(&mut outgoing).unwrap_err().is_stopped());
+        assert!(endpoint.send_batch(&mut outgoing).unwrap_err().is_cancelled());
         assert_eq!(outgoing.len(), 1);
     }
 }
@@ -132,8 +135,8 @@ fn recv_batch_on_shut_down_socket_is_not_connected() {
 /// A batch of any length is ended between two calls, and tells how far it came.
 #[test]
 fn cancel_interrupts_long_send_batch_with_sent_count() {
-    let stopper = Stopper::new().unwrap();
-    let sender = UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0").unwrap();
+    let token = CancelToken::new().unwrap();
+    let sender = UdpEndpoint::builder().cancel_token(&token).bind("127.0.0.1:0").unwrap();
     let (receiver, mut batch) = (local(), sender.batch());
     // Of sizes that cannot go together, and enough for seconds.
     for number in 0..500_000_usize {
@@ -144,10 +147,10 @@ fn cancel_interrupts_long_send_batch_with_sent_count() {
         let sending = scope.spawn(|| (sender.send_batch(&mut batch), batch));
         // The first of it has arrived.
         receiver.recv().unwrap();
-        stopper.stop();
+        token.cancel();
         let (sent, batch) = sending.join().unwrap();
         let error = sent.unwrap_err();
-        assert!(error.is_stopped(), "{error}");
+        assert!(error.is_cancelled(), "{error}");
         let detail = error.detail::<socketry::UnsentDatagram>().unwrap();
         assert!(detail.sent > 0 && detail.sent + batch.len() == total, "{error}");
         assert_eq!(detail.index, detail.sent, "the next one");

@@ -1,7 +1,7 @@
 //! Membership in multicast groups, on the loopback interface.
 
 use crate::kit::*;
-use socketry::{ErrorKind, Interfaces, UdpEndpoint};
+use socketry::{ErrorKind, InterfaceSelector, UdpEndpoint};
 use std::net::{Ipv4Addr, SocketAddr};
 
 /// From the block for organizations' own use (RFC 2365).
@@ -21,11 +21,11 @@ fn join_multicast_receives_group_until_leave() {
     assert_eq!(datagram.bytes(), b"to all");
     #[cfg(target_os = "linux")]
     {
-        assert_eq!(datagram.to(), Some(GROUP.into()));
-        assert_eq!(datagram.interface(), Some(loopback));
+        assert_eq!(datagram.destination(), Some(GROUP.into()));
+        assert_eq!(datagram.interface_index(), Some(loopback));
         member.reply(&datagram, "from one").unwrap();
         let answer = sender.recv_timeout(PATIENCE).unwrap();
-        assert_eq!(answer.from().ip(), Ipv4Addr::LOCALHOST, "not from the group's address");
+        assert_eq!(answer.source().ip(), Ipv4Addr::LOCALHOST, "not from the group's address");
     }
 
     member.leave_multicast(GROUP, loopback).unwrap();
@@ -56,11 +56,11 @@ fn multicast_membership_is_not_shared_between_sockets() {
 #[test]
 fn join_and_leave_multicast_report_each_interface() {
     let member = UdpEndpoint::bind(":0").unwrap();
-    let memberships = member.join_multicast(GROUP, Interfaces::All).unwrap();
+    let memberships = member.join_multicast(GROUP, InterfaceSelector::All).unwrap();
     assert!(memberships.iter().any(|membership| membership.result.is_ok()), "{memberships:?}");
-    let left = member.leave_multicast(GROUP, Interfaces::All).unwrap();
+    let left = member.leave_multicast(GROUP, InterfaceSelector::All).unwrap();
     assert_eq!(left.len(), memberships.len());
-    let error = member.leave_multicast(GROUP, Interfaces::All).unwrap_err();
+    let error = member.leave_multicast(GROUP, InterfaceSelector::All).unwrap_err();
     // Wine has another word for it.
     let kinds = [ErrorKind::AddressNotAvailable, ErrorKind::InvalidInput];
     assert!(kinds.contains(&error.kind()), "it is a member no more: {error}");
@@ -72,20 +72,21 @@ fn join_multicast_joins_ipv6_group() {
         return;
     }
     let member = UdpEndpoint::builder().read_timeout(PATIENCE).bind("[::]:0").unwrap();
-    let memberships =
-        match member.join_multicast("ff02::7788".parse::<std::net::Ipv6Addr>().unwrap(), Interfaces::All) {
-            Ok(memberships) => memberships,
-            Err(error) => return skip(Need::Ipv6, error.to_string()),
-        };
+    let memberships = match member
+        .join_multicast("ff02::7788".parse::<std::net::Ipv6Addr>().unwrap(), InterfaceSelector::All)
+    {
+        Ok(memberships) => memberships,
+        Err(error) => return skip(Need::Ipv6, error.to_string()),
+    };
     assert!(memberships.iter().any(|membership| membership.result.is_ok()), "{memberships:?}");
 }
 
 #[test]
 fn join_multicast_rejects_bad_group_or_interface() {
     let member = local();
-    let error = member.join_multicast(Ipv4Addr::LOCALHOST, Interfaces::All).unwrap_err();
+    let error = member.join_multicast(Ipv4Addr::LOCALHOST, InterfaceSelector::All).unwrap_err();
     assert!(error.to_string().contains("not a multicast address"), "{error}");
-    let error = member.join_multicast(std::net::Ipv6Addr::LOCALHOST, Interfaces::All).unwrap_err();
+    let error = member.join_multicast(std::net::Ipv6Addr::LOCALHOST, InterfaceSelector::All).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
     let error = member.join_multicast(GROUP, "no-such-dev0").unwrap_err();
     assert!(error.to_string().contains("no-such-dev0"), "{error}");

@@ -5,7 +5,7 @@ use socketry::{ErrorKind, Retry, UdpEndpoint};
 use std::time::{Duration, Instant};
 
 fn fast_retry(attempts: u32) -> Retry {
-    Retry::new().attempts(attempts).first(Duration::from_millis(50)).multiplier(1.0)
+    Retry::new().attempts(attempts).initial_delay(Duration::from_millis(50)).multiplier(1.0)
 }
 
 /// Runs `server` in a thread while `client` runs in this one.
@@ -39,7 +39,7 @@ fn request_ignores_other_senders() {
     let (server, stranger) = (local(), local());
     let client = UdpEndpoint::builder().max_datagram(100).bind("127.0.0.1:0").unwrap();
     let address = client.local_addr();
-    let retry = Retry::once(PATIENCE);
+    let retry = Retry::single(PATIENCE);
     with_server(
         || {
             let question = server.recv().unwrap();
@@ -57,7 +57,7 @@ fn request_ignores_other_senders() {
 #[test]
 fn request_with_skips_response_rejected_by_filter() {
     let server = local();
-    let retry = Retry::once(PATIENCE);
+    let retry = Retry::single(PATIENCE);
     with_server(
         || {
             let question = server.recv().unwrap();
@@ -80,7 +80,7 @@ fn request_times_out_after_all_attempts() {
     let error = assert_timed_out(local().request_with(address, "ask", &fast_retry(3).jitter(0.0), |_| true));
     assert!(start.elapsed() >= Duration::from_millis(150));
     assert!(error.elapsed().unwrap() >= Duration::from_millis(150), "{error}");
-    assert_eq!(error.remote(), Some(address));
+    assert_eq!(error.peer_addr(), Some(address));
     assert!(error.to_string().starts_with(&format!("request to {address}: timed out after ")), "{error}");
     for _ in 0..3 {
         assert_eq!(silent.recv().unwrap().bytes(), b"ask");
@@ -95,7 +95,11 @@ fn request_ends_at_endpoint_deadline() {
     client.set_deadline(start + Duration::from_millis(120));
     assert_timed_out(client.request(silent.local_addr(), "ask"));
     assert!(start.elapsed() >= Duration::from_millis(120));
-    assert!(start.elapsed() < Retry::default().total(), "the deadline was not kept: {:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Retry::default().total_delay(),
+        "the deadline was not kept: {:?}",
+        start.elapsed()
+    );
 }
 
 #[test]
@@ -111,7 +115,7 @@ fn request_timeout_holds_under_datagram_flood() {
             }
         },
         || {
-            let retry = Retry::once(Duration::from_millis(200));
+            let retry = Retry::single(Duration::from_millis(200));
             assert_timed_out(client.request_with(silent.local_addr(), "ask", &retry, |_| true));
             done.store(true, std::sync::atomic::Ordering::Relaxed);
             assert!(Instant::now() < end, "the wait ended with the flood and not with its time");
@@ -123,12 +127,12 @@ fn request_timeout_holds_under_datagram_flood() {
 fn connected_request_reports_connection_refused() {
     let address = deserted();
     let client = UdpEndpoint::connect(address).unwrap();
-    let error = client.request_with(address, "ask", &Retry::once(PATIENCE), |_| true).unwrap_err();
+    let error = client.request_with(address, "ask", &Retry::single(PATIENCE), |_| true).unwrap_err();
     if cfg!(windows) && error.is_timeout() {
         return skip(Need::Platform, "Wine does not report an unreachable port");
     }
     assert!(error.is_refused(), "{error}");
-    assert_eq!(error.remote(), Some(address));
+    assert_eq!(error.peer_addr(), Some(address));
     assert!(error.to_string().contains("connection refused"), "{error}");
 }
 
@@ -144,9 +148,9 @@ fn connected_request_rejects_other_address() {
 fn unconnected_request_reports_connection_refused() {
     let (address, client, other) = (deserted(), local(), deserted());
     client.send_to("somebody else's fate", other).unwrap();
-    let error = client.request_with(address, "ask", &Retry::once(PATIENCE), |_| true).unwrap_err();
+    let error = client.request_with(address, "ask", &Retry::single(PATIENCE), |_| true).unwrap_err();
     assert!(error.is_refused(), "{error}");
-    assert_eq!(error.remote(), Some(address));
+    assert_eq!(error.peer_addr(), Some(address));
     assert!(error.elapsed().unwrap() < PATIENCE);
 }
 
@@ -154,7 +158,8 @@ fn unconnected_request_reports_connection_refused() {
 #[test]
 fn recv_ignores_icmp_errors_without_report_unreachable() {
     let (gone, client, server) = (deserted(), local(), local());
-    let _ = client.request_with(gone, "turns the reports on", &Retry::once(PATIENCE), |_| true).unwrap_err();
+    let _ =
+        client.request_with(gone, "turns the reports on", &Retry::single(PATIENCE), |_| true).unwrap_err();
     for _ in 0..20 {
         client.send_to("x", gone).unwrap();
         client.send_to("ping", server.local_addr()).unwrap();
@@ -177,7 +182,7 @@ fn report_unreachable_returns_failed_address() {
     client.send_to("x", two).unwrap();
     let mut reported = [client.recv().unwrap_err(), client.recv().unwrap_err()].map(|error| {
         assert!(error.is_refused(), "{error}");
-        error.remote().unwrap()
+        error.peer_addr().unwrap()
     });
     reported.sort();
     let mut expected = [one, two];

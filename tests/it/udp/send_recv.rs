@@ -1,7 +1,7 @@
 //! Sending and receiving: text, bytes, buffers, peers.
 
 use crate::kit::*;
-use socketry::{Arrival, Encoding, ErrorKind};
+use socketry::{Encoding, ErrorKind, RecvMeta};
 use std::net::Ipv4Addr;
 
 #[test]
@@ -10,8 +10,12 @@ fn recv_returns_payload_source_and_destination() {
     client.send_to("hello", server.local_addr()).unwrap();
     let datagram = server.recv().unwrap();
     assert_eq!(datagram.text().unwrap(), "hello");
-    assert_eq!(datagram.from(), client.local_addr());
-    assert_eq!(datagram.to(), Some(Ipv4Addr::LOCALHOST.into()), "bound to one address, it can only be that");
+    assert_eq!(datagram.source(), client.local_addr());
+    assert_eq!(
+        datagram.destination(),
+        Some(Ipv4Addr::LOCALHOST.into()),
+        "bound to one address, it can only be that"
+    );
     assert_eq!(datagram.truncated(), None);
     server.reply(&datagram, "there").unwrap();
     assert_eq!(client.recv().unwrap().bytes(), b"there");
@@ -53,7 +57,7 @@ fn bytes_bypass_encoding_and_text_reports_invalid_data() {
     assert_eq!(datagram.bytes(), [0xFF, 0x00]);
     let error = datagram.text().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidText);
-    assert_eq!(error.remote(), Some(client.local_addr()), "who sent it is part of the error: {error}");
+    assert_eq!(error.peer_addr(), Some(client.local_addr()), "who sent it is part of the error: {error}");
     assert_eq!(datagram.text_lossy(), "\u{fffd}\0");
 }
 
@@ -101,8 +105,8 @@ fn recv_into_leaves_rest_of_buffer_unchanged() {
     let client = connected_to(&server);
     client.send("abc").unwrap();
     let mut buffer = [9; 8];
-    let arrival: Arrival = server.peek_into(&mut buffer).unwrap();
-    assert_eq!((arrival.len(), arrival.from()), (3, client.local_addr()));
+    let arrival: RecvMeta = server.peek_into(&mut buffer).unwrap();
+    assert_eq!((arrival.len(), arrival.source()), (3, client.local_addr()));
     buffer.fill(9);
     let arrival = server.recv_into(&mut buffer).unwrap();
     assert_eq!((arrival.len(), &buffer), (3, b"abc\x09\x09\x09\x09\x09"));

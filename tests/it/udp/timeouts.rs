@@ -1,7 +1,7 @@
-//! Timeouts, deadlines and stoppers: every wait ends, at its time and not before.
+//! Timeouts, deadlines and cancel tokens: every wait ends, at its time and not before.
 
 use crate::kit::*;
-use socketry::{ErrorKind, Stopper, UdpEndpoint};
+use socketry::{CancelToken, ErrorKind, UdpEndpoint};
 use std::time::{Duration, Instant};
 
 /// Below the wait of an idle machine and above it: a wait that is a poll, and one that blocks first.
@@ -36,7 +36,7 @@ fn recv_timeout_is_not_early_and_reports_elapsed() {
             assert!(start.elapsed() >= wait, "{:?} is less than {wait:?}", start.elapsed());
             assert!(start.elapsed() < wait + PATIENCE);
             assert!(error.elapsed().unwrap() >= wait.saturating_sub(Duration::from_millis(1)), "{error}");
-            assert_eq!(error.local(), Some(endpoint.local_addr()));
+            assert_eq!(error.local_addr(), Some(endpoint.local_addr()));
         }
     }
 }
@@ -44,8 +44,8 @@ fn recv_timeout_is_not_early_and_reports_elapsed() {
 /// Once in several tries, so that a busy machine does not matter: a rule that rounds would make every try late.
 #[test]
 fn recv_timeout_is_not_rounded_up() {
-    let stopper = Stopper::new().unwrap();
-    let stoppable = UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0").unwrap();
+    let token = CancelToken::new().unwrap();
+    let stoppable = UdpEndpoint::builder().cancel_token(&token).bind("127.0.0.1:0").unwrap();
     for endpoint in [&local(), &stoppable] {
         for wait in [1, 10, 50, 150, 600].map(Duration::from_millis) {
             let is_on_time = (0..20).any(|_| {
@@ -170,13 +170,13 @@ fn recv_timeout_accepts_duration_max() {
     assert_eq!(endpoint.recv().unwrap().bytes(), b"x");
 }
 
-/// Stopped at forty moments, from before a thread waits to long after it has begun to; a wait that the stopper does not
+/// Stopped at forty moments, from before a thread waits to long after it has begun to; a wait that the cancel token does not
 /// reach lasts as long as its timeout.
 #[test]
 fn cancel_ends_recv_at_any_stage() {
     for step in 0..40 {
-        let stopper = Stopper::new().unwrap();
-        let builder = UdpEndpoint::builder().read_timeout(PATIENCE).stopper(&stopper);
+        let token = CancelToken::new().unwrap();
+        let builder = UdpEndpoint::builder().read_timeout(PATIENCE).cancel_token(&token);
         let endpoints = [builder.clone().bind("127.0.0.1:0").unwrap(), builder.bind(":0").unwrap()];
         std::thread::scope(|scope| {
             let waiting = endpoints.each_ref().map(|endpoint| {
@@ -190,11 +190,11 @@ fn cancel_ends_recv_at_any_stage() {
             while Instant::now() < moment {
                 std::thread::yield_now();
             }
-            stopper.stop();
+            token.cancel();
             for waiting in waiting.into_iter().flatten() {
                 let error = waiting.join().unwrap().unwrap_err();
-                assert!(error.is_stopped(), "{error}");
-                assert_eq!(error.kind(), ErrorKind::Stopped);
+                assert!(error.is_cancelled(), "{error}");
+                assert_eq!(error.kind(), ErrorKind::Cancelled);
                 assert!(moment.elapsed() < PATIENCE / 2, "nobody woke it: {error}");
             }
         });
@@ -203,23 +203,23 @@ fn cancel_ends_recv_at_any_stage() {
 
 #[test]
 fn cancelled_token_stays_cancelled() {
-    let stopper = Stopper::new().unwrap();
-    let endpoint = UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0").unwrap();
+    let token = CancelToken::new().unwrap();
+    let endpoint = UdpEndpoint::builder().cancel_token(&token).bind("127.0.0.1:0").unwrap();
     let peer = local();
     peer.send_to("waiting", endpoint.local_addr()).unwrap();
-    assert!(!stopper.is_stopped());
-    stopper.clone().stop();
-    stopper.stop();
-    assert!(stopper.is_stopped());
-    assert!(endpoint.recv().unwrap_err().is_stopped(), "even with a datagram there");
-    assert!(endpoint.send_to("x", peer.local_addr()).unwrap_err().is_stopped());
-    assert!(endpoint.request(peer.local_addr(), "x").unwrap_err().is_stopped());
+    assert!(!token.is_cancelled());
+    token.clone().cancel();
+    token.cancel();
+    assert!(token.is_cancelled());
+    assert!(endpoint.recv().unwrap_err().is_cancelled(), "even with a datagram there");
+    assert!(endpoint.send_to("x", peer.local_addr()).unwrap_err().is_cancelled());
+    assert!(endpoint.request(peer.local_addr(), "x").unwrap_err().is_cancelled());
 }
 
 #[test]
 fn recv_with_cancel_token_receives_and_times_out() {
-    let stopper = Stopper::new().unwrap();
-    let endpoint = UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0").unwrap();
+    let token = CancelToken::new().unwrap();
+    let endpoint = UdpEndpoint::builder().cancel_token(&token).bind("127.0.0.1:0").unwrap();
     for wait in WAITS {
         let start = Instant::now();
         assert_timed_out(endpoint.recv_timeout(wait));
@@ -235,9 +235,10 @@ fn recv_with_cancel_token_receives_and_times_out() {
 /// Looking before waiting changes when a datagram is found, and nothing of what ends a wait.
 #[test]
 fn busy_poll_preserves_timeout_and_cancellation() {
-    let stopper = Stopper::new().unwrap();
+    let token = CancelToken::new().unwrap();
     for spin in [Duration::from_micros(50), Duration::from_secs(3_600)] {
-        let endpoint = UdpEndpoint::builder().spin(spin).stopper(&stopper).bind("127.0.0.1:0").unwrap();
+        let endpoint =
+            UdpEndpoint::builder().busy_poll(spin).cancel_token(&token).bind("127.0.0.1:0").unwrap();
         let address = endpoint.local_addr();
         assert_timed_out(endpoint.recv_timeout(Duration::from_millis(20)));
         std::thread::scope(|scope| {
@@ -249,10 +250,11 @@ fn busy_poll_preserves_timeout_and_cancellation() {
         assert_eq!(endpoint.peek().unwrap().bytes(), endpoint.recv().unwrap().bytes());
         assert!(endpoint.try_recv().unwrap().is_none());
     }
-    let endless = UdpEndpoint::builder().spin(Duration::MAX).stopper(&stopper).bind("127.0.0.1:0").unwrap();
+    let endless =
+        UdpEndpoint::builder().busy_poll(Duration::MAX).cancel_token(&token).bind("127.0.0.1:0").unwrap();
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| endless.recv().unwrap_err());
-        stopper.stop();
-        assert!(waiting.join().unwrap().is_stopped());
+        token.cancel();
+        assert!(waiting.join().unwrap().is_cancelled());
     });
 }

@@ -14,7 +14,7 @@ fn send_limit_is_65507_bytes() {
     let error = client.send(vec![b'x'; 65_508]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MessageTooLong);
     assert!(error.to_string().contains("65508") && error.to_string().contains("65507"), "{error}");
-    assert_eq!(error.remote(), Some(server.local_addr()));
+    assert_eq!(error.peer_addr(), Some(server.local_addr()));
     client.send("still there").unwrap();
     assert_eq!(server.recv().unwrap().bytes(), b"still there");
 }
@@ -43,12 +43,12 @@ fn truncated_error_has_length_limit_prefix_and_source() {
 
 #[test]
 fn recv_into_reports_full_length_on_every_endpoint_kind() {
-    let (source, stopper) = (local(), socketry::Stopper::new().unwrap());
+    let (source, token) = (local(), socketry::CancelToken::new().unwrap());
     let builder = || UdpEndpoint::builder().read_timeout(PATIENCE);
     for receiver in [
         builder().bind("127.0.0.1:0").unwrap(),
         builder().bind(":0").unwrap(),
-        builder().stopper(&stopper).bind("127.0.0.1:0").unwrap(),
+        builder().cancel_token(&token).bind("127.0.0.1:0").unwrap(),
         builder().connect(source.local_addr()).unwrap(),
         UdpEndpoint::connect(source.local_addr()).unwrap(),
     ] {

@@ -154,7 +154,7 @@ pub fn abort(count: usize) {
                 Ok(bytes) => {
                     assert!(sends && bytes == b"x", "the end, which the peer has not said: {bytes:?}")
                 }
-                Err(error) => assert!(error.is_stopped(), "{error}"),
+                Err(error) => assert!(error.is_cancelled(), "{error}"),
             }
         });
     });

@@ -14,14 +14,14 @@ pub type Race = (&'static str, fn(usize), usize);
 
 /// The rounds are for a run among all other tests; the load program runs them `n` times.
 pub const ALL: [Race; 17] = [
-    ("a stopper and a datagram", stops::receive, 400),
-    ("a stopper and a connection that comes", stops::accept, 100),
-    ("a stopper and a connect", stops::connect, 150),
-    ("a stopper and a connect that waits", stops::connect_blocked, 150),
-    ("a stopper and a send that waits", stops::send, 100),
-    ("a stopper and a discovery", stops::discover, 60),
-    ("a stopper and look-ups of one name", stops::lookup, 100),
-    ("a stopper and threads that come and go", stops::recv_from_threads, 60),
+    ("a token and a datagram", stops::receive, 400),
+    ("a token and a connection that comes", stops::accept, 100),
+    ("a token and a connect", stops::connect, 150),
+    ("a token and a connect that waits", stops::connect_blocked, 150),
+    ("a token and a send that waits", stops::send, 100),
+    ("a token and a discovery", stops::discover, 60),
+    ("a token and look-ups of one name", stops::lookup, 100),
+    ("a token and threads that come and go", stops::recv_from_threads, 60),
     ("a shutdown and accept", ends::accept, 150),
     ("a shutdown and the threads of a server", ends::serve, 150),
     ("a shutdown and the requests of a server", ends::requests, 150),

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use socketry::{Families, TcpClient, TcpServer, UdpEndpoint};
+use socketry::{IpFamilies, TcpClient, TcpServer, UdpEndpoint};
 
 use super::rounds;
 use super::stops::connection;
@@ -101,7 +101,7 @@ pub fn full_duplex(count: usize) {
 /// Eight threads look three names up, of which the cache is emptied meanwhile.
 pub fn names(count: usize) {
     let server = dns::Server::start(|asked| dns::usual(asked).now(asked));
-    let resolver = dns::of(&[server.address]).families(Families::Ipv4).build();
+    let resolver = dns::of(&[server.address]).families(IpFamilies::Ipv4).build();
     rounds("eight threads of one resolver", count, |_| {
         resolver.flush();
         let before = server.queries().len();

@@ -1,4 +1,4 @@
-//! A stopper is thrown around a call that waits: the call ends with its result or as stopped, and what it did not get is
+//! A cancel token is cancelled around a call that waits: the call ends with its result or as stopped, and what it did not get is
 //! still there.
 
 use std::io::Read;
@@ -6,16 +6,16 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use socketry::{Broadcaster, Families, Stopper, TcpClient, TcpConnection, TcpServer, UdpEndpoint};
+use socketry::{Broadcaster, CancelToken, IpFamilies, TcpClient, TcpConnection, TcpServer, UdpEndpoint};
 
 use super::rounds;
 use crate::kit::{PATIENCE, dns};
 
 pub fn receive(count: usize) {
     let sender = UdpEndpoint::bind("127.0.0.1:0").unwrap();
-    rounds("a stopper and a datagram", count, |dice| {
-        let stopper = Stopper::new().unwrap();
-        let builder = UdpEndpoint::builder().stopper(&stopper);
+    rounds("a token and a datagram", count, |dice| {
+        let token = CancelToken::new().unwrap();
+        let builder = UdpEndpoint::builder().cancel_token(&token);
         // Also where each of several waits ends by its own clock.
         let builder = if dice.roll(2) == 0 { builder } else { builder.read_timeout(PATIENCE) };
         let endpoint = builder.bind("127.0.0.1:0").unwrap();
@@ -25,7 +25,7 @@ pub fn receive(count: usize) {
             let receiving = scope.spawn(|| endpoint.recv());
             let stopping = scope.spawn(|| {
                 stop.wait();
-                stopper.stop();
+                token.cancel();
             });
             send.wait();
             sender.send_to("x", address).unwrap();
@@ -38,7 +38,7 @@ pub fn receive(count: usize) {
         match received {
             Ok(datagram) => assert!(datagram.bytes() == b"x" && left.is_err(), "it has come once"),
             Err(error) => {
-                assert!(error.is_stopped(), "{error}");
+                assert!(error.is_cancelled(), "{error}");
                 assert_eq!(left.unwrap(), 1, "it is lost");
             }
         }
@@ -47,9 +47,10 @@ pub fn receive(count: usize) {
 
 /// Whom the server has in its hand is answered; whom it has not, finds the port closed, or its own patience at an end.
 pub fn accept(count: usize) {
-    rounds("a stopper and a connection that comes", count, |dice| {
-        let stopper = Stopper::new().unwrap();
-        let server = TcpServer::builder().stopper(&stopper).grace(PATIENCE).bind("127.0.0.1:0").unwrap();
+    rounds("a token and a connection that comes", count, |dice| {
+        let token = CancelToken::new().unwrap();
+        let server =
+            TcpServer::builder().cancel_token(&token).shutdown_timeout(PATIENCE).bind("127.0.0.1:0").unwrap();
         let (stop, come) = (dice.moment(), dice.moment());
         let address = server.local_addr();
         std::thread::scope(|scope| {
@@ -62,7 +63,7 @@ pub fn accept(count: usize) {
                             taken += 1;
                         }
                         Err(error) => {
-                            assert!(error.is_stopped(), "{error}");
+                            assert!(error.is_cancelled(), "{error}");
                             return taken;
                         }
                     }
@@ -73,7 +74,7 @@ pub fn accept(count: usize) {
                 answered(address)
             });
             stop.wait();
-            stopper.stop();
+            token.cancel();
             let (taken, answered) = (serving.join().unwrap(), coming.join().unwrap());
             super::ends::assert_accepted_is_answered(taken, answered);
         });
@@ -91,17 +92,17 @@ pub fn answered(address: SocketAddr) -> Option<bool> {
 pub fn connect(count: usize) {
     let server = TcpServer::builder().max_connections(10_000).bind("127.0.0.1:0").unwrap();
     let (address, handle) = (server.local_addr(), server.handle());
-    let serving = std::thread::spawn(move || server.serve_in_turn(|_| Ok(())));
-    rounds("a stopper and a connect", count, |dice| {
-        let stopper = Stopper::new().unwrap();
-        let client = TcpClient::builder().stopper(&stopper).timeout(PATIENCE).build();
+    let serving = std::thread::spawn(move || server.serve_sequential(|_| Ok(())));
+    rounds("a token and a connect", count, |dice| {
+        let token = CancelToken::new().unwrap();
+        let client = TcpClient::builder().cancel_token(&token).timeout(PATIENCE).build();
         let stop = dice.moment();
         std::thread::scope(|scope| {
             let connecting = scope.spawn(|| client.connect(address));
             stop.wait();
-            stopper.stop();
+            token.cancel();
             if let Err(error) = connecting.join().unwrap() {
-                assert!(error.is_stopped(), "{error}");
+                assert!(error.is_cancelled(), "{error}");
             }
         });
     });
@@ -121,16 +122,16 @@ pub fn connect_blocked(count: usize) {
         inside.push(connection);
         assert!(inside.len() < 10, "a queue without an end");
     }
-    rounds("a stopper and a connect that waits", count, |dice| {
-        let stopper = Stopper::new().unwrap();
-        let client = TcpClient::builder().stopper(&stopper).timeout(PATIENCE).build();
+    rounds("a token and a connect that waits", count, |dice| {
+        let token = CancelToken::new().unwrap();
+        let client = TcpClient::builder().cancel_token(&token).timeout(PATIENCE).build();
         let stop = dice.moment();
         std::thread::scope(|scope| {
             let connecting = scope.spawn(|| client.connect(address));
             stop.wait();
-            stopper.stop();
+            token.cancel();
             let error = connecting.join().unwrap().unwrap_err();
-            assert!(error.is_stopped(), "{error}");
+            assert!(error.is_cancelled(), "{error}");
         });
     });
 }
@@ -139,9 +140,10 @@ pub fn send(count: usize) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let bytes = vec![7; 1 << 20];
-    rounds("a stopper and a send that waits", count, |dice| {
-        let stopper = Stopper::new().unwrap();
-        let client = TcpClient::builder().stopper(&stopper).send_buffer_size(4096).receive_buffer_size(4096);
+    rounds("a token and a send that waits", count, |dice| {
+        let token = CancelToken::new().unwrap();
+        let client =
+            TcpClient::builder().cancel_token(&token).send_buffer_size(4096).receive_buffer_size(4096);
         let connection = client.connect(address).unwrap();
         let (mut peer, _) = listener.accept().unwrap();
         peer.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -154,7 +156,7 @@ pub fn send(count: usize) {
             if reads {
                 read += peer.read(&mut room).unwrap();
             }
-            stopper.stop();
+            token.cancel();
             sending.join().unwrap()
         });
         drop(connection);
@@ -164,8 +166,9 @@ pub fn send(count: usize) {
         match result {
             Ok(()) => assert_eq!(read, bytes.len()),
             Err(error) => {
-                assert!(error.is_stopped(), "{error}");
-                let done = error.detail::<socketry::PartialTransfer>().map_or(0, |partial| partial.done);
+                assert!(error.is_cancelled(), "{error}");
+                let done =
+                    error.detail::<socketry::PartialTransfer>().map_or(0, |partial| partial.transferred);
                 assert_eq!(read, done, "what was sent has arrived: {error}");
             }
         }
@@ -174,21 +177,21 @@ pub fn send(count: usize) {
 
 pub fn discover(count: usize) {
     let responder = Broadcaster::builder().loopback(true).interface(std::net::Ipv4Addr::LOCALHOST).port(0);
-    let responder = responder.listen().unwrap();
+    let responder = responder.responder().unwrap();
     let port = responder.local_addr().port();
-    rounds("a stopper and a discovery", count, |dice| {
-        let stopper = Stopper::new().unwrap();
+    rounds("a token and a discovery", count, |dice| {
+        let token = CancelToken::new().unwrap();
         let asking =
             Broadcaster::builder().loopback(true).interface(std::net::Ipv4Addr::LOCALHOST).port(port);
-        let broadcaster = asking.stopper(&stopper).build().unwrap();
+        let broadcaster = asking.cancel_token(&token).build().unwrap();
         let stop = dice.moment();
         std::thread::scope(|scope| {
             let discovering = scope.spawn(|| match broadcaster.discover("hi", PATIENCE) {
-                Ok(replies) => replies.filter_map(Result::err).all(|error| error.is_stopped()),
-                Err(error) => error.is_stopped(),
+                Ok(replies) => replies.filter_map(Result::err).all(|error| error.is_cancelled()),
+                Err(error) => error.is_cancelled(),
             });
             stop.wait();
-            stopper.stop();
+            token.cancel();
             assert!(discovering.join().unwrap());
         });
     });
@@ -197,11 +200,12 @@ pub fn discover(count: usize) {
 /// Of those who want the same name one asks for all; whoever is stopped ends, and the others are answered.
 pub fn lookup(count: usize) {
     let server = dns::Server::start(|asked| dns::usual(asked).now(asked));
-    let resolver = dns::of(&[server.address]).families(Families::Ipv4).build();
-    rounds("a stopper and look-ups of one name", count, |dice| {
+    let resolver = dns::of(&[server.address]).families(IpFamilies::Ipv4).build();
+    rounds("a token and look-ups of one name", count, |dice| {
         resolver.flush();
-        let stopper = Stopper::new().unwrap();
-        let stoppable = TcpClient::builder().stopper(&stopper).resolver(&resolver).timeout(PATIENCE).build();
+        let token = CancelToken::new().unwrap();
+        let stoppable =
+            TcpClient::builder().cancel_token(&token).resolver(&resolver).timeout(PATIENCE).build();
         let (stop, first) = (dice.moment(), dice.moment());
         std::thread::scope(|scope| {
             // It connects nowhere: an address for documentation.
@@ -216,12 +220,12 @@ pub fn lookup(count: usize) {
                 })
                 .collect();
             stop.wait();
-            stopper.stop();
+            token.cancel();
             for connecting in connecting {
                 let error = connecting.join().unwrap().unwrap_err();
                 // Without a way to anywhere the system has said so before.
                 let is_refused = error.kind() != socketry::ErrorKind::TimedOut;
-                assert!(error.is_stopped() || is_refused, "{error}");
+                assert!(error.is_cancelled() || is_refused, "{error}");
             }
             for other in others {
                 assert_eq!(other.join().unwrap().unwrap().addresses().len(), 1);
@@ -230,12 +234,12 @@ pub fn lookup(count: usize) {
     });
 }
 
-/// Eight threads wait, are woken, and wait again, when it is thrown; none waits any longer.
+/// Eight threads wait, are woken, and wait again, when it is cancelled; none waits any longer.
 pub fn recv_from_threads(count: usize) {
     const THREADS: usize = 8;
-    rounds("a stopper and threads that come and go", count, |dice| {
-        let stopper = Stopper::new().unwrap();
-        let endpoint = UdpEndpoint::builder().stopper(&stopper).bind("127.0.0.1:0").unwrap();
+    rounds("a token and threads that come and go", count, |dice| {
+        let token = CancelToken::new().unwrap();
+        let endpoint = UdpEndpoint::builder().cancel_token(&token).bind("127.0.0.1:0").unwrap();
         let sender = UdpEndpoint::connect(endpoint.local_addr()).unwrap();
         let received = AtomicUsize::new(0);
         let stop = dice.moment();
@@ -252,7 +256,7 @@ pub fn recv_from_threads(count: usize) {
                             match result {
                                 Ok(_) => drop(received.fetch_add(1, Ordering::Relaxed)),
                                 Err(error) if error.is_timeout() => {}
-                                Err(error) => return error.is_stopped(),
+                                Err(error) => return error.is_cancelled(),
                             }
                         }
                     })
@@ -260,7 +264,7 @@ pub fn recv_from_threads(count: usize) {
                 .collect();
             (0..4).for_each(|_| sender.send("x").unwrap());
             stop.wait();
-            stopper.stop();
+            token.cancel();
             assert!(waiting.into_iter().all(|thread| thread.join().unwrap()));
         });
         let socket = UdpSocket::from(endpoint);

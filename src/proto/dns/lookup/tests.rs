@@ -68,7 +68,7 @@ fn servers_are_queried_in_rotation_for_each_attempt() {
         clock.now += 1_000 * MS;
     }
     assert_eq!(clock.step(), Step::Done);
-    assert_eq!(clock.lookup.troubles(), [1, 0].map(|server| (server, ServerFault::Silent)), "each once");
+    assert_eq!(clock.lookup.troubles(), [1, 0].map(|server| (server, ServerFault::Timeout)), "each once");
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn servfail_or_unreachable_advances_to_next_server() {
     let queries = clock.expect_queries(2);
     clock.reply_with(&queries[0], false, 3);
     assert_eq!(clock.step(), Step::Done);
-    let troubles = [(0, ServerFault::Reply(BadReply::Server)), (1, ServerFault::Unreachable)];
+    let troubles = [(0, ServerFault::Reply(ResponseError::ServFail)), (1, ServerFault::Unreachable)];
     assert_eq!(clock.lookup.troubles(), troubles);
     assert!(clock.lookup.answers().all(|(_, answer)| answer.is_some_and(|answer| !answer.exists)));
 }
@@ -121,7 +121,7 @@ fn formerr_retries_without_edns_once() {
     assert!(without[0].len() < with[0].len());
     clock.reply_with(&without[0], false, 1);
     assert_eq!(clock.step(), Step::Done);
-    assert_eq!(clock.lookup.troubles(), [(0, ServerFault::Reply(BadReply::Format))]);
+    assert_eq!(clock.lookup.troubles(), [(0, ServerFault::Reply(ResponseError::FormErr))]);
 }
 
 /// Where the addresses of one family are known, those of the other are waited for as if they had just come.
@@ -234,10 +234,10 @@ fn tcp_failures_map_to_distinct_errors() {
     };
     let trouble = |fault| (Step::Done, vec![(0, fault)]);
     assert_eq!(by_tcp(|_| None, 10 * MS), trouble(ServerFault::Unreachable));
-    assert_eq!(by_tcp(|_| None, 1_000 * MS), trouble(ServerFault::Silent));
+    assert_eq!(by_tcp(|_| None, 1_000 * MS), trouble(ServerFault::Timeout));
     assert_eq!(by_tcp(|query| Some(query.to_vec()), MS), trouble(ServerFault::Unreachable), "an echo");
     let cut = by_tcp(|query| flagged(query, 0x82, 0x80), MS);
-    assert_eq!(cut, trouble(ServerFault::Reply(BadReply::Malformed)));
+    assert_eq!(cut, trouble(ServerFault::Reply(ResponseError::Malformed)));
     // One that does not understand EDNS is asked by another stream, and has done nothing wrong.
     let (next, troubles) = by_tcp(|query| flagged(query, 0x81, 0x81), MS);
     assert!(matches!(next, Step::AskByTcp { .. }) && troubles.is_empty(), "{next:?} {troubles:?}");

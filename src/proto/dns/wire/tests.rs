@@ -39,11 +39,11 @@ fn query_encodes_recursive_question_and_edns() {
 fn reply_decodes_whole_and_rejects_any_truncation() {
     let (asked, reply) = query_and_reply();
     let Judgement::Answer(answer) = validated(&reply, &asked) else { panic!() };
-    assert_eq!(answer.records, [RecordData::Address("192.0.2.1".parse().unwrap())]);
+    assert_eq!(answer.records, [Record::Address("192.0.2.1".parse().unwrap())]);
     assert_eq!((answer.ttl, answer.exists), (60, true));
     for end in 0..reply.len() {
         let judgement = validated(&reply[..end], &asked);
-        let is_none = matches!(judgement, Judgement::NotOurs | Judgement::Failure(BadReply::Malformed));
+        let is_none = matches!(judgement, Judgement::NotOurs | Judgement::Failure(ResponseError::Malformed));
         assert!(is_none, "cut at {end}: {judgement:?}");
     }
 }
@@ -146,7 +146,10 @@ fn cname_chain_is_followed_up_to_limit() {
         let reply = reply(RCODE::NoError, RECURSIVE, &records, None);
         match aliases {
             MOST_ALIASES => assert_eq!(answer(&reply).records.len(), 1),
-            _ => assert_eq!(validated(&reply, &query_and_reply().0), Judgement::Failure(BadReply::Aliases)),
+            _ => assert_eq!(
+                validated(&reply, &query_and_reply().0),
+                Judgement::Failure(ResponseError::CnameLoop)
+            ),
         }
     }
 }
@@ -196,5 +199,5 @@ fn empty_reply_needs_authoritative_or_recursive_server() {
     assert!(answer(&reply(PacketFlag::AUTHORITATIVE_ANSWER)).exists);
     assert!(answer(&reply(RECURSIVE)).exists);
     let lame = validated(&reply(PacketFlag::empty()), &query_and_reply().0);
-    assert_eq!(lame, Judgement::Failure(BadReply::Lame));
+    assert_eq!(lame, Judgement::Failure(ResponseError::NotAuthoritative));
 }

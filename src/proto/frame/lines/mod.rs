@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::intake::Intake;
 use super::scan::{Delimiter, Scan};
 use super::{LINE_LIMIT, UnsafeDelimiter};
-use crate::proto::text::{DecodeError, Decoder, Encoding, Policy};
+use crate::proto::text::{DecodeError, Decoder, Encoding, OnInvalid};
 
 /// Lines of text in any [`Encoding`], and text with another delimiter.
 ///
@@ -197,9 +197,9 @@ impl Lines {
 
     /// Sets what to do with received bytes that are not text.
     ///
-    /// Defaults to [`Policy::Strict`]. What is sent is always strict.
+    /// Defaults to [`OnInvalid::Strict`]. What is sent is always strict.
     #[must_use]
-    pub fn policy(mut self, policy: Policy) -> Lines {
+    pub fn policy(mut self, policy: OnInvalid) -> Lines {
         self.decoder = self.encoding().decoder().with_policy(policy);
         self
     }
@@ -237,7 +237,7 @@ impl Lines {
 /// The bytes of what the encoding is known to have.
 fn encoded(encoding: Encoding, text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
-    encoding.encode_into(text, Policy::Replace, &mut bytes).expect("replaced");
+    encoding.encode_into(text, OnInvalid::Replace, &mut bytes).expect("replaced");
     bytes
 }
 

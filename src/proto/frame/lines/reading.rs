@@ -2,7 +2,7 @@
 
 use super::super::{FrameError, Framing, sealed};
 use super::{LineEnding, Lines};
-use crate::proto::text::{DecodeError, Encoding, Policy};
+use crate::proto::text::{DecodeError, Encoding, OnInvalid};
 
 impl Lines {
     #[inline]
@@ -128,12 +128,12 @@ impl sealed::Sealed for Lines {}
 impl Framing for Lines {
     type Frame = str;
 
-    fn fresh(&self) -> Lines {
+    fn new_like(&self) -> Lines {
         let decoder = self.encoding().decoder().with_policy(self.decoder.policy());
         Lines::with(self.settings.clone(), decoder, self.scan.delimiter().clone())
     }
 
-    fn room(&mut self) -> &mut [u8] {
+    fn spare(&mut self) -> &mut [u8] {
         self.frame = 0..0;
         self.intake.room()
     }
@@ -142,11 +142,11 @@ impl Framing for Lines {
         self.intake.advance(count);
     }
 
-    fn end(&mut self) {
+    fn set_eof(&mut self) {
         self.has_ended = true;
     }
 
-    fn has_ended(&self) -> bool {
+    fn is_eof(&self) -> bool {
         self.has_ended
     }
 
@@ -179,7 +179,7 @@ impl Framing for Lines {
         nothing_is_decoded && self.intake.is_empty() && self.decoder.pending() == 0
     }
 
-    fn release(&mut self) {
+    fn shrink(&mut self) {
         self.intake.release();
         self.text.drain(..self.start);
         self.text.shrink_to_fit();
@@ -200,7 +200,7 @@ impl Framing for Lines {
         match self.encoding() {
             Encoding::Utf8 => output.extend_from_slice(line.as_bytes()),
             encoding => {
-                encoding.encode_into(line, Policy::Strict, output).map_err(FrameError::Unencodable)?
+                encoding.encode_into(line, OnInvalid::Strict, output).map_err(FrameError::Unencodable)?
             }
         }
         match &*self.settings.ending_bytes {

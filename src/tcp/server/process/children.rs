@@ -35,7 +35,7 @@ use crate::tcp::server::workers::Duty;
 ///
 /// let server = TcpServer::bind("127.0.0.1:0")?;
 /// let handle = server.handle();
-/// let children = Children::running(|_| Command::new("cat"));
+/// let children = Children::inetd_style(|_| Command::new("cat"));
 /// let serving = std::thread::spawn(move || server.serve_children(children));
 ///
 /// let client = TcpClient::new().connect(handle.local_addr())?;
@@ -71,7 +71,7 @@ impl Children {
     ///
     /// The server's [`read_timeout`](crate::TcpServerBuilder::read_timeout) and
     /// [`write_timeout`](crate::TcpServerBuilder::write_timeout) hold for the program, too: a read that takes longer fails.
-    pub fn running(command: impl Fn(&TcpConnection) -> Command + Send + Sync + 'static) -> Children {
+    pub fn inetd_style(command: impl Fn(&TcpConnection) -> Command + Send + Sync + 'static) -> Children {
         Children { command: Box::new(command), kind: Kind::Program, asking: Asking::Halfway }
     }
 
@@ -81,14 +81,14 @@ impl Children {
     /// # Errors
     ///
     /// This returns an error if the system cannot tell where this program is.
-    pub fn this_program() -> Result<Children> {
+    pub fn self_exe() -> Result<Children> {
         let again = Again::new()?;
-        Ok(Children::in_role(move |_| again.command()))
+        Ok(Children::with_socket(move |_| again.command()))
     }
 
-    /// As [`this_program`](Self::this_program), by a command of one's own: this program with other arguments, or another
+    /// As [`self_exe`](Self::self_exe), by a command of one's own: this program with other arguments, or another
     /// program that calls [`process::connection`](super::connection).
-    pub fn in_role(command: impl Fn(&TcpConnection) -> Command + Send + Sync + 'static) -> Children {
+    pub fn with_socket(command: impl Fn(&TcpConnection) -> Command + Send + Sync + 'static) -> Children {
         Children { command: Box::new(command), kind: Kind::Role, asking: Asking::Halfway }
     }
 
@@ -96,7 +96,7 @@ impl Children {
     /// is over they can end by themselves, and then they are asked.
     ///
     /// It is for programs that answer the request in hand before they end when they are asked. Most end at once.
-    pub fn ask_at_once(mut self, on: bool) -> Children {
+    pub fn terminate_immediately(mut self, on: bool) -> Children {
         self.asking = if on { Asking::AtOnce } else { Asking::Halfway };
         self
     }
@@ -268,7 +268,7 @@ impl Children {
             }
             pause *= 2;
         }
-        Err(Error::new(Operation::StartProcess, ErrorKind::Stopped))
+        Err(Error::new(Operation::StartProcess, ErrorKind::Cancelled))
     }
 
     fn start(&self, connection: &TcpConnection) -> Result<Child> {

@@ -14,7 +14,7 @@ use crate::tcp::server::report::ServerCounters;
 #[non_exhaustive]
 pub struct WorkerStatus {
     /// Which of the workers it is, counted from 0. In a rolling restart there are two of a number for a while.
-    pub number: usize,
+    pub index: usize,
     /// The system's number of the process.
     pub process: u32,
     /// What it does.
@@ -61,7 +61,7 @@ pub(super) enum Unfinished {
     /// The new worker of that place did not come.
     Failed(usize),
     /// The shutdown has begun.
-    Stopped,
+    Cancelled,
 }
 
 impl Crew {
@@ -77,7 +77,7 @@ impl Crew {
         let mut state = self.state();
         state.workers.clear();
         state.workers.extend(workers);
-        state.workers.sort_by_key(|worker| (worker.number, worker.started));
+        state.workers.sort_by_key(|worker| (worker.index, worker.started));
     }
 
     /// The restart that somebody wants, once.
@@ -103,7 +103,7 @@ impl Crew {
     }
 
     fn restart(&self, grace: Duration) -> Result<()> {
-        let stopped = || Error::new(Operation::StartProcess, ErrorKind::Stopped);
+        let stopped = || Error::new(Operation::StartProcess, ErrorKind::Cancelled);
         let mut state = self.state();
         if state.is_over {
             return Err(stopped());
@@ -121,7 +121,7 @@ impl Crew {
         }
         match state.unfinished {
             _ if state.is_over => Err(stopped()),
-            Some(Unfinished::Stopped) => Err(stopped()),
+            Some(Unfinished::Cancelled) => Err(stopped()),
             Some(Unfinished::Failed(worker)) => {
                 Err(ProcessError::RestartFailed { worker }.into_error(Operation::StartProcess))
             }
@@ -149,14 +149,14 @@ impl ServerHandle {
     /// Replaces the worker processes one after the other, for instance by a new version of the program, and waits for it.
     ///
     /// For each worker another is started. When that one accepts connections, the old one is told to end: it accepts nothing
-    /// more, goes on with its connections for as long as `grace`, and is killed if it is still there then. Connections that
+    /// more, goes on with its connections for as long as `shutdown_timeout`, and is killed if it is still there then. Connections that
     /// wait are accepted by the others; none is reset.
     ///
     /// # Errors
     ///
     /// This returns an error if a new worker ends or takes [too long](crate::process::Workers::start_timeout) before it
     /// accepts connections, which leaves the rest of the old ones in place; if the workers are being restarted already; if the
-    /// server is shut down meanwhile ([`is_stopped`](Error::is_stopped)); or if it has no workers. The
+    /// server is shut down meanwhile ([`is_cancelled`](Error::is_cancelled)); or if it has no workers. The
     /// [`detail`](Error::detail) is a [`ProcessError`].
     ///
     /// # Platform-specific behavior

@@ -10,7 +10,7 @@ pub enum ProcessError {
     #[error(
         "this process was started as a {role}, and has not called `process::{role}`, as `main` must at first"
     )]
-    RoleNotTaken {
+    UnclaimedRole {
         /// `worker` or `connection`.
         role: &'static str,
     },
@@ -28,19 +28,19 @@ pub enum ProcessError {
     },
     /// No worker is left, because each has ended too often and too soon.
     #[error("all workers have ended too often{}", Last(.last))]
-    WorkersGivenUp {
+    TooManyFailures {
         /// How the last one ended, if it could be started.
         last: Option<ExitStatus>,
     },
     /// What the parent says is not understood: it is another program.
-    #[error("the parent of this worker says what is not understood")]
+    #[error("unsupported control message from parent")]
     UnknownParent,
 }
 
 impl ProcessError {
     pub(super) fn into_error(self, operation: Operation) -> Error {
         let kind = match self {
-            ProcessError::RoleNotTaken { .. } | ProcessError::NoWorkers | ProcessError::UnknownParent => {
+            ProcessError::UnclaimedRole { .. } | ProcessError::NoWorkers | ProcessError::UnknownParent => {
                 ErrorKind::InvalidInput
             }
             _ => ErrorKind::Other,

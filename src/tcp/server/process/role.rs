@@ -53,7 +53,7 @@ impl Role {
     pub(super) fn refuse_to_start_again() -> Result<()> {
         match Given::here() {
             Some(Given { role, is_own: true, .. }) if !TAKEN.load(Ordering::SeqCst) => {
-                let detail = ProcessError::RoleNotTaken { role: role.name() };
+                let detail = ProcessError::UnclaimedRole { role: role.name() };
                 Err(Error::detailed(Operation::Serve, ErrorKind::InvalidInput, detail))
             }
             _ => Ok(()),
@@ -83,8 +83,8 @@ impl Given {
 
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// In a process that was started for one connection by [`Children::this_program`](super::Children::this_program) or
-/// [`Children::in_role`](super::Children::in_role), the connection; `None` in any other.
+/// In a process that was started for one connection by [`Children::self_exe`](super::Children::self_exe) or
+/// [`Children::with_socket`](super::Children::with_socket), the connection; `None` in any other.
 ///
 /// Call it first in `main`: what follows is then the parent's. The connection has the server's timeouts and
 /// encoding. It was the standard
@@ -107,7 +107,7 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 ///     }
 ///     // The parent.
 ///     let server = TcpServer::builder().max_connections(100).bind(":7788")?;
-///     println!("{}", server.serve_children(Children::this_program()?)?);
+///     println!("{}", server.serve_children(Children::self_exe()?)?);
 ///     Ok(())
 /// }
 ///

@@ -40,11 +40,11 @@ impl TcpServer {
     ///   Connections that a worker had when it crashed count as aborted.
     /// * If this process ends in any other way, or is killed, the workers notice at once that it does not hold its end of their
     ///   control connection any more. They shut down by themselves, within
-    ///   [their time](crate::process::Workers::grace_without_parent) and a second.
+    ///   [their time](crate::process::Workers::orphan_timeout) and a second.
     ///
     /// # Errors
     ///
-    /// This returns an error if no worker is left because all of them ended [too often](crate::process::Workers::give_up_after),
+    /// This returns an error if no worker is left because all of them ended [too often](crate::process::Workers::max_failed_starts),
     /// if the system has no descriptors left for watching, or if this process is itself a worker that has not taken its role.
     ///
     /// # Platform-specific behavior
@@ -137,7 +137,7 @@ impl Supervisor {
             self.notice_end();
             if let Some(grace) = self.crew.take_wanted() {
                 if !self.supervision.begin_restart(grace) {
-                    self.crew.restarted(Some(Unfinished::Stopped));
+                    self.crew.restarted(Some(Unfinished::Cancelled));
                 }
             }
             self.bury(Instant::now());
@@ -149,7 +149,7 @@ impl Supervisor {
                 return Ok(());
             }
             if self.supervision.is_given_up() {
-                return Err(ProcessError::WorkersGivenUp { last: self.last }.into_error(Operation::Serve));
+                return Err(ProcessError::TooManyFailures { last: self.last }.into_error(Operation::Serve));
             }
             let looks = self.processes.values().filter_map(|process| process.look.map(|look| look.at));
             let next = looks.chain(self.supervision.poll_timeout()).min();
@@ -229,7 +229,7 @@ impl Supervisor {
                 }
             }
             Order::Restarted { failed } => self.crew.restarted(failed.map(|place| match self.ending {
-                Some(_) => Unfinished::Stopped,
+                Some(_) => Unfinished::Cancelled,
                 None => Unfinished::Failed(place),
             })),
         }
@@ -359,7 +359,7 @@ impl Supervisor {
                 worker: process.number,
                 process: process.child.id(),
                 status,
-                was_told: process.is_told,
+                was_requested: process.is_told,
                 restarts_in,
                 counters: &process.counters,
             });
@@ -382,7 +382,7 @@ impl Supervisor {
         let sum = self.processes.values().fold(self.past, |sum, process| sum.plus(&process.counters));
         *self.shared.elsewhere.lock().unwrap_or_else(PoisonError::into_inner) = sum;
         self.crew.publish(self.processes.values().map(|process| WorkerStatus {
-            number: process.number,
+            index: process.number,
             process: process.child.id(),
             state: process.state,
             started: process.started,

@@ -112,7 +112,7 @@ impl Worker {
     }
 
     /// Which of the workers it is, counted from 0. The one that takes its place has the same number.
-    pub fn number(&self) -> usize {
+    pub fn index(&self) -> usize {
         self.number
     }
 

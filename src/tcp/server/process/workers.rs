@@ -44,12 +44,12 @@ impl Workers {
     /// This returns an error if the system cannot tell where this program is.
     pub fn new(count: usize) -> Result<Workers> {
         let again = Again::new()?;
-        Ok(Workers::running(count, move |_| again.command()))
+        Ok(Workers::with_command(count, move |_| again.command()))
     }
 
     /// So many workers by a command of one's own, which gets the worker's number, counted from 0: this program with other
     /// arguments, or another program that calls [`process::worker`](super::worker).
-    pub fn running(count: usize, command: impl Fn(usize) -> Command + Send + Sync + 'static) -> Workers {
+    pub fn with_command(count: usize, command: impl Fn(usize) -> Command + Send + Sync + 'static) -> Workers {
         Workers {
             count: count.max(1),
             command: Arc::new(command),
@@ -74,7 +74,7 @@ impl Workers {
     /// Sets how many lives in a row may be short before no other worker is started in that place. Defaults to 10, which are
     /// over after a minute and a half if each ends at once. When no worker is left the server ends with an error; a
     /// [restart](crate::ServerHandle::restart_workers) begins anew.
-    pub fn give_up_after(mut self, short_lives: u32) -> Workers {
+    pub fn max_failed_starts(mut self, short_lives: u32) -> Workers {
         self.policy.short_lives = short_lives;
         self
     }
@@ -88,7 +88,7 @@ impl Workers {
 
     /// Sets how long workers whose parent is gone, killed perhaps, go on with the connections that they have, and with those
     /// that wait. Defaults to 5 s.
-    pub fn grace_without_parent(mut self, grace: Duration) -> Workers {
+    pub fn orphan_timeout(mut self, grace: Duration) -> Workers {
         self.grace = grace;
         self
     }
@@ -99,7 +99,7 @@ impl fmt::Debug for Workers {
         f.debug_struct("Workers")
             .field("count", &self.count)
             .field("policy", &self.policy)
-            .field("grace_without_parent", &self.grace)
+            .field("orphan_timeout", &self.grace)
             .finish_non_exhaustive()
     }
 }

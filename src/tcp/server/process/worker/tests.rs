@@ -27,7 +27,7 @@ fn worker_begin_reads_settings_and_sets_cloexec() {
     let listener = listener();
     let (_parent, worker) = begun(&begin(VERSION), Some(&listener));
     let worker = worker.unwrap();
-    assert_eq!((worker.number(), worker.grace), (3, Duration::from_secs(7)));
+    assert_eq!((worker.index(), worker.grace), (3, Duration::from_secs(7)));
     assert_eq!(worker.listener.local_addr().unwrap(), listener.local_addr().unwrap());
     assert!(rustix::io::fcntl_getfd(&worker.listener).unwrap().contains(rustix::io::FdFlags::CLOEXEC));
 }
@@ -48,7 +48,7 @@ fn worker_rejects_invalid_begin_message() {
 fn worker_begin_fails_when_parent_is_gone() {
     let (parent, own) = ControlSocket::pair().unwrap();
     drop(parent);
-    assert_eq!(Worker::begin(own).unwrap_err().kind(), ErrorKind::UnexpectedEnd);
+    assert_eq!(Worker::begin(own).unwrap_err().kind(), ErrorKind::UnexpectedEof);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn worker_leave_hands_off_backlog_and_drain_serves_it() {
             assert!(std::time::Instant::now() < end, "it does not obey");
             std::thread::yield_now();
         }
-        let served = server.serve_in_turn(|connection| {
+        let served = server.serve_sequential(|connection| {
             connection.abort();
             Ok(())
         });

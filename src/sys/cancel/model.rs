@@ -15,12 +15,12 @@ impl Told for Hears {
 #[test]
 fn callback_runs_once_when_registered_during_cancel() {
     loom::model(|| {
-        let stopper = Stopper::new().unwrap();
-        let switch = stopper.clone();
+        let token = CancelToken::new().unwrap();
+        let switch = token.clone();
         let stopping = loom::thread::spawn(move || switch.stop());
         let hears = Arc::new(Hears(AtomicU32::new(0)));
         let told: Arc<dyn Told> = hears.clone();
-        stopper.tell(Arc::downgrade(&told));
+        token.tell(Arc::downgrade(&told));
         stopping.join().unwrap();
         assert_eq!(hears.0.load(Ordering::Relaxed), 1);
     });
