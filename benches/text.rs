@@ -12,7 +12,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use socketry::{Encoding, OnInvalid};
+use socketry::Encoding;
+use socketry::text::OnInvalid;
 
 const ROUNDS: usize = 7;
 /// How long one contender runs in one round.

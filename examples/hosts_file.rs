@@ -49,7 +49,8 @@ use std::thread;
 
 use clap::Parser;
 use cli::{Outcome, say};
-use socketry::{CancelToken, IpFamilies, Resolver, UdpEndpoint};
+use socketry::dns::IpFamilies;
+use socketry::{CancelToken, Resolver, UdpEndpoint};
 
 /// Shows how a hosts file overrides the name servers, and what becomes of a change.
 #[derive(Parser)]

@@ -78,9 +78,8 @@ use clap::Parser;
 use cli::{Outcome, say};
 #[cfg(unix)]
 use socketry::process::{self, Worker, WorkerState, WorkerStatus, Workers};
-use socketry::{
-    BindAddress, Encoding, HandlerResult, ServerCounters, ServerHandle, TcpConnection, TcpServer,
-};
+use socketry::tcp::{HandlerResult, ServerCounters, ServerHandle};
+use socketry::{BindAddress, Encoding, TcpConnection, TcpServer};
 
 /// Echoes lines to many clients by worker processes, until Ctrl-C.
 #[derive(Parser)]

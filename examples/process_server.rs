@@ -52,7 +52,9 @@ use clap::Parser;
 use cli::{Outcome, say};
 #[cfg(unix)]
 use socketry::process::{self, Children};
-use socketry::{BindAddress, Decoder, Encoding, OverLimit, ServerEvent, TcpConnection, TcpServer};
+use socketry::tcp::{OverLimit, ServerEvent};
+use socketry::text::Decoder;
+use socketry::{BindAddress, Encoding, TcpConnection, TcpServer};
 
 /// Prints what its clients send, with a process for each of them, until Ctrl-C.
 #[derive(Parser)]

@@ -35,7 +35,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use cli::{Outcome, say};
-use socketry::{IpFamilies, Resolved, Resolver};
+use socketry::Resolver;
+use socketry::dns::{IpFamilies, Resolved};
 
 /// Looks names up in the hosts file and at name servers, and prints their addresses.
 #[derive(Parser)]

@@ -33,7 +33,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use cli::say;
-use socketry::{BindAddress, Encoding, HandlerResult, OverLimit, TcpConnection, TcpServer};
+use socketry::tcp::{HandlerResult, OverLimit};
+use socketry::{BindAddress, Encoding, TcpConnection, TcpServer};
 
 /// Echoes lines to many clients at a time, until Ctrl-C.
 #[derive(Parser)]

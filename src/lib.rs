@@ -100,6 +100,67 @@
 //! # What it does not do
 //!
 //! * No TLS or DTLS, no raw sockets, no Unix-domain sockets.
+//!
+//! [`AnswerSource`]: dns::AnswerSource
+//! [`Backend`]: dns::Backend
+//! [`BroadcastBuilder`]: broadcast::BroadcastBuilder
+//! [`ConnectEvent`]: tcp::ConnectEvent
+//! [`ConnectFailures`]: tcp::ConnectFailures
+//! [`DatagramRef`]: udp::DatagramRef
+//! [`DecodeError`]: text::DecodeError
+//! [`Decoder`]: text::Decoder
+//! [`Discovery`]: broadcast::Discovery
+//! [`DiscoveryCounters`]: broadcast::DiscoveryCounters
+//! [`DiscoveryReply`]: broadcast::DiscoveryReply
+//! [`EncodeError`]: text::EncodeError
+//! [`Encoder`]: text::Encoder
+//! [`FailedAttempt`]: tcp::FailedAttempt
+//! [`HandlerResult`]: tcp::HandlerResult
+//! [`Incoming`]: tcp::Incoming
+//! [`InterfaceAddress`]: interfaces::InterfaceAddress
+//! [`InterfaceSelector`]: interfaces::InterfaceSelector
+//! [`InterfaceSend`]: broadcast::InterfaceSend
+//! [`InvalidName`]: dns::InvalidName
+//! [`IpFamilies`]: dns::IpFamilies
+//! [`Keepalive`]: tcp::Keepalive
+//! [`Membership`]: udp::Membership
+//! [`Message`]: text::Message
+//! [`NetworkInterface`]: interfaces::NetworkInterface
+//! [`NoInterfaceSent`]: broadcast::NoInterfaceSent
+//! [`OnInvalid`]: text::OnInvalid
+//! [`Operation`]: error::Operation
+//! [`OverLimit`]: tcp::OverLimit
+//! [`PartialTransfer`]: error::PartialTransfer
+//! [`Query`]: broadcast::Query
+//! [`Reconnect`]: tcp::Reconnect
+//! [`Record`]: dns::Record
+//! [`RecvBatch`]: udp::RecvBatch
+//! [`RecvBatchIter`]: udp::RecvBatchIter
+//! [`RecvMeta`]: udp::RecvMeta
+//! [`Request`]: tcp::Request
+//! [`ResolveError`]: dns::ResolveError
+//! [`Resolved`]: dns::Resolved
+//! [`ResolverBuilder`]: dns::ResolverBuilder
+//! [`Responder`]: broadcast::Responder
+//! [`ResponseError`]: dns::ResponseError
+//! [`SendBatch`]: udp::SendBatch
+//! [`ServerCounters`]: tcp::ServerCounters
+//! [`ServerError`]: dns::ServerError
+//! [`ServerEvent`]: tcp::ServerEvent
+//! [`ServerFault`]: dns::ServerFault
+//! [`ServerHandle`]: tcp::ServerHandle
+//! [`ShutdownReport`]: tcp::ShutdownReport
+//! [`TcpClientBuilder`]: tcp::TcpClientBuilder
+//! [`TcpReadHalf`]: tcp::TcpReadHalf
+//! [`TcpServerBuilder`]: tcp::TcpServerBuilder
+//! [`TcpWriteHalf`]: tcp::TcpWriteHalf
+//! [`Truncated`]: error::Truncated
+//! [`Truncation`]: udp::Truncation
+//! [`UdpBuilder`]: udp::UdpBuilder
+//! [`UnknownEncoding`]: text::UnknownEncoding
+//! [`UnsentDatagram`]: error::UnsentDatagram
+//! [`WhatwgEncoding`]: text::WhatwgEncoding
+//! [`network_interfaces`]: interfaces::network_interfaces
 #![doc = include_str!("guide/phone.html")]
 #![cfg_attr(unix, doc = "\n[`process`]: mod@process")]
 #![cfg_attr(not(unix), doc = "\n[`process`]: guide::platforms")]
@@ -114,49 +175,37 @@
 )]
 
 mod addr;
-mod broadcast;
+pub mod broadcast;
 mod config;
-mod error;
+pub mod dns;
+pub mod error;
 pub mod frame;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod guide;
+pub mod interfaces;
 mod proto;
-mod resolve;
 mod sys;
-mod tcp;
-mod udp;
+pub mod tcp;
+pub mod text;
+pub mod udp;
 
 pub use addr::{Address, AddressError, BindAddress};
-pub use broadcast::{
-    BroadcastBuilder, Broadcaster, Discovery, DiscoveryCounters, DiscoveryReply, InterfaceSend,
-    NoInterfaceSent, Query, Responder, network_interfaces,
-};
-pub use config::{InterfaceAddress, InterfaceSelector, Keepalive, NetworkInterface, OverLimit, Truncation};
-pub use error::{Error, ErrorKind, Operation, PartialTransfer, Result, Truncated, UnsentDatagram};
-pub use proto::dns::host::InvalidName;
-pub use proto::dns::lookup::ServerFault;
-pub use proto::dns::wire::{Record, ResponseError};
-pub use proto::message::Message;
+pub use broadcast::broadcaster::Broadcaster;
+pub use dns::resolver::Resolver;
+pub use error::kind::ErrorKind;
+pub use error::value::{Error, Result};
 pub use proto::retry::Retry;
-pub use proto::text::{
-    DecodeError, Decoder, EncodeError, Encoder, Encoding, OnInvalid, UnknownEncoding, WhatwgEncoding,
-};
-pub use resolve::{
-    AnswerSource, Backend, IpFamilies, ResolveError, Resolved, Resolver, ResolverBuilder, ServerError,
-};
+pub use proto::text::Encoding;
 pub use sys::CancelToken;
+pub use tcp::client::TcpClient;
+pub use tcp::connection::TcpConnection;
 #[cfg(unix)]
-pub use tcp::process;
-pub use tcp::{
-    ConnectEvent, ConnectFailures, FailedAttempt, HandlerResult, Incoming, Reconnect, Request,
-    ServerCounters, ServerEvent, ServerHandle, ShutdownReport, TcpClient, TcpClientBuilder, TcpConnection,
-    TcpReadHalf, TcpServer, TcpServerBuilder, TcpWriteHalf,
-};
-pub use udp::{
-    Datagram, DatagramRef, Membership, RecvBatch, RecvBatchIter, RecvMeta, SendBatch, UdpBuilder, UdpEndpoint,
-};
+pub use tcp::server::process;
+pub use tcp::server::serve::TcpServer;
+pub use udp::datagram::Datagram;
+pub use udp::endpoint::UdpEndpoint;
 
 /// The READMEs' examples are tests.
 #[cfg(doctest)]

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use kit::{compare, is_smoke_run, variant};
-use socketry::{IpFamilies, Resolver};
+use socketry::Resolver;
+use socketry::dns::IpFamilies;
 
 fn timed(times: u32, mut work: impl FnMut()) -> Duration {
     let times = if is_smoke_run() { 1 } else { times };

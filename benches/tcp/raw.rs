@@ -5,7 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 
 use socket2::SockRef;
-use socketry::{TcpClient, TcpClientBuilder};
+use socketry::TcpClient;
+use socketry::tcp::TcpClientBuilder;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Raw(i32);

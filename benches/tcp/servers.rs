@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use socketry::frame::FixedLength;
-use socketry::{HandlerResult, TcpConnection, TcpServer, TcpServerBuilder};
+use socketry::tcp::{HandlerResult, TcpServerBuilder};
+use socketry::{TcpConnection, TcpServer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 pub(crate) const MESSAGE: usize = 16;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use socketry::{RecvBatch, UdpEndpoint};
+use socketry::UdpEndpoint;
+use socketry::udp::RecvBatch;
 
 use super::kit::{Variant, compare, is_smoke_run, print, timed, variant};
 use super::ways::{name, receiving, sending, sizes};

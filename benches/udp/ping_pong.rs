@@ -4,7 +4,8 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use socketry::{CancelToken, UdpBuilder, UdpEndpoint};
+use socketry::udp::UdpBuilder;
+use socketry::{CancelToken, UdpEndpoint};
 
 use super::kit::{compare, is_smoke_run, print, timed, variant};
 use super::others;

@@ -6,7 +6,8 @@ use std::net::{SocketAddr, UdpSocket};
 
 use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
 use rustix::event::{PollFd, PollFlags, poll};
-use socketry::{RecvBatch, UdpEndpoint};
+use socketry::UdpEndpoint;
+use socketry::udp::RecvBatch;
 
 use super::raw::{Raw, sockaddr};
 use super::raw_many::Many;

@@ -4,7 +4,9 @@ use std::error::Error;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use socketry::{BroadcastBuilder, CancelToken, ErrorKind, InterfaceSelector, InterfaceSend};
+use socketry::broadcast::{BroadcastBuilder, InterfaceSend};
+use socketry::interfaces::InterfaceSelector;
+use socketry::{CancelToken, ErrorKind};
 
 use super::note;
 

@@ -19,7 +19,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use socketry::frame::FrameError;
-use socketry::{DecodeError, EncodeError, Encoding, ErrorKind, ServerEvent, ServerHandle};
+use socketry::tcp::{ServerEvent, ServerHandle};
+use socketry::text::{DecodeError, EncodeError};
+use socketry::{Encoding, ErrorKind};
 
 /// What an example, or a step of one, ends with.
 pub(crate) type Outcome = Result<(), Box<dyn Error>>;

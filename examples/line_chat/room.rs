@@ -6,9 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use socketry::frame::{Framed, Lines};
-use socketry::{
-    BindAddress, Encoding, HandlerResult, OverLimit, Result, ServerHandle, TcpConnection, TcpServer,
-};
+use socketry::tcp::{HandlerResult, OverLimit, ServerHandle};
+use socketry::{BindAddress, Encoding, Result, TcpConnection, TcpServer};
 
 use crate::PEER_TIMEOUT;
 use crate::cli::{self, Outcome, say};

@@ -4,7 +4,8 @@ use std::net::Ipv4Addr;
 use std::thread;
 use std::time::Duration;
 
-use socketry::{BroadcastBuilder, Broadcaster, CancelToken};
+use socketry::broadcast::BroadcastBuilder;
+use socketry::{Broadcaster, CancelToken};
 
 use crate::cli::Outcome;
 use crate::{LONGEST_WAIT, show};

@@ -4,7 +4,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socketry::{Encoding, OverLimit, TcpClient, TcpConnection, TcpServer};
+use socketry::tcp::OverLimit;
+use socketry::{Encoding, TcpClient, TcpConnection, TcpServer};
 
 use crate::cli::Outcome;
 use crate::endpoints::hexadecimal;

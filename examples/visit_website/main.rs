@@ -61,9 +61,10 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use cli::{Outcome, printable, say};
-use socketry::{
-    AnswerSource, ConnectEvent, Encoding, Operation, Resolved, Resolver, TcpClient, TcpConnection,
-};
+use socketry::dns::{AnswerSource, Resolved};
+use socketry::error::Operation;
+use socketry::tcp::ConnectEvent;
+use socketry::{Encoding, Resolver, TcpClient, TcpConnection};
 use url::Url;
 
 /// Shows each step of a visit to a web page.
@@ -243,7 +244,7 @@ fn show(response: &http::Response) -> Outcome {
     say!("5. 浏览器接收到数据后显示这个网页")?;
     say!("   it is in {encoding}, {why}")?;
     // A page may have what its encoding does not: a browser shows `�` there.
-    let text = encoding.decode_with(&response.body, socketry::OnInvalid::Replace)?;
+    let text = encoding.decode_with(&response.body, socketry::text::OnInvalid::Replace)?;
     let lines = page::readable(&text);
     for line in lines.iter().take(LINES) {
         say!("   | {}", printable(line))?;

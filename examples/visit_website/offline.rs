@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::thread;
 use std::time::Duration;
 
-use socketry::{CancelToken, Encoding, HandlerResult, Resolver, TcpConnection, TcpServer};
+use socketry::tcp::HandlerResult;
+use socketry::{CancelToken, Encoding, Resolver, TcpConnection, TcpServer};
 use url::Url;
 
 use crate::cli::name_server::{Stop, with_name_server};

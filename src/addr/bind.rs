@@ -18,7 +18,7 @@ use super::target::{Address, from_socket_addresses, try_from_texts};
 /// | a bare port | `7788`, `"7788"` |
 ///
 /// Every local address is every IPv4 address (`0.0.0.0`), the same on all systems. IPv6 is asked for: `"[::]:7788"`
-/// is every IPv6 address, and [`dual_stack`](crate::UdpBuilder::dual_stack) is both.
+/// is every IPv6 address, and [`dual_stack`](crate::udp::UdpBuilder::dual_stack) is both.
 /// Port 0 lets the system choose a free port.
 ///
 /// # Examples

@@ -20,7 +20,7 @@ use crate::udp::UdpEndpoint;
 ///
 /// * [`send`](Self::send) sends, and tells what became of it on each interface.
 /// * [`discover`](Self::discover) asks, asks again, and collects the answers for a while.
-/// * The other side is a [`Responder`](crate::Responder), or any program that listens at the port.
+/// * The other side is a [`Responder`](crate::broadcast::Responder), or any program that listens at the port.
 ///
 /// Clones are the same socket. One discovery at a time gets the answers; another one at the same time would take some away.
 ///
@@ -82,7 +82,7 @@ impl Broadcaster {
     /// # Errors
     ///
     /// This returns an error if a character does not exist in the encoding, or if no interface took the message: then the
-    /// [`detail`](Error::detail) is a [`NoInterfaceSent`](crate::NoInterfaceSent). If some did, the others' refusals are in the result.
+    /// [`detail`](Error::detail) is a [`NoInterfaceSent`](crate::broadcast::NoInterfaceSent). If some did, the others' refusals are in the result.
     ///
     /// # Examples
     ///

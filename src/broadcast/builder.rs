@@ -5,9 +5,9 @@ use super::broadcaster::Broadcaster;
 use super::links::{Choice, Target};
 use super::responder::Responder;
 use crate::config::InterfaceSelector;
+use crate::dns::Resolver;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::text::Encoding;
-use crate::resolve::Resolver;
 use crate::sys::CancelToken;
 use crate::udp::{UdpBuilder, UdpEndpoint};
 
@@ -179,7 +179,7 @@ impl BroadcastBuilder {
     }
 
     /// Asks for a receive buffer of so many bytes in the system. Defaults to 1 MiB; the system may give less, on Linux
-    /// `net.core.rmem_max`. What did not fit is counted: see [`Discovery`](crate::Discovery).
+    /// `net.core.rmem_max`. What did not fit is counted: see [`Discovery`](crate::broadcast::Discovery).
     pub fn receive_buffer_size(mut self, bytes: usize) -> Self {
         self.udp = self.udp.receive_buffer_size(bytes);
         self

@@ -27,13 +27,13 @@ use crate::udp::Datagram;
 /// An item is an error, and the next one may be an answer again, if
 ///
 /// * an interface by which the question has left is gone, or does not take it any more; each is told once;
-/// * an answer is longer than [`max_datagram`](crate::BroadcastBuilder::max_datagram)
+/// * an answer is longer than [`max_datagram`](crate::broadcast::BroadcastBuilder::max_datagram)
 ///   ([`is_truncated`](Error::is_truncated));
 /// * at the end, the system has dropped answers because they came faster than they were taken
 ///   ([`ResourceExhausted`](ErrorKind::ResourceExhausted)).
 ///
 /// After two errors there are no more items: the cancel token was cancelled ([`is_cancelled`](Error::is_cancelled)), or as many answers
-/// came as are [taken](crate::BroadcastBuilder::max_replies) ([`MessageTooLong`](ErrorKind::MessageTooLong)).
+/// came as are [taken](crate::broadcast::BroadcastBuilder::max_replies) ([`MessageTooLong`](ErrorKind::MessageTooLong)).
 ///
 /// # Platform-specific behavior
 ///
@@ -73,7 +73,7 @@ pub struct DiscoveryCounters {
     pub replies: u64,
     /// Answers that said the same again.
     pub duplicates: u64,
-    /// Answers of senders that had said [as much as one may](crate::BroadcastBuilder::max_replies_per_sender).
+    /// Answers of senders that had said [as much as one may](crate::broadcast::BroadcastBuilder::max_replies_per_sender).
     pub dropped: u64,
     /// Datagrams of this broadcaster's own that it heard.
     pub own: u64,

@@ -15,7 +15,7 @@ use crate::sys::{self, Way};
 /// # Examples
 ///
 /// ```
-/// let interfaces = socketry::network_interfaces()?;
+/// let interfaces = socketry::interfaces::network_interfaces()?;
 /// let loopback = interfaces.iter().find(|interface| interface.is_loopback).unwrap();
 /// assert!(loopback.reaches("127.0.0.1".parse().unwrap()));
 /// # Ok::<(), socketry::Error>(())

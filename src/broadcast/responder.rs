@@ -43,7 +43,7 @@ pub struct Responder {
 /// A message to everybody, as a [`Responder`] has heard it.
 ///
 /// What is asked of one peer with [`UdpEndpoint::request`] is a [`Datagram`] to it, and what a TCP server gets by
-/// [`serve_requests`](crate::TcpServer::serve_requests) a [`Request`](crate::Request).
+/// [`serve_requests`](crate::TcpServer::serve_requests) a [`Request`](crate::tcp::Request).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Query {
     datagram: Datagram,

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// # Examples
 ///
 /// ```
-/// use socketry::InterfaceSelector;
+/// use socketry::interfaces::InterfaceSelector;
 /// use std::net::Ipv4Addr;
 ///
 /// assert_eq!(InterfaceSelector::from("eth0").to_string(), "interface eth0");

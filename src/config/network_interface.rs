@@ -1,6 +1,6 @@
 use std::net::{IpAddr, Ipv4Addr};
 
-/// A network interface of this machine; [`network_interfaces`](crate::network_interfaces) lists them.
+/// A network interface of this machine; [`network_interfaces`](crate::interfaces::network_interfaces) lists them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NetworkInterface {

@@ -52,7 +52,8 @@ impl Default for TcpConfig {
 /// # Examples
 ///
 /// ```
-/// use socketry::{Keepalive, TcpClient};
+/// use socketry::tcp::Keepalive;
+/// use socketry::TcpClient;
 /// use std::time::Duration;
 ///
 /// let keepalive = Keepalive::new().idle(Duration::from_secs(60)).interval(Duration::from_secs(10)).probes(3);

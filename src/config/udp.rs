@@ -12,13 +12,13 @@ pub enum Truncation {
     /// It is an error that carries the beginning, the sender and the true size.
     #[default]
     Error,
-    /// It is delivered, cut; [`RecvMeta::truncated`](crate::RecvMeta::truncated) tells its true size.
+    /// It is delivered, cut; [`RecvMeta::truncated`](crate::udp::RecvMeta::truncated) tells its true size.
     Deliver,
 }
 
 /// The options of a UDP socket and endpoint; `None` leaves the system's default.
 ///
-/// Each field is described at the [`UdpBuilder`](crate::UdpBuilder) method of its name.
+/// Each field is described at the [`UdpBuilder`](crate::udp::UdpBuilder) method of its name.
 #[derive(Clone, Debug)]
 pub(crate) struct UdpConfig {
     pub(crate) reuse_address: bool,

@@ -17,7 +17,7 @@ pub enum ErrorKind {
     /// A frame of a stream is longer than its framing allows; see [`FrameError`](crate::frame::FrameError).
     FrameTooLong,
     /// The stream ended where more had to come: within a frame (see [`FrameError`](crate::frame::FrameError)), or before
-    /// as many bytes as were asked for (see [`PartialTransfer`](crate::PartialTransfer)).
+    /// as many bytes as were asked for (see [`PartialTransfer`](crate::error::PartialTransfer)).
     UnexpectedEof,
     /// The data to send is longer than the protocol or the system can carry in one message.
     MessageTooLong,
@@ -47,11 +47,11 @@ pub enum ErrorKind {
     NameNotFound,
     /// The name could not be looked up now; a later try may succeed.
     NameResolution,
-    /// Bytes are not text of the encoding asked for; see [`DecodeError`](crate::DecodeError).
+    /// Bytes are not text of the encoding asked for; see [`DecodeError`](crate::text::DecodeError).
     InvalidText,
-    /// A character does not exist in the encoding asked for; see [`EncodeError`](crate::EncodeError).
+    /// A character does not exist in the encoding asked for; see [`EncodeError`](crate::text::EncodeError).
     UnencodableText,
-    /// A name that should be an encoding's is not one; see [`UnknownEncoding`](crate::UnknownEncoding).
+    /// A name that should be an encoding's is not one; see [`UnknownEncoding`](crate::text::UnknownEncoding).
     UnknownEncoding,
     /// This operating system cannot do it.
     Unsupported,

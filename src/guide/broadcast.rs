@@ -59,7 +59,7 @@
 //!
 //! # The other side
 //!
-//! The notes show who asks. Who is there and answers is a [`Responder`](crate::Responder), or any program that is bound to every
+//! The notes show who asks. Who is there and answers is a [`Responder`](crate::broadcast::Responder), or any program that is bound to every
 //! local address at the port, such as that of the notes' section 5. Both sides here, on this machine alone:
 //!
 //! ```
@@ -109,19 +109,19 @@
 //!
 //! * **It leaves by the wrong link, or by none.** On a machine with Wi-Fi and a cable, `<broadcast>` leaves by that of the default
 //!   route; without one it fails with "network is unreachable". A broadcaster tells for each interface what became of the
-//!   message: [`InterfaceSend`](crate::InterfaceSend).
+//!   message: [`InterfaceSend`](crate::broadcast::InterfaceSend).
 //! * **`"hi"` is not bytes.** The notes' `s.sendto("hi", dest)` is of Python 2. Here text is encoded, and Python 3 wants
 //!   `b"hi"`.
 //! * **It waits for ever.** The notes' loop has no end. A discovery has a window, asks
-//!   [three times](crate::BroadcastBuilder::repeats) in it, because a datagram may be lost, and gives each answer once.
+//!   [three times](crate::broadcast::BroadcastBuilder::repeats) in it, because a datagram may be lost, and gives each answer once.
 //! * **Nobody hears it**, because the receiver is bound to the address of one interface, and Linux delivers broadcasts to none
 //!   such. A responder is bound to every address, and passes over what came by other interfaces.
 //! * **No answer comes**, because the asking socket was `connect`ed to the broadcast address and hears only that. A broadcaster
 //!   never connects.
-//! * **Too many answer**, or one who floods. The answers are [bounded](crate::BroadcastBuilder::max_replies) in all and for each
-//!   sender, and what was dropped is [counted](crate::DiscoveryCounters).
-//! * **IPv6 has no broadcast.** [`ipv6_all_nodes`](crate::BroadcastBuilder::ipv6_all_nodes) is its counterpart, a multicast group; any
-//!   other group goes by [`to`](crate::BroadcastBuilder::to), or by
+//! * **Too many answer**, or one who floods. The answers are [bounded](crate::broadcast::BroadcastBuilder::max_replies) in all and for each
+//!   sender, and what was dropped is [counted](crate::broadcast::DiscoveryCounters).
+//! * **IPv6 has no broadcast.** [`ipv6_all_nodes`](crate::broadcast::BroadcastBuilder::ipv6_all_nodes) is its counterpart, a multicast group; any
+//!   other group goes by [`to`](crate::broadcast::BroadcastBuilder::to), or by
 //!   [`UdpEndpoint::join_multicast`](crate::UdpEndpoint::join_multicast).
 //!
 //! ---

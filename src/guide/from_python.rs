@@ -70,8 +70,8 @@
 //! | `s.recvfrom(1024, MSG_DONTWAIT)` | [`endpoint.try_recv()?`](crate::UdpEndpoint::try_recv): `None` for nothing |
 //! | `s.recvmsg(…)` for the destination | [`datagram.destination()`](crate::Datagram::destination), [`interface()`](crate::Datagram::interface_index) |
 //! | a loop of `s.sendto(…)` | [`endpoint.send_batch(&mut batch)?`](crate::UdpEndpoint::send_batch): all in one call |
-//! | a loop of `s.recvfrom_into(…)` | [`endpoint.recv_batch(&mut batch)?`](crate::UdpEndpoint::recv_batch), [`batches_only(true)`](crate::UdpBuilder::batches_only) |
-//! | a loop of `MSG_DONTWAIT` before it waits | [`spin(…)`](crate::UdpBuilder::busy_poll) of the builder |
+//! | a loop of `s.recvfrom_into(…)` | [`endpoint.recv_batch(&mut batch)?`](crate::UdpEndpoint::recv_batch), [`batches_only(true)`](crate::udp::UdpBuilder::batches_only) |
+//! | a loop of `MSG_DONTWAIT` before it waits | [`spin(…)`](crate::udp::UdpBuilder::busy_poll) of the builder |
 //! | `SO_BROADCAST`, `"<broadcast>"` | [`Broadcaster`](crate::Broadcaster), or `.broadcast(true)` |
 //! | `IP_ADD_MEMBERSHIP` | [`endpoint.join_multicast(group, …)?`](crate::UdpEndpoint::join_multicast) |
 //!
@@ -95,7 +95,8 @@
 //! there each datagram is a call of its own. Here a batch is one call, and what comes by it is told apart again:
 //!
 //! ```
-//! use socketry::{RecvBatch, UdpEndpoint};
+//! use socketry::udp::RecvBatch;
+//! use socketry::UdpEndpoint;
 //! use std::time::Duration;
 //!
 //! // Looks for 50 µs before it waits, and receives by batches alone.
@@ -161,9 +162,9 @@
 //! | a loop with a clock | [`set_deadline(Instant::now() + …)`](crate::TcpConnection::set_deadline) |
 //! | `setdefaulttimeout` | none: each builder says its own |
 //! | `s.setblocking(False)` | [`try_recv`](crate::UdpEndpoint::try_recv), or threads with a [`CancelToken`](crate::CancelToken) |
-//! | `SO_REUSEADDR` | `TcpServer` sets it; [`reuse_address`](crate::TcpServerBuilder::reuse_address) |
-//! | `SO_KEEPALIVE`, `TCP_KEEPIDLE` … | [`dead_peer_timeout(…)`](crate::TcpClientBuilder::dead_peer_timeout), [`keepalive(…)`](crate::TcpClientBuilder::keepalive) |
-//! | `TCP_NODELAY` | on; [`nodelay(false)`](crate::TcpClientBuilder::nodelay) turns it off |
+//! | `SO_REUSEADDR` | `TcpServer` sets it; [`reuse_address`](crate::tcp::TcpServerBuilder::reuse_address) |
+//! | `SO_KEEPALIVE`, `TCP_KEEPIDLE` … | [`dead_peer_timeout(…)`](crate::tcp::TcpClientBuilder::dead_peer_timeout), [`keepalive(…)`](crate::tcp::TcpClientBuilder::keepalive) |
+//! | `TCP_NODELAY` | on; [`nodelay(false)`](crate::tcp::TcpClientBuilder::nodelay) turns it off |
 //! | `SO_RCVBUF`, `SO_SNDBUF` | `receive_buffer_size(…)`, `send_buffer_size(…)` |
 //! | `IP_TTL`, `IP_TOS` | `ttl(…)`, `tos(…)` |
 //! | `SO_BINDTODEVICE` | `device("eth0")` |
@@ -207,7 +208,7 @@
 //! | `getaddrinfo(name, port)` | [`lookup_host_port((name, port))?`](crate::Resolver::lookup_host_port) |
 //! | `gethostbyname_ex(name)` | [`lookup(name)?.addresses()`](crate::Resolver::lookup) |
 //! | `gethostbyaddr(ip)`, `getnameinfo` | [`reverse(ip)?`](crate::Resolver::lookup_addr) |
-//! | `if_nameindex()` | [`network_interfaces()?`](crate::network_interfaces) |
+//! | `if_nameindex()` | [`network_interfaces()?`](crate::interfaces::network_interfaces) |
 //! | `inet_aton`, `inet_pton` | `"192.0.2.7".parse::<IpAddr>()` of `std` |
 //! | `htons`, `ntohl` | `u16::to_be_bytes`, `u32::from_be_bytes` of `std` |
 //!
@@ -234,7 +235,8 @@
 //! | `input(…)`, `print(…)` | `std::io::stdin().read_line(…)`, `println!(…)` |
 //!
 //! ```
-//! use socketry::{Encoding, OnInvalid};
+//! use socketry::text::OnInvalid;
+//! use socketry::Encoding;
 //!
 //! let data = Encoding::Gb2312.encode("hahah，你好")?;
 //! assert_eq!(Encoding::for_label("gb2312")?.decode(&data)?, "hahah，你好");
@@ -259,16 +261,16 @@
 //! | `self.wfile.write(…)` | `lines.send(…)?`, `connection.send(…)?` |
 //! | `server.serve_forever()` | `serve` itself, in this thread |
 //! | `server.handle_request()` | `server.accept()?` |
-//! | `server.shutdown()` | [`handle.shutdown(grace)`](crate::ServerHandle::shutdown), from any thread |
+//! | `server.shutdown()` | [`handle.shutdown(grace)`](crate::tcp::ServerHandle::shutdown), from any thread |
 //! | `server.server_close()` | part of it, or dropping the server |
 //! | `server.server_address` | `server.local_addr()` |
 //! | `block_on_close`, `daemon_threads` | the grace of `shutdown` |
-//! | `max_children` | [`max_connections(…)`](crate::TcpServerBuilder::max_connections), for threads, too |
-//! | `request_queue_size` | [`backlog(…)`](crate::TcpServerBuilder::backlog) |
-//! | `allow_reuse_address`, `allow_reuse_port` | on by default; [`reuse_port(true)`](crate::TcpServerBuilder::reuse_port) |
-//! | `timeout` of `StreamRequestHandler` | [`read_timeout(…)`](crate::TcpServerBuilder::read_timeout) |
-//! | `verify_request` | [`max_connections_per_peer(…)`](crate::TcpServerBuilder::max_connections_per_peer), or the handler |
-//! | `handle_error` | [`on_event(…)`](crate::TcpServerBuilder::on_event) |
+//! | `max_children` | [`max_connections(…)`](crate::tcp::TcpServerBuilder::max_connections), for threads, too |
+//! | `request_queue_size` | [`backlog(…)`](crate::tcp::TcpServerBuilder::backlog) |
+//! | `allow_reuse_address`, `allow_reuse_port` | on by default; [`reuse_port(true)`](crate::tcp::TcpServerBuilder::reuse_port) |
+//! | `timeout` of `StreamRequestHandler` | [`read_timeout(…)`](crate::tcp::TcpServerBuilder::read_timeout) |
+//! | `verify_request` | [`max_connections_per_peer(…)`](crate::tcp::TcpServerBuilder::max_connections_per_peer), or the handler |
+//! | `handle_error` | [`on_event(…)`](crate::tcp::TcpServerBuilder::on_event) |
 //!
 //! ```
 //! use socketry::frame::Lines;
@@ -304,7 +306,7 @@
 //!   it fails.
 //! * **A connection that is a temporary** is closed at the end of its statement: bind it to a name, `let connection = …`.
 //! * **`recv(1024)` of UDP** takes no size here: a datagram of any size is taken, or
-//!   [`max_datagram`](crate::UdpBuilder::max_datagram) says how long it may be.
+//!   [`max_datagram`](crate::udp::UdpBuilder::max_datagram) says how long it may be.
 //! * **`"127.0.0.1"` and `7788` alone** are not an address to connect to: it is `("127.0.0.1", 7788)`, or one text.
 //! * **What is not here**: `select` and `selectors` (a thread for each wait, or `tokio`), `asyncio` (`tokio`), `AF_UNIX` (`std`),
 //!   `SOCK_RAW` (`socket2`), `ssl` (`rustls`, as in the example `https_get`).

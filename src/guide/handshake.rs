@@ -37,7 +37,7 @@
 //! </svg>
 //!
 //! It takes one round trip until the client may send. To a machine that does not answer, the system repeats the SYN for about two
-//! minutes; a [`TcpClient`](crate::TcpClient) gives up after its [`timeout`](crate::TcpClientBuilder::timeout).
+//! minutes; a [`TcpClient`](crate::TcpClient) gives up after its [`timeout`](crate::tcp::TcpClientBuilder::timeout).
 //!
 //! # Four to end
 //!
@@ -132,13 +132,13 @@
 //!
 //! * **"Address already in use" after a restart.** Whoever closes first stays in TIME_WAIT for a minute, so that what comes late
 //!   meets no new connection. A server that is restarted meets its own. The notes set `SO_REUSEADDR` for that in section 11;
-//!   [`reuse_address`](crate::TcpServerBuilder::reuse_address) is on by default, and a port at which somebody listens is never taken.
+//!   [`reuse_address`](crate::tcp::TcpServerBuilder::reuse_address) is on by default, and a port at which somebody listens is never taken.
 //! * **CLOSE_WAIT that stays** is a connection whose peer has closed, and whose owner does not notice because it does not read.
 //!   Dropping a connection closes it, so it needs a thread that waits for something else; give such waits a time.
 //! * **The server closes its port while clients wait in the queue**: they were connected, and are reset.
-//!   [`shutdown`](crate::ServerHandle::shutdown) accepts and serves them first.
+//!   [`shutdown`](crate::tcp::ServerHandle::shutdown) accepts and serves them first.
 //! * **A half-open connection to a machine that was switched off** lasts for ever when nobody sends:
-//!   [`dead_peer_timeout`](crate::TcpClientBuilder::dead_peer_timeout).
+//!   [`dead_peer_timeout`](crate::tcp::TcpClientBuilder::dead_peer_timeout).
 //! * **A client that connects to itself.** To a free port of the own machine, one attempt in many thousands meets itself (a
 //!   simultaneous open) and is connected. It is refused here.
 //!

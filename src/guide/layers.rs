@@ -92,10 +92,10 @@
 //!
 //! **A machine is not quite "one address".** It has one for each interface at least, and 127.0.0.1 (回环地址) by which it reaches
 //! itself. The addresses 10.*x*, 172.16.*x* to 172.31.*x* and 192.168.*x* are used again in every home, behind a router that
-//! translates. [`network_interfaces`](crate::network_interfaces) lists those of this machine:
+//! translates. [`network_interfaces`](crate::interfaces::network_interfaces) lists those of this machine:
 //!
 //! ```
-//! for interface in socketry::network_interfaces()? {
+//! for interface in socketry::interfaces::network_interfaces()? {
 //!     let addresses: Vec<_> = interface.addresses.iter().map(|address| address.ip).collect();
 //!     println!("{}: {addresses:?}", interface.name);
 //!     assert!(!interface.name.is_empty());

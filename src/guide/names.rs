@@ -40,7 +40,8 @@
 //! that stands there is asked of nobody. Here with a file of the test's own:
 //!
 //! ```
-//! use socketry::{Resolver, AnswerSource};
+//! use socketry::dns::AnswerSource;
+//! use socketry::Resolver;
 //!
 //! let path = std::env::temp_dir().join(format!("hosts-guide-{}", std::process::id()));
 //! std::fs::write(&path, "192.0.2.10 printer.example printer\n192.0.2.20 例如.中国\n")?;
@@ -79,13 +80,14 @@
 //! # What goes wrong
 //!
 //! **It takes as long as the system likes.** `gethostbyname` and `getaddrinfo` have no timeout; with a name server that is dead
-//! they wait for several seconds. A [`Resolver`](crate::Resolver) has a [deadline](crate::ResolverBuilder::deadline) over
+//! they wait for several seconds. A [`Resolver`](crate::Resolver) has a [deadline](crate::dns::ResolverBuilder::deadline) over
 //! everything, and so has every call that looks a name up.
 //!
 //! **"No such name" and "no answer" look the same.** One is final, the other may pass:
 //!
 //! ```
-//! use socketry::{ResolveError, Resolver};
+//! use socketry::dns::ResolveError;
+//! use socketry::Resolver;
 //!
 //! // Never sent: RFC 6761.
 //! let error = Resolver::shared().lookup("no-such-name.invalid").unwrap_err();
@@ -95,7 +97,7 @@
 //! ```
 //!
 //! * **IPv6 is announced and does not work.** A client begins with it and waits for its timeout. Here the next address is tried
-//!   after 250 ms, beside the first ([`attempt_delay`](crate::TcpClientBuilder::attempt_delay)).
+//!   after 250 ms, beside the first ([`attempt_delay`](crate::tcp::TcpClientBuilder::attempt_delay)).
 //! * **The answer is stale**, or the hosts file has changed. Answers hold for their time to live, files are looked at every 5 s, and
 //!   [`flush`](crate::Resolver::flush) forgets all.
 //! * **The system knows names that DNS does not** (mDNS, directories, its own name). Where `nsswitch.conf` says so, the system is

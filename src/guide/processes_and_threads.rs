@@ -112,12 +112,12 @@
 //! # What goes wrong
 //!
 //! * **As many threads or processes as clients come**, until the machine is full. Here there are
-//!   [1,024 connections](crate::TcpServerBuilder::max_connections) at most unless you say otherwise, and as many from
-//!   [one peer](crate::TcpServerBuilder::max_connections_per_peer) as you say.
+//!   [1,024 connections](crate::tcp::TcpServerBuilder::max_connections) at most unless you say otherwise, and as many from
+//!   [one peer](crate::tcp::TcpServerBuilder::max_connections_per_peer) as you say.
 //! * **Processes that have ended stay as zombies**, in the notes until the next client comes. Here each is waited for.
 //! * **One bad client ends all.** A handler's error or panic ends its connection, is counted, and is told to
-//!   [`on_event`](crate::TcpServerBuilder::on_event).
-//! * **Ctrl-C is a traceback**, and the clients are cut. [`shutdown`](crate::ServerHandle::shutdown) lets those finish who are
+//!   [`on_event`](crate::tcp::TcpServerBuilder::on_event).
+//! * **Ctrl-C is a traceback**, and the clients are cut. [`shutdown`](crate::tcp::ServerHandle::shutdown) lets those finish who are
 //!   inside, serves the queue, and reports. Every thread that waits is woken.
 //! * **Descriptors are used up**, and a loop around `accept` spins. The server waits until one is free.
 //!

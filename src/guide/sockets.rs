@@ -80,7 +80,7 @@
 //!   [`AddressNotAvailable`](crate::ErrorKind::AddressNotAvailable) or [`Unsupported`](crate::ErrorKind::Unsupported). Connecting
 //!   by name passes over a family that is not there.
 //! * **`[::]` is IPv6 alone on one system, and both on another.** Here it is IPv6 alone on all of them, and
-//!   [`dual_stack`](crate::TcpServerBuilder::dual_stack) is both.
+//!   [`dual_stack`](crate::tcp::TcpServerBuilder::dual_stack) is both.
 //! * **A call waits for ever**, because nobody sends. Every wait can have an end: a timeout, a deadline, or a
 //!   [`CancelToken`](crate::CancelToken) in another thread's hand.
 //! * **A socket from elsewhere** is no stranger: `TcpConnection::try_from(stream)` and `UdpEndpoint::try_from(socket)` take those

@@ -48,8 +48,8 @@
 //! # The queue before `accept`
 //!
 //! The system shakes hands without the server: whoever connects is connected, and waits in a queue until it is accepted. `listen(5)`,
-//! or [`backlog`](crate::TcpServerBuilder::backlog), is the length of that queue ("指定最大的等待连接的数量"), and not how many
-//! clients a server may have; for that there is [`max_connections`](crate::TcpServerBuilder::max_connections).
+//! or [`backlog`](crate::tcp::TcpServerBuilder::backlog), is the length of that queue ("指定最大的等待连接的数量"), and not how many
+//! clients a server may have; for that there is [`max_connections`](crate::tcp::TcpServerBuilder::max_connections).
 //!
 //! ```
 //! use socketry::{TcpClient, TcpServer};
@@ -118,11 +118,11 @@
 //! * **`send` sends less**, in Python; `sendall` does not. Here [`send`](crate::TcpConnection::send) is `sendall`, and says how
 //!   much went out if it could not finish.
 //! * **An empty result is the end**, not a pause: the peer has closed its side.
-//! * **A peer that is silent, or drips**, holds a thread for ever. Set a [`read_timeout`](crate::TcpServerBuilder::read_timeout)
+//! * **A peer that is silent, or drips**, holds a thread for ever. Set a [`read_timeout`](crate::tcp::TcpServerBuilder::read_timeout)
 //!   for each call, or a [`deadline`](crate::TcpConnection::set_deadline) for all of them together.
-//! * **A peer that vanished** says nothing, ever: [`dead_peer_timeout`](crate::TcpServerBuilder::dead_peer_timeout).
+//! * **A peer that vanished** says nothing, ever: [`dead_peer_timeout`](crate::tcp::TcpServerBuilder::dead_peer_timeout).
 //! * **Nobody listens**: `connect` fails at once, with the address and the time. **Nobody is there**: after 10 s, unless another
-//!   [`timeout`](crate::TcpClientBuilder::timeout) is set, not after the system's two minutes.
+//!   [`timeout`](crate::tcp::TcpClientBuilder::timeout) is set, not after the system's two minutes.
 //! * **A line without an end** fills the memory. Every framing has a limit, 64 KiB for lines.
 //!
 //! ---

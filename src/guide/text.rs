@@ -57,8 +57,8 @@
 //! ```
 //!
 //! Sockets have an encoding of their own, so that it is said once and not at each call:
-//! [`UdpBuilder::encoding`](crate::UdpBuilder::encoding), [`TcpServerBuilder::encoding`](crate::TcpServerBuilder::encoding),
-//! [`TcpClientBuilder::encoding`](crate::TcpClientBuilder::encoding). `send("你好")` then encodes, and
+//! [`UdpBuilder::encoding`](crate::udp::UdpBuilder::encoding), [`TcpServerBuilder::encoding`](crate::tcp::TcpServerBuilder::encoding),
+//! [`TcpClientBuilder::encoding`](crate::tcp::TcpClientBuilder::encoding). `send("你好")` then encodes, and
 //! [`text`](crate::Datagram::text) decodes. Bytes go as they are: `send(b"\x01\x02")`.
 //!
 //! # Four ways to break it
@@ -92,7 +92,7 @@
 //!
 //! **The character is cut** between two pieces of a stream, or at the end of a buffer. `recv(1024).decode("gb2312")` then fails,
 //! now and then. [`recv_text`](crate::TcpConnection::recv_text), [`lines`](crate::TcpConnection::lines) and a
-//! [`Decoder`](crate::Decoder) keep the half for the next piece:
+//! [`Decoder`](crate::text::Decoder) keep the half for the next piece:
 //!
 //! ```
 //! use socketry::Encoding;
@@ -121,11 +121,12 @@
 //!
 //! # Python's `errors=`
 //!
-//! Decoding and encoding are strict unless something else is asked for, as in Python. [`OnInvalid::Replace`](crate::OnInvalid) and
+//! Decoding and encoding are strict unless something else is asked for, as in Python. [`OnInvalid::Replace`](crate::text::OnInvalid) and
 //! `OnInvalid::Ignore` are Python's `"replace"` and `"ignore"`:
 //!
 //! ```
-//! use socketry::{Encoding, OnInvalid};
+//! use socketry::text::OnInvalid;
+//! use socketry::Encoding;
 //!
 //! assert_eq!(Encoding::Gb2312.decode_with(b"ok \xFF", OnInvalid::Replace)?, "ok \u{FFFD}");
 //! let without = Encoding::Gb2312.encode_with("朱镕基", OnInvalid::Ignore)?;

@@ -20,7 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! It is closed at the end of its scope. Text is encoded in the endpoint's [encoding](crate::UdpBuilder::encoding), UTF-8 if none
+//! It is closed at the end of its scope. Text is encoded in the endpoint's [encoding](crate::udp::UdpBuilder::encoding), UTF-8 if none
 //! is set; bytes go as they are. The program is `cargo run --example udp_send`.
 //!
 //! # Receiving
@@ -97,7 +97,7 @@
 //! ```
 //!
 //! **The datagram is lost**, and nobody says so: UDP has no receipt. A call that waits for an answer waits for ever, unless it
-//! has a [timeout](crate::UdpBuilder::read_timeout). [`request`](crate::UdpEndpoint::request) asks again, takes an answer from
+//! has a [timeout](crate::udp::UdpBuilder::read_timeout). [`request`](crate::UdpEndpoint::request) asks again, takes an answer from
 //! the one that was asked alone, and gives up:
 //!
 //! ```

@@ -7,7 +7,7 @@
 //! | 1. 先要解析出baidu.com对应的ip地址 | the program, by its system or itself | [`Resolver`](crate::Resolver): [names](super::names) |
 //! | 1.1 使用arp获取默认网关的mac地址 | the system, below sockets | `visit_website` shows what it has found |
 //! | 1.2 to 1.5 网关转发, 路由协议 | the routers on the way | not to be seen from here |
-//! | 1.6 dns服务器查询解析 | the name server | [`Resolved::source`](crate::Resolved::source) says which one |
+//! | 1.6 dns服务器查询解析 | the name server | [`Resolved::source`](crate::dns::Resolved::source) says which one |
 //! | 2. tcp的3次握手 | the two systems | [`TcpClient::connect`](crate::TcpClient::connect): [handshake](super::handshake) |
 //! | 3. 使用http协议发送请求数据 | the program | [`send`](crate::TcpConnection::send) |
 //! | 4. web服务器…原路返回 | the server | [`recv_to_end`](crate::TcpConnection::recv_to_end) |

@@ -6,9 +6,9 @@ use super::observe::{ConnectEvent, Observer};
 use super::options::connection_options;
 use super::reconnect::Reconnect;
 use crate::addr::Address;
+use crate::dns::Resolver;
 use crate::error::{Error, Result};
 use crate::proto::retry::Retry;
-use crate::resolve::Resolver;
 use crate::sys::CancelToken;
 
 /// Connects to TCP servers, by name or address, within one time.
@@ -221,7 +221,7 @@ impl TcpClient {
     ///
     /// * the text is not an address, or the name cannot be looked up;
     /// * no address could be connected to: the error's kind is that of the most preferred, and where there were several,
-    ///   [`ConnectFailures`](crate::ConnectFailures) has them all;
+    ///   [`ConnectFailures`](crate::tcp::ConnectFailures) has them all;
     /// * the time is over ([`is_timeout`](Error::is_timeout)) or the cancel token was cancelled
     ///   ([`is_cancelled`](Error::is_cancelled)).
     ///
@@ -256,7 +256,8 @@ impl TcpClient {
     /// # Examples
     ///
     /// ```
-    /// use socketry::{ConnectEvent, TcpClient, TcpServer};
+    /// use socketry::tcp::ConnectEvent;
+    /// use socketry::{TcpClient, TcpServer};
     ///
     /// let server = TcpServer::bind("127.0.0.1:0")?;
     /// let mut tried = Vec::new();

@@ -9,10 +9,10 @@ use super::failures::ConnectFailures;
 use super::observe::{ConnectEvent, Observer};
 use super::race::{self, Runners};
 use crate::addr::Address;
+use crate::dns::{self, Found};
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::race::interleave;
 use crate::proto::retry::Retry;
-use crate::resolve::{self, Found};
 use crate::sys::{self, Family, Limit, Moment};
 
 impl TcpClient {
@@ -72,7 +72,7 @@ impl TcpClient {
     ) -> Result<TcpConnection> {
         let limit = Limit { deadline, token: self.token.as_ref(), ..Limit::default() };
         let began = Moment::now();
-        let addresses: Vec<SocketAddr> = match resolve::lookup_all(self.resolver.as_ref(), address, limit)? {
+        let addresses: Vec<SocketAddr> = match dns::lookup_all(self.resolver.as_ref(), address, limit)? {
             Found::Literal(literal) => vec![sys::canonical(literal)],
             Found::Resolved(found) => {
                 let elapsed = began.elapsed();

@@ -243,7 +243,7 @@ impl TcpConnection {
     }
 
     /// Sets whether small writes leave at once (`TCP_NODELAY`). On by default: see
-    /// [`nodelay`](crate::TcpClientBuilder::nodelay).
+    /// [`nodelay`](crate::tcp::TcpClientBuilder::nodelay).
     ///
     /// # Errors
     ///
@@ -263,7 +263,7 @@ impl TcpConnection {
     }
 
     /// Makes a peer that has vanished an error within this time: see
-    /// [`dead_peer_timeout`](crate::TcpClientBuilder::dead_peer_timeout). `None` ends that, and with it keepalive and the user timeout,
+    /// [`dead_peer_timeout`](crate::tcp::TcpClientBuilder::dead_peer_timeout). `None` ends that, and with it keepalive and the user timeout,
     /// which it consists of, whoever set them.
     ///
     /// # Errors
@@ -314,7 +314,7 @@ impl TcpConnection {
     }
 
     /// Sets what the system does with unsent bytes when the connection is closed (`SO_LINGER`): see
-    /// [`linger`](crate::TcpClientBuilder::linger).
+    /// [`linger`](crate::tcp::TcpClientBuilder::linger).
     ///
     /// # Errors
     ///

@@ -1,9 +1,38 @@
-//! TCP: [`TcpClient`], [`TcpConnection`], [`TcpServer`] and what they hand out.
+//! TCP: servers, clients and connections.
+//!
+//! The main types are at the root of the crate: [`TcpServer`](crate::TcpServer), [`TcpClient`](crate::TcpClient) and
+//! [`TcpConnection`](crate::TcpConnection). This module has their builders and what they return.
+//!
+//! | Task | Type |
+//! |---|---|
+//! | Set options of a server or client | [`TcpServerBuilder`], [`TcpClientBuilder`] |
+//! | Shut a server down, read its counters | [`ServerHandle`], [`ServerCounters`], [`ShutdownReport`] |
+//! | Handle a request of [`serve_requests`](crate::TcpServer::serve_requests) | [`Request`] |
+//! | Log refused connections, failed handlers, failed accepts | [`ServerEvent`] |
+//! | Refuse connections over the limit | [`OverLimit`] |
+//! | Read and write from two threads | [`TcpReadHalf`], [`TcpWriteHalf`] |
+//! | Connect again after a disconnect | [`Reconnect`] |
+//! | Observe the attempts of a connect | [`ConnectEvent`], [`ConnectFailures`] |
+//! | Detect a dead peer | [`Keepalive`], [`dead_peer_timeout`](TcpClientBuilder::dead_peer_timeout) |
+//!
+//! ```
+//! use socketry::TcpServer;
+//! use socketry::tcp::{OverLimit, ServerEvent};
+//!
+//! let server = TcpServer::builder()
+//!     .max_connections(1_000)
+//!     .when_full(OverLimit::Refuse)
+//!     .on_event(|event: &ServerEvent<'_>| eprintln!("{event}"))
+//!     .bind("127.0.0.1:0")?;
+//! let handle = server.handle();
+//! assert_eq!(handle.counters().active, 0);
+//! # Ok::<(), socketry::Error>(())
+//! ```
 
 // What is declared first is what the type's page begins with.
-mod connection;
+pub(crate) mod connection;
 
-mod client;
+pub(crate) mod client;
 mod close;
 mod connecting;
 mod conversions;
@@ -16,19 +45,17 @@ mod race;
 mod read;
 mod reconnect;
 mod send_file;
-mod server;
+pub(crate) mod server;
 mod unread;
 mod write;
 
-pub use client::{TcpClient, TcpClientBuilder};
-pub use connection::TcpConnection;
+pub use crate::config::{Keepalive, OverLimit};
+pub use client::TcpClientBuilder;
 pub use failures::{ConnectFailures, FailedAttempt};
 pub use halves::{TcpReadHalf, TcpWriteHalf};
 pub use observe::ConnectEvent;
 pub use reconnect::Reconnect;
-#[cfg(unix)]
-pub use server::process;
 pub use server::{
-    HandlerResult, Incoming, Request, ServerCounters, ServerEvent, ServerHandle, ShutdownReport, TcpServer,
+    HandlerResult, Incoming, Request, ServerCounters, ServerEvent, ServerHandle, ShutdownReport,
     TcpServerBuilder,
 };

@@ -3,8 +3,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::failures::FailedAttempt;
+use crate::dns::Resolved;
 use crate::error::{Error, rounded};
-use crate::resolve::Resolved;
 
 /// What happens while a client connects; told to the observer of
 /// [`TcpClient::connect_with`](crate::TcpClient::connect_with). It reads as a line of a log.
@@ -48,7 +48,7 @@ pub enum ConnectEvent<'a> {
         /// How long it took from the beginning of this attempt.
         elapsed: Duration,
     },
-    /// All attempts have failed, and there will be others: see [`TcpClientBuilder::retry`](crate::TcpClientBuilder::retry).
+    /// All attempts have failed, and there will be others: see [`TcpClientBuilder::retry`](crate::tcp::TcpClientBuilder::retry).
     #[non_exhaustive]
     Waiting {
         /// How long from now.

@@ -182,7 +182,8 @@ impl TcpConnection {
     /// # Examples
     ///
     /// ```
-    /// use socketry::{PartialTransfer, TcpClient, TcpServer};
+    /// use socketry::error::PartialTransfer;
+    /// use socketry::{TcpClient, TcpServer};
     /// use std::time::Duration;
     ///
     /// let server = TcpServer::bind("127.0.0.1:0")?;

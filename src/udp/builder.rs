@@ -4,10 +4,10 @@ use std::time::Duration;
 use super::endpoint::UdpEndpoint;
 use crate::addr::{Address, BindAddress};
 use crate::config::{InterfaceSelector, LARGEST_DATAGRAM, Truncation, UdpConfig};
+use crate::dns::{self, Resolver};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::retry::Retry;
 use crate::proto::text::Encoding;
-use crate::resolve::{self, Resolver};
 use crate::sys::{self, CancelToken, Family, Limit};
 
 /// Options for a [`UdpEndpoint`], which [`bind`](Self::bind) or [`connect`](Self::connect) then makes.
@@ -345,7 +345,7 @@ impl UdpBuilder {
 
     fn lookup(&self, address: &Address, family: Option<Family>) -> Result<SocketAddr> {
         let limit = Limit { token: self.token.as_ref(), ..Limit::default() };
-        resolve::lookup(self.resolver.as_ref(), address, family, limit)
+        dns::lookup(self.resolver.as_ref(), address, family, limit)
     }
 
     /// The local address to bind, in the family that `dual_stack` asks for.

@@ -6,7 +6,7 @@ use super::endpoint::UdpEndpoint;
 use crate::error::{Error, Result};
 use crate::sys;
 
-/// Takes a socket over with the defaults of the builder: see [`UdpBuilder::adopt`](crate::UdpBuilder::adopt).
+/// Takes a socket over with the defaults of the builder: see [`UdpBuilder::adopt`](crate::udp::UdpBuilder::adopt).
 impl TryFrom<UdpSocket> for UdpEndpoint {
     type Error = Error;
 

@@ -38,7 +38,7 @@ impl RecvMeta {
     /// # Platform-specific behavior
     ///
     /// On a socket that is bound to one address, or connected, it is that address. On a wildcard socket it is known on
-    /// Unix, as long as [`packet_info`](crate::UdpBuilder::packet_info) is on; on Windows it is `None`.
+    /// Unix, as long as [`packet_info`](crate::udp::UdpBuilder::packet_info) is on; on Windows it is `None`.
     pub fn destination(&self) -> Option<IpAddr> {
         self.info.to
     }
@@ -54,7 +54,7 @@ impl RecvMeta {
 
     /// The true size of a datagram that did not fit, or `None` for one that did.
     ///
-    /// Only with [`Truncation::Deliver`](crate::Truncation::Deliver); otherwise such a datagram is an error.
+    /// Only with [`Truncation::Deliver`](crate::udp::Truncation::Deliver); otherwise such a datagram is an error.
     pub fn truncated(&self) -> Option<usize> {
         (self.length > self.len).then_some(self.length)
     }
@@ -136,10 +136,10 @@ impl Datagram {
         self.arrival.truncated()
     }
 
-    /// The text, in the [encoding of the endpoint](crate::UdpBuilder::encoding) that received it.
+    /// The text, in the [encoding of the endpoint](crate::udp::UdpBuilder::encoding) that received it.
     ///
     /// The whole datagram is taken for text. Where a sender may cut a character in two, give the bytes of one datagram
-    /// after another to a [`Decoder`](crate::Decoder).
+    /// after another to a [`Decoder`](crate::text::Decoder).
     ///
     /// # Errors
     ///

@@ -9,10 +9,10 @@ use super::batch::Segmenting;
 use super::builder::UdpBuilder;
 use crate::addr::{Address, BindAddress};
 use crate::config::UdpConfig;
+use crate::dns::Resolver;
 use crate::error::{Error, Operation, Result};
 use crate::proto::retry::Retry;
 use crate::proto::text::Encoding;
-use crate::resolve::Resolver;
 use crate::sys::{self, CancelToken, Family, Moment, PacketInfo, ReceiveTimeout, Timing};
 
 /// A UDP socket that sends and receives datagrams, as text or as bytes.
@@ -21,7 +21,7 @@ use crate::sys::{self, CancelToken, Family, Moment, PacketInfo, ReceiveTimeout, 
 /// All methods take `&self`: threads share an endpoint by reference or in an `Arc`.
 ///
 /// * **Nothing is cut silently.** A datagram longer than the room for it is an error that carries its beginning, its
-///   sender and its true size; see [`Truncation`](crate::Truncation).
+///   sender and its true size; see [`Truncation`](crate::udp::Truncation).
 /// * **Text has an encoding.** What is sent as `&str` is encoded, what is received is decoded by
 ///   [`Datagram::text`](crate::Datagram::text), both strictly.
 /// * **Every wait can be bounded**: by a [timeout](Self::set_read_timeout), by a [deadline](Self::set_deadline), by a

@@ -1,19 +1,43 @@
-//! UDP: [`UdpEndpoint`] and what it hands out.
+//! UDP: endpoints, datagrams and batches.
+//!
+//! The main types are at the root of the crate: [`UdpEndpoint`] and [`Datagram`].
+//!
+//! | Task | Type |
+//! |---|---|
+//! | Set options of an endpoint | [`UdpBuilder`] |
+//! | Receive into a buffer of your own | [`RecvMeta`], returned by [`recv_into`](crate::UdpEndpoint::recv_into) |
+//! | Receive or send many datagrams with few system calls | [`RecvBatch`], [`SendBatch`] |
+//! | Decide what happens to a datagram that is longer than the limit | [`Truncation`] |
+//! | Join a multicast group | [`Membership`], returned by [`join_multicast`](crate::UdpEndpoint::join_multicast) |
+//!
+//! ```
+//! use socketry::UdpEndpoint;
+//! use socketry::udp::RecvBatch;
+//!
+//! let (sender, receiver) = (UdpEndpoint::bind("127.0.0.1:0")?, UdpEndpoint::bind("127.0.0.1:0")?);
+//! sender.send_to("one", receiver.local_addr())?;
+//! sender.send_to("two", receiver.local_addr())?;
+//! let mut batch = RecvBatch::new();
+//! assert_eq!(receiver.recv_batch(&mut batch)?, 2);
+//! # Ok::<(), socketry::Error>(())
+//! ```
 
 // What is declared first is what the type's page begins with.
-mod endpoint;
+pub(crate) mod endpoint;
 
 mod batch;
 mod builder;
 mod conversions;
-mod datagram;
+pub(crate) mod datagram;
 mod multicast;
 mod receive;
 mod request;
 mod send;
 
+pub use crate::config::Truncation;
 pub use batch::{DatagramRef, RecvBatch, RecvBatchIter, SendBatch};
 pub use builder::UdpBuilder;
-pub use datagram::{Datagram, RecvMeta};
-pub use endpoint::UdpEndpoint;
+pub(crate) use datagram::Datagram;
+pub use datagram::RecvMeta;
+pub(crate) use endpoint::UdpEndpoint;
 pub use multicast::Membership;

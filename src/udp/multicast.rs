@@ -26,9 +26,9 @@ impl UdpEndpoint {
     ///
     /// [`InterfaceSelector::All`] is every interface that is up; what the system would choose by itself is one of them only.
     /// The endpoint is bound to the group's port at a wildcard address. Where several programs of one machine are
-    /// members, each needs [`reuse_address`](crate::UdpBuilder::reuse_address). To *send* to a group no membership is
+    /// members, each needs [`reuse_address`](crate::udp::UdpBuilder::reuse_address). To *send* to a group no membership is
     /// needed, but the interface to leave by: see
-    /// [`multicast_interface`](crate::UdpBuilder::multicast_interface).
+    /// [`multicast_interface`](crate::udp::UdpBuilder::multicast_interface).
     ///
     /// Only groups that this endpoint has joined are heard, also on Linux, where another program's membership would
     /// otherwise be enough.
@@ -41,7 +41,8 @@ impl UdpEndpoint {
     /// # Examples
     ///
     /// ```
-    /// use socketry::{InterfaceSelector, UdpEndpoint};
+    /// use socketry::interfaces::InterfaceSelector;
+    /// use socketry::UdpEndpoint;
     /// use std::net::Ipv4Addr;
     ///
     /// let group = Ipv4Addr::new(239, 255, 77, 88);

@@ -29,7 +29,7 @@ impl UdpEndpoint {
     ///
     /// * the time is over ([`is_timeout`](Error::is_timeout)) or the cancel token was cancelled
     ///   ([`is_cancelled`](Error::is_cancelled));
-    /// * the datagram is longer than [`max_datagram`](crate::UdpBuilder::max_datagram)
+    /// * the datagram is longer than [`max_datagram`](crate::udp::UdpBuilder::max_datagram)
     ///   ([`truncated`](Error::truncated) has its beginning, its sender and its size);
     /// * the endpoint is connected and the peer's system said that nobody listens there
     ///   ([`is_refused`](Error::is_refused)).

@@ -12,7 +12,7 @@ use crate::sys::{self, Moment, Span};
 
 impl UdpEndpoint {
     /// Sends a message and waits for the answer; sends again when none comes, as the builder's
-    /// [`retry`](crate::UdpBuilder::retry) says.
+    /// [`retry`](crate::udp::UdpBuilder::retry) says.
     ///
     /// See [`request_with`](Self::request_with), which also takes a condition for the answer. It asks one peer, whose address
     /// is known; who is there is asked by [`Broadcaster::discover`](crate::Broadcaster::discover). Over a TCP connection a question is

@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering;
 use super::datagram::RecvMeta;
 use super::endpoint::{ErrorQueue, UdpEndpoint};
 use crate::addr::Address;
+use crate::dns;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::message::Message;
-use crate::resolve;
 use crate::sys::{self, CancelToken, Ended, Family, Limit, Mode, Moment, Way};
 
 /// Why a datagram cannot be sent, where the system's own word needs explaining.
@@ -38,7 +38,7 @@ const LARGEST_MESSAGE_V6: usize = 65_527;
 impl UdpEndpoint {
     /// Sends a message to the peer of a connected endpoint, as one datagram.
     ///
-    /// Text is sent in the endpoint's [encoding](crate::UdpBuilder::encoding), bytes as they are: see [`Message`].
+    /// Text is sent in the endpoint's [encoding](crate::udp::UdpBuilder::encoding), bytes as they are: see [`Message`].
     ///
     /// # Errors
     ///
@@ -64,7 +64,7 @@ impl UdpEndpoint {
     /// # Errors
     ///
     /// This returns an error if the text is not an address or the name cannot be looked up, if the address is a
-    /// broadcast address without [`broadcast`](crate::UdpBuilder::broadcast), and if [`send`](Self::send) would.
+    /// broadcast address without [`broadcast`](crate::udp::UdpBuilder::broadcast), and if [`send`](Self::send) would.
     ///
     /// # Examples
     ///
@@ -127,7 +127,7 @@ impl UdpEndpoint {
             if self.family == Family::V6 && self.config.dual_stack { None } else { Some(self.family) };
         let token = self.token.as_ref();
         let limit = Limit { deadline: self.timing.deadline(), token, ..Limit::default() };
-        resolve::lookup(self.resolver.as_ref(), to, family, limit)
+        dns::lookup(self.resolver.as_ref(), to, family, limit)
     }
 
     #[inline]

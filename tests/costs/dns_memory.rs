@@ -4,7 +4,8 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use crate::kit::allocations::{KIB, allocated};
-use socketry::{AnswerSource, IpFamilies, Resolver};
+use socketry::Resolver;
+use socketry::dns::{AnswerSource, IpFamilies};
 
 const MIB: isize = 1024 * KIB;
 

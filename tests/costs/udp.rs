@@ -3,7 +3,8 @@
 use crate::kit::allocations::allocated;
 use crate::kit::strace::Strace;
 use crate::kit::*;
-use socketry::{CancelToken, RecvBatch, UdpEndpoint};
+use socketry::udp::RecvBatch;
+use socketry::{CancelToken, UdpEndpoint};
 use std::time::{Duration, Instant};
 
 #[test]

@@ -81,7 +81,7 @@ fn child() {
     serving.join().unwrap().unwrap();
 }
 
-fn echo(connection: TcpConnection) -> socketry::HandlerResult {
+fn echo(connection: TcpConnection) -> socketry::tcp::HandlerResult {
     let mut lines = connection.lines(Encoding::Utf8);
     while let Some(line) = lines.recv()? {
         lines.send(line)?;

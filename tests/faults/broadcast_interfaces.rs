@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::kit::namespaces::{Network, as_root};
 use crate::kit::*;
-use socketry::{BroadcastBuilder, Broadcaster, ErrorKind};
+use socketry::broadcast::BroadcastBuilder;
+use socketry::{Broadcaster, ErrorKind};
 
 /// In namespaces of their own all ports are free.
 const PORT: u16 = 7788;
@@ -154,7 +155,7 @@ fn check_every_interface() {
 }
 
 fn index_of(link: u8) -> u32 {
-    let all = socketry::network_interfaces().unwrap();
+    let all = socketry::interfaces::network_interfaces().unwrap();
     all.iter().find(|interface| *interface.name == *format!("h{link}")).unwrap().index
 }
 

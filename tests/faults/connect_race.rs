@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::kit::namespaces::{BIND_HOSTS, Network, as_root};
 use crate::kit::*;
-use socketry::{ConnectEvent, ConnectFailures, ErrorKind, TcpClient, TcpServer};
+use socketry::tcp::{ConnectEvent, ConnectFailures};
+use socketry::{ErrorKind, TcpClient, TcpServer};
 
 /// From the block for documentation (RFC 3849).
 const V6: &str = "2001:db8:77::";

@@ -12,11 +12,10 @@ use std::time::{Duration, Instant};
 
 use crate::kit::relay::{CUTS, Cut, Cutting, Way};
 use crate::kit::*;
+use socketry::error::PartialTransfer;
 use socketry::frame::{FrameError, Lines};
-use socketry::{
-    Encoding, ErrorKind, PartialTransfer, Retry, ServerCounters, ServerEvent, ServerHandle, TcpClient,
-    TcpConnection, TcpServer,
-};
+use socketry::tcp::{ServerCounters, ServerEvent, ServerHandle};
+use socketry::{Encoding, ErrorKind, Retry, TcpClient, TcpConnection, TcpServer};
 
 /// Of characters with one, two and three bytes.
 const LINE: &str = "aé你\n";

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::kit::namespaces::{Network, as_root};
 use crate::kit::*;
-use socketry::{Broadcaster, ErrorKind, Keepalive, TcpClient, TcpConnection, TcpServer, UdpEndpoint};
+use socketry::tcp::Keepalive;
+use socketry::{Broadcaster, ErrorKind, TcpClient, TcpConnection, TcpServer, UdpEndpoint};
 
 /// In namespaces of their own all ports are free.
 const PORT: u16 = 7788;
@@ -104,7 +105,7 @@ fn streams() {
                 assert_detected(what, began, &error);
                 assert!(
                     error
-                        .detail::<socketry::PartialTransfer>()
+                        .detail::<socketry::error::PartialTransfer>()
                         .is_some_and(|partial| partial.transferred > 0),
                     "{what}"
                 );

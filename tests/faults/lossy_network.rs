@@ -10,9 +10,10 @@ use crate::kit::dns::{of, reply_to};
 use crate::kit::lossy::{Chance, Lossy, Weather};
 use crate::kit::*;
 use simple_dns::RCODE;
-use socketry::{
-    BroadcastBuilder, Broadcaster, CancelToken, IpFamilies, Retry, UdpEndpoint, network_interfaces,
-};
+use socketry::broadcast::BroadcastBuilder;
+use socketry::dns::IpFamilies;
+use socketry::interfaces::network_interfaces;
+use socketry::{Broadcaster, CancelToken, Retry, UdpEndpoint};
 
 /// Answers "answer N" to "question N", until it is over; how many questions have come is counted.
 fn answer(server: &UdpEndpoint, is_over: &AtomicBool, asked: &AtomicU64) {

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use crate::kit::dns::{of, usual};
 use crate::kit::strace::Strace;
 use crate::kit::*;
+use socketry::dns::IpFamilies;
+use socketry::error::UnsentDatagram;
 use socketry::frame::Lines;
-use socketry::{
-    CancelToken, Encoding, ErrorKind, IpFamilies, RecvBatch, Retry, TcpClient, TcpServer, UdpEndpoint,
-    UnsentDatagram,
-};
+use socketry::udp::RecvBatch;
+use socketry::{CancelToken, Encoding, ErrorKind, Retry, TcpClient, TcpServer, UdpEndpoint};
 
 const SHORT: Duration = Duration::from_millis(60);
 

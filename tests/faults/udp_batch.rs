@@ -4,7 +4,8 @@
 
 use crate::kit::strace::Strace;
 use crate::kit::*;
-use socketry::{RecvBatch, UdpEndpoint};
+use socketry::UdpEndpoint;
+use socketry::udp::RecvBatch;
 
 /// What the child sends: sizes and how many of them follow each other, to two peers in turn.
 const SENT: [(usize, usize); 6] = [(100, 100), (30, 1), (0, 2), (100, 70), (900, 5), (8, 200)];
@@ -37,7 +38,7 @@ fn child() {
             match sender.send_batch(&mut batch) {
                 Ok(count) => sent += count,
                 Err(error) => {
-                    sent += error.detail::<socketry::UnsentDatagram>().unwrap().sent;
+                    sent += error.detail::<socketry::error::UnsentDatagram>().unwrap().sent;
                     errors += 1;
                 }
             }

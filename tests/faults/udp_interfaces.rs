@@ -4,7 +4,8 @@
 
 use crate::kit::namespaces::{Network, as_root};
 use crate::kit::*;
-use socketry::{ErrorKind, InterfaceSelector, Retry, UdpEndpoint};
+use socketry::interfaces::InterfaceSelector;
+use socketry::{ErrorKind, Retry, UdpEndpoint};
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};

@@ -244,7 +244,7 @@ pub fn is_type(asked: &Asked, kind: TYPE) -> bool {
 }
 
 /// Of these servers and nothing of this machine.
-pub fn of(servers: &[SocketAddr]) -> socketry::ResolverBuilder {
+pub fn of(servers: &[SocketAddr]) -> socketry::dns::ResolverBuilder {
     let builder = socketry::Resolver::builder()
         .use_hosts(false)
         .resolv_conf("/nowhere/resolv.conf")
@@ -254,6 +254,6 @@ pub fn of(servers: &[SocketAddr]) -> socketry::ResolverBuilder {
     })
 }
 
-pub fn only_v4(server: &Server) -> socketry::ResolverBuilder {
-    of(&[server.address]).families(socketry::IpFamilies::Ipv4)
+pub fn only_v4(server: &Server) -> socketry::dns::ResolverBuilder {
+    of(&[server.address]).families(socketry::dns::IpFamilies::Ipv4)
 }

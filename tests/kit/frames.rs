@@ -4,8 +4,9 @@ use std::borrow::Borrow;
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 
+use socketry::Encoding;
 use socketry::frame::{FrameError, Framing};
-use socketry::{Encoding, OnInvalid};
+use socketry::text::OnInvalid;
 
 /// Feeds the pieces and ends the stream: what was received, in words.
 pub fn events<F: Framing>(mut framing: F, pieces: &[&[u8]]) -> Vec<String> {

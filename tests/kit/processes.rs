@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use socketry::ServerEvent;
+use socketry::tcp::ServerEvent;
 
 /// What a server has told.
 #[derive(Clone, Default)]

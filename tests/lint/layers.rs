@@ -6,17 +6,19 @@ use std::path::{Path, PathBuf};
 use super::tree::{root, sources};
 
 /// Each module of the crate root with its layer. Modules of one layer import each other only where `SAME_LAYER_IMPORTS` says so.
-const LAYERS: [(&str, u8); 12] = [
+const LAYERS: [(&str, u8); 14] = [
     ("error", 0),
     ("addr", 0),
     ("config", 0),
     ("proto", 1),
     ("sys", 2),
     ("frame", 3),
-    ("resolve", 3),
+    ("dns", 3),
     ("udp", 3),
     ("tcp", 3),
     ("broadcast", 3),
+    ("interfaces", 4),
+    ("text", 4),
     ("guide", 4),
     ("fuzzing", 4),
 ];
@@ -24,11 +26,11 @@ const LAYERS: [(&str, u8); 12] = [
 /// Who may import whom on the same layer.
 const SAME_LAYER_IMPORTS: [(&str, &str); 6] = [
     ("addr", "error"),
-    ("udp", "resolve"),
-    ("tcp", "resolve"),
+    ("udp", "dns"),
+    ("tcp", "dns"),
     ("tcp", "frame"),
     ("broadcast", "udp"),
-    ("broadcast", "resolve"),
+    ("broadcast", "dns"),
 ];
 
 /// What only `sys` may know: the names of systems, and the crates that call them.

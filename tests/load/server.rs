@@ -11,9 +11,8 @@ use std::time::{Duration, Instant};
 
 use socketry::frame::{Framed, Lines};
 use socketry::process::{self, Children, Workers};
-use socketry::{
-    Encoding, ErrorKind, HandlerResult, OverLimit, ServerCounters, TcpConnection, TcpServer, TcpServerBuilder,
-};
+use socketry::tcp::{HandlerResult, OverLimit, ServerCounters, TcpServerBuilder};
+use socketry::{Encoding, ErrorKind, TcpConnection, TcpServer};
 
 /// A way of serving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,12 +115,12 @@ fn options(refuses: bool) -> TcpServerBuilder {
     }
 }
 
-type Ended = socketry::Result<socketry::ShutdownReport>;
+type Ended = socketry::Result<socketry::tcp::ShutdownReport>;
 
 /// What the process of a server does until its standard input ends.
 pub fn be_server(model: Model) {
     let mut address = "127.0.0.1:0".parse().unwrap();
-    let mut serving: Option<(socketry::ServerHandle, std::thread::JoinHandle<Ended>)> = None;
+    let mut serving: Option<(socketry::tcp::ServerHandle, std::thread::JoinHandle<Ended>)> = None;
     for line in std::io::stdin().lines().map_while(Result::ok) {
         let words: Vec<&str> = line.split(' ').collect();
         let said = match (&words[..], serving.take()) {
@@ -163,7 +162,7 @@ fn start(
     model: Model,
     address: SocketAddr,
     how: &str,
-) -> (socketry::ServerHandle, std::thread::JoinHandle<Ended>) {
+) -> (socketry::tcp::ServerHandle, std::thread::JoinHandle<Ended>) {
     let builder = match how {
         "many" => TcpServer::builder().max_connections(10_000).thread_stack_size(64 * 1024),
         how => options(how == "refuse"),

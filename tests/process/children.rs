@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use crate::kit::processes::*;
 use crate::kit::*;
 use socketry::process::{self, Children, ProcessError};
-use socketry::{Encoding, OverLimit, ServerHandle, ShutdownReport, TcpServer, TcpServerBuilder};
+use socketry::tcp::{OverLimit, ServerHandle, ShutdownReport, TcpServerBuilder};
+use socketry::{Encoding, TcpServer};
 
 /// A server of children that runs in a thread.
 struct Serving {

@@ -16,7 +16,8 @@ use crate::kit::processes::*;
 use crate::kit::*;
 use rustix::process::{Pid, Signal, kill_process};
 use socketry::process::{self, ProcessError, WorkerState, Workers};
-use socketry::{Encoding, ServerHandle, ShutdownReport, TcpConnection, TcpServer};
+use socketry::tcp::{ServerHandle, ShutdownReport};
+use socketry::{Encoding, TcpConnection, TcpServer};
 
 type ServeResult = socketry::Result<ShutdownReport>;
 
@@ -92,7 +93,7 @@ fn kill(process: u32) {
 }
 
 /// Says which process it is, and sends lines back.
-fn echo(connection: TcpConnection) -> socketry::HandlerResult {
+fn echo(connection: TcpConnection) -> socketry::tcp::HandlerResult {
     let mut lines = connection.lines(Encoding::Utf8);
     lines.send(std::process::id().to_string())?;
     while let Some(line) = lines.recv()? {

@@ -73,7 +73,7 @@ impl DecodeError {
 
     /// Where the first of the [`bytes`](Self::bytes) stands, counted in bytes from the beginning of the stream.
     ///
-    /// For the one-shot calls the stream is the slice given; for a [`Decoder`](crate::Decoder) it is everything it
+    /// For the one-shot calls the stream is the slice given; for a [`Decoder`](crate::text::Decoder) it is everything it
     /// was given since it was made or finished, also where the character was cut between two inputs.
     pub fn offset(&self) -> u64 {
         self.offset

@@ -40,7 +40,7 @@ impl EncodeError {
     }
 
     /// Where the character stands, counted in bytes of UTF-8 from the beginning of the text: of the one given, or of
-    /// everything that an [`Encoder`](crate::Encoder) was given since it was made or finished.
+    /// everything that an [`Encoder`](crate::text::Encoder) was given since it was made or finished.
     pub fn offset(&self) -> u64 {
         self.offset
     }

@@ -173,7 +173,8 @@ impl Encoding {
     /// # Examples
     ///
     /// ```
-    /// use socketry::{Encoding, OnInvalid};
+    /// use socketry::text::OnInvalid;
+    /// use socketry::Encoding;
     ///
     /// let mut line = String::from("> ");
     /// Encoding::Gbk.decode_into(b"\xCA\xD5\xB5\xBD", OnInvalid::Strict, &mut line)?;
@@ -259,7 +260,8 @@ impl Encoding {
     /// # Examples
     ///
     /// ```
-    /// use socketry::{Encoding, OnInvalid};
+    /// use socketry::text::OnInvalid;
+    /// use socketry::Encoding;
     ///
     /// let mut line = Vec::new();
     /// Encoding::Gb2312.encode_into("收到", OnInvalid::Strict, &mut line)?;

@@ -3,7 +3,8 @@
 /// # Examples
 ///
 /// ```
-/// use socketry::{Encoding, OnInvalid};
+/// use socketry::text::OnInvalid;
+/// use socketry::Encoding;
 ///
 /// assert!(Encoding::Gb2312.encode_with("a😀b", OnInvalid::Strict).is_err());
 /// assert_eq!(*Encoding::Gb2312.encode_with("a😀b", OnInvalid::Replace)?, *b"a?b");

@@ -1,9 +1,10 @@
 //! Rounds over sockets of the loopback interface, with addresses that a look-up might have given.
 
 use super::*;
+use crate::TcpServer;
 use crate::error::Operation;
 use crate::sys::CancelToken;
-use crate::tcp::{TcpClientBuilder, TcpServer};
+use crate::tcp::TcpClientBuilder;
 
 const MS: Duration = Duration::from_millis(1);
 

@@ -9,8 +9,8 @@ use super::serve::TcpServer;
 use super::state::{Observer, Shared, Totals};
 use crate::addr::BindAddress;
 use crate::config::{OverLimit, ServerConfig};
+use crate::dns;
 use crate::error::{Error, ErrorKind, Operation, Result};
-use crate::resolve;
 use crate::sys::sync::{Condvar, Mutex};
 use crate::sys::{self, CancelToken, Told};
 use crate::tcp::connection::Settings;
@@ -21,7 +21,8 @@ use crate::tcp::options::connection_options;
 /// # Examples
 ///
 /// ```
-/// use socketry::{OverLimit, TcpServer};
+/// use socketry::tcp::OverLimit;
+/// use socketry::TcpServer;
 /// use std::time::Duration;
 ///
 /// let server = TcpServer::builder()
@@ -143,7 +144,7 @@ impl TcpServerBuilder {
 
     /// Shares a port among listeners of the same user, over which the system spreads connections. Defaults to false.
     ///
-    /// A listener that is closed takes the connections of its queue with it: [`shutdown`](crate::ServerHandle::shutdown)
+    /// A listener that is closed takes the connections of its queue with it: [`shutdown`](crate::tcp::ServerHandle::shutdown)
     /// serves them before.
     ///
     /// # Platform-specific behavior
@@ -155,7 +156,7 @@ impl TcpServerBuilder {
         self
     }
 
-    /// Gives the server a [`CancelToken`]: cancelling it begins a [shutdown](crate::ServerHandle::shutdown), in which handlers have
+    /// Gives the server a [`CancelToken`]: cancelling it begins a [shutdown](crate::tcp::ServerHandle::shutdown), in which handlers have
     /// the [`shutdown_timeout`](Self::shutdown_timeout) to finish. Defaults to none.
     ///
     /// The waits of connections are not ended by it: for that there is [`cancel_connections`](Self::cancel_connections).
@@ -179,7 +180,7 @@ impl TcpServerBuilder {
     }
 
     /// Sets how long handlers have to finish once the [cancel token](Self::cancel_token) is cancelled; then their connections are cut.
-    /// Defaults to 5 s. A [`shutdown`](crate::ServerHandle::shutdown) of a handle brings its own.
+    /// Defaults to 5 s. A [`shutdown`](crate::tcp::ServerHandle::shutdown) of a handle brings its own.
     pub fn shutdown_timeout(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
@@ -266,7 +267,7 @@ impl TcpServerBuilder {
     /// The local address to bind, in the family that `dual_stack` asks for.
     fn local(&self, address: &BindAddress) -> Result<SocketAddr> {
         if !self.config.dual_stack {
-            return resolve::lookup(None, address.as_address(), None, sys::Limit::default());
+            return dns::lookup(None, address.as_address(), None, sys::Limit::default());
         }
         if !address.is_unspecified() {
             let error = Error::new(Operation::Configure("dual_stack"), ErrorKind::InvalidInput);

@@ -7,7 +7,7 @@ use super::report::ServerCounters;
 use crate::error::Error;
 
 /// Something that a server goes on after, for whoever wants to log it: see
-/// [`on_event`](crate::TcpServerBuilder::on_event). All of them are counted as well. Its `Display` is one line.
+/// [`on_event`](crate::tcp::TcpServerBuilder::on_event). All of them are counted as well. Its `Display` is one line.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ServerEvent<'a> {

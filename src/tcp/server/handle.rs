@@ -45,7 +45,7 @@ impl ServerHandle {
     /// On Linux newcomers are held off before, if the process may do that (`CAP_NET_ADMIN`, on recent kernels): their systems
     /// try again after a second, and meet a closed port, or the next server. Who is in the middle of connecting then has 10 ms to
     /// be connected, and is served; who is further away may be reset still. A listener that was
-    /// [adopted](crate::TcpServerBuilder::adopt) is left as it is, because others may have it.
+    /// [adopted](crate::tcp::TcpServerBuilder::adopt) is left as it is, because others may have it.
     pub fn shutdown(&self, grace: Duration) -> ShutdownReport {
         self.shared.begin_shutdown(grace);
         self.shared.wait_for_end()

@@ -22,7 +22,7 @@ mod registry;
 mod report;
 mod request;
 mod requests;
-mod serve;
+pub(crate) mod serve;
 mod state;
 mod workers;
 
@@ -31,6 +31,6 @@ pub use events::ServerEvent;
 pub use handle::ServerHandle;
 pub use report::{ServerCounters, ShutdownReport};
 pub use request::Request;
-pub use serve::{Incoming, TcpServer};
+pub use serve::Incoming;
 pub(super) use state::Ticket;
 pub use workers::HandlerResult;

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// What a server has done so far; see [`ServerHandle::counters`](crate::ServerHandle::counters).
+/// What a server has done so far; see [`ServerHandle::counters`](crate::tcp::ServerHandle::counters).
 ///
 /// Every connection that was admitted is in exactly one of four: `accepted = active + served + drained + aborted`. What ended by
 /// itself is `served + drained`, told apart by whether a shutdown had begun. A connection that was `refused` was not admitted, and

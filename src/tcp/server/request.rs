@@ -9,7 +9,7 @@ use crate::tcp::connection::TcpConnection;
 /// [`TcpServer::serve_requests`](crate::TcpServer::serve_requests).
 ///
 /// The other two of similar names are of UDP: [`UdpEndpoint::request`](crate::UdpEndpoint::request) asks one peer, and a
-/// [`Query`](crate::Query) is what a [`Responder`](crate::Responder) has heard of somebody who asks everybody.
+/// [`Query`](crate::broadcast::Query) is what a [`Responder`](crate::broadcast::Responder) has heard of somebody who asks everybody.
 pub struct Request<'a, F: Framing> {
     frame: &'a F::Frame,
     connection: &'a TcpConnection,

@@ -30,12 +30,12 @@ impl TcpServer {
     /// time.
     ///
     /// A connection that has asked nothing waits in the system and costs no thread and no buffer: ten thousand of them take
-    /// a few megabytes. When something comes, one of the [`threads`](crate::TcpServerBuilder::threads) takes the connection,
+    /// a few megabytes. When something comes, one of the [`threads`](crate::tcp::TcpServerBuilder::threads) takes the connection,
     /// calls the handler for each request that is complete, and gives the connection back. There are as many threads as
     /// handlers that block at the same time.
     ///
     /// * The requests of one connection are handled one after the other, those of several at the same time.
-    /// * The builder's [`read_timeout`](crate::TcpServerBuilder::read_timeout) is how long a connection may take until its
+    /// * The builder's [`read_timeout`](crate::tcp::TcpServerBuilder::read_timeout) is how long a connection may take until its
     ///   next request is *complete*: one that drips cannot outlast it. Then it is closed, and told as
     ///   [`ServerEvent::Expired`]. Defaults to none.
     /// * A handler's error or panic, or a frame that is none, ends the connection. So does a connection that breaks off within

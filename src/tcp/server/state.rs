@@ -465,7 +465,8 @@ impl fmt::Debug for Shared {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use crate::tcp::{TcpClient, TcpServer};
+    use crate::tcp::client::TcpClient;
+    use crate::tcp::server::serve::TcpServer;
     use std::io::Read;
     use std::net::{TcpListener, TcpStream};
     use std::time::Duration;

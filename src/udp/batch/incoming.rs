@@ -22,7 +22,8 @@ const ROOM: usize = 2 * (LARGEST_DATAGRAM + 1);
 /// The buffer, of 128 KiB, is allocated once, when the batch is first used. The datagrams are read where they lie:
 ///
 /// ```
-/// use socketry::{RecvBatch, UdpEndpoint};
+/// use socketry::udp::RecvBatch;
+/// use socketry::UdpEndpoint;
 ///
 /// let receiver = UdpEndpoint::bind("127.0.0.1:0")?;
 /// let sender = UdpEndpoint::bind("127.0.0.1:0")?;
@@ -316,7 +317,7 @@ impl<'a> DatagramRef<'a> {
         (self.length > self.bytes.len()).then_some(self.length)
     }
 
-    /// The text, in the [encoding of the endpoint](crate::UdpBuilder::encoding) that received it.
+    /// The text, in the [encoding of the endpoint](crate::udp::UdpBuilder::encoding) that received it.
     ///
     /// # Errors
     ///

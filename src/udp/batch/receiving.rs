@@ -23,7 +23,7 @@ impl UdpEndpoint {
     /// It waits as the endpoint is set: for ever, or to its timeout, its deadline or its cancel token. It never waits for the batch
     /// to become full.
     ///
-    /// Each datagram is what [`recv`](Self::recv) would have returned. With [`batches_only`](crate::UdpBuilder::batches_only)
+    /// Each datagram is what [`recv`](Self::recv) would have returned. With [`batches_only`](crate::udp::UdpBuilder::batches_only)
     /// they are received 10 to 50 times as fast as by single calls, if their sender sends them in batches; without, they
     /// cost what single calls do.
     ///
@@ -36,7 +36,8 @@ impl UdpEndpoint {
     /// # Examples
     ///
     /// ```
-    /// use socketry::{RecvBatch, UdpEndpoint};
+    /// use socketry::udp::RecvBatch;
+    /// use socketry::UdpEndpoint;
     ///
     /// let receiver = UdpEndpoint::builder().batches_only(true).bind("127.0.0.1:0")?;
     /// let sender = UdpEndpoint::connect(receiver.local_addr())?;

@@ -6,10 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::kit::*;
-use socketry::{
-    BroadcastBuilder, Broadcaster, CancelToken, Encoding, ErrorKind, NoInterfaceSent, Responder, UdpEndpoint,
-    network_interfaces,
-};
+use socketry::broadcast::{BroadcastBuilder, NoInterfaceSent, Responder};
+use socketry::interfaces::network_interfaces;
+use socketry::{Broadcaster, CancelToken, Encoding, ErrorKind, UdpEndpoint};
 
 /// A window that nobody waits for to its end.
 const LONG: Duration = PATIENCE;
@@ -145,7 +144,7 @@ fn max_replies_per_sender_drops_and_counts_flood() {
         let mut discovery = broadcaster.discover("hi", Duration::from_millis(500)).unwrap();
         let replies: Vec<_> = discovery.by_ref().filter_map(Result::ok).collect();
         is_over.store(true, Ordering::Relaxed);
-        let of_it = |reply: &&socketry::DiscoveryReply| reply.source() != other.local_addr();
+        let of_it = |reply: &&socketry::broadcast::DiscoveryReply| reply.source() != other.local_addr();
         assert_eq!(replies.iter().filter(of_it).count(), 3, "{replies:?}");
         assert_eq!(replies.len(), 4);
         assert!(discovery.counters().dropped > 100, "{:?}", discovery.counters());
@@ -352,8 +351,9 @@ fn responder_serve_reports_error_and_continues() {
     std::thread::scope(|scope| {
         let _stop = OnDrop(|| token.cancel());
         let (sender, told) = std::sync::mpsc::channel();
-        let answer =
-            |query: &socketry::Query| Some(if query.bytes() == b"bad" { "朱镕基" } else { "good" });
+        let answer = |query: &socketry::broadcast::Query| {
+            Some(if query.bytes() == b"bad" { "朱镕基" } else { "good" })
+        };
         let responder = &responder;
         scope
             .spawn(move || responder.serve(answer, move |error| sender.send(error.kind()).unwrap()).unwrap());

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use crate::kit::dns::*;
 use crate::kit::*;
 use simple_dns::{PacketFlag, RCODE};
-use socketry::{AnswerSource, IpFamilies, ResolveError, Resolver};
+use socketry::Resolver;
+use socketry::dns::{AnswerSource, IpFamilies, ResolveError};
 
 fn ips(texts: &[&str]) -> Vec<IpAddr> {
     texts.iter().map(|text| text.parse().unwrap()).collect()

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::kit::dns::*;
 use crate::kit::*;
-use socketry::{AnswerSource, IpFamilies, ResolveError, Resolver, ResolverBuilder};
+use socketry::Resolver;
+use socketry::dns::{AnswerSource, IpFamilies, ResolveError, ResolverBuilder};
 
 /// A file of a test's own, gone with it.
 struct File(PathBuf);

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use crate::kit::dns::*;
 use crate::kit::*;
 use simple_dns::{PacketFlag, RCODE};
-use socketry::{
-    AnswerSource, CancelToken, Error, ErrorKind, InvalidName, IpFamilies, Record, ResolveError,
-    ResponseError, ServerFault,
+use socketry::dns::{
+    AnswerSource, InvalidName, IpFamilies, Record, ResolveError, ResponseError, ServerFault,
 };
+use socketry::{CancelToken, Error, ErrorKind};
 
 #[track_caller]
-fn failure(result: Result<socketry::Resolved, Error>) -> ResolveError {
+fn failure(result: Result<socketry::dns::Resolved, Error>) -> ResolveError {
     let error = result.unwrap_err();
     error.detail::<ResolveError>().unwrap_or_else(|| panic!("{error}")).clone()
 }

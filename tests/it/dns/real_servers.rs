@@ -8,7 +8,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::kit::*;
-use socketry::{ErrorKind, Record, ResolveError, Resolver};
+use socketry::dns::{Record, ResolveError};
+use socketry::{ErrorKind, Resolver};
 
 /// A port that was free for UDP and TCP a moment ago; a server that finds it in use exits.
 fn free_port() -> u16 {

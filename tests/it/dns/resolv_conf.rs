@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::kit::dns::*;
 use simple_dns::RCODE;
-use socketry::{AnswerSource, Backend, IpFamilies, Resolver};
+use socketry::Resolver;
+use socketry::dns::{AnswerSource, Backend, IpFamilies};
 
 #[test]
 fn system_backend_handles_localhost_and_invalid_tld() {

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::kit::dns::*;
 use simple_dns::RCODE;
-use socketry::AnswerSource;
+use socketry::dns::AnswerSource;
 #[cfg(target_os = "linux")]
-use socketry::IpFamilies;
+use socketry::dns::IpFamilies;
 
 /// With one family answered and the other refused it is the server's answer, and that server is asked first the next time.
 #[test]

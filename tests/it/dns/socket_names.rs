@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::kit::dns::*;
 use crate::kit::*;
-use socketry::{
-    AnswerSource, CancelToken, ConnectEvent, ResolveError, Resolver, TcpClient, TcpServer, UdpEndpoint,
-};
+use socketry::dns::{AnswerSource, ResolveError};
+use socketry::tcp::ConnectEvent;
+use socketry::{CancelToken, Resolver, TcpClient, TcpServer, UdpEndpoint};
 
 const MS: Duration = Duration::from_millis(1);
 

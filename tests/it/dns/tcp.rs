@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use crate::kit::dns::*;
 use crate::kit::{PATIENCE, SLACK};
 use simple_dns::PacketFlag;
-use socketry::{AnswerSource, CancelToken, ErrorKind, IpFamilies};
+use socketry::dns::{AnswerSource, IpFamilies};
+use socketry::{CancelToken, ErrorKind};
 
 #[track_caller]
 fn assert_found(server: &Server) {

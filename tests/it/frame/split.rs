@@ -2,8 +2,9 @@
 
 use crate::kit::frames::{assert_split_independent, encoded, encodings, events, replace_unencodable};
 use proptest::prelude::*;
+use socketry::Encoding;
 use socketry::frame::{Delimited, FixedLength, Framing, LengthPrefixed, LineEnding, Lines, TextChunks};
-use socketry::{Encoding, OnInvalid};
+use socketry::text::OnInvalid;
 
 fn debug_strings<T: std::fmt::Debug>(frames: &[T]) -> Vec<String> {
     frames.iter().map(|frame| format!("{frame:?}")).collect()

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use crate::kit::frames::{Script, Step};
 use proptest::prelude::*;
+use socketry::error::Operation;
 use socketry::frame::{
     Delimited, FixedLength, FrameError, FrameReader, Framed, LengthPrefixed, Lines, TextChunks,
 };
-use socketry::{CancelToken, DecodeError, EncodeError, Encoding, ErrorKind, Operation, UdpEndpoint};
+use socketry::text::{DecodeError, EncodeError};
+use socketry::{CancelToken, Encoding, ErrorKind, UdpEndpoint};
 
 fn utf_8() -> Lines {
     Lines::new(Encoding::Utf8)

@@ -6,13 +6,16 @@ use std::time::{Duration, Instant};
 
 use crate::kit::*;
 use socketry::frame::{LengthPrefixed, Lines};
-use socketry::{Encoding, ServerEvent, ServerHandle, TcpServer, TcpServerBuilder};
+use socketry::tcp::{ServerEvent, ServerHandle, TcpServerBuilder};
+use socketry::{Encoding, TcpServer};
 
 /// How many handlers of `meet` wait for each other.
 const MEETING: usize = 10;
 
 /// Answers each line by itself; `sleep N` takes so many milliseconds, `fail`, `panic` and `bye` do what they say.
-fn lines(builder: TcpServerBuilder) -> (ServerHandle, std::thread::JoinHandle<socketry::ShutdownReport>) {
+fn lines(
+    builder: TcpServerBuilder,
+) -> (ServerHandle, std::thread::JoinHandle<socketry::tcp::ShutdownReport>) {
     let server = builder.bind("127.0.0.1:0").unwrap();
     let handle = server.handle();
     let all = std::sync::Barrier::new(MEETING);

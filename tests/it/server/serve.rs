@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use crate::kit::*;
-use socketry::{ErrorKind, OverLimit, ServerEvent, ServerHandle, TcpServer, TcpServerBuilder};
+use socketry::tcp::{OverLimit, ServerEvent, ServerHandle, TcpServerBuilder};
+use socketry::{ErrorKind, TcpServer};
 
 const SHUTDOWN_TIMEOUT: Duration = PATIENCE;
 

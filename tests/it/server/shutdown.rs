@@ -4,7 +4,8 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::kit::*;
-use socketry::{CancelToken, ServerCounters, TcpClient, TcpConnection, TcpServer};
+use socketry::tcp::ServerCounters;
+use socketry::{CancelToken, TcpClient, TcpConnection, TcpServer};
 
 #[track_caller]
 fn assert_counters_add_up(counters: ServerCounters) {
@@ -46,7 +47,7 @@ fn shutdown_wakes_blocked_server_at_once() {
 fn shutdown_serves_backlog() {
     const WAITING: usize = 40;
     type ServeFn = fn(TcpServer) -> bool;
-    fn answer(connection: TcpConnection) -> socketry::HandlerResult {
+    fn answer(connection: TcpConnection) -> socketry::tcp::HandlerResult {
         let question = connection.recv_text(100)?;
         Ok(connection.send(format!("answer to {question}"))?)
     }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use crate::kit::*;
 #[cfg(target_os = "linux")]
 use socketry::CancelToken;
-use socketry::{Address, ErrorKind, Operation, Retry, TcpClient, TcpServer};
+use socketry::error::Operation;
+use socketry::{Address, ErrorKind, Retry, TcpClient, TcpServer};
 
 /// A port at which nobody listens: it was free a moment ago.
 fn nobody() -> SocketAddr {

@@ -5,7 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::kit::*;
-use socketry::{CancelToken, Encoding, ErrorKind, PartialTransfer, TcpClient, TcpConnection, TcpServer};
+use socketry::error::PartialTransfer;
+use socketry::{CancelToken, Encoding, ErrorKind, TcpClient, TcpConnection, TcpServer};
 
 #[track_caller]
 fn partial(error: &socketry::Error) -> (usize, usize) {
@@ -361,7 +362,7 @@ fn conversion_to_std_fails_with_buffered_bytes() {
 
 #[test]
 fn socket_options_apply_to_client_and_accepted() {
-    use socketry::Keepalive;
+    use socketry::tcp::Keepalive;
     let keepalive = Keepalive::new().idle(Duration::from_secs(30)).probes(5);
     let server = TcpServer::builder()
         .nodelay(false)

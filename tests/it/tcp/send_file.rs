@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::kit::*;
-use socketry::{Operation, PartialTransfer};
+use socketry::error::{Operation, PartialTransfer};
 
 /// A file that is gone when this is.
 struct TempFile(PathBuf, Vec<u8>);

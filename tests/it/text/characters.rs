@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use socketry::{Encoding, OnInvalid};
+use socketry::Encoding;
+use socketry::text::OnInvalid;
 
 fn pair_exists(encoding: Encoding, pair: u16) -> bool {
     encoding.decode(&pair.to_be_bytes()).is_ok()

@@ -1,6 +1,7 @@
 //! A small kit for the tests of the codecs: a stream played piece by piece, with everything that happened on the way.
 
-use socketry::{Encoding, OnInvalid};
+use socketry::Encoding;
+use socketry::text::OnInvalid;
 
 pub(crate) const BUILT_IN: [Encoding; 4] =
     [Encoding::Utf8, Encoding::Gb2312, Encoding::Gbk, Encoding::Gb18030];
@@ -33,7 +34,7 @@ pub(crate) struct Fault {
 pub(crate) fn decoded(encoding: Encoding, policy: OnInvalid, pieces: &[&[u8]]) -> (String, Vec<Fault>) {
     let mut decoder = encoding.decoder().with_policy(policy);
     let (mut text, mut faults, mut given) = (String::new(), Vec::new(), 0);
-    let fault = |error: &socketry::DecodeError| Fault {
+    let fault = |error: &socketry::text::DecodeError| Fault {
         offset: error.offset(),
         bytes: error.bytes().to_vec(),
         incomplete: error.is_incomplete(),

@@ -2,7 +2,9 @@
 
 use std::error::Error as _;
 
-use socketry::{DecodeError, EncodeError, Encoding, Error, ErrorKind, OnInvalid, Operation, UnknownEncoding};
+use socketry::error::Operation;
+use socketry::text::{DecodeError, EncodeError, OnInvalid, UnknownEncoding};
+use socketry::{Encoding, Error, ErrorKind};
 
 #[test]
 fn for_label_accepts_names_and_aliases() {
@@ -154,9 +156,9 @@ fn text_types_are_send_and_sync() {
     fn assert_send_sync<T: Send + Sync + std::fmt::Debug + 'static>() {}
     assert_send_sync::<Encoding>();
     assert_send_sync::<OnInvalid>();
-    assert_send_sync::<socketry::WhatwgEncoding>();
-    assert_send_sync::<socketry::Decoder>();
-    assert_send_sync::<socketry::Encoder>();
+    assert_send_sync::<socketry::text::WhatwgEncoding>();
+    assert_send_sync::<socketry::text::Decoder>();
+    assert_send_sync::<socketry::text::Encoder>();
     assert_send_sync::<DecodeError>();
     assert_send_sync::<EncodeError>();
     assert_send_sync::<UnknownEncoding>();

@@ -4,7 +4,8 @@ use super::kit::{decoded, encoded, encodings};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use socketry::{Encoding, OnInvalid};
+use socketry::Encoding;
+use socketry::text::OnInvalid;
 
 fn any_encoding() -> impl Strategy<Value = Encoding> {
     select(encodings())

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use crate::kit::Running;
-use socketry::{Encoding, OnInvalid};
+use socketry::Encoding;
+use socketry::text::OnInvalid;
 
 const SCRIPT: &str = r#"
 import sys

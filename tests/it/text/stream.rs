@@ -1,7 +1,8 @@
 //! A stream gives the same text and the same errors at the same places, wherever it is cut.
 
 use super::kit::{BUILT_IN, Fault, decoded, encoded, encodings};
-use socketry::{Encoding, OnInvalid};
+use socketry::Encoding;
+use socketry::text::OnInvalid;
 
 const POLICIES: [OnInvalid; 3] = [OnInvalid::Strict, OnInvalid::Replace, OnInvalid::Ignore];
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 use crate::kit::*;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use socketry::{
-    Encoding, ErrorKind, RecvBatch, SendBatch, Truncation, UdpBuilder, UdpEndpoint, UnsentDatagram,
-};
+use socketry::error::UnsentDatagram;
+use socketry::udp::{RecvBatch, SendBatch, Truncation, UdpBuilder};
+use socketry::{Encoding, ErrorKind, UdpEndpoint};
 
 fn builder() -> UdpBuilder {
     UdpEndpoint::builder().read_timeout(PATIENCE)

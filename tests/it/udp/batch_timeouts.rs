@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::kit::*;
-use socketry::{CancelToken, RecvBatch, UdpEndpoint};
+use socketry::udp::RecvBatch;
+use socketry::{CancelToken, UdpEndpoint};
 
 const WAIT: Duration = Duration::from_millis(60);
 
@@ -151,7 +152,7 @@ fn cancel_interrupts_long_send_batch_with_sent_count() {
         let (sent, batch) = sending.join().unwrap();
         let error = sent.unwrap_err();
         assert!(error.is_cancelled(), "{error}");
-        let detail = error.detail::<socketry::UnsentDatagram>().unwrap();
+        let detail = error.detail::<socketry::error::UnsentDatagram>().unwrap();
         assert!(detail.sent > 0 && detail.sent + batch.len() == total, "{error}");
         assert_eq!(detail.index, detail.sent, "the next one");
     });

@@ -1,7 +1,8 @@
 //! Membership in multicast groups, on the loopback interface.
 
 use crate::kit::*;
-use socketry::{ErrorKind, InterfaceSelector, UdpEndpoint};
+use socketry::interfaces::InterfaceSelector;
+use socketry::{ErrorKind, UdpEndpoint};
 use std::net::{Ipv4Addr, SocketAddr};
 
 /// From the block for organizations' own use (RFC 2365).

@@ -1,7 +1,8 @@
 //! Sending and receiving: text, bytes, buffers, peers.
 
 use crate::kit::*;
-use socketry::{Encoding, ErrorKind, RecvMeta};
+use socketry::udp::RecvMeta;
+use socketry::{Encoding, ErrorKind};
 use std::net::Ipv4Addr;
 
 #[test]
@@ -67,7 +68,7 @@ fn send_to_rejects_unencodable_character_and_sends_nothing() {
     for (text, character, offset) in [("朱镕基", '镕', 3), ("a😀b", '😀', 1)] {
         let error = client.send_to(text, server.local_addr()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnencodableText);
-        let detail = error.detail::<socketry::EncodeError>().unwrap();
+        let detail = error.detail::<socketry::text::EncodeError>().unwrap();
         assert_eq!((detail.character(), detail.offset()), (character, offset));
         assert!(error.to_string().contains("gb2312"), "{error}");
     }

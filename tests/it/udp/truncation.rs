@@ -1,7 +1,8 @@
 //! Datagrams that do not fit: what is known of them, and that nothing else is lost.
 
 use crate::kit::*;
-use socketry::{ErrorKind, Truncation, UdpEndpoint};
+use socketry::udp::Truncation;
+use socketry::{ErrorKind, UdpEndpoint};
 use std::net::SocketAddr;
 
 #[test]

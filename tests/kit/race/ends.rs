@@ -52,7 +52,7 @@ pub fn accept(count: usize) {
 fn shut_down(
     dice: &mut Dice,
     ends_idle: bool,
-    serve: impl FnOnce(TcpServer) -> socketry::Result<socketry::ShutdownReport> + Send,
+    serve: impl FnOnce(TcpServer) -> socketry::Result<socketry::tcp::ShutdownReport> + Send,
 ) {
     const CLIENTS: usize = 3;
     let server = TcpServer::builder().threads(4).bind("127.0.0.1:0").unwrap();

@@ -4,7 +4,8 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use socketry::{IpFamilies, TcpClient, TcpServer, UdpEndpoint};
+use socketry::dns::IpFamilies;
+use socketry::{TcpClient, TcpServer, UdpEndpoint};
 
 use super::rounds;
 use super::stops::connection;

@@ -6,7 +6,8 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use socketry::{Broadcaster, CancelToken, IpFamilies, TcpClient, TcpConnection, TcpServer, UdpEndpoint};
+use socketry::dns::IpFamilies;
+use socketry::{Broadcaster, CancelToken, TcpClient, TcpConnection, TcpServer, UdpEndpoint};
 
 use super::rounds;
 use crate::kit::{PATIENCE, dns};
@@ -167,8 +168,9 @@ pub fn send(count: usize) {
             Ok(()) => assert_eq!(read, bytes.len()),
             Err(error) => {
                 assert!(error.is_cancelled(), "{error}");
-                let done =
-                    error.detail::<socketry::PartialTransfer>().map_or(0, |partial| partial.transferred);
+                let done = error
+                    .detail::<socketry::error::PartialTransfer>()
+                    .map_or(0, |partial| partial.transferred);
                 assert_eq!(read, done, "what was sent has arrived: {error}");
             }
         }

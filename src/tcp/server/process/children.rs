@@ -69,8 +69,8 @@ impl Children {
     /// Who is connected it finds in its environment, under the names that `tcpserver` uses: `PROTO` (TCP), `TCPREMOTEIP`,
     /// `TCPREMOTEPORT`, `TCPLOCALIP`, `TCPLOCALPORT`.
     ///
-    /// The server's [`read_timeout`](crate::TcpServerBuilder::read_timeout) and
-    /// [`write_timeout`](crate::TcpServerBuilder::write_timeout) hold for the program, too: a read that takes longer fails.
+    /// The server's [`read_timeout`](crate::tcp::TcpServerBuilder::read_timeout) and
+    /// [`write_timeout`](crate::tcp::TcpServerBuilder::write_timeout) hold for the program, too: a read that takes longer fails.
     pub fn inetd_style(command: impl Fn(&TcpConnection) -> Command + Send + Sync + 'static) -> Children {
         Children { command: Box::new(command), kind: Kind::Program, asking: Asking::Halfway }
     }
@@ -132,11 +132,11 @@ impl Again {
 impl TcpServer {
     /// Serves each connection by a process of its own, until the server is shut down.
     ///
-    /// There are as many processes at a time as there may be [connections](crate::TcpServerBuilder::max_connections). The
+    /// There are as many processes at a time as there may be [connections](crate::tcp::TcpServerBuilder::max_connections). The
     /// connection ends with its process, politely: what the process wrote arrives, though it may not have read everything.
     ///
     /// * A process that ends with another code than 0 is counted as failed, one that a signal ends as crashed; both are told
-    ///   as [`ServerEvent::ChildEnded`](crate::ServerEvent::ChildEnded). A process that cannot be started ends its connection,
+    ///   as [`ServerEvent::ChildEnded`](crate::tcp::ServerEvent::ChildEnded). A process that cannot be started ends its connection,
     ///   after some more attempts if the system is short of something.
     /// * At a shutdown no more are started when the queue is served, those that run go on, and are asked to end (`SIGTERM`)
     ///   when half of the time is over. Those that are there at its end are killed, with their own children as far as they

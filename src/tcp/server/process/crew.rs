@@ -9,7 +9,7 @@ use crate::sys::Poller;
 use crate::tcp::server::handle::ServerHandle;
 use crate::tcp::server::report::ServerCounters;
 
-/// A worker process as its parent knows it; see [`ServerHandle::workers`](crate::ServerHandle::workers).
+/// A worker process as its parent knows it; see [`ServerHandle::workers`](crate::tcp::ServerHandle::workers).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WorkerStatus {

@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 /// The listeners that a service manager such as systemd has opened for this process and handed in (`LISTEN_FDS`), in its
 /// order; none if nobody has. They are closed in children of this process, and a second call gives none.
 ///
-/// Each becomes a server by [`TcpServerBuilder::adopt`](crate::TcpServerBuilder::adopt). With the feature `listen-fds`, which
+/// Each becomes a server by [`TcpServerBuilder::adopt`](crate::tcp::TcpServerBuilder::adopt). With the feature `listen-fds`, which
 /// adds the crate `listenfd`.
 ///
 /// Call it in `main` before there are threads: it takes the variables out of the environment, which other threads may be

@@ -31,12 +31,12 @@ impl TcpServer {
     /// listener hold; each worker has options of its own for its connections.
     ///
     /// * A worker that ends is started again, after a [wait](crate::process::Workers::backoff) that grows with each one that
-    ///   ends soon, and told as [`ServerEvent::WorkerEnded`](crate::ServerEvent::WorkerEnded). Meanwhile the others accept.
-    /// * [`ServerHandle::restart_workers`](crate::ServerHandle::restart_workers) replaces them one after the other, without a
+    ///   ends soon, and told as [`ServerEvent::WorkerEnded`](crate::tcp::ServerEvent::WorkerEnded). Meanwhile the others accept.
+    /// * [`ServerHandle::restart_workers`](crate::tcp::ServerHandle::restart_workers) replaces them one after the other, without a
     ///   connection lost.
-    /// * At a [shutdown](crate::ServerHandle::shutdown) they serve those who wait, go on with those whom they have, and end;
+    /// * At a [shutdown](crate::tcp::ServerHandle::shutdown) they serve those who wait, go on with those whom they have, and end;
     ///   who is still there at the end of the time is killed. They are told of a little less time than there is.
-    /// * [`ServerHandle::counters`](crate::ServerHandle::counters) and the report are sums over all workers that there were.
+    /// * [`ServerHandle::counters`](crate::tcp::ServerHandle::counters) and the report are sums over all workers that there were.
     ///   Connections that a worker had when it crashed count as aborted.
     /// * If this process ends in any other way, or is killed, the workers notice at once that it does not hold its end of their
     ///   control connection any more. They shut down by themselves, within

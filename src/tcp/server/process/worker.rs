@@ -51,7 +51,8 @@ const HEARING: Duration = Duration::from_secs(1);
 ///
 /// ```no_run
 /// use socketry::process::{self, Workers};
-/// use socketry::{Encoding, TcpServer, TcpServerBuilder};
+/// use socketry::tcp::TcpServerBuilder;
+/// use socketry::{Encoding, TcpServer};
 ///
 /// fn options() -> TcpServerBuilder {
 ///     TcpServer::builder().max_connections(1_000)

@@ -73,7 +73,7 @@ impl Workers {
 
     /// Sets how many lives in a row may be short before no other worker is started in that place. Defaults to 10, which are
     /// over after a minute and a half if each ends at once. When no worker is left the server ends with an error; a
-    /// [restart](crate::ServerHandle::restart_workers) begins anew.
+    /// [restart](crate::tcp::ServerHandle::restart_workers) begins anew.
     pub fn max_failed_starts(mut self, short_lives: u32) -> Workers {
         self.policy.short_lives = short_lives;
         self

@@ -28,7 +28,7 @@ use crate::sys;
 ///   domains; the cache holds so many names; several threads that want the same send one query.
 /// * **It is explained.** An answer says where it [comes from](Resolved::source) and how long it [holds](Resolved::ttl); an
 ///   error says whether there is no such host, or no address, or which servers did what: see
-///   [`ResolveError`](crate::ResolveError).
+///   [`ResolveError`](crate::dns::ResolveError).
 /// * **It is careful.** Queries leave from a random port with a random number, and what does not repeat the question is not
 ///   believed; what is cut comes again over TCP; a name that cannot be one is never sent.
 ///
@@ -37,7 +37,8 @@ use crate::sys;
 /// # Examples
 ///
 /// ```
-/// use socketry::{Resolver, AnswerSource};
+/// use socketry::dns::AnswerSource;
+/// use socketry::Resolver;
 ///
 /// let answer = Resolver::new().lookup("localhost")?;
 /// assert!(answer.addresses().iter().all(|address| address.is_loopback()));
@@ -117,7 +118,7 @@ impl Resolver {
     ///
     /// This returns an error if the text cannot be a name, if there is no such host or it has no addresses, if no server had an
     /// answer in time, or if the cancel token was cancelled. The [`detail`](Error::detail) is a
-    /// [`ResolveError`](crate::ResolveError), and [`is_temporary`](Error::is_temporary) says whether asking again may help.
+    /// [`ResolveError`](crate::dns::ResolveError), and [`is_temporary`](Error::is_temporary) says whether asking again may help.
     pub fn lookup(&self, host: &str) -> Result<Resolved> {
         self.lookup_within(host, Bound::default())
     }
