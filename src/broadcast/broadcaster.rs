@@ -57,6 +57,8 @@ pub struct Broadcaster {
     pub(super) shared: Arc<Shared>,
 }
 
+crate::sys::borrowed_handle!(Broadcaster, shared.endpoint);
+
 pub(super) struct Shared {
     pub(super) endpoint: UdpEndpoint,
     pub(super) options: BroadcastBuilder,

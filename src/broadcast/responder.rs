@@ -40,6 +40,8 @@ pub struct Responder {
     choice: Choice,
 }
 
+crate::sys::borrowed_handle!(Responder, endpoint);
+
 /// A message to everybody, as a [`Responder`] has heard it.
 ///
 /// What is asked of one peer with [`UdpEndpoint::request`] is a [`Datagram`] to it, and what a TCP server gets by

@@ -8,15 +8,16 @@ use super::platform::Signal;
 use super::sync::{AtomicBool, Mutex, MutexGuard};
 use crate::error::{Operation, Result};
 
-/// One switch that ends waits: give it to an endpoint's builder, keep a clone, and [`cancel`](Self::cancel) from any thread.
+/// A token that cancels blocking calls.
 ///
-/// Every wait of every socket that has the cancel token ends at once with an error whose
-/// [`is_cancelled`](crate::Error::is_cancelled) is true, and every later one before it begins. A cancel token is cancelled once and
-/// stays thrown; what comes after needs a new one. Clones are the same switch.
+/// Pass it to a builder, keep a clone, and call [`cancel`](Self::cancel) from any thread. Blocked calls of every socket that
+/// has the token return an error of kind [`Cancelled`](crate::ErrorKind::Cancelled) immediately; later calls return it without
+/// blocking. A cancelled token stays cancelled. Clones share their state.
 ///
-/// A socket with a cancel token waits by polling itself and the cancel token together: a call that finds its data ready costs
-/// nothing more, one that has to wait costs two system calls more than a blocking call (a ping-pong on one core is
-/// about 15 % slower). A socket without one pays nothing.
+/// A call that finds its data available has no overhead. A call that blocks makes two more system calls than without a token,
+/// because it polls the socket and the token; a ping-pong on one core is about 15 % slower.
+///
+/// An event loop can wait for the token: its handle becomes readable when it is cancelled. Do not read from the handle.
 ///
 /// # Platform-specific behavior
 ///
@@ -52,18 +53,18 @@ pub(crate) trait Told: Send + Sync {
 }
 
 impl CancelToken {
-    /// Makes a cancel token that is not thrown.
+    /// Creates a token that is not cancelled.
     ///
     /// # Errors
     ///
-    /// This returns an error if the process or the system has no descriptors left.
+    /// This returns an error if the process or the OS is out of file descriptors.
     pub fn new() -> Result<CancelToken> {
         let signal =
             Signal::new().map_err(|error| super::open::failure(Operation::CreateCancelToken, error))?;
         Ok(CancelToken(Arc::new(Inner { stopped: AtomicBool::new(false), signal, told: Mutex::default() })))
     }
 
-    /// Ends every wait of every socket that has this cancel token. Further calls do nothing.
+    /// Cancels the blocking calls of every socket that has this token. Further calls have no effect.
     pub fn cancel(&self) {
         // The flag comes first: whoever is woken by the signal sees it.
         if !self.0.stopped.swap(true, Ordering::SeqCst) {
@@ -101,6 +102,8 @@ impl CancelToken {
         self.0.signal.as_fd()
     }
 }
+
+super::handles::borrowed_handle!(CancelToken, 0.signal);
 
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -150,3 +150,44 @@ macro_rules! stream_handle_conversions {
 }
 
 pub(crate) use stream_handle_conversions;
+
+/// Lends the handle of a type that keeps its socket: what an event loop can wait for.
+macro_rules! borrowed_handle {
+    ($type:ty, $($field:tt).+) => {
+        #[cfg(unix)]
+        const _: () = {
+            use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+            impl AsFd for $type {
+                fn as_fd(&self) -> BorrowedFd<'_> {
+                    self.$($field).+.as_fd()
+                }
+            }
+
+            impl AsRawFd for $type {
+                fn as_raw_fd(&self) -> RawFd {
+                    self.as_fd().as_raw_fd()
+                }
+            }
+        };
+
+        #[cfg(windows)]
+        const _: () = {
+            use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket, RawSocket};
+
+            impl AsSocket for $type {
+                fn as_socket(&self) -> BorrowedSocket<'_> {
+                    self.$($field).+.as_socket()
+                }
+            }
+
+            impl AsRawSocket for $type {
+                fn as_raw_socket(&self) -> RawSocket {
+                    self.as_socket().as_raw_socket()
+                }
+            }
+        };
+    };
+}
+
+pub(crate) use borrowed_handle;

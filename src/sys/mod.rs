@@ -98,7 +98,7 @@ pub(crate) use connecting::{Connecting, await_connects, connect};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use epoll::Poller;
 pub(crate) use gate::Gate;
-pub(crate) use handles::{handle_conversions, stream_handle_conversions};
+pub(crate) use handles::{borrowed_handle, handle_conversions, stream_handle_conversions};
 pub(crate) use interfaces::{Link, index_of, name_of, network_interfaces, select};
 pub(crate) use moment::Moment;
 pub(crate) use open::{adopt, failure, open, pin, release};

@@ -4,6 +4,7 @@
 
 mod broadcast;
 mod dns;
+mod event_loop;
 mod frame;
 #[path = "../kit/mod.rs"]
 mod kit;

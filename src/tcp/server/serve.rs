@@ -1,4 +1,5 @@
 use std::fmt;
+use std::iter::FusedIterator;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -255,6 +256,18 @@ impl Iterator for Incoming<'_> {
             Err(error) if error.is_cancelled() => None,
             next => Some(next),
         }
+    }
+}
+
+impl FusedIterator for Incoming<'_> {}
+
+/// As [`incoming`](TcpServer::incoming).
+impl<'a> IntoIterator for &'a TcpServer {
+    type Item = Result<TcpConnection>;
+    type IntoIter = Incoming<'a>;
+
+    fn into_iter(self) -> Incoming<'a> {
+        self.incoming()
     }
 }
 
