@@ -1,9 +1,9 @@
-//! Blocking network programming with types: TCP servers that end, clients with one time for everything, UDP endpoints,
-//! lines and other frames, Chinese text on the wire, addresses as people write them, and waits that always end.
+//! Typed, blocking networking: TCP servers and clients, UDP, broadcast discovery, name resolution, message framing and
+//! Chinese text encodings. Every blocking call can be limited, and nothing is truncated or dropped silently.
 //!
-//! It is for programs that wait in plain calls: tools for devices and local networks, small servers, line protocols,
-//! teaching; and for people who come from Python's `socket` module. It is not for programs that keep tens of thousands
-//! of connections busy at once, which `tokio` does better, nor for protocols below UDP and TCP.
+//! It is for programs that block in plain calls: device and LAN tools, line protocols, small servers, teaching, and
+//! programs ported from Python's `socket` module. For tens of thousands of busy connections use `tokio`; for raw sockets and
+//! protocols below UDP and TCP use `socket2`.
 //!
 //! ```
 //! use socketry::{TcpClient, TcpServer};
@@ -20,45 +20,41 @@
 //!
 //! # Which type
 //!
-//! | to | use |
+//! | Task | Type |
 //! |---|---|
-//! | serve TCP connections, from threads or in turn, and end in order | [`TcpServer`], [`ServerHandle`] |
-//! | serve by processes, on Unix | [`process`] |
-//! | connect to a server by name or address | [`TcpClient`] |
-//! | read and write one connection | [`TcpConnection`] |
-//! | exchange lines or other messages over a stream | [`frame`], [`TcpConnection::lines`] |
-//! | send and receive datagrams | [`UdpEndpoint`] |
-//! | send and receive them by the thousand | [`SendBatch`], [`RecvBatch`] |
-//! | reach everybody on the links of this machine, and hear who answers | [`Broadcaster`], [`Discovery`] |
-//! | be there, and answer who asks everybody | [`Responder`] |
-//! | list the interfaces of this machine | [`network_interfaces`] |
-//! | look names up, with a time, and know where an answer is from | [`Resolver`], [`Resolved`] |
-//! | turn text into bytes and back | [`Encoding`] |
-//! | end waits from another thread | [`CancelToken`] |
+//! | Serve TCP connections from threads, shut down gracefully | [`TcpServer`], [`ServerHandle`] |
+//! | Serve TCP connections from processes (Unix) | [`process`] |
+//! | Connect to a server by name or address | [`TcpClient`] |
+//! | Read from and write to a connection | [`TcpConnection`] |
+//! | Exchange lines or other messages over a stream | [`frame`], [`TcpConnection::lines`] |
+//! | Send and receive datagrams | [`UdpEndpoint`] |
+//! | Send and receive datagrams in batches | [`SendBatch`], [`RecvBatch`] |
+//! | Broadcast on the local networks, discover devices | [`Broadcaster`], [`Discovery`] |
+//! | Answer discovery queries | [`Responder`] |
+//! | List the network interfaces | [`network_interfaces`] |
+//! | Resolve host names | [`Resolver`], [`Resolved`] |
+//! | Encode and decode text | [`Encoding`] |
+//! | Cancel blocking calls from another thread | [`CancelToken`] |
 //!
-//! # The model
+//! # Concepts
 //!
-//! * An **endpoint** ([`UdpEndpoint`]), a **server** ([`TcpServer`]) and a **connection** ([`TcpConnection`]) are open
-//!   sockets. They are made by builders, and every option has its default there.
-//! * A **message** ([`Message`]) is what is sent: text, which is encoded, or bytes, which go as they are.
-//!   A [`Datagram`] is what is received: its bytes, its text, and how it came in ([`RecvMeta`]).
-//! * An **encoding** ([`Encoding`]) turns text into bytes and back, strictly, so that what does not fit is an error that
-//!   says which character or byte, and where.
-//! * A **broadcaster** ([`Broadcaster`]) speaks to everybody on the links of this machine; a **discovery** ([`Discovery`]) is
-//!   one question and the answers to it; a **responder** ([`Responder`]) is who answers.
-//! * A **framing** ([`frame`]) cuts a stream of bytes into lines or other messages, over anything that is read and written.
-//! * An **address** ([`Address`], [`BindAddress`]) is parsed once, from every form in which people write one. A name in it is
-//!   looked up when it is used, by a **resolver** ([`Resolver`]), within the time of that call.
-//! * Every wait ends: by a **timeout**, by a **deadline** over many calls, or by a **cancel token** ([`CancelToken`]) in another
-//!   thread's hand.
-//! * An **[`Error`]** says what was tried, where, for how long and why it failed; [`ErrorKind`] is the same on every system.
-//!
-//! Two promises hold for all of it. *Everything is bounded*: waits, buffers, resends. *Nothing is silent*: a truncated
-//! datagram, an unencodable character, an address at which nobody listens are typed values or typed errors.
+//! * A [`UdpEndpoint`], a [`TcpServer`] and a [`TcpConnection`] are open sockets. A builder creates each of them; its methods
+//!   document every option with its default.
+//! * A [`Message`] is what a send method takes: text, which is encoded, or bytes. A [`Datagram`] is what a receive method
+//!   returns: bytes, text, and its [`RecvMeta`].
+//! * An [`Encoding`] is strict by default: a character or byte that cannot be converted is an error with its offset.
+//! * A [`Broadcaster`] sends to every host on the local networks. A [`Discovery`] is one query and its replies. A
+//!   [`Responder`] answers queries.
+//! * A framing (module [`frame`]) splits a stream of bytes into lines or other messages.
+//! * An [`Address`] or [`BindAddress`] is parsed once. A host name in it is resolved when it is used, by a [`Resolver`], within
+//!   the timeout of that call.
+//! * A call ends at its timeout, at a deadline over many calls, or when a [`CancelToken`] is cancelled.
+//! * An [`Error`] has the operation, its target, the addresses, the elapsed time and the cause. [`ErrorKind`] is the same on
+//!   every OS.
 //!
 //! # Guide
 //!
-//! The [`guide`] begins where the notes begin that the examples follow, and ends with a table of Python's calls:
+//! The [`guide`] introduces each subject and ends with a table of Python's `socket` calls:
 //!
 //! 1. [Layers and ports](guide::layers)
 //! 2. [Sockets and their kinds](guide::sockets)
@@ -73,29 +69,29 @@
 //! 11. [Processes and threads](guide::processes_and_threads)
 //! 12. [From Python's `socket`](guide::from_python)
 //!
-//! Beside it: [what differs between systems](guide::platforms), and a [comparison](guide::comparison) with `std`, `socket2`,
+//! See also the [differences between platforms](guide::platforms) and a [comparison](guide::comparison) with `std`, `socket2`,
 //! `tokio`, `message-io`, Go and Python.
 //!
 #![doc = include_str!("guide/cookbook.md")]
 #![doc = include_str!("guide/root.md")]
 //! # Threads
 //!
-//! Every type is `Send`, and endpoints, connections, servers and cancel tokens are `Sync`: threads share them by reference, and a
-//! connection can be cloned. Of several threads that receive from one endpoint each datagram reaches one. Threads are started in
-//! two places:
+//! Every type is `Send`. Endpoints, connections, servers and cancel tokens are `Sync`, so threads share them by reference;
+//! connections can also be cloned. If several threads receive from one endpoint, each datagram is delivered to exactly one of
+//! them. The crate starts threads in two places:
 //!
-//! * by servers: those that [`serve`](TcpServer::serve), within their limit, one that sees connections off while some leave, and in
-//!   a worker process one that hears the parent;
-//! * by a [`Resolver`], that of a socket as well, when it must ask the system for a name: one, which is left behind if the time is
-//!   over before. There are 32 of these at most in a process.
+//! * A server starts the threads that [`serve`](TcpServer::serve) connections, up to its limit, one thread while connections
+//!   linger after their handlers, and in a worker process one that reads control messages from the parent.
+//! * A [`Resolver`] starts a thread for each lookup of the system's resolver, at most 32 in a process. A thread whose caller
+//!   timed out is abandoned and exits when the system returns.
 //!
-//! Processes are started where that is asked for, and no process is ever copied.
+//! Processes are started only by the functions of module [`process`]. The crate never calls `fork` in a running program.
 //!
 //! # Platforms
 //!
-//! Linux is where it is developed and measured. macOS, FreeBSD and Windows have the same API, but for the servers made of
-//! processes, which are there on Unix. What a system cannot do is said at the item, under "Platform-specific behavior", and all of
-//! that in one place in [`guide::platforms`]. The minimum supported Rust version is 1.85.
+//! Linux is the platform of development and measurement. macOS, FreeBSD and Windows have the same API, except that servers made
+//! of processes need Unix. Items document differences under "Platform-specific behavior"; [`guide::platforms`] lists all of
+//! them. The minimum supported Rust version is 1.85.
 //!
 //! # What it does not do
 //!
