@@ -1,4 +1,4 @@
-//! The floors of ARCHITECTURE.md, held by reading the source: a layer imports only floors below it.
+//! The layers of ARCHITECTURE.md, checked in the source: a layer imports only layers below it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
