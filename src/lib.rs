@@ -1,5 +1,6 @@
 //! Typed, blocking networking: TCP servers and clients, UDP, broadcast discovery, name resolution, message framing and
-//! Chinese text encodings. Every blocking call can be limited, and nothing is truncated or dropped silently.
+//! Chinese text encodings. Calls take timeouts, deadlines and cancellation; truncated datagrams, text that cannot be converted
+//! and partial transfers are typed errors.
 //!
 //! It is for programs that block in plain calls: device and LAN tools, line protocols, small servers, teaching, and
 //! programs ported from Python's `socket` module. For tens of thousands of busy connections use `tokio`; for raw sockets and
@@ -85,7 +86,8 @@
 //! * A [`Resolver`] starts a thread for each lookup of the system's resolver, at most 32 in a process. A thread whose caller
 //!   timed out is abandoned and exits when the system returns.
 //!
-//! Processes are started only by the functions of module [`process`]. The crate never calls `fork` in a running program.
+//! Only the functions of module [`process`] start processes, and each of them executes a program: the crate does not run its own
+//! code in a forked copy.
 //!
 //! # Platforms
 //!

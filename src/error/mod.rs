@@ -39,4 +39,4 @@ pub use operation::Operation;
 pub use partial::PartialTransfer;
 pub use truncated::Truncated;
 pub use unsent::UnsentDatagram;
-pub(crate) use value::*;
+pub(crate) use value::{Error, Result, rounded};

@@ -43,11 +43,11 @@ pub struct CancelToken(Arc<Inner>);
 struct Inner {
     stopped: AtomicBool,
     signal: Signal,
-    /// Those who wait for something else than a descriptor.
+    /// Callbacks of calls that wait for something other than a descriptor.
     told: Mutex<Vec<Weak<dyn Told>>>,
 }
 
-/// Somebody who is told when a cancel token is cancelled, in the thread that throws it.
+/// A callback that runs when a token is cancelled, in the thread that cancels it.
 pub(crate) trait Told: Send + Sync {
     fn stopped(&self);
 }
@@ -66,7 +66,7 @@ impl CancelToken {
 
     /// Cancels the blocking calls of every socket that has this token. Further calls have no effect.
     pub fn cancel(&self) {
-        // The flag comes first: whoever is woken by the signal sees it.
+        // The flag is set first, so that a thread that the signal wakes sees it.
         if !self.0.stopped.swap(true, Ordering::SeqCst) {
             self.0.signal.raise();
             let told = std::mem::take(&mut *self.told());
@@ -74,12 +74,12 @@ impl CancelToken {
         }
     }
 
-    /// Whether [`cancel`](Self::cancel) was called.
+    /// Returns `true` if [`cancel`](Self::cancel) was called.
     pub fn is_cancelled(&self) -> bool {
         self.0.stopped.load(Ordering::SeqCst)
     }
 
-    /// Tells somebody when the cancel token is cancelled, or now if it was.
+    /// Registers a callback for the cancellation, or runs it now if the token is cancelled.
     pub(crate) fn tell(&self, told: Weak<dyn Told>) {
         let mut all = self.told();
         if !self.is_cancelled() {
@@ -97,7 +97,7 @@ impl CancelToken {
         self.0.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What becomes readable when the cancel token is cancelled.
+    /// Becomes readable when the token is cancelled.
     pub(crate) fn signal(&self) -> BorrowedFd<'_> {
         self.0.signal.as_fd()
     }

@@ -1,7 +1,7 @@
 //! The notes' server of processes, in `tests/notes`, and the example that descends from it: one can stand for the other.
 //!
 //! In which spelling Python has two of the characters of GB 2312, and how it refuses the other, is told in
-//! `notes_python.rs`; here are texts in which both agree.
+//! `notes_udp.rs`; here are texts in which both agree.
 
 #![cfg(target_os = "linux")]
 

@@ -1,7 +1,7 @@
 //! The notes' own TCP scripts, in `tests/notes`, as peers of the examples that descend from them.
 //!
 //! In which spelling Python has two of the characters of GB 2312, and how it refuses the other, is told in
-//! `notes_python.rs`; here are texts in which both agree.
+//! `notes_udp.rs`; here are texts in which both agree.
 
 use crate::kit::python::*;
 use crate::kit::*;

@@ -9,7 +9,7 @@ use crate::kit::listening::*;
 use crate::kit::processes::*;
 use crate::kit::*;
 use rustix::process::{Pid, Signal, kill_process};
-use socketry::process::{self, Workers};
+use socketry::process::{self, WorkerState, Workers};
 use socketry::{Encoding, TcpServer};
 
 const ORPHAN_TIMEOUT: Duration = Duration::from_millis(700);
@@ -24,8 +24,15 @@ fn child_process() {
         let workers =
             Workers::with_command(2, move |_| this_test(child_process, kind)).orphan_timeout(ORPHAN_TIMEOUT);
         let server = TcpServer::bind("127.0.0.1:0").unwrap();
-        eprintln!("at port {}", server.local_addr().port());
-        server.serve_workers(workers).unwrap();
+        let handle = server.handle();
+        let serving = std::thread::spawn(move || server.serve_workers(workers).unwrap());
+        // A worker that does not serve yet has no report.
+        eventually("both workers serve", || {
+            let workers = handle.workers();
+            workers.len() == 2 && workers.iter().all(|worker| worker.state == WorkerState::Serving)
+        });
+        eprintln!("at port {}", handle.local_addr().port());
+        serving.join().unwrap();
         return;
     }
     let worker = process::worker().unwrap().expect("the role of a worker");

@@ -1,4 +1,4 @@
-//! Broadcasts on the loopback interface, which every machine has; several links are in `broadcast_namespaces.rs`.
+//! Broadcasts on the loopback interface; `tests/faults/broadcast_interfaces.rs` has several interfaces.
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};

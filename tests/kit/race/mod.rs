@@ -1,4 +1,4 @@
-//! What happens at the same moment, over and over: the races of `tests/races.rs`, in few rounds, and of the load program, in
+//! What happens at the same moment, over and over: the races of `tests/it/races.rs`, in few rounds, and of the load program, in
 //! many. Each moment is drawn anew, and no round may hang.
 
 pub mod ends;
