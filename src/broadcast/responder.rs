@@ -130,7 +130,7 @@ impl Responder {
     fn chosen(&self, mut receive: impl FnMut() -> Result<Datagram>) -> Result<Query> {
         loop {
             let datagram = receive()?;
-            // InterfaceSelector come and go, and their list costs little beside a message from somebody.
+            // Interfaces come and go, and listing them costs little compared to a datagram.
             let interfaces = network_interfaces()?;
             let by = incoming(&datagram, &interfaces);
             if by.is_none_or(|interface| self.choice.takes(interface)) {

@@ -181,8 +181,8 @@ impl TcpServerBuilder {
 
     /// Sets how long handlers have to finish once the [cancel token](Self::cancel_token) is cancelled; then their connections are cut.
     /// Defaults to 5 s. A [`shutdown`](crate::tcp::ServerHandle::shutdown) of a handle brings its own.
-    pub fn shutdown_timeout(mut self, grace: Duration) -> Self {
-        self.grace = grace;
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.grace = timeout;
         self
     }
 

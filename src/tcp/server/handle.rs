@@ -29,7 +29,7 @@ impl ServerHandle {
     /// 2. The connections that were waiting in the system's queue are accepted and served; none is reset. Then the port is
     ///    closed.
     /// 3. Handlers go on to their end.
-    /// 4. Connections that are still open after `shutdown_timeout` are cut: calls that wait on them end with
+    /// 4. Connections that are still open after `timeout` are aborted: calls that wait on them end with
     ///    [`Cancelled`](crate::ErrorKind::Cancelled). A handler that does not notice, because it does not call, is left behind
     ///    in its thread; nothing waits for it.
     ///
@@ -46,14 +46,14 @@ impl ServerHandle {
     /// try again after a second, and meet a closed port, or the next server. Who is in the middle of connecting then has 10 ms to
     /// be connected, and is served; who is further away may be reset still. A listener that was
     /// [adopted](crate::tcp::TcpServerBuilder::adopt) is left as it is, because others may have it.
-    pub fn shutdown(&self, grace: Duration) -> ShutdownReport {
-        self.shared.begin_shutdown(grace);
+    pub fn shutdown(&self, timeout: Duration) -> ShutdownReport {
+        self.shared.begin_shutdown(timeout);
         self.shared.wait_for_end()
     }
 
     /// Begins what [`shutdown`](Self::shutdown) does, and does not wait: whoever serves returns with the report.
-    pub fn begin_shutdown(&self, grace: Duration) {
-        self.shared.begin_shutdown(grace);
+    pub fn begin_shutdown(&self, timeout: Duration) {
+        self.shared.begin_shutdown(timeout);
     }
 
     /// Waits until the server has ended, without ending it.

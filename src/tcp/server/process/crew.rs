@@ -149,7 +149,7 @@ impl ServerHandle {
     /// Replaces the worker processes one after the other, for instance by a new version of the program, and waits for it.
     ///
     /// For each worker another is started. When that one accepts connections, the old one is told to end: it accepts nothing
-    /// more, goes on with its connections for as long as `shutdown_timeout`, and is killed if it is still there then. Connections that
+    /// more, keeps serving its connections for up to `timeout`, and is killed if it is still there then. Connections that
     /// wait are accepted by the others; none is reset.
     ///
     /// # Errors
@@ -162,9 +162,9 @@ impl ServerHandle {
     /// # Platform-specific behavior
     ///
     /// Unix.
-    pub fn restart_workers(&self, grace: Duration) -> Result<()> {
+    pub fn restart_workers(&self, timeout: Duration) -> Result<()> {
         match self.crew() {
-            Some(crew) => crew.restart(grace),
+            Some(crew) => crew.restart(timeout),
             None => Err(ProcessError::NoWorkers.into_error(Operation::StartProcess)),
         }
     }

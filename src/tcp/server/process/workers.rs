@@ -88,8 +88,8 @@ impl Workers {
 
     /// Sets how long workers whose parent is gone, killed perhaps, go on with the connections that they have, and with those
     /// that wait. Defaults to 5 s.
-    pub fn orphan_timeout(mut self, grace: Duration) -> Workers {
-        self.grace = grace;
+    pub fn orphan_timeout(mut self, timeout: Duration) -> Workers {
+        self.grace = timeout;
         self
     }
 }
