@@ -135,10 +135,13 @@ pub struct Lines(Receiver<String>);
 impl Lines {
     pub fn of(output: impl Read + Send + 'static) -> Lines {
         let (sender, receiver) = mpsc::channel();
-        // It ends with the output, which ends with the child.
+        // It ends with the output, which ends with the child. It reads on where no one wants more lines: a child that prints to a
+        // closed pipe fails.
         std::thread::spawn(move || {
-            let lines = BufReader::new(output).lines();
-            lines.map_while(Result::ok).try_for_each(|line| sender.send(line))
+            for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line);
+                let _ = sender.send(line.trim_end_matches('\r').to_owned());
+            }
         });
         Lines(receiver)
     }

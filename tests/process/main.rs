@@ -7,6 +7,7 @@ mod children;
 mod inherited;
 #[path = "../kit/mod.rs"]
 mod kit;
+mod kit_output;
 mod leaks;
 mod orphans;
 mod workers;
