@@ -189,7 +189,7 @@ pub mod tcp;
 pub mod text;
 pub mod udp;
 
-pub use addr::{Address, AddressError, BindAddress};
+pub use addr::{Address, AddressError, BindAddress, ToAddress, ToBindAddress};
 pub use broadcast::broadcaster::Broadcaster;
 pub use dns::resolver::Resolver;
 pub use error::kind::ErrorKind;

@@ -43,7 +43,7 @@ pub(crate) fn a_question_that_gets_lost() -> Outcome {
             let question = server.recv()?;
             server.reply(&question, "12:30")
         });
-        let answer = client.request_with(address, "what time is it?", &retry, |_| true);
+        let answer = client.request_with("what time is it?", address, &retry, |_| true);
         serving.join().expect("the server does not panic")?;
         answer
     })?;

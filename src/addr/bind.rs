@@ -4,22 +4,22 @@ use std::str::FromStr;
 
 use super::error::AddressError;
 use super::parse::{self, Host};
-use super::target::{Address, from_socket_addresses, try_from_texts};
+use super::target::{Address, from_socket_addresses, try_from_text};
 
-/// Where to listen: a local host, or every local address, and a port.
+/// A local address to bind: a host, or every local address, and a port.
 ///
-/// It is written as an [`Address`] is, and in three ways more, all of which mean *every local address*, as the empty
-/// host does for Python's `bind(("", 7788))`:
+/// The syntax is that of an [`Address`], and three more forms that mean every local address, as the empty host does in
+/// Python's `bind(("", 7788))`:
 ///
-/// | written as | example |
+/// | Form | Example |
 /// |---|---|
 /// | text without a host | `":7788"` |
 /// | an empty host and a port | `("", 7788)` |
-/// | a bare port | `7788`, `"7788"` |
+/// | a port | `7788`, `"7788"` |
 ///
-/// Every local address is every IPv4 address (`0.0.0.0`), the same on all systems. IPv6 is asked for: `"[::]:7788"`
-/// is every IPv6 address, and [`dual_stack`](crate::udp::UdpBuilder::dual_stack) is both.
-/// Port 0 lets the system choose a free port.
+/// These bind every IPv4 address (`0.0.0.0`) on every OS. `"[::]:7788"` binds every IPv6 address, and
+/// [`dual_stack`](crate::udp::UdpBuilder::dual_stack) binds both families. Port 0 lets the OS choose a free port.
+/// Methods accept every [`ToBindAddress`](crate::ToBindAddress) directly.
 ///
 /// # Examples
 ///
@@ -39,17 +39,17 @@ use super::target::{Address, from_socket_addresses, try_from_texts};
 pub struct BindAddress(Address);
 
 impl BindAddress {
-    /// The port; 0 lets the system choose.
+    /// Returns the port; 0 lets the OS choose.
     pub fn port(&self) -> u16 {
         self.0.port()
     }
 
-    /// Whether it stands for every local address of its family: `0.0.0.0` or `[::]`.
+    /// Returns true if the host is every local address of its family: `0.0.0.0` or `[::]`.
     pub fn is_unspecified(&self) -> bool {
         self.0.ip().is_some_and(|ip| ip.is_unspecified())
     }
 
-    /// The host and port as one would be sent to; the port may be 0.
+    /// The host and port as an address, whose port may be 0.
     pub(crate) fn as_address(&self) -> &Address {
         &self.0
     }
@@ -102,5 +102,5 @@ impl From<Address> for BindAddress {
     }
 }
 
-try_from_texts!(BindAddress);
+try_from_text!(BindAddress);
 from_socket_addresses!(BindAddress: SocketAddrV4, SocketAddrV6, (IpAddr, u16), (Ipv4Addr, u16), (Ipv6Addr, u16));

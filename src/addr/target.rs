@@ -5,21 +5,23 @@ use std::str::FromStr;
 use super::error::{AddressError, Fault};
 use super::parse::{self, Host};
 
-/// Where to send or connect: a host and a port, parsed once.
+/// A host and a port to connect or send to.
 ///
-/// Every method that takes a remote address takes anything that becomes an `Address`:
+/// Methods accept the text, and every other [`ToAddress`], directly. Parse an `Address` once if a program uses it often, or
+/// to check it before it is used.
 ///
-/// | written as | example |
+/// | Text | Example |
 /// |---|---|
-/// | text `host:port` | `"127.0.0.1:8080"`, `"db.example:5432"`, `"例子.中国:80"` |
-/// | text with an IPv6 address, in brackets | `"[::1]:80"`, `"[fe80::1%eth0]:80"` |
-/// | Python's name for the limited broadcast | `"<broadcast>:7788"` |
-/// | host and port | `("localhost", 80)`, `("::1", 80)`, `(Ipv4Addr::LOCALHOST, 80)` |
-/// | a socket address of `std` | `SocketAddr`, `SocketAddrV4`, `SocketAddrV6` |
+/// | `host:port` | `"127.0.0.1:8080"`, `"db.example:5432"`, `"例子.中国:80"` |
+/// | an IPv6 address in brackets | `"[::1]:80"`, `"[fe80::1%eth0]:80"` |
+/// | Python's name of the limited broadcast address | `"<broadcast>:7788"` |
 ///
-/// A zone (`%eth0`, `%3`) may also stand without brackets around the address alone, as in `("fe80::1%eth0", 80)`.
-/// Names are looked up when the address is used, not when it is parsed. A host that ends in a number without being an
-/// IPv4 address of four decimal parts (`127.1`, `256.1.1.1`) is refused: systems disagree on what it means.
+/// In `(host, port)` an IPv6 address needs no brackets: `("fe80::1%eth0", 80)`. The zone after `%` is the name or the index
+/// of an interface. A host name is resolved when the address is used, not when it is parsed. A host that ends in a number
+/// and is not an IPv4 address of four decimal parts (`127.1`, `256.1.1.1`) is an error, because systems disagree on its
+/// meaning.
+///
+/// [`ToAddress`]: crate::ToAddress
 ///
 /// # Examples
 ///
@@ -146,8 +148,8 @@ impl TryFrom<(&str, u16)> for Address {
     }
 }
 
-/// The ways to write an address that parse a text, for the type given.
-macro_rules! try_from_texts {
+/// The conversions that parse text, and may fail, for the type given.
+macro_rules! try_from_text {
     ($type:ty) => {
         impl TryFrom<&str> for $type {
             type Error = AddressError;
@@ -156,34 +158,10 @@ macro_rules! try_from_texts {
                 text.parse()
             }
         }
-
-        impl TryFrom<&String> for $type {
-            type Error = AddressError;
-
-            fn try_from(text: &String) -> Result<Self, AddressError> {
-                text.parse()
-            }
-        }
-
-        impl TryFrom<String> for $type {
-            type Error = AddressError;
-
-            fn try_from(text: String) -> Result<Self, AddressError> {
-                text.parse()
-            }
-        }
-
-        impl TryFrom<(String, u16)> for $type {
-            type Error = AddressError;
-
-            fn try_from((host, port): (String, u16)) -> Result<Self, AddressError> {
-                (host.as_str(), port).try_into()
-            }
-        }
     };
 }
 
-/// The ways to write an address that cannot fail, for the type given, each by way of [`SocketAddr`].
+/// The conversions that cannot fail, for the type given, each by way of [`SocketAddr`].
 macro_rules! from_socket_addresses {
     ($type:ty: $($from:ty),*) => {
         $(impl From<$from> for $type {
@@ -191,24 +169,12 @@ macro_rules! from_socket_addresses {
                 SocketAddr::from(address).into()
             }
         })*
-
-        impl From<&SocketAddr> for $type {
-            fn from(address: &SocketAddr) -> Self {
-                (*address).into()
-            }
-        }
-
-        impl From<&$type> for $type {
-            fn from(address: &$type) -> Self {
-                address.clone()
-            }
-        }
     };
 }
 
-pub(super) use {from_socket_addresses, try_from_texts};
+pub(super) use {from_socket_addresses, try_from_text};
 
-try_from_texts!(Address);
+try_from_text!(Address);
 from_socket_addresses!(Address: SocketAddrV4, SocketAddrV6, (IpAddr, u16), (Ipv4Addr, u16), (Ipv6Addr, u16));
 
 impl From<SocketAddr> for Address {

@@ -1,6 +1,6 @@
 use super::*;
 use proptest::prelude::*;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 fn parse(text: &str) -> Result<Address, AddressError> {
     text.parse()
@@ -16,8 +16,6 @@ fn address_parses_every_target_form() {
     assert_eq!(Address::try_from(("::1", 80)).unwrap(), v6.into());
     assert_eq!(Address::try_from(("[::1]", 80)).unwrap(), v6.into());
     assert_eq!(Address::from((Ipv4Addr::LOCALHOST, 80)), v4.into());
-    assert_eq!(Address::try_from(String::from("127.0.0.1:80")).unwrap(), Address::from(&v4));
-    assert_eq!(Address::try_from((String::from("127.0.0.1"), 80)).unwrap(), v4.into());
     assert_eq!(
         parse("<broadcast>:7788").unwrap().socket_addr(),
         Some(SocketAddr::from(([255, 255, 255, 255], 7788)))
@@ -28,6 +26,36 @@ fn address_parses_every_target_form() {
         let address = parse(&format!("{name}:80")).unwrap();
         assert_eq!((address.name(), address.port(), address.ip()), (Some(name), 80, None));
     }
+}
+
+#[test]
+fn every_address_type_converts_by_value_and_by_reference() {
+    fn both(value: impl ToAddress + ToBindAddress) -> Address {
+        let (by_reference, by_value) = ((&&value).to_address().unwrap(), value.to_address().unwrap());
+        assert_eq!(by_reference, by_value);
+        assert_eq!((&value).to_bind_address().unwrap(), BindAddress::from(by_value.clone()));
+        by_value
+    }
+    let v4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 80);
+    let (text, host) = (String::from("127.0.0.1:80"), String::from("127.0.0.1"));
+    let expected = Address::from(v4);
+    assert_eq!(both("127.0.0.1:80"), expected);
+    assert_eq!(both(&text), expected);
+    assert_eq!(both(text), expected);
+    assert_eq!(both(("127.0.0.1", 80)), expected);
+    assert_eq!(both((&host, 80)), expected);
+    assert_eq!(both((host, 80)), expected);
+    assert_eq!(both((Ipv4Addr::LOCALHOST, 80)), expected);
+    assert_eq!(both((IpAddr::from(Ipv4Addr::LOCALHOST), 80)), expected);
+    assert_eq!(both(v4), expected);
+    assert_eq!(both(SocketAddr::from(v4)), expected);
+    assert_eq!(both(expected.clone()), expected);
+    let v6 = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 80, 0, 0);
+    assert_eq!(both((Ipv6Addr::LOCALHOST, 80)), both(v6));
+    assert_eq!(80.to_bind_address().unwrap(), BindAddress::from(80));
+    assert_eq!(BindAddress::from(80).to_bind_address().unwrap(), BindAddress::from(80));
+    assert!(":80".to_address().is_err() && ("", 80).to_address().is_err());
+    assert_eq!(":80".to_bind_address().unwrap(), ("", 80).to_bind_address().unwrap());
 }
 
 #[test]

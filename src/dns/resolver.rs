@@ -11,8 +11,8 @@ use super::exchange::Bound;
 use super::failure::ResolveError;
 use super::files::Watched;
 use super::flight::Flights;
-use crate::addr::Address;
-use crate::error::{Error, Result};
+use crate::addr::ToAddress;
+use crate::error::Result;
 use crate::proto::dns::cache::Cache;
 use crate::proto::dns::host::{Host, Spelling};
 use crate::proto::dns::hosts::Hosts;
@@ -169,12 +169,8 @@ impl Resolver {
     /// # Errors
     ///
     /// This returns an error if the text is no address, and if [`lookup`](Self::lookup) would.
-    pub fn lookup_host_port<A>(&self, address: A) -> Result<Vec<SocketAddr>>
-    where
-        A: TryInto<Address>,
-        Error: From<A::Error>,
-    {
-        let address: Address = address.try_into()?;
+    pub fn lookup_host_port(&self, address: impl ToAddress) -> Result<Vec<SocketAddr>> {
+        let address = address.to_address()?;
         match address.name() {
             Some(name) => Ok(self.lookup(name)?.with_port(address.port()).collect()),
             None => Ok(vec![super::sockets::literal(&address)?]),

@@ -112,7 +112,7 @@
 //! });
 //! let retry = Retry::new().attempts(5).initial_delay(Duration::from_millis(20));
 //! let client = UdpEndpoint::builder().retry(retry).bind(0)?;
-//! assert_eq!(client.request(address, "在吗？")?.text()?, "收到");
+//! assert_eq!(client.request("在吗？", address)?.text()?, "收到");
 //! serving.join().unwrap()?;
 //! # Ok::<(), socketry::Error>(())
 //! ```

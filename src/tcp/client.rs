@@ -5,9 +5,9 @@ use super::connection::{Settings, TcpConnection};
 use super::observe::{ConnectEvent, Observer};
 use super::options::connection_options;
 use super::reconnect::Reconnect;
-use crate::addr::Address;
+use crate::addr::ToAddress;
 use crate::dns::Resolver;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::proto::retry::Retry;
 use crate::sys::CancelToken;
 
@@ -186,11 +186,7 @@ impl TcpClientBuilder {
     /// # Errors
     ///
     /// This returns an error if [`TcpClient::connect`] would.
-    pub fn connect<A>(self, address: A) -> Result<TcpConnection>
-    where
-        A: TryInto<Address>,
-        Error: From<A::Error>,
-    {
+    pub fn connect(self, address: impl ToAddress) -> Result<TcpConnection> {
         self.build().connect(address)
     }
 }
@@ -237,12 +233,8 @@ impl TcpClient {
     /// assert!(error.elapsed().is_some());
     /// # Ok::<(), socketry::Error>(())
     /// ```
-    pub fn connect<A>(&self, address: A) -> Result<TcpConnection>
-    where
-        A: TryInto<Address>,
-        Error: From<A::Error>,
-    {
-        let address: Address = address.try_into()?;
+    pub fn connect(&self, address: impl ToAddress) -> Result<TcpConnection> {
+        let address = address.to_address()?;
         self.connect_within(&address, self.retry, &mut Observer::none())
     }
 
@@ -268,16 +260,12 @@ impl TcpClient {
     /// assert_eq!(tried, [connection.peer_addr()]);
     /// # Ok::<(), socketry::Error>(())
     /// ```
-    pub fn connect_with<A>(
+    pub fn connect_with(
         &self,
-        address: A,
+        address: impl ToAddress,
         mut observer: impl FnMut(&ConnectEvent<'_>),
-    ) -> Result<TcpConnection>
-    where
-        A: TryInto<Address>,
-        Error: From<A::Error>,
-    {
-        let address: Address = address.try_into()?;
+    ) -> Result<TcpConnection> {
+        let address = address.to_address()?;
         self.connect_within(&address, self.retry, &mut Observer::new(&mut observer))
     }
 
@@ -318,12 +306,8 @@ impl TcpClient {
     /// # serving.join().unwrap()?;
     /// # Ok::<(), socketry::Error>(())
     /// ```
-    pub fn reconnect<A>(&self, address: A) -> Result<Reconnect>
-    where
-        A: TryInto<Address>,
-        Error: From<A::Error>,
-    {
-        Ok(Reconnect::new(self, address.try_into()?))
+    pub fn reconnect(&self, address: impl ToAddress) -> Result<Reconnect> {
+        Ok(Reconnect::new(self, address.to_address()?))
     }
 
     /// Takes over a stream that somebody else opened, with the options that can still be set. It becomes blocking, and

@@ -11,7 +11,7 @@ use super::client::TcpClient;
 use super::close::{self, Closing};
 use super::server::Ticket;
 use super::unread::Unread;
-use crate::addr::Address;
+use crate::addr::ToAddress;
 use crate::config::{Keepalive, TcpConfig};
 use crate::error::{Error, Operation, Result};
 use crate::proto::text::Encoding;
@@ -152,11 +152,7 @@ impl TcpConnection {
     /// # Errors
     ///
     /// This returns an error if [`TcpClient::connect`](crate::TcpClient::connect) would.
-    pub fn connect<A>(address: A) -> Result<TcpConnection>
-    where
-        A: TryInto<Address>,
-        Error: From<A::Error>,
-    {
+    pub fn connect(address: impl ToAddress) -> Result<TcpConnection> {
         TcpClient::new().connect(address)
     }
 

@@ -2,7 +2,7 @@ use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use super::endpoint::UdpEndpoint;
-use crate::addr::{Address, BindAddress};
+use crate::addr::{Address, BindAddress, ToAddress, ToBindAddress};
 use crate::config::{InterfaceSelector, LARGEST_DATAGRAM, Truncation, UdpConfig};
 use crate::dns::{self, Resolver};
 use crate::error::{Error, ErrorKind, Operation, Result};
@@ -272,12 +272,8 @@ impl UdpBuilder {
     /// This returns an error if the text is not an address, the name cannot be looked up, the address does not belong
     /// to this machine, another socket has it, the process may not take it, or the system refuses an option: the
     /// error's [`operation`](crate::Error::operation) says which.
-    pub fn bind<A>(self, address: A) -> Result<UdpEndpoint>
-    where
-        A: TryInto<BindAddress>,
-        Error: From<A::Error>,
-    {
-        let address: BindAddress = address.try_into()?;
+    pub fn bind(self, address: impl ToBindAddress) -> Result<UdpEndpoint> {
+        let address = address.to_bind_address()?;
         let local = self.local(&address)?;
         let socket = sys::open(local, &self.config).map_err(|error| bound_at(error, &address))?;
         UdpEndpoint::assemble(socket, None, self)
@@ -289,12 +285,8 @@ impl UdpBuilder {
     ///
     /// This returns an error if the text is not an address, the name cannot be looked up, no route leads there, or the
     /// system refuses an option.
-    pub fn connect<A>(self, peer: A) -> Result<UdpEndpoint>
-    where
-        A: TryInto<Address>,
-        Error: From<A::Error>,
-    {
-        let peer: Address = peer.try_into()?;
+    pub fn connect(self, peer: impl ToAddress) -> Result<UdpEndpoint> {
+        let peer = peer.to_address()?;
         let resolved = sys::canonical(self.lookup(&peer, None)?);
         let any = match Family::of(&resolved) {
             Family::V4 => SocketAddr::from(([0, 0, 0, 0], 0)),
@@ -309,13 +301,8 @@ impl UdpBuilder {
     /// # Errors
     ///
     /// This returns an error if [`bind`](Self::bind) or [`connect`](Self::connect) would.
-    pub fn bind_and_connect<A, P>(self, address: A, peer: P) -> Result<UdpEndpoint>
-    where
-        A: TryInto<BindAddress>,
-        P: TryInto<Address>,
-        Error: From<A::Error> + From<P::Error>,
-    {
-        let (address, peer): (BindAddress, Address) = (address.try_into()?, peer.try_into()?);
+    pub fn bind_and_connect(self, address: impl ToBindAddress, peer: impl ToAddress) -> Result<UdpEndpoint> {
+        let (address, peer) = (address.to_bind_address()?, peer.to_address()?);
         let local = self.local(&address)?;
         let resolved = self.lookup(&peer, Some(Family::of(&local)))?;
         let socket = sys::open(local, &self.config).map_err(|error| bound_at(error, &address))?;

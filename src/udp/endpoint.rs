@@ -7,7 +7,7 @@ use socket2::SockRef;
 
 use super::batch::Segmenting;
 use super::builder::UdpBuilder;
-use crate::addr::{Address, BindAddress};
+use crate::addr::{ToAddress, ToBindAddress};
 use crate::config::UdpConfig;
 use crate::dns::Resolver;
 use crate::error::{Error, Operation, Result};
@@ -103,11 +103,7 @@ impl UdpEndpoint {
     /// assert!(error.is_address_in_use());
     /// # Ok::<(), socketry::Error>(())
     /// ```
-    pub fn bind<A>(address: A) -> Result<UdpEndpoint>
-    where
-        A: TryInto<BindAddress>,
-        Error: From<A::Error>,
-    {
+    pub fn bind(address: impl ToBindAddress) -> Result<UdpEndpoint> {
         UdpEndpoint::builder().bind(address)
     }
 
@@ -117,11 +113,7 @@ impl UdpEndpoint {
     ///
     /// This returns an error if the text is not an address, the name cannot be looked up, or no route leads there.
     /// UDP has no handshake: that nobody listens shows when something is sent.
-    pub fn connect<A>(peer: A) -> Result<UdpEndpoint>
-    where
-        A: TryInto<Address>,
-        Error: From<A::Error>,
-    {
+    pub fn connect(peer: impl ToAddress) -> Result<UdpEndpoint> {
         UdpEndpoint::builder().connect(peer)
     }
 

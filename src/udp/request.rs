@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::datagram::Datagram;
 use super::endpoint::UdpEndpoint;
-use crate::addr::Address;
+use crate::addr::ToAddress;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::message::Message;
 use crate::proto::retry::Retry;
@@ -34,16 +34,12 @@ impl UdpEndpoint {
     ///     server.reply(&question, "pong")
     /// });
     /// let client = UdpEndpoint::bind("127.0.0.1:0")?;
-    /// assert_eq!(client.request(address, "ping")?.text()?, "pong");
+    /// assert_eq!(client.request("ping", address)?.text()?, "pong");
     /// answering.join().unwrap()?;
     /// # Ok::<(), socketry::Error>(())
     /// ```
-    pub fn request<A>(&self, to: A, message: impl Message) -> Result<Datagram>
-    where
-        A: TryInto<Address>,
-        Error: From<A::Error>,
-    {
-        self.request_with(to, message, &self.retry, |_| true)
+    pub fn request(&self, message: impl Message, to: impl ToAddress) -> Result<Datagram> {
+        self.request_with(message, to, &self.retry, |_| true)
     }
 
     /// Sends a message and waits for an answer that `accept` takes; sends again and waits as `retry` says.
@@ -70,18 +66,14 @@ impl UdpEndpoint {
     ///
     /// An endpoint without a peer learns only on Linux that nobody listens; elsewhere it waits for the time. A
     /// connected one learns it everywhere.
-    pub fn request_with<A>(
+    pub fn request_with(
         &self,
-        to: A,
         message: impl Message,
+        to: impl ToAddress,
         retry: &Retry,
         mut accept: impl FnMut(&Datagram) -> bool,
-    ) -> Result<Datagram>
-    where
-        A: TryInto<Address>,
-        Error: From<A::Error>,
-    {
-        let to: Address = to.try_into()?;
+    ) -> Result<Datagram> {
+        let to = to.to_address()?;
         if self.config.batches_only {
             return Err(self.refuse_single(Operation::Request));
         }

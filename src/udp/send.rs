@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::datagram::RecvMeta;
 use super::endpoint::{ErrorQueue, UdpEndpoint};
-use crate::addr::Address;
+use crate::addr::{Address, ToAddress};
 use crate::dns;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::message::Message;
@@ -78,12 +78,8 @@ impl UdpEndpoint {
     /// # Ok::<(), socketry::Error>(())
     /// ```
     #[inline]
-    pub fn send_to<A>(&self, message: impl Message, to: A) -> Result<()>
-    where
-        A: TryInto<Address>,
-        Error: From<A::Error>,
-    {
-        let to: Address = to.try_into()?;
+    pub fn send_to(&self, message: impl Message, to: impl ToAddress) -> Result<()> {
+        let to = to.to_address()?;
         let resolved;
         let address = match to.as_socket_addr() {
             Some(address) => address,

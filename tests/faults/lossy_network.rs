@@ -77,7 +77,7 @@ fn check_request(endpoint: &UdpEndpoint, network: &Lossy, number: u64, retry: &R
     let time = if number % 3 == 0 { Duration::from_millis(50) } else { retry.total_delay().mul_f64(1.25) };
     endpoint.set_deadline((number % 3 == 0).then(|| began + time));
     // A late answer to the question before is one to somebody who does not look.
-    let outcome = endpoint.request_with(network.address, format!("question {number}"), retry, |answer| {
+    let outcome = endpoint.request_with(format!("question {number}"), network.address, retry, |answer| {
         answer.text().is_ok_and(|text| text == expected)
     });
     let elapsed = began.elapsed();

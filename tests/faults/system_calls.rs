@@ -75,7 +75,7 @@ fn datagrams() {
             let question = everywhere.recv().unwrap();
             everywhere.reply(&question, "answer").unwrap();
         });
-        let answer = connected.request_with(asked, "question", &Retry::single(PATIENCE), |_| true).unwrap();
+        let answer = connected.request_with("question", asked, &Retry::single(PATIENCE), |_| true).unwrap();
         assert_eq!(answer.bytes(), b"answer");
     });
     let receiver =

@@ -7,7 +7,7 @@ use super::events::ServerEvent;
 use super::farewell::Farewells;
 use super::serve::TcpServer;
 use super::state::{Observer, Shared, Totals};
-use crate::addr::BindAddress;
+use crate::addr::{BindAddress, ToBindAddress};
 use crate::config::{OverLimit, ServerConfig};
 use crate::dns;
 use crate::error::{Error, ErrorKind, Operation, Result};
@@ -201,12 +201,8 @@ impl TcpServerBuilder {
     /// This returns an error if the text is not an address, the name cannot be looked up, the address does not belong to this
     /// machine, another socket has it, the process may not take it (ports below 1024), or the system refuses an option: the
     /// error's [`operation`](crate::Error::operation) says which.
-    pub fn bind<A>(self, address: A) -> Result<TcpServer>
-    where
-        A: TryInto<BindAddress>,
-        Error: From<A::Error>,
-    {
-        let address: BindAddress = address.try_into()?;
+    pub fn bind(self, address: impl ToBindAddress) -> Result<TcpServer> {
+        let address = address.to_bind_address()?;
         let local = self.local(&address)?;
         let listener = sys::listen(local, &self.settings.config, &self.config);
         let listener = listener.map_err(|error| match error.operation() {

@@ -10,7 +10,7 @@ use super::handle::ServerHandle;
 use super::report::ShutdownReport;
 use super::state::Shared;
 use super::workers::{Connections, HandlerResult};
-use crate::addr::BindAddress;
+use crate::addr::ToBindAddress;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::sys::Moment;
 use crate::tcp::close::Closing;
@@ -99,11 +99,7 @@ impl TcpServer {
     /// assert!(error.is_address_in_use());
     /// # Ok::<(), socketry::Error>(())
     /// ```
-    pub fn bind<A>(address: A) -> Result<TcpServer>
-    where
-        A: TryInto<BindAddress>,
-        Error: From<A::Error>,
-    {
+    pub fn bind(address: impl ToBindAddress) -> Result<TcpServer> {
         TcpServer::builder().bind(address)
     }
 

@@ -278,7 +278,7 @@ fn batch_endpoint_rejects_single_recv_and_keeps_datagram() {
         endpoint.try_recv().unwrap_err(),
         endpoint.peek().unwrap_err(),
         endpoint.peek_into(&mut [0; 9]).unwrap_err(),
-        endpoint.request(sender.local_addr(), "?").unwrap_err(),
+        endpoint.request("?", sender.local_addr()).unwrap_err(),
     ];
     for error in errors {
         assert_eq!(error.kind(), ErrorKind::InvalidInput);

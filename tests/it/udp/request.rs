@@ -28,7 +28,7 @@ fn request_is_resent_after_loss() {
             server.reply(&second, "answer").unwrap();
         },
         || {
-            let answer = local().request_with(address, "ask", &fast_retry(20), |_| true).unwrap();
+            let answer = local().request_with("ask", address, &fast_retry(20), |_| true).unwrap();
             assert_eq!(answer.text().unwrap(), "answer");
         },
     );
@@ -48,7 +48,7 @@ fn request_ignores_other_senders() {
             server.reply(&question, "truth").unwrap();
         },
         || {
-            let answer = client.request_with(server.local_addr(), "ask", &retry, |_| true).unwrap();
+            let answer = client.request_with("ask", server.local_addr(), &retry, |_| true).unwrap();
             assert_eq!(answer.text().unwrap(), "truth");
         },
     );
@@ -66,7 +66,7 @@ fn request_with_skips_response_rejected_by_filter() {
         },
         || {
             let mine = |answer: &socketry::Datagram| answer.bytes().starts_with(b"7:");
-            let answer = local().request_with(server.local_addr(), "7?", &retry, mine).unwrap();
+            let answer = local().request_with("7?", server.local_addr(), &retry, mine).unwrap();
             assert_eq!(answer.bytes(), b"7: right");
         },
     );
@@ -77,7 +77,7 @@ fn request_times_out_after_all_attempts() {
     let silent = local();
     let address = silent.local_addr();
     let start = Instant::now();
-    let error = assert_timed_out(local().request_with(address, "ask", &fast_retry(3).jitter(0.0), |_| true));
+    let error = assert_timed_out(local().request_with("ask", address, &fast_retry(3).jitter(0.0), |_| true));
     assert!(start.elapsed() >= Duration::from_millis(150));
     assert!(error.elapsed().unwrap() >= Duration::from_millis(150), "{error}");
     assert_eq!(error.peer_addr(), Some(address));
@@ -93,7 +93,7 @@ fn request_ends_at_endpoint_deadline() {
     let (silent, client) = (local(), local());
     let start = Instant::now();
     client.set_deadline(start + Duration::from_millis(120));
-    assert_timed_out(client.request(silent.local_addr(), "ask"));
+    assert_timed_out(client.request("ask", silent.local_addr()));
     assert!(start.elapsed() >= Duration::from_millis(120));
     assert!(
         start.elapsed() < Retry::default().total_delay(),
@@ -116,7 +116,7 @@ fn request_timeout_holds_under_datagram_flood() {
         },
         || {
             let retry = Retry::single(Duration::from_millis(200));
-            assert_timed_out(client.request_with(silent.local_addr(), "ask", &retry, |_| true));
+            assert_timed_out(client.request_with("ask", silent.local_addr(), &retry, |_| true));
             done.store(true, std::sync::atomic::Ordering::Relaxed);
             assert!(Instant::now() < end, "the wait ended with the flood and not with its time");
         },
@@ -127,7 +127,7 @@ fn request_timeout_holds_under_datagram_flood() {
 fn connected_request_reports_connection_refused() {
     let address = deserted();
     let client = UdpEndpoint::connect(address).unwrap();
-    let error = client.request_with(address, "ask", &Retry::single(PATIENCE), |_| true).unwrap_err();
+    let error = client.request_with("ask", address, &Retry::single(PATIENCE), |_| true).unwrap_err();
     if cfg!(windows) && error.is_timeout() {
         return skip(Need::Platform, "Wine does not report an unreachable port");
     }
@@ -139,7 +139,7 @@ fn connected_request_reports_connection_refused() {
 #[test]
 fn connected_request_rejects_other_address() {
     let (peer, other) = (local(), local());
-    let error = connected_to(&peer).request(other.local_addr(), "ask").unwrap_err();
+    let error = connected_to(&peer).request("ask", other.local_addr()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
 }
 
@@ -148,7 +148,7 @@ fn connected_request_rejects_other_address() {
 fn unconnected_request_reports_connection_refused() {
     let (address, client, other) = (deserted(), local(), deserted());
     client.send_to("somebody else's fate", other).unwrap();
-    let error = client.request_with(address, "ask", &Retry::single(PATIENCE), |_| true).unwrap_err();
+    let error = client.request_with("ask", address, &Retry::single(PATIENCE), |_| true).unwrap_err();
     assert!(error.is_refused(), "{error}");
     assert_eq!(error.peer_addr(), Some(address));
     assert!(error.elapsed().unwrap() < PATIENCE);
@@ -159,7 +159,7 @@ fn unconnected_request_reports_connection_refused() {
 fn recv_ignores_icmp_errors_without_report_unreachable() {
     let (gone, client, server) = (deserted(), local(), local());
     let _ =
-        client.request_with(gone, "turns the reports on", &Retry::single(PATIENCE), |_| true).unwrap_err();
+        client.request_with("turns the reports on", gone, &Retry::single(PATIENCE), |_| true).unwrap_err();
     for _ in 0..20 {
         client.send_to("x", gone).unwrap();
         client.send_to("ping", server.local_addr()).unwrap();
