@@ -75,7 +75,8 @@ fn server() -> socketry::Result<TcpServer> {
 
 /// A client that has connected and said who it is.
 fn client(server: &TcpServer, number: u32) -> socketry::Result<TcpConnection> {
-    let client = TcpClient::builder().encoding(Encoding::Gb2312).timeout(PATIENCE).read_timeout(LONGEST_WAIT);
+    let client =
+        TcpClient::builder().encoding(Encoding::Gb2312).connect_timeout(PATIENCE).read_timeout(LONGEST_WAIT);
     let client = client.connect(server.local_addr())?;
     client.send(format!("我是{number}号"))?;
     Ok(client)

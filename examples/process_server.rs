@@ -52,7 +52,7 @@ use clap::Parser;
 use cli::{Outcome, say};
 #[cfg(unix)]
 use socketry::process::{self, Children};
-use socketry::tcp::{OverLimit, ServerEvent};
+use socketry::tcp::ServerEvent;
 use socketry::text::Decoder;
 use socketry::{BindAddress, Encoding, TcpConnection, TcpServer};
 
@@ -106,7 +106,8 @@ fn listen(args: Args) -> Outcome {
     let encoding = args.encoding;
     let server = TcpServer::builder()
         .max_connections(args.max)
-        .when_full(OverLimit::RefuseWith(encoding.encode("busy, try again later\n")?.into_owned()))
+        .encoding(encoding)
+        .refuse_with("busy, try again later\n")
         .read_timeout(args.timeout)
         .on_event(|event| match event {
             // It is said on standard output, in the notes' words.

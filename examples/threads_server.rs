@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use cli::say;
-use socketry::tcp::{HandlerResult, OverLimit};
+use socketry::tcp::HandlerResult;
 use socketry::{BindAddress, Encoding, TcpConnection, TcpServer};
 
 /// Echoes lines to many clients at a time, until Ctrl-C.
@@ -65,7 +65,8 @@ fn main() -> ExitCode {
         let encoding = args.encoding;
         let mut builder = TcpServer::builder()
             .max_connections(args.max)
-            .when_full(OverLimit::RefuseWith(encoding.encode("busy, try again later\n")?.into_owned()))
+            .encoding(encoding)
+            .refuse_with("busy, try again later\n")
             .read_timeout(args.timeout)
             .on_event(cli::note_event);
         if let Some(threads) = args.threads {

@@ -15,4 +15,4 @@
 //! ```
 
 pub use crate::broadcast::links::network_interfaces;
-pub use crate::config::{InterfaceAddress, InterfaceSelector, NetworkInterface};
+pub use crate::options::{InterfaceAddress, InterfaceSelector, NetworkInterface};

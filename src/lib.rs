@@ -174,7 +174,6 @@
 
 mod addr;
 pub mod broadcast;
-mod config;
 pub mod dns;
 pub mod error;
 pub mod frame;
@@ -183,6 +182,7 @@ pub mod frame;
 pub mod fuzzing;
 pub mod guide;
 pub mod interfaces;
+mod options;
 mod proto;
 mod sys;
 pub mod tcp;

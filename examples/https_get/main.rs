@@ -117,7 +117,7 @@ fn serve_one(
 
 fn get(port: u16, roots: RootCertStore) -> Outcome {
     let deadline = Instant::now() + TIME;
-    let connection = TcpClient::builder().timeout(TIME).connect((HOST, port))?;
+    let connection = TcpClient::builder().connect_timeout(TIME).connect((HOST, port))?;
     connection.set_deadline(deadline);
     say!("connected to {} as {HOST}", connection.peer_addr())?;
     let config = ClientConfig::builder_with_provider(Arc::new(rustls_graviola::default_provider()))

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use socketry::frame::{Framed, Lines};
-use socketry::tcp::{HandlerResult, OverLimit, ServerHandle};
+use socketry::tcp::{HandlerResult, ServerHandle};
 use socketry::{BindAddress, Encoding, Result, TcpConnection, TcpServer};
 
 use crate::PEER_TIMEOUT;
@@ -30,7 +30,8 @@ const GRACE: Duration = Duration::from_secs(2);
 pub(crate) fn serve(on: BindAddress, encoding: Encoding, time: Option<Duration>) -> Outcome {
     let server = TcpServer::builder()
         .max_connections(MOST_MEMBERS)
-        .when_full(OverLimit::RefuseWith(encoding.encode("* the room is full\n")?.into_owned()))
+        .encoding(encoding)
+        .refuse_with("* the room is full\n")
         .write_timeout(WRITE_TIMEOUT)
         .dead_peer_timeout(PEER_TIMEOUT)
         // What waits for a member that is slow is bounded.

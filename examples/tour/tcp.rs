@@ -4,7 +4,6 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socketry::tcp::OverLimit;
 use socketry::{Encoding, TcpClient, TcpConnection, TcpServer};
 
 use crate::cli::Outcome;
@@ -102,7 +101,8 @@ pub(crate) fn a_server_that_is_full() -> Outcome {
     let (observer, observed) = mpsc::channel();
     let server = TcpServer::builder()
         .max_connections(1)
-        .when_full(OverLimit::RefuseWith(Encoding::Gb2312.encode("客满")?.into_owned()))
+        .encoding(Encoding::Gb2312)
+        .refuse_with("客满")
         .on_event(move |event| drop(observer.send(format!("{event}"))))
         .bind("127.0.0.1:0")?;
     let handle = server.handle();

@@ -140,7 +140,7 @@ pub(crate) fn visit(url: &Url, resolver: Resolver, hosts: Option<&str>, time: Du
     say!("浏览器访问 {url} 的过程")?;
     say!("1. 先要解析出 {host} 对应的 IP 地址")?;
     say!("   默认网关: {}", route::default_gateway())?;
-    let client = TcpClient::builder().resolver(&resolver).timeout(time).build();
+    let client = TcpClient::builder().resolver(&resolver).connect_timeout(time).build();
     let connection = connect(&client, host, port, hosts)?;
     connection.set_deadline(deadline);
     say!("   {} ⇄ {}", connection.local_addr()?, connection.peer_addr())?;

@@ -7,8 +7,8 @@ use super::builder::BroadcastBuilder;
 use super::deliveries::{InterfaceSend, at_least_one};
 use super::discovery::Discovery;
 use super::links::{Target, network_interfaces};
-use crate::config::NetworkInterface;
 use crate::error::{Error, Operation, Result};
+use crate::options::NetworkInterface;
 use crate::proto::message::Message;
 use crate::udp::UdpEndpoint;
 

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 
-use crate::config::{InterfaceSelector, NetworkInterface};
 use crate::error::{ErrorKind, Operation, Result};
+use crate::options::{InterfaceSelector, NetworkInterface};
 use crate::sys::{self, Way};
 
 /// The network interfaces of this machine as they are now, those that are down included.

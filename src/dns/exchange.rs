@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::failure::ServerError;
-use crate::config::TcpConfig;
+use crate::options::TcpOptions;
 use crate::proto::dns::lookup::{Lookup, Step};
 use crate::sys::{self, CancelToken, Ended, Limit, Moment, ReceiveTimeout};
 
@@ -123,7 +123,7 @@ fn receive(socket: &UdpSocket, buffer: &mut [u8], limit: Limit<'_>) -> Result<us
 
 /// RFC 1035, 4.2.2: each message behind its length. `None` if nothing came of it.
 fn ask_by_tcp(server: SocketAddr, query: &[u8], limit: Limit<'_>) -> Option<Vec<u8>> {
-    let stream = sys::connect(server, None, &TcpConfig::default(), limit).ok()?;
+    let stream = sys::connect(server, None, &TcpOptions::default(), limit).ok()?;
     let length = u16::try_from(query.len()).ok()?.to_be_bytes();
     let mut message = [&length[..], query].concat();
     while !message.is_empty() {

@@ -32,7 +32,7 @@
 //! | `create_server(("", 7788))` | [`TcpServer::bind(":7788")`](crate::TcpServer::bind) |
 //! | … `dualstack_ipv6=True` | `.dual_stack(true)` |
 //! | `socket()`, `connect(addr)` | [`TcpClient::new().connect(addr)`](crate::TcpClient::new) |
-//! | `create_connection(addr, timeout=3)` | `TcpClient::builder().timeout(…).connect(addr)` |
+//! | `create_connection(addr, timeout=3)` | `TcpClient::builder().connect_timeout(…).connect(addr)` |
 //! | `socket.AF_INET6` | an IPv6 address: `"[::]:7788"`, `"[::1]:80"` |
 //! | `s.close()`, `with s:` | the end of the scope, or `drop(s)` |
 //! | `socket.socket(fileno=fd)` | `TryFrom` the socket of `std` |
@@ -45,7 +45,7 @@
 //! let udp = UdpEndpoint::bind("127.0.0.1:0")?;
 //! let server = TcpServer::builder().backlog(5).bind("127.0.0.1:0")?;
 //! let three = Duration::from_secs(3);
-//! let client = TcpClient::builder().timeout(three).connect(server.local_addr())?;
+//! let client = TcpClient::builder().connect_timeout(three).connect(server.local_addr())?;
 //! assert_eq!(client.peer_addr(), server.local_addr());
 //! let socket: std::net::UdpSocket = udp.into(); // and back:
 //! let udp = UdpEndpoint::try_from(socket)?;

@@ -37,7 +37,7 @@
 //! </svg>
 //!
 //! It takes one round trip until the client may send. To a machine that does not answer, the system repeats the SYN for about two
-//! minutes; a [`TcpClient`](crate::TcpClient) gives up after its [`timeout`](crate::tcp::TcpClientBuilder::timeout).
+//! minutes; a [`TcpClient`](crate::TcpClient) gives up after its [`timeout`](crate::tcp::TcpClientBuilder::connect_timeout).
 //!
 //! # Four to end
 //!

@@ -70,7 +70,7 @@
 //! std::fs::write(&path, "127.0.0.1 lamp.example\n")?;
 //! let resolver = Resolver::builder().hosts(&path).build();
 //! let server = TcpServer::bind("127.0.0.1:0")?;
-//! let client = TcpClient::builder().resolver(&resolver).timeout(Duration::from_secs(3));
+//! let client = TcpClient::builder().resolver(&resolver).connect_timeout(Duration::from_secs(3));
 //! let connection = client.connect(("lamp.example", server.local_addr().port()))?;
 //! assert_eq!(connection.peer_addr(), server.local_addr());
 //! # std::fs::remove_file(&path)?;

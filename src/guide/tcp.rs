@@ -122,7 +122,7 @@
 //!   for each call, or a [`deadline`](crate::TcpConnection::set_deadline) for all of them together.
 //! * **A peer that vanished** says nothing, ever: [`dead_peer_timeout`](crate::tcp::TcpServerBuilder::dead_peer_timeout).
 //! * **Nobody listens**: `connect` fails at once, with the address and the time. **Nobody is there**: after 10 s, unless another
-//!   [`timeout`](crate::tcp::TcpClientBuilder::timeout) is set, not after the system's two minutes.
+//!   [`timeout`](crate::tcp::TcpClientBuilder::connect_timeout) is set, not after the system's two minutes.
 //! * **A line without an end** fills the memory. Every framing has a limit, 64 KiB for lines.
 //!
 //! ---

@@ -45,7 +45,7 @@
 //! println!("{:?} from {}", found.addresses(), found.source());
 //!
 //! // 2. The handshake, with every address of the name, within three seconds.
-//! let client = TcpClient::builder().resolver(&resolver).timeout(Duration::from_secs(3));
+//! let client = TcpClient::builder().resolver(&resolver).connect_timeout(Duration::from_secs(3));
 //! let connection = client.connect(("www.baidu.example", port))?;
 //! // For all that follows.
 //! connection.set_deadline(Instant::now() + Duration::from_secs(10));

@@ -16,6 +16,27 @@ pub trait Message: sealed::Sealed {
     /// The bytes on the wire.
     #[doc(hidden)]
     fn on_the_wire(&self, encoding: Encoding) -> Result<Cow<'_, [u8]>, EncodeError>;
+
+    /// The same message, to be encoded later.
+    #[doc(hidden)]
+    fn to_owned_message(&self) -> OwnedMessage;
+}
+
+/// A message that an option keeps until its encoding is known.
+#[doc(hidden)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum OwnedMessage {
+    Text(Box<str>),
+    Bytes(Box<[u8]>),
+}
+
+impl OwnedMessage {
+    pub(crate) fn to_bytes(&self, encoding: Encoding) -> Result<Vec<u8>, EncodeError> {
+        match self {
+            OwnedMessage::Text(text) => Ok(encoding.encode(text)?.into_owned()),
+            OwnedMessage::Bytes(bytes) => Ok(bytes.to_vec()),
+        }
+    }
 }
 
 mod sealed {
@@ -31,12 +52,20 @@ macro_rules! message {
             fn on_the_wire(&self, encoding: Encoding) -> Result<Cow<'_, [u8]>, EncodeError> {
                 encoding.encode(self)
             }
+
+            fn to_owned_message(&self) -> OwnedMessage {
+                OwnedMessage::Text(Box::from(&self[..]))
+            }
         })*
         $(impl sealed::Sealed for $bytes {}
         impl Message for $bytes {
             #[inline]
             fn on_the_wire(&self, _: Encoding) -> Result<Cow<'_, [u8]>, EncodeError> {
                 Ok(Cow::Borrowed(self))
+            }
+
+            fn to_owned_message(&self) -> OwnedMessage {
+                OwnedMessage::Bytes(Box::from(&self[..]))
             }
         })*
     };
@@ -51,6 +80,10 @@ impl<const N: usize> Message for [u8; N] {
     fn on_the_wire(&self, _: Encoding) -> Result<Cow<'_, [u8]>, EncodeError> {
         Ok(Cow::Borrowed(self))
     }
+
+    fn to_owned_message(&self) -> OwnedMessage {
+        OwnedMessage::Bytes(Box::from(&self[..]))
+    }
 }
 
 impl<M: Message + ?Sized> sealed::Sealed for &M {}
@@ -59,5 +92,9 @@ impl<M: Message + ?Sized> Message for &M {
     #[inline]
     fn on_the_wire(&self, encoding: Encoding) -> Result<Cow<'_, [u8]>, EncodeError> {
         (**self).on_the_wire(encoding)
+    }
+
+    fn to_owned_message(&self) -> OwnedMessage {
+        (**self).to_owned_message()
     }
 }

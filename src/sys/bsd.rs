@@ -27,7 +27,7 @@ pub(crate) use super::unix::{
     send_from, send_to, write, write_vectored,
 };
 use super::{Family, Mode, QueuedError, Received};
-use crate::config::LARGEST_DATAGRAM;
+use crate::options::LARGEST_DATAGRAM;
 
 pub(super) const PINS: bool = cfg!(target_vendor = "apple");
 pub(super) const BLOCKS: bool = true;

@@ -13,8 +13,8 @@ use super::platform::{self, BLOCKS};
 use super::stream_options::{configure, open};
 use super::wait::{self, Ended};
 use super::{CancelToken, Family, Limit, error_kind};
-use crate::config::TcpConfig;
 use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::options::TcpOptions;
 
 /// A socket that connects. Dropped, it is closed, and nothing more is sent.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Connecting {
     pub(crate) fn begin(
         address: SocketAddr,
         local: Option<SocketAddr>,
-        config: &TcpConfig,
+        config: &TcpOptions,
     ) -> Result<Connecting> {
         let family = Family::of(&address);
         let socket = open(family, config.device.as_deref())?;
@@ -131,7 +131,7 @@ pub(crate) fn await_connects<'a>(
 pub(crate) fn connect(
     address: SocketAddr,
     local: Option<SocketAddr>,
-    config: &TcpConfig,
+    config: &TcpOptions,
     limit: Limit<'_>,
 ) -> Result<TcpStream> {
     let mut connecting = Connecting::begin(address, local, config)?;

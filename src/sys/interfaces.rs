@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use getifaddrs::InterfaceFlags;
 
-use crate::config::{InterfaceAddress, InterfaceSelector, NetworkInterface};
+use crate::options::{InterfaceAddress, InterfaceSelector, NetworkInterface};
 
 /// An interface that is up.
 #[derive(Clone, Debug)]

@@ -103,10 +103,11 @@ pub(crate) use interfaces::{Link, index_of, name_of, network_interfaces, select}
 pub(crate) use moment::Moment;
 pub(crate) use open::{adopt, failure, open, pin, release};
 pub(crate) use platform::{
-    MOST_MESSAGES, REPORTS_TO_UNCONNECTED, SEGMENTS, accept_fault, enable_error_queue, enable_packet_info,
-    error_kind, hold_newcomers, is_async_error, join_datagrams, join_multicast_v4, leave_multicast_v4,
-    lookup_error_kind, next_queued_error, read, receive, receive_connected, receive_plain, segment_fault,
-    send, send_from, send_messages, send_to, set_user_timeout, write, write_vectored,
+    MOST_MESSAGES, REPORTS_TO_UNCONNECTED, SEGMENTS, accept_fault, enable_error_queue, enable_loss_count,
+    enable_packet_info, error_kind, hold_newcomers, is_async_error, join_datagrams, join_multicast_v4,
+    leave_multicast_v4, lookup_error_kind, next_queued_error, read, receive, receive_connected,
+    receive_plain, segment_fault, send, send_from, send_messages, send_to, set_user_timeout, write,
+    write_vectored,
 };
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) use poll_list::Poller;

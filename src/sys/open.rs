@@ -8,11 +8,11 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::platform::{self, BLOCKS, PINS};
 use super::{Family, Way, select};
-use crate::config::{InterfaceSelector, UdpConfig};
 use crate::error::{Error, Operation, Result};
+use crate::options::{InterfaceSelector, UdpOptions};
 
 /// Opens a socket, sets its options and binds it.
-pub(crate) fn open(address: SocketAddr, config: &UdpConfig) -> Result<UdpSocket> {
+pub(crate) fn open(address: SocketAddr, config: &UdpOptions) -> Result<UdpSocket> {
     let family = Family::of(&address);
     let domain = match family {
         Family::V4 => Domain::IPV4,
@@ -47,7 +47,7 @@ pub(crate) fn open(address: SocketAddr, config: &UdpConfig) -> Result<UdpSocket>
 }
 
 /// Takes over a socket that somebody else opened, and sets the options asked for.
-pub(crate) fn adopt(socket: UdpSocket, config: &UdpConfig) -> Result<UdpSocket> {
+pub(crate) fn adopt(socket: UdpSocket, config: &UdpOptions) -> Result<UdpSocket> {
     let address = socket.local_addr().map_err(|error| failure(Operation::Open, error))?;
     socket.set_nonblocking(!BLOCKS).map_err(|error| failure(Operation::Open, error))?;
     SockRef::from(&socket).set_read_timeout(None).map_err(|error| failure(Operation::Open, error))?;
@@ -113,8 +113,7 @@ pub(super) fn configure_ip(socket: &SockRef<'_>, family: Family, options: IpOpti
 }
 
 /// The options that may be set on a socket of any origin.
-fn configure_socket(socket: &UdpSocket, family: Family, config: &UdpConfig) -> Result<()> {
-    let inner = socket;
+fn configure_socket(socket: &UdpSocket, family: Family, config: &UdpOptions) -> Result<()> {
     let socket = SockRef::from(socket);
     if config.broadcast {
         set("broadcast", socket.set_broadcast(true))?;
@@ -129,10 +128,6 @@ fn configure_socket(socket: &UdpSocket, family: Family, config: &UdpConfig) -> R
             send_buffer_size: config.send_buffer_size,
         },
     )?;
-    if config.count_lost {
-        let result = platform::enable_loss_count(inner);
-        result.map(drop).map_err(|error| failure(Operation::Configure("count_lost"), error))?;
-    }
     if let Some(ttl) = config.multicast_ttl {
         set(
             "multicast_ttl",

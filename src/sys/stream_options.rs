@@ -9,8 +9,8 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use super::open::{IpOptions, configure_ip, failure, set};
 use super::platform::{self, BLOCKS, INHERITS};
 use super::{Family, ReceiveTimeout};
-use crate::config::{Keepalive, ServerConfig, TcpConfig};
 use crate::error::{Operation, Result};
+use crate::options::{Keepalive, ServerOptions, TcpOptions};
 
 pub(super) fn open(family: Family, device: Option<&str>) -> Result<Socket> {
     let domain = match family {
@@ -27,7 +27,11 @@ pub(super) fn open(family: Family, device: Option<&str>) -> Result<Socket> {
 }
 
 /// A listener that never blocks, with the options that its connections inherit.
-pub(crate) fn listen(address: SocketAddr, config: &TcpConfig, server: &ServerConfig) -> Result<TcpListener> {
+pub(crate) fn listen(
+    address: SocketAddr,
+    config: &TcpOptions,
+    server: &ServerOptions,
+) -> Result<TcpListener> {
     let family = Family::of(&address);
     let socket = open(family, config.device.as_deref())?;
     if family == Family::V6 {
@@ -50,7 +54,7 @@ pub(crate) fn listen(address: SocketAddr, config: &TcpConfig, server: &ServerCon
 }
 
 /// Takes over a listener that somebody else opened, with the options that its connections inherit.
-pub(crate) fn adopt_listener(listener: TcpListener, config: &TcpConfig) -> Result<TcpListener> {
+pub(crate) fn adopt_listener(listener: TcpListener, config: &TcpOptions) -> Result<TcpListener> {
     let address = listener.local_addr().map_err(|error| failure(Operation::Open, error))?;
     configure(&SockRef::from(&listener), Family::of(&address), config)?;
     unblock(listener)
@@ -70,7 +74,7 @@ pub(crate) fn arm_listener(listener: &TcpListener, timeout: Option<Duration>) ->
 }
 
 /// Takes over a stream that somebody else opened, and sets the options asked for.
-pub(crate) fn adopt_stream(stream: TcpStream, config: &TcpConfig) -> Result<TcpStream> {
+pub(crate) fn adopt_stream(stream: TcpStream, config: &TcpOptions) -> Result<TcpStream> {
     let address = stream.local_addr().map_err(|error| failure(Operation::Open, error))?;
     stream.set_nonblocking(!BLOCKS).map_err(|error| failure(Operation::Open, error))?;
     stream.set_read_timeout(None).map_err(|error| failure(Operation::Open, error))?;
@@ -80,7 +84,7 @@ pub(crate) fn adopt_stream(stream: TcpStream, config: &TcpConfig) -> Result<TcpS
 }
 
 /// Makes an accepted stream such as this library's: what it does not inherit from its listener is set.
-pub(crate) fn adopt_accepted(stream: &TcpStream, config: &TcpConfig) -> Result<()> {
+pub(crate) fn adopt_accepted(stream: &TcpStream, config: &TcpOptions) -> Result<()> {
     if !INHERITS {
         // On some systems it also inherits that the listener does not block.
         stream.set_nonblocking(!BLOCKS).map_err(|error| failure(Operation::Accept, error))?;
@@ -104,7 +108,7 @@ pub(crate) fn release_stream(
 }
 
 /// The options that may be set on a connection of any origin, and on a listener for its connections.
-pub(super) fn configure(socket: &SockRef<'_>, family: Family, config: &TcpConfig) -> Result<()> {
+pub(super) fn configure(socket: &SockRef<'_>, family: Family, config: &TcpOptions) -> Result<()> {
     set("nodelay", socket.set_tcp_nodelay(config.nodelay))?;
     if let Some(patience) = config.dead_peer_timeout {
         expect_peer_within(socket, Some(patience))?;

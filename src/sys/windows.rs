@@ -16,8 +16,8 @@ pub(crate) use super::plain::{
     receive_plain, segment_fault, send_messages,
 };
 use super::{Family, Link, Mode, QueuedError, Received, Way, canonical};
-use crate::config::LARGEST_DATAGRAM;
 use crate::error::ErrorKind;
+use crate::options::LARGEST_DATAGRAM;
 use crate::proto::accept::AcceptFault;
 
 pub(super) const PINS: bool = false;

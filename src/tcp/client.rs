@@ -3,11 +3,11 @@ use std::time::Duration;
 
 use super::connection::{Settings, TcpConnection};
 use super::observe::{ConnectEvent, Observer};
-use super::options::connection_options;
 use super::reconnect::Reconnect;
 use crate::addr::ToAddress;
 use crate::dns::Resolver;
 use crate::error::Result;
+use crate::options::{TcpOptions, tcp_option_setters};
 use crate::proto::retry::Retry;
 use crate::sys::CancelToken;
 
@@ -21,7 +21,7 @@ use crate::sys::CancelToken;
 ///   [250 ms](TcpClientBuilder::attempt_delay), beside those under way, of which there are six at most. The first that is
 ///   connected wins, and the others are closed. It is done without threads.
 /// * **One time for everything**: all of that, repeated attempts included, is over after
-///   [`timeout`](TcpClientBuilder::timeout), 10 s unless set otherwise. Where it is too short for all addresses, they begin
+///   [`timeout`](TcpClientBuilder::connect_timeout), 10 s unless set otherwise. Where it is too short for all addresses, they begin
 ///   closer together, down to 100 ms.
 /// * **Every address is tried**, and an error tells of each what came of it.
 /// * **It can go on for ever**: [`reconnect`](Self::reconnect) is an iterator over connections with waits between.
@@ -34,7 +34,7 @@ use crate::sys::CancelToken;
 ///
 /// let server = TcpServer::builder().encoding(Encoding::Gb2312).bind("127.0.0.1:0")?;
 /// let client = TcpClient::builder()
-///     .timeout(Duration::from_secs(3))
+///     .connect_timeout(Duration::from_secs(3))
 ///     .encoding(Encoding::Gb2312)
 ///     .connect(("localhost", server.local_addr().port()))?;
 /// client.send("收到")?;
@@ -44,7 +44,7 @@ use crate::sys::CancelToken;
 #[derive(Clone, Debug)]
 pub struct TcpClient {
     pub(super) settings: Settings,
-    pub(super) timeout: Option<Duration>,
+    pub(super) connect_timeout: Option<Duration>,
     pub(super) attempt_delay: Option<Duration>,
     pub(super) retry: Option<Retry>,
     pub(super) local: Option<SocketAddr>,
@@ -62,7 +62,7 @@ pub struct TcpClient {
 ///
 /// // A server that is just starting: five attempts, all within ten seconds.
 /// let client = TcpClient::builder()
-///     .timeout(Duration::from_secs(10))
+///     .connect_timeout(Duration::from_secs(10))
 ///     .retry(Retry::new().attempts(5))
 ///     .dead_peer_timeout(Duration::from_secs(30))
 ///     .build();
@@ -71,7 +71,7 @@ pub struct TcpClient {
 #[must_use = "a builder does nothing until `build` or `connect`"]
 pub struct TcpClientBuilder {
     settings: Settings,
-    timeout: Option<Duration>,
+    connect_timeout: Option<Duration>,
     attempt_delay: Option<Duration>,
     retry: Option<Retry>,
     local: Option<SocketAddr>,
@@ -80,7 +80,7 @@ pub struct TcpClientBuilder {
 }
 
 /// How long a connect may take unless somebody says otherwise. The system's own limit is about two minutes.
-const TIMEOUT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// RFC 8305, 5: "One recommended value for a default delay is 250 milliseconds."
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -93,7 +93,7 @@ impl Default for TcpClientBuilder {
     fn default() -> TcpClientBuilder {
         TcpClientBuilder {
             settings: Settings::default(),
-            timeout: Some(TIMEOUT),
+            connect_timeout: Some(CONNECT_TIMEOUT),
             attempt_delay: Some(ATTEMPT_DELAY),
             retry: None,
             local: None,
@@ -103,20 +103,27 @@ impl Default for TcpClientBuilder {
     }
 }
 
-connection_options!(TcpClientBuilder);
+tcp_option_setters!(TcpClientBuilder, settings.options);
 
 impl TcpClientBuilder {
-    /// Sets how long a connect may take in all: looking the name up, trying each address, and trying again. `None` is as
-    /// long as the system takes, about two minutes. Defaults to 10 s.
-    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> TcpClientBuilder {
-        self.timeout = timeout.into();
+    /// Sets all [options](TcpOptions) of the connections at once, instead of those that were set before.
+    pub fn options(mut self, options: TcpOptions) -> TcpClientBuilder {
+        self.settings.options = options;
+        self
+    }
+
+    /// Sets the timeout of a connect as a whole: name resolution, all addresses, and retries. `None` is the limit of the
+    /// OS, about two minutes for each address. Defaults to 10 s.
+    #[doc(alias = "ETIMEDOUT", alias = "create_connection")]
+    pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> TcpClientBuilder {
+        self.connect_timeout = timeout.into();
         self
     }
 
     /// Sets how long an address may be silent until the next one is tried beside it, 10 ms to 2 s; what is outside counts as
     /// the nearest of these. Defaults to 250 ms, as RFC 8305 recommends.
     ///
-    /// It is less where the [`timeout`](Self::timeout) would be over before all have begun. `None` tries the addresses one
+    /// It is less where the [`connect_timeout`](Self::connect_timeout) would be over before all have begun. `None` tries the addresses one
     /// after the other, in the same order: each for an equal share of the time that remains, at least 2 s.
     pub fn attempt_delay(mut self, delay: impl Into<Option<Duration>>) -> TcpClientBuilder {
         self.attempt_delay = delay.into().map(|delay| delay.clamp(SHORTEST_DELAY, LONGEST_DELAY));
@@ -139,13 +146,7 @@ impl TcpClientBuilder {
         self
     }
 
-    /// Sets how long each call that writes may wait for room in the system's buffer. Defaults to no limit.
-    pub fn write_timeout(mut self, timeout: impl Into<Option<Duration>>) -> TcpClientBuilder {
-        self.settings.config.write_timeout = timeout.into();
-        self
-    }
-
-    /// Sets who looks up names. Defaults to [`Resolver::shared`].
+    /// Sets the resolver of host names. Defaults to [`Resolver::shared`].
     ///
     /// # Examples
     ///
@@ -168,17 +169,26 @@ impl TcpClientBuilder {
         self
     }
 
-    /// Gives the client a [`CancelToken`], which ends its connects and the waits of its connections. Defaults to none.
+    /// Sets a [`CancelToken`] that cancels connects of the client and blocking calls of its connections. Defaults to none.
     pub fn cancel_token(mut self, token: &CancelToken) -> TcpClientBuilder {
         self.token = Some(token.clone());
         self.cancel_connections(token)
     }
 
+    /// Sets a [`CancelToken`] that cancels blocking calls of the connections. Defaults to none.
+    ///
+    /// A connection with a token polls before it blocks; [`CancelToken`] says what that costs.
+    pub fn cancel_connections(mut self, token: &CancelToken) -> TcpClientBuilder {
+        self.settings.token = Some(token.clone());
+        self
+    }
+
     /// The client, for any number of connections. Nothing is asked of the system before it connects, so it cannot fail.
     #[must_use]
     pub fn build(self) -> TcpClient {
-        let TcpClientBuilder { settings, timeout, attempt_delay, retry, local, token, resolver } = self;
-        TcpClient { settings, timeout, attempt_delay, retry, local, token, resolver }
+        let TcpClientBuilder { settings, connect_timeout, attempt_delay, retry, local, token, resolver } =
+            self;
+        TcpClient { settings, connect_timeout, attempt_delay, retry, local, token, resolver }
     }
 
     /// Connects: see [`TcpClient::connect`].
@@ -271,7 +281,7 @@ impl TcpClient {
 
     /// Connects again and again: an iterator over connections, which waits between rounds that fail as the client's
     /// [`retry`](TcpClientBuilder::retry) says, [`Retry::default`] if none is set, and ends with its attempts. Each round has
-    /// the [`timeout`](TcpClientBuilder::timeout) of a connect.
+    /// the [`timeout`](TcpClientBuilder::connect_timeout) of a connect.
     ///
     /// # Errors
     ///

@@ -24,7 +24,7 @@ impl TcpClient {
         observer: &mut Observer<'_>,
     ) -> Result<TcpConnection> {
         let started = Moment::now();
-        let deadline = self.timeout.and_then(|timeout| started.after(nanos(timeout)));
+        let deadline = self.connect_timeout.and_then(|timeout| started.after(nanos(timeout)));
         let mut attempt = 0;
         loop {
             let error = match self.connect_once(address, started, deadline, observer) {
@@ -101,7 +101,7 @@ impl TcpClient {
         let runners = Runners {
             addresses: &addresses,
             local: self.local,
-            config: &self.settings.config,
+            config: &self.settings.options,
             // A port can be left from once at a time.
             delay: self.attempt_delay.filter(|_| self.local.is_none_or(|local| local.port() == 0)),
             deadline,

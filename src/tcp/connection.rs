@@ -12,8 +12,8 @@ use super::close::{self, Closing};
 use super::server::Ticket;
 use super::unread::Unread;
 use crate::addr::ToAddress;
-use crate::config::{Keepalive, TcpConfig};
 use crate::error::{Error, Operation, Result};
+use crate::options::{Keepalive, TcpOptions};
 use crate::proto::text::Encoding;
 use crate::sys::{self, CancelToken, Limit, Moment, ReceiveTimeout, Span, Timing};
 
@@ -78,8 +78,7 @@ const CUT: u8 = 2;
 /// What a connection is made with, besides its stream.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Settings {
-    pub(super) config: TcpConfig,
-    pub(super) encoding: Encoding,
+    pub(super) options: TcpOptions,
     pub(super) token: Option<CancelToken>,
 }
 
@@ -88,10 +87,10 @@ impl Inner {
         Inner {
             stream,
             receive_timeout: ReceiveTimeout::default(),
-            timing: Timing::new(settings.config.read_timeout, settings.config.write_timeout),
+            timing: Timing::new(settings.options.read_timeout, settings.options.write_timeout.flatten()),
             unread: Unread::default(),
             peer,
-            encoding: settings.encoding,
+            encoding: settings.options.encoding,
             token: settings.token.clone(),
             closing: Closing::Plain,
             state: AtomicU8::new(0),

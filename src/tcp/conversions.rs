@@ -11,7 +11,7 @@ use crate::sys;
 impl TcpConnection {
     /// Takes over a stream that somebody else opened, with the settings of a client or server.
     pub(super) fn adopt(stream: TcpStream, settings: &Settings) -> Result<TcpConnection> {
-        let stream = sys::adopt_stream(stream, &settings.config)?;
+        let stream = sys::adopt_stream(stream, &settings.options)?;
         let peer = stream.peer_addr().map_err(|error| sys::failure(Operation::Open, error))?;
         Ok(TcpConnection::assemble(Inner::new(stream, sys::canonical(peer), settings)))
     }

@@ -40,7 +40,7 @@ mod failures;
 mod framing;
 mod halves;
 mod observe;
-mod options;
+
 mod race;
 mod read;
 mod reconnect;
@@ -49,7 +49,7 @@ pub(crate) mod server;
 mod unread;
 mod write;
 
-pub use crate::config::{Keepalive, OverLimit};
+pub use crate::options::{Keepalive, OverLimit, ServerOptions, TcpOptions};
 pub use client::TcpClientBuilder;
 pub use failures::{ConnectFailures, FailedAttempt};
 pub use halves::{TcpReadHalf, TcpWriteHalf};

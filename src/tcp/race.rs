@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::failures::FailedAttempt;
 use super::observe::{ConnectEvent, Observer};
-use crate::config::TcpConfig;
 use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::options::TcpOptions;
 use crate::proto::race::{Race, Step};
 use crate::sys::{self, CancelToken, Connecting, Ended, Family, Limit, Moment};
 
@@ -16,7 +16,7 @@ pub(super) struct Runners<'a> {
     /// In the order of preference.
     pub(super) addresses: &'a [SocketAddr],
     pub(super) local: Option<SocketAddr>,
-    pub(super) config: &'a TcpConfig,
+    pub(super) config: &'a TcpOptions,
     pub(super) delay: Option<Duration>,
     pub(super) deadline: Option<Moment>,
     pub(super) token: Option<&'a CancelToken>,

@@ -8,10 +8,9 @@ use socket2::SockRef;
 use super::batch::Segmenting;
 use super::builder::UdpBuilder;
 use crate::addr::{ToAddress, ToBindAddress};
-use crate::config::UdpConfig;
 use crate::dns::Resolver;
 use crate::error::{Error, Operation, Result};
-use crate::proto::retry::Retry;
+use crate::options::UdpOptions;
 use crate::proto::text::Encoding;
 use crate::sys::{self, CancelToken, Family, Moment, PacketInfo, ReceiveTimeout, Timing};
 
@@ -66,9 +65,7 @@ pub struct UdpEndpoint {
     /// How many datagrams the system has dropped, as it told last.
     pub(super) lost: AtomicU32,
     pub(super) timing: Timing,
-    pub(super) config: UdpConfig,
-    pub(super) encoding: Encoding,
-    pub(super) retry: Retry,
+    pub(super) options: UdpOptions,
     pub(super) token: Option<CancelToken>,
     pub(super) resolver: Option<Resolver>,
 }
@@ -133,7 +130,7 @@ impl UdpEndpoint {
         peer: Option<SocketAddr>,
         builder: UdpBuilder,
     ) -> Result<UdpEndpoint> {
-        let UdpBuilder { config, encoding, retry, token, resolver } = builder;
+        let UdpBuilder { options, count_lost, token, resolver } = builder;
         let local = socket.local_addr().map_err(|error| sys::failure(Operation::Open, error))?;
         let family = Family::of(&local);
         let ip = sys::canonical(local).ip();
@@ -151,26 +148,28 @@ impl UdpEndpoint {
             error_queue: AtomicU8::new(ErrorQueue::OFF),
             receive_timeout: ReceiveTimeout::default(),
             lost: AtomicU32::new(0),
-            timing: Timing::new(config.read_timeout, config.write_timeout),
-            config,
-            encoding,
-            retry,
+            timing: Timing::new(options.read_timeout, options.write_timeout),
+            options,
             token,
             resolver,
         };
-        if endpoint.config.packet_info.unwrap_or(!is_one) {
+        if endpoint.options.packet_info.unwrap_or(!is_one) {
             let enabled = sys::enable_packet_info(&endpoint.socket, family);
             endpoint.packet_info =
                 enabled.map_err(|error| sys::failure(Operation::Configure("packet_info"), error))?;
         }
-        if endpoint.config.report_unreachable {
+        if endpoint.options.report_unreachable {
             endpoint.enable_error_queue()?;
         }
-        if endpoint.config.batches_only {
+        if endpoint.options.batches_only {
             endpoint.joins = sys::join_datagrams(&endpoint.socket, true);
         }
-        let UdpConfig { batches_only, spin, .. } = &endpoint.config;
-        endpoint.is_plain = !endpoint.packet_info && !batches_only && spin.is_none();
+        if count_lost {
+            let enabled = sys::enable_loss_count(&endpoint.socket);
+            enabled.map_err(|error| sys::failure(Operation::Configure("count_lost"), error))?;
+        }
+        let UdpOptions { batches_only, busy_poll, .. } = &endpoint.options;
+        endpoint.is_plain = !endpoint.packet_info && !batches_only && busy_poll.is_none();
         Ok(endpoint)
     }
 
@@ -202,7 +201,7 @@ impl UdpEndpoint {
 
     /// The encoding of what is sent and received as text.
     pub fn encoding(&self) -> Encoding {
-        self.encoding
+        self.options.encoding
     }
 
     /// How long a call that receives may wait; `None`, the default, is for ever. Zero does not wait at all.
@@ -293,7 +292,7 @@ impl fmt::Debug for UdpEndpoint {
         f.debug_struct("UdpEndpoint")
             .field("local", &self.local)
             .field("peer", &self.peer)
-            .field("encoding", &self.encoding)
+            .field("encoding", &self.options.encoding)
             .field("read_timeout", &self.read_timeout())
             .finish_non_exhaustive()
     }

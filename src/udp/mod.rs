@@ -34,7 +34,7 @@ mod receive;
 mod request;
 mod send;
 
-pub use crate::config::Truncation;
+pub use crate::options::{Truncation, UdpOptions};
 pub use batch::{DatagramRef, RecvBatch, RecvBatchIter, SendBatch};
 pub use builder::UdpBuilder;
 pub(crate) use datagram::Datagram;

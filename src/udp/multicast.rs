@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use socket2::SockRef;
 
 use super::endpoint::UdpEndpoint;
-use crate::config::InterfaceSelector;
 use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::options::InterfaceSelector;
 use crate::sys::{self, Family, Link};
 
 /// What became of a membership on one interface.

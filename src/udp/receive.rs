@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::datagram::{Datagram, RecvMeta};
 use super::endpoint::{ErrorQueue, UdpEndpoint};
-use crate::config::{LARGEST_DATAGRAM, Truncation};
 use crate::error::{Error, ErrorKind, Operation, Result, Truncated};
+use crate::options::{LARGEST_DATAGRAM, Truncation};
 use crate::sys::{self, Ended, Limit, Mode, Moment, QueuedError, Received, Sender, Span, Window};
 
 thread_local! {
@@ -75,12 +75,12 @@ impl UdpEndpoint {
     pub fn try_recv(&self) -> Result<Option<Datagram>> {
         let is_plain = self.error_queue.load(Ordering::Relaxed) == ErrorQueue::OFF
             && self.token.is_none()
-            && !self.config.batches_only;
+            && !self.options.batches_only;
         if is_plain {
             // Nothing there is no error, and need not cost what one does.
             let mut received = Received { info: self.known, ..Received::default() };
             let tried = SCRATCH.with_borrow_mut(|scratch| {
-                let buffer = &mut scratch[..self.config.max_datagram];
+                let buffer = &mut scratch[..self.options.max_datagram];
                 match sys::receive(&self.socket, buffer, Mode::Try, false, self.packet_info, &mut received) {
                     Ok(()) => {
                         let arrival = self.arrived(Operation::Receive, buffer, &received);
@@ -175,14 +175,14 @@ impl UdpEndpoint {
     #[inline]
     fn datagram(&self, receive: impl FnOnce(&mut [u8]) -> Result<RecvMeta>) -> Result<Datagram> {
         SCRATCH.with_borrow_mut(|scratch| {
-            let buffer = &mut scratch[..self.config.max_datagram];
+            let buffer = &mut scratch[..self.options.max_datagram];
             let arrival = receive(buffer)?;
             Ok(self.copied(buffer, arrival))
         })
     }
 
     fn copied(&self, buffer: &[u8], arrival: RecvMeta) -> Datagram {
-        Datagram { bytes: buffer[..arrival.len].to_vec(), arrival, encoding: self.encoding }
+        Datagram { bytes: buffer[..arrival.len].to_vec(), arrival, encoding: self.options.encoding }
     }
 
     /// Receives one datagram.
@@ -269,7 +269,7 @@ impl UdpEndpoint {
         unreachable: impl FnMut(&QueuedError) -> Option<ErrorKind>,
         received: &mut Received,
     ) -> Result<()> {
-        if self.config.batches_only {
+        if self.options.batches_only {
             return Err(self.refuse_single(operation));
         }
         self.watching(operation, span, unreachable, self.attempt(operation, buffer, received))
@@ -297,7 +297,8 @@ impl UdpEndpoint {
         limit: Limit<'_>,
         attempt: &mut impl FnMut(Mode) -> io::Result<()>,
     ) -> std::result::Result<(), Ended> {
-        if let Some(found) = self.config.spin.and_then(|time| sys::spinning(limit, time, &mut *attempt)) {
+        if let Some(found) = self.options.busy_poll.and_then(|time| sys::spinning(limit, time, &mut *attempt))
+        {
             return found;
         }
         sys::receiving(&self.socket, &self.receive_timeout, limit, attempt)
@@ -361,7 +362,7 @@ impl UdpEndpoint {
             self.lost.store(received.lost, Ordering::Relaxed);
         }
         let len = received.length.min(buffer.len());
-        if received.length > len && self.config.truncation == Truncation::Error {
+        if received.length > len && self.options.truncation == Truncation::Error {
             return Err(self.truncated(operation, received, from, buffer));
         }
         Ok(RecvMeta { from, info: received.info, length: received.length, len })
@@ -424,7 +425,7 @@ impl UdpEndpoint {
         );
         for _ in 0..MOST {
             let Some(report) = sys::next_queued_error(&self.socket)? else { break };
-            if self.config.report_unreachable || unreachable(&report).is_some() {
+            if self.options.report_unreachable || unreachable(&report).is_some() {
                 self.error_queue.store(ErrorQueue::PENDING, Ordering::Relaxed);
                 return Ok(Some(report));
             }

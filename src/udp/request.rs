@@ -39,7 +39,7 @@ impl UdpEndpoint {
     /// # Ok::<(), socketry::Error>(())
     /// ```
     pub fn request(&self, message: impl Message, to: impl ToAddress) -> Result<Datagram> {
-        self.request_with(message, to, &self.retry, |_| true)
+        self.request_with(message, to, &self.options.retry, |_| true)
     }
 
     /// Sends a message and waits for an answer that `accept` takes; sends again and waits as `retry` says.
@@ -74,7 +74,7 @@ impl UdpEndpoint {
         mut accept: impl FnMut(&Datagram) -> bool,
     ) -> Result<Datagram> {
         let to = to.to_address()?;
-        if self.config.batches_only {
+        if self.options.batches_only {
             return Err(self.refuse_single(Operation::Request));
         }
         let peer = match to.socket_addr() {

@@ -120,7 +120,7 @@ impl UdpEndpoint {
     #[cold]
     pub(super) fn resolve(&self, to: &Address) -> Result<SocketAddr> {
         let family =
-            if self.family == Family::V6 && self.config.dual_stack { None } else { Some(self.family) };
+            if self.family == Family::V6 && self.options.dual_stack { None } else { Some(self.family) };
         let token = self.token.as_ref();
         let limit = Limit { deadline: self.timing.deadline(), token, ..Limit::default() };
         dns::lookup(self.resolver.as_ref(), to, family, limit)
@@ -133,7 +133,7 @@ impl UdpEndpoint {
         to: &SocketAddr,
     ) -> Result<std::borrow::Cow<'m, [u8]>> {
         message
-            .on_the_wire(self.encoding)
+            .on_the_wire(self.options.encoding)
             .map_err(|error| Error::from(error).with_operation(Operation::Send).with_remote(Some(*to)))
     }
 
@@ -186,7 +186,7 @@ impl UdpEndpoint {
     #[cold]
     pub(super) fn translated(&self, to: SocketAddr) -> Result<SocketAddr> {
         let reason = match self.family {
-            Family::V6 if self.config.dual_stack || self.is_dual_stack() => {
+            Family::V6 if self.options.dual_stack || self.is_dual_stack() => {
                 return Ok(sys::mapped(to, self.family));
             }
             Family::V6 => Unsendable::OnlyIpv6,
@@ -281,7 +281,7 @@ impl UdpEndpoint {
             ErrorKind::MessageTooLong if length > limit => {
                 Error::detailed(Operation::Send, kind, Unsendable::TooLong { length, limit, source })
             }
-            ErrorKind::PermissionDenied if is_broadcast && !self.config.broadcast => {
+            ErrorKind::PermissionDenied if is_broadcast && !self.options.broadcast => {
                 Error::detailed(Operation::Send, kind, Unsendable::Broadcast { source })
             }
             _ => self.failure(Operation::Send, source),

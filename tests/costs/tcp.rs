@@ -82,7 +82,7 @@ const CONNECTS: usize = 100;
 #[ignore = "a part of the test below, which runs it under strace"]
 fn child_connects() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let client = TcpClient::builder().timeout(PATIENCE).build();
+    let client = TcpClient::builder().connect_timeout(PATIENCE).build();
     for _ in 0..CONNECTS {
         drop((client.connect(listener.local_addr().unwrap()).unwrap(), listener.accept().unwrap()));
     }

@@ -140,10 +140,10 @@ fn host() {
     let builder = match kind.as_str() {
         // Where nobody is waited for, such a delay would be seen.
         "works" | "refused" | "self" => {
-            TcpClient::builder().timeout(PATIENCE).attempt_delay(Duration::from_secs(2))
+            TcpClient::builder().connect_timeout(PATIENCE).attempt_delay(Duration::from_secs(2))
         }
-        "dropped" => TcpClient::builder().timeout(PATIENCE),
-        _ => TcpClient::builder().timeout(Duration::from_secs(1)),
+        "dropped" => TcpClient::builder().connect_timeout(PATIENCE),
+        _ => TcpClient::builder().connect_timeout(Duration::from_secs(1)),
     };
     let name = match kind.as_str() {
         "self" | "many" => kind.as_str(),

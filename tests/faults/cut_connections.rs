@@ -26,7 +26,7 @@ const LONGER: Duration = Duration::from_millis(400);
 
 fn connect_through(network: &Cutting, cut: Cut) -> TcpConnection {
     let timeout = if cut == Cut::Stall { SHORT } else { PATIENCE };
-    TcpClient::builder().timeout(PATIENCE).read_timeout(timeout).connect(network.address).unwrap()
+    TcpClient::builder().connect_timeout(PATIENCE).read_timeout(timeout).connect(network.address).unwrap()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -283,7 +283,7 @@ fn reconnect_continues_after_every_fault() {
         });
         let wait = Duration::from_millis(10);
         let retry = Retry::new().attempts(3).initial_delay(wait).max_delay(wait).jitter(0.0);
-        let client = TcpClient::builder().timeout(PATIENCE).read_timeout(SHORT).retry(retry).build();
+        let client = TcpClient::builder().connect_timeout(PATIENCE).read_timeout(SHORT).retry(retry).build();
         let began = Instant::now();
         let mut whole = 0;
         for (number, connection) in

@@ -78,7 +78,8 @@ fn host() {
 fn streams() {
     let second = Duration::from_secs(1);
     let vigilant = Keepalive::new().idle(second).interval(second).probes(1);
-    let all = || TcpClient::builder().timeout(PATIENCE).read_timeout(PATIENCE).write_timeout(PATIENCE);
+    let all =
+        || TcpClient::builder().connect_timeout(PATIENCE).read_timeout(PATIENCE).write_timeout(PATIENCE);
     let idle = [
         ("an idle one with a peer timeout", connected(&all().dead_peer_timeout(DEAD_PEER_TIMEOUT).build())),
         ("an idle one with keepalive", connected(&all().keepalive(vigilant).build())),

@@ -70,7 +70,7 @@ pub fn server() -> TcpServer {
 
 /// A client whose waits end.
 pub fn client_of(address: std::net::SocketAddr) -> TcpConnection {
-    TcpClient::builder().timeout(PATIENCE).read_timeout(PATIENCE).connect(address).unwrap()
+    TcpClient::builder().connect_timeout(PATIENCE).read_timeout(PATIENCE).connect(address).unwrap()
 }
 
 /// Both ends of a connection: the client's, and the server's.

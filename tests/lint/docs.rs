@@ -122,8 +122,9 @@ impl Item {
 
     fn name(&self) -> &str {
         let words = ["fn ", "struct ", "enum ", "trait "];
-        let after =
-            words.iter().find_map(|word| self.signature.split_once(word)).map_or("", |(_, after)| after);
+        let found = words.iter().find_map(|word| self.signature.split_once(word));
+        // An option is declared as `name: type = default`.
+        let after = found.map_or(self.signature.as_str(), |(_, after)| after);
         after.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap()
     }
 }

@@ -58,8 +58,10 @@ impl Account {
         let (mut process, mut answered, mut is_end) = (None, 0, false);
         let mut times = Vec::new();
         let mut talk = || -> Result<bool, String> {
-            let client =
-                TcpClient::builder().local_address((visit.from, 0)).timeout(PATIENCE).read_timeout(PATIENCE);
+            let client = TcpClient::builder()
+                .local_address((visit.from, 0))
+                .connect_timeout(PATIENCE)
+                .read_timeout(PATIENCE);
             let connection = match client.connect(address) {
                 Ok(connection) => connection,
                 Err(error) if error.kind() == ErrorKind::ConnectionRefused => return Ok(false),

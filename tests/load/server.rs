@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use socketry::frame::{Framed, Lines};
 use socketry::process::{self, Children, Workers};
-use socketry::tcp::{HandlerResult, OverLimit, ServerCounters, TcpServerBuilder};
+use socketry::tcp::{HandlerResult, ServerCounters, TcpServerBuilder};
 use socketry::{Encoding, ErrorKind, TcpConnection, TcpServer};
 
 /// A way of serving.
@@ -110,7 +110,7 @@ fn options(refuses: bool) -> TcpServerBuilder {
         .max_connections_per_peer(MOST_PER_PEER)
         .backlog(512);
     match refuses {
-        true => builder.when_full(OverLimit::RefuseWith(format!("{BUSY}\n").into_bytes())),
+        true => builder.refuse_with(format!("{BUSY}\n")),
         false => builder,
     }
 }

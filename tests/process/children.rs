@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::kit::processes::*;
 use crate::kit::*;
 use socketry::process::{self, Children, ProcessError};
-use socketry::tcp::{OverLimit, ServerHandle, ShutdownReport, TcpServerBuilder};
+use socketry::tcp::{ServerHandle, ShutdownReport, TcpServerBuilder};
 use socketry::{Encoding, TcpServer};
 
 /// A server of children that runs in a thread.
@@ -287,8 +287,7 @@ fn shutdown_timeout_ends_spawn_retries() {
 /// No more processes than connections may be open: the next one waits, or is refused.
 #[test]
 fn max_connections_limits_children() {
-    let builder =
-        TcpServer::builder().max_connections(2).when_full(OverLimit::RefuseWith(b"busy\n".to_vec()));
+    let builder = TcpServer::builder().max_connections(2).refuse_with("busy\n");
     let serving = Serving::start(builder, Children::inetd_style(|_| Command::new("cat")));
     let clients: Vec<_> = (0..2).map(|_| serving.client()).collect();
     for client in &clients {

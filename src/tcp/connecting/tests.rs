@@ -37,13 +37,13 @@ fn connect(builder: TcpClientBuilder, addresses: &[SocketAddr]) -> (Result<TcpCo
     };
     let client = builder.build();
     let started = Moment::now();
-    let deadline = client.timeout.and_then(|timeout| started.after(nanos(timeout)));
+    let deadline = client.connect_timeout.and_then(|timeout| started.after(nanos(timeout)));
     let result = client.connect_to_any(addresses, started, deadline, &mut Observer::new(&mut observer));
     (result, started.elapsed(), told)
 }
 
 fn client() -> TcpClientBuilder {
-    TcpClient::builder().timeout(PATIENCE)
+    TcpClient::builder().connect_timeout(PATIENCE)
 }
 
 /// Of an error, what came of each address.
@@ -180,7 +180,7 @@ mod silent {
     fn connect_timeout_lists_every_silent_address() {
         let hole = Hole::dig();
         let addresses = [hole.address(); 3];
-        let (result, elapsed, told) = connect(client().timeout(1_200 * MS), &addresses);
+        let (result, elapsed, told) = connect(client().connect_timeout(1_200 * MS), &addresses);
         let error = result.unwrap_err();
         println!("a deadline of 1200 ms: {elapsed:?}");
         // The upper bound is for machines that have other things to do.
@@ -193,7 +193,7 @@ mod silent {
         assert!(times[0] >= 1_100 * MS && is_later, "each from its own beginning: {times:?}");
         assert_eq!(told.iter().filter(|line| line.ends_with("timed out")).count(), 3, "{told:?}");
         // Of those that had no turn there is the number.
-        let (result, ..) = connect(client().timeout(150 * MS), &addresses);
+        let (result, ..) = connect(client().connect_timeout(150 * MS), &addresses);
         let error = result.unwrap_err();
         let tried = kinds(&error).len();
         assert!(tried < 3, "{error}");
@@ -204,9 +204,9 @@ mod silent {
     fn sequential_connect_gives_first_address_full_timeout() {
         let (hole, server) = (Hole::dig(), server());
         let addresses = [hole.address(), server.local_addr()];
-        let in_order = client().timeout(300 * MS).attempt_delay(None);
+        let in_order = client().connect_timeout(300 * MS).attempt_delay(None);
         // From a port of its own it is the same: a second attempt could not leave from there.
-        let port = client().timeout(300 * MS).attempt_delay(10 * MS).local_address(deserted());
+        let port = client().connect_timeout(300 * MS).attempt_delay(10 * MS).local_address(deserted());
         for builder in [in_order, port] {
             let (result, elapsed, told) = connect(builder, &addresses);
             assert!(result.unwrap_err().is_timeout());
@@ -351,7 +351,7 @@ mod silent {
                 assert_eq!(seen, (Operation::Open, ErrorKind::ResourceExhausted));
             }
             _ => {
-                let (result, elapsed, _) = connect(client().timeout(1_000 * MS), &[address; 2]);
+                let (result, elapsed, _) = connect(client().connect_timeout(1_000 * MS), &[address; 2]);
                 let seen = kinds(&result.unwrap_err());
                 assert_eq!(seen, [ErrorKind::TimedOut, ErrorKind::ResourceExhausted]);
                 assert!(elapsed >= 1_000 * MS, "{elapsed:?}");
@@ -395,7 +395,8 @@ mod silent {
         let count = |what| std::fs::read_dir(format!("/proc/self/{what}")).unwrap().count();
         let before = (count("fd"), count("task"));
         // Two of these are given up before the time is over, and all at its end.
-        let (result, ..) = connect(client().timeout(1_000 * MS).attempt_delay(10 * MS), &[addresses[0]; 8]);
+        let (result, ..) =
+            connect(client().connect_timeout(1_000 * MS).attempt_delay(10 * MS), &[addresses[0]; 8]);
         assert_eq!(kinds(&result.unwrap_err()), [ErrorKind::TimedOut; 8]);
         assert_eq!((count("fd"), count("task")), before);
         for _ in 0..connects {

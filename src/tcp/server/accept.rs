@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use super::events::ServerEvent;
 use super::state::{Phase, Shared, State};
-use crate::config::OverLimit;
 use crate::error::{Error, Operation, Result};
 use crate::proto::accept::{AcceptFaults, AfterFault};
 use crate::proto::admission::{Peer, Verdict};
@@ -177,9 +176,7 @@ impl Shared {
     }
 
     fn is_closed_to(&self, state: &State) -> bool {
-        self.config.when_full == OverLimit::Wait
-            && state.admission.is_full()
-            && state.phase <= Phase::Draining
+        self.options.waits_when_full() && state.admission.is_full() && state.phase <= Phase::Draining
     }
 
     /// Where those who come at the limit wait, waits until somebody leaves. Then the phase, as [`State::step`]
@@ -222,7 +219,7 @@ impl Shared {
             }
         };
         self.totals.accepted.fetch_add(1, Ordering::Relaxed);
-        if let Err(error) = sys::adopt_accepted(&stream, &self.settings.config) {
+        if let Err(error) = sys::adopt_accepted(&stream, &self.settings.options) {
             // It has already gone.
             self.note_accept_error(&error.with_remote(Some(peer)));
             return None;
@@ -238,9 +235,11 @@ impl Shared {
 
     fn refuse(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         self.totals.refused.fetch_add(1, Ordering::Relaxed);
-        if let OverLimit::RefuseWith(message) = &self.config.when_full {
-            // A new connection has room for a message; one that has not is no longer there.
-            let _ = sys::write(&stream, message, Mode::Try);
+        if let Some(Ok(message)) =
+            self.options.refuse_with.as_ref().map(|message| message.to_bytes(self.settings.options.encoding))
+        {
+            // A new connection has buffer space for a message; without it, the connection is closed already.
+            let _ = sys::write(&stream, &message, Mode::Try);
             let _ = stream.shutdown(Shutdown::Write);
             // To close it with unread input would destroy the message.
             self.farewells.add(self, stream);

@@ -227,7 +227,7 @@ where
         }
         // A request that has begun has its time from when it could begin.
         if count > 0 || member.expires.is_none() {
-            let timeout = shared.settings.config.read_timeout;
+            let timeout = shared.settings.options.read_timeout;
             member.expires = timeout.and_then(|timeout| Moment::now().after(timeout.as_nanos() as u64));
         }
         if is_idle {
@@ -274,7 +274,7 @@ where
     H: Fn(&mut Request<'_, F>) -> HandlerResult + Send + Sync + 'static,
 {
     fn accept(&self, shared: &Arc<Shared>) -> Result<()> {
-        let timeout = shared.settings.config.read_timeout;
+        let timeout = shared.settings.options.read_timeout;
         let is_late = shared.phase() >= Phase::Draining;
         let mut waiting = self.waiting();
         let Waiting { members, accepting } = &mut *waiting;

@@ -12,7 +12,7 @@ use super::farewell::Farewells;
 use super::registry::{Inside, Registry};
 use super::report::{ServerCounters, ShutdownReport};
 use super::workers::Seat;
-use crate::config::ServerConfig;
+use crate::options::ServerOptions;
 use crate::proto::admission::{Admission, Peer};
 use crate::sys::sync::{Condvar, Mutex, MutexGuard};
 use crate::sys::{CancelToken, Gate, Poller, ReceiveTimeout, Told};
@@ -22,7 +22,7 @@ use crate::tcp::connection::{Inner, Settings};
 pub(in crate::tcp) struct Shared {
     pub(super) address: SocketAddr,
     pub(super) settings: Settings,
-    pub(super) config: ServerConfig,
+    pub(super) options: ServerOptions,
     /// The kernel's timeout that connections have from their listener.
     pub(super) inherited: ReceiveTimeout,
     pub(super) listener: Mutex<Option<TcpListener>>,
@@ -187,7 +187,7 @@ const LOOKS: usize = 8;
 const HANDSHAKE: Duration = Duration::from_millis(10);
 
 impl Shared {
-    pub(super) fn new_state(config: &ServerConfig) -> State {
+    pub(super) fn new_state(config: &ServerOptions) -> State {
         State {
             phase: Phase::Open,
             admission: Admission::new(config.max_connections, config.max_connections_per_peer),

@@ -114,7 +114,7 @@ impl Shared {
     fn start_thread(self: &Arc<Self>, duty: &Arc<impl Duty>) -> Result<()> {
         let (shared, own) = (Arc::clone(self), Arc::clone(duty));
         let mut builder = thread::Builder::new().name("socketry server".to_owned());
-        if let Some(bytes) = self.config.thread_stack_size {
+        if let Some(bytes) = self.options.thread_stack_size {
             builder = builder.stack_size(bytes);
         }
         let started = builder.spawn(move || shared.work(&own));
@@ -178,7 +178,7 @@ impl Shared {
             }
             state.idle.retain(|other| !Arc::ptr_eq(other, seat));
             let is_long = began.elapsed() >= IDLE;
-            if is_long && state.is_led && state.idle.len() >= self.config.idle_threads {
+            if is_long && state.is_led && state.idle.len() >= self.options.idle_threads {
                 break false;
             }
         };
@@ -201,7 +201,7 @@ impl Shared {
         state.is_led = false;
         // One that starts will lead; by then, somebody whose work is short may be back, and another is not needed.
         let is_needed = state.idle.is_empty() && state.starting == 0;
-        let may_grow = self.config.threads.is_none_or(|most| state.threads < most);
+        let may_grow = self.options.threads.is_none_or(|most| state.threads < most);
         let is_new = is_needed && may_grow && state.phase < Phase::Cut;
         if is_new {
             self.count_thread(&mut state);

@@ -5,8 +5,8 @@ use std::iter::FusedIterator;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
-use crate::config::LARGEST_DATAGRAM;
 use crate::error::{Error, Result};
+use crate::options::LARGEST_DATAGRAM;
 use crate::proto::text::{Encoding, OnInvalid};
 use crate::sys::PacketInfo;
 use crate::udp::RecvMeta;

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::incoming::{Group, RecvBatch};
-use crate::config::{LARGEST_DATAGRAM, Truncation};
 use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::options::{LARGEST_DATAGRAM, Truncation};
 use crate::sys::{self, CancelToken, Mode, Received, Span, Window};
 use crate::udp::UdpEndpoint;
 use crate::udp::endpoint::ErrorQueue;
@@ -78,7 +78,7 @@ impl UdpEndpoint {
             }
         } else {
             batch.begin();
-            batch.encoding = self.encoding;
+            batch.encoding = self.options.encoding;
             let span = self.timing.reading(window);
             self.watching(Operation::Receive, span, |_| None, |mode| self.fill(batch, mode))?;
         }
@@ -116,7 +116,7 @@ impl UdpEndpoint {
 
     /// Receives one after the other, until there is nothing or it is enough. Only the first may wait.
     fn fill(&self, batch: &mut RecvBatch, mut mode: Mode) -> io::Result<()> {
-        let limit = self.config.max_datagram;
+        let limit = self.options.max_datagram;
         // What the system joins is cut apart here, so it must be whole.
         let most = if self.joins { LARGEST_DATAGRAM } else { limit };
         let with_control = self.joins || self.packet_info;
@@ -153,7 +153,7 @@ impl UdpEndpoint {
                 limit,
                 is_too_long: false,
             };
-            count += batch.add(group, self.config.truncation == Truncation::Error);
+            count += batch.add(group, self.options.truncation == Truncation::Error);
             mode = Mode::Try;
         }
         Ok(())

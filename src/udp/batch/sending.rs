@@ -13,7 +13,7 @@ impl UdpEndpoint {
     /// An empty batch for datagrams that this endpoint is to send, with its encoding.
     #[must_use]
     pub fn batch(&self) -> SendBatch {
-        SendBatch::new(self.encoding)
+        SendBatch::new(self.options.encoding)
     }
 
     /// Sends all datagrams of a batch, and returns how many these were; the batch is empty then.

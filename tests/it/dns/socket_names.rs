@@ -58,7 +58,7 @@ fn connect_waits_briefly_for_missing_aaaa_answer() {
 fn connect_timeout_covers_lookup() {
     let names = Server::silent();
     let resolver = of(&[names.address]).timeout(PATIENCE).build();
-    let client = TcpClient::builder().resolver(&resolver).timeout(200 * MS).build();
+    let client = TcpClient::builder().resolver(&resolver).connect_timeout(200 * MS).build();
     let began = Instant::now();
     let error = client.connect("host.test:80").unwrap_err();
     let elapsed = began.elapsed();
@@ -73,7 +73,8 @@ fn cancel_ends_lookup_of_connect_and_send() {
     let names = Server::silent();
     let resolver = of(&[names.address]).timeout(PATIENCE).build();
     let token = CancelToken::new().unwrap();
-    let client = TcpClient::builder().resolver(&resolver).cancel_token(&token).timeout(PATIENCE).build();
+    let client =
+        TcpClient::builder().resolver(&resolver).cancel_token(&token).connect_timeout(PATIENCE).build();
     let endpoint =
         UdpEndpoint::builder().resolver(&resolver).cancel_token(&token).bind("127.0.0.1:0").unwrap();
     std::thread::scope(|scope| {

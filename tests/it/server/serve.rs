@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use crate::kit::*;
-use socketry::tcp::{OverLimit, ServerEvent, ServerHandle, TcpServerBuilder};
-use socketry::{ErrorKind, TcpServer};
+use socketry::tcp::{OverLimit, ServerEvent, ServerHandle, ServerOptions, TcpOptions, TcpServerBuilder};
+use socketry::{Encoding, ErrorKind, TcpServer};
 
 const SHUTDOWN_TIMEOUT: Duration = PATIENCE;
 
@@ -248,11 +248,11 @@ fn over_limit_refuses_with_or_without_message() {
     let most = if cfg!(target_os = "linux") { 1_000 } else { 20 };
     raise_fd_limit();
     for message in [&b""[..], b"busy\n"] {
-        let when_full = match message {
-            b"" => OverLimit::Refuse,
-            message => OverLimit::RefuseWith(message.to_vec()),
+        let builder = TcpServer::builder().max_connections(most);
+        let builder = match message {
+            b"" => builder.when_full(OverLimit::Refuse),
+            message => builder.refuse_with(message),
         };
-        let builder = TcpServer::builder().max_connections(most).when_full(when_full);
         let handle = echo(builder.thread_stack_size(64 * 1024));
         let clients: Vec<_> = (0..most).map(|_| client_of(handle.local_addr())).collect();
         eventually("all are inside", || handle.counters().active == most as u64);
@@ -281,12 +281,43 @@ fn over_limit_refuses_with_or_without_message() {
 }
 
 #[test]
+fn refuse_with_encodes_text_as_server_does() {
+    let builder = TcpServer::builder().max_connections(1).refuse_with("客满");
+    let handle = echo(builder.clone().encoding(Encoding::Gb2312));
+    let _first = client_of(handle.local_addr());
+    eventually("one is connected", || handle.counters().active == 1);
+    assert_eq!(client_of(handle.local_addr()).recv_to_end(100).unwrap(), b"\xbf\xcd\xc2\xfa");
+
+    let error = builder.refuse_with("€").encoding(Encoding::Gb2312).bind("127.0.0.1:0").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnencodableText);
+    assert!(error.to_string().contains("refuse_with"), "{error}");
+}
+
+#[test]
+fn options_values_equal_setters() {
+    let (tcp, server) = (TcpOptions::new().read_timeout(PATIENCE), ServerOptions::new().max_connections(3));
+    let by_values = TcpServer::builder().options(tcp.clone()).server_options(server.clone());
+    let by_setters = TcpServer::builder().read_timeout(PATIENCE).max_connections(3);
+    assert_eq!(format!("{by_values:?}"), format!("{by_setters:?}"));
+    assert_ne!((tcp, server), (TcpOptions::default(), ServerOptions::default()));
+}
+
+/// A server does not block indefinitely on a peer that does not read; a client does what it is told.
+#[test]
+fn write_timeout_defaults_to_30_s_for_servers() {
+    let server = TcpServer::bind("127.0.0.1:0").unwrap();
+    let client = client_of(server.local_addr());
+    assert_eq!(client.write_timeout(), None);
+    assert_eq!(server.accept().unwrap().write_timeout(), Some(Duration::from_secs(30)));
+    let builder = TcpServer::builder().options(TcpOptions::new().write_timeout(None));
+    let server = builder.bind("127.0.0.1:0").unwrap();
+    let _client = client_of(server.local_addr());
+    assert_eq!(server.accept().unwrap().write_timeout(), None);
+}
+
+#[test]
 fn max_connections_per_peer_refuses_excess() {
-    let handle = echo(
-        TcpServer::builder()
-            .max_connections_per_peer(10)
-            .when_full(OverLimit::RefuseWith(b"too many of you".to_vec())),
-    );
+    let handle = echo(TcpServer::builder().max_connections_per_peer(10).refuse_with("too many of you"));
     let clients: Vec<_> = (0..10).map(|_| client_of(handle.local_addr())).collect();
     for client in &clients {
         client.send("ping").unwrap();

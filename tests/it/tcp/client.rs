@@ -70,7 +70,7 @@ fn connect_distinguishes_invalid_address_from_unresolved_name() {
 fn connect_times_out_when_server_does_not_answer() {
     let (server, _waiting) = server_with_full_backlog();
     let start = Instant::now();
-    let client = TcpClient::builder().timeout(Duration::from_millis(300));
+    let client = TcpClient::builder().connect_timeout(Duration::from_millis(300));
     let error = client.connect(server.local_addr()).unwrap_err();
     assert!(error.is_timeout(), "{error}");
     assert_elapsed(start, Duration::from_millis(300));
@@ -84,7 +84,8 @@ fn cancel_ends_connect_and_retry_delay() {
     for address in [server.local_addr(), nobody()] {
         let token = CancelToken::new().unwrap();
         let retry = Retry::new().attempts(100).initial_delay(PATIENCE).max_delay(PATIENCE);
-        let client = TcpClient::builder().timeout(10 * PATIENCE).retry(retry).cancel_token(&token).build();
+        let client =
+            TcpClient::builder().connect_timeout(10 * PATIENCE).retry(retry).cancel_token(&token).build();
         std::thread::scope(|scope| {
             let connecting = scope.spawn(|| client.connect(address));
             token.cancel();
@@ -98,7 +99,7 @@ fn cancel_ends_connect_and_retry_delay() {
 fn retry_connects_once_server_listens() {
     let address = nobody();
     let retry = Retry::new().attempts(2_000).initial_delay(Duration::from_millis(5)).multiplier(1.0);
-    let client = TcpClient::builder().timeout(PATIENCE).retry(retry).build();
+    let client = TcpClient::builder().connect_timeout(PATIENCE).retry(retry).build();
     std::thread::scope(|scope| {
         let connecting = scope.spawn(|| client.connect(address));
         let server = TcpServer::bind(address).unwrap();
@@ -118,7 +119,7 @@ fn retry_ends_at_max_attempts_or_timeout() {
     // There is no time for the second attempt, and nobody waits for it in vain.
     let start = Instant::now();
     let retry = retry.initial_delay(10 * PATIENCE).max_delay(10 * PATIENCE);
-    let error = TcpClient::builder().timeout(PATIENCE).retry(retry).connect(nobody).unwrap_err();
+    let error = TcpClient::builder().connect_timeout(PATIENCE).retry(retry).connect(nobody).unwrap_err();
     assert!(error.is_refused() && start.elapsed() < PATIENCE, "{error}");
 }
 
@@ -142,7 +143,7 @@ fn connect_with_reports_every_attempt() {
 fn retry_skips_permanent_errors() {
     let retry = Retry::new().attempts(5).initial_delay(PATIENCE).max_delay(PATIENCE);
     let start = Instant::now();
-    let client = TcpClient::builder().timeout(None).retry(retry);
+    let client = TcpClient::builder().connect_timeout(None).retry(retry);
     client.clone().connect("nonsense").unwrap_err();
     // An IPv4 server, from an IPv6 address.
     let v6 = SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0));

@@ -24,7 +24,7 @@ fn reconnect_yields_each_failure_up_to_max_attempts() {
     assert!(start.elapsed() >= 60 * MS, "{:?}", start.elapsed());
 
     // A round is one attempt, and not as many as a connect makes: the first is told before there is a wait.
-    let client = TcpClient::builder().timeout(None).retry(waits(3, PATIENCE, PATIENCE)).build();
+    let client = TcpClient::builder().connect_timeout(None).retry(waits(3, PATIENCE, PATIENCE)).build();
     let start = Instant::now();
     assert!(client.reconnect(deserted_by_tcp()).unwrap().next().unwrap().unwrap_err().is_refused());
     assert!(start.elapsed() < PATIENCE);
@@ -109,7 +109,7 @@ fn cancel_ends_reconnect_without_error() {
 
 #[test]
 fn reconnect_uses_default_retry() {
-    let client = TcpClient::builder().timeout(PATIENCE).build();
+    let client = TcpClient::builder().connect_timeout(PATIENCE).build();
     let start = Instant::now();
     let rounds = client.reconnect(deserted_by_tcp()).unwrap().count();
     let total = Retry::default().total_delay();

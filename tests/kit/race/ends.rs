@@ -66,7 +66,8 @@ fn shut_down(
             let (handle, well) = (&handle, &well);
             scope.spawn(move || {
                 moment.wait();
-                let client = TcpClient::builder().timeout(Duration::from_millis(20)).read_timeout(PATIENCE);
+                let client =
+                    TcpClient::builder().connect_timeout(Duration::from_millis(20)).read_timeout(PATIENCE);
                 let Ok(connection) = client.connect(handle.local_addr()) else { return };
                 let mut lines = connection.framed(Lines::new(Encoding::Utf8));
                 let answer = lines.send("who").and_then(|()| lines.recv());

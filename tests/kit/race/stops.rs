@@ -85,7 +85,7 @@ pub fn accept(count: usize) {
 /// Whether somebody who comes is connected, and answered.
 pub fn answered(address: SocketAddr) -> Option<bool> {
     // Where newcomers are held off the system tries again after a second, which is not waited for.
-    let client = TcpClient::builder().timeout(Duration::from_millis(20)).read_timeout(PATIENCE);
+    let client = TcpClient::builder().connect_timeout(Duration::from_millis(20)).read_timeout(PATIENCE);
     let connection = client.connect(address).ok()?;
     Some(connection.recv(1).is_ok_and(|bytes| bytes == b"x"))
 }
@@ -96,7 +96,7 @@ pub fn connect(count: usize) {
     let serving = std::thread::spawn(move || server.serve_sequential(|_| Ok(())));
     rounds("a token and a connect", count, |dice| {
         let token = CancelToken::new().unwrap();
-        let client = TcpClient::builder().cancel_token(&token).timeout(PATIENCE).build();
+        let client = TcpClient::builder().cancel_token(&token).connect_timeout(PATIENCE).build();
         let stop = dice.moment();
         std::thread::scope(|scope| {
             let connecting = scope.spawn(|| client.connect(address));
@@ -118,14 +118,14 @@ pub fn connect_blocked(count: usize) {
     full.listen(0).unwrap();
     let address = full.local_addr().unwrap().as_socket().unwrap();
     let mut inside = Vec::new();
-    let short = TcpClient::builder().timeout(Duration::from_millis(200)).build();
+    let short = TcpClient::builder().connect_timeout(Duration::from_millis(200)).build();
     while let Ok(connection) = short.connect(address) {
         inside.push(connection);
         assert!(inside.len() < 10, "a queue without an end");
     }
     rounds("a token and a connect that waits", count, |dice| {
         let token = CancelToken::new().unwrap();
-        let client = TcpClient::builder().cancel_token(&token).timeout(PATIENCE).build();
+        let client = TcpClient::builder().cancel_token(&token).connect_timeout(PATIENCE).build();
         let stop = dice.moment();
         std::thread::scope(|scope| {
             let connecting = scope.spawn(|| client.connect(address));
@@ -207,7 +207,7 @@ pub fn lookup(count: usize) {
         resolver.flush();
         let token = CancelToken::new().unwrap();
         let stoppable =
-            TcpClient::builder().cancel_token(&token).resolver(&resolver).timeout(PATIENCE).build();
+            TcpClient::builder().cancel_token(&token).resolver(&resolver).connect_timeout(PATIENCE).build();
         let (stop, first) = (dice.moment(), dice.moment());
         std::thread::scope(|scope| {
             // It connects nowhere: an address for documentation.

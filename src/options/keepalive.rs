@@ -1,46 +1,6 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// The options of a TCP connection, on either end; `None` leaves the system's default.
-///
-/// Each field is described at the builders' method of its name.
-#[derive(Clone, Debug)]
-pub(crate) struct TcpConfig {
-    pub(crate) nodelay: bool,
-    pub(crate) keepalive: Option<Keepalive>,
-    pub(crate) user_timeout: Option<Duration>,
-    pub(crate) dead_peer_timeout: Option<Duration>,
-    pub(crate) linger: Option<Duration>,
-    pub(crate) ttl: Option<u8>,
-    pub(crate) tos: Option<u8>,
-    pub(crate) receive_buffer_size: Option<usize>,
-    pub(crate) send_buffer_size: Option<usize>,
-    pub(crate) congestion_control: Option<Box<str>>,
-    pub(crate) device: Option<Box<str>>,
-    pub(crate) read_timeout: Option<Duration>,
-    pub(crate) write_timeout: Option<Duration>,
-}
-
-impl Default for TcpConfig {
-    fn default() -> TcpConfig {
-        TcpConfig {
-            nodelay: true,
-            keepalive: None,
-            user_timeout: None,
-            dead_peer_timeout: None,
-            linger: None,
-            ttl: None,
-            tos: None,
-            receive_buffer_size: None,
-            send_buffer_size: None,
-            congestion_control: None,
-            device: None,
-            read_timeout: None,
-            write_timeout: None,
-        }
-    }
-}
-
 /// When the system asks whether an idle peer is still there, and how often before it gives it up.
 ///
 /// Systems count in whole seconds; what is less is one second.
@@ -60,7 +20,7 @@ impl Default for TcpConfig {
 /// assert_eq!(keepalive.total(), Duration::from_secs(90));
 /// let client = TcpClient::builder().keepalive(keepalive).build();
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use]
 pub struct Keepalive {
     idle: Duration,
@@ -120,54 +80,6 @@ impl Keepalive {
         let interval = asking.div_ceil(3).max(1);
         let probes = u32::try_from(asking / interval).unwrap_or(u32::MAX);
         Keepalive::new().idle(idle).interval(Duration::from_secs(interval)).probes(probes)
-    }
-}
-
-/// What becomes of a connection that comes when as many are being served as may be.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum OverLimit {
-    /// It waits in the system's queue until another ends. To its client it is connected and the server is slow.
-    ///
-    /// A peer over the limit *for itself* cannot wait without holding up all others: it is refused.
-    #[default]
-    Wait,
-    /// It is accepted and closed at once.
-    Refuse,
-    /// It is accepted, told so in these bytes, and closed.
-    RefuseWith(Vec<u8>),
-}
-
-/// What a server allows, besides the options of each connection.
-#[derive(Clone, Debug)]
-pub(crate) struct ServerConfig {
-    pub(crate) backlog: u32,
-    pub(crate) reuse_address: bool,
-    pub(crate) reuse_port: bool,
-    pub(crate) dual_stack: bool,
-    pub(crate) max_connections: usize,
-    pub(crate) max_connections_per_peer: Option<usize>,
-    pub(crate) when_full: OverLimit,
-    /// As many as there may be connections, unless somebody says otherwise.
-    pub(crate) threads: Option<usize>,
-    pub(crate) idle_threads: usize,
-    pub(crate) thread_stack_size: Option<usize>,
-}
-
-impl Default for ServerConfig {
-    fn default() -> ServerConfig {
-        ServerConfig {
-            backlog: 1_024,
-            reuse_address: true,
-            reuse_port: false,
-            dual_stack: false,
-            max_connections: 1_024,
-            max_connections_per_peer: None,
-            when_full: OverLimit::Wait,
-            threads: None,
-            idle_threads: 2,
-            thread_stack_size: None,
-        }
     }
 }
 
