@@ -31,10 +31,17 @@ fn address_parses_every_target_form() {
 #[test]
 fn every_address_type_converts_by_value_and_by_reference() {
     fn both(value: impl ToAddress + ToBindAddress) -> Address {
-        let (by_reference, by_value) = ((&&value).to_address().unwrap(), value.to_address().unwrap());
-        assert_eq!(by_reference, by_value);
-        assert_eq!((&value).to_bind_address().unwrap(), BindAddress::from(by_value.clone()));
-        by_value
+        fn convert(value: impl ToAddress) -> Address {
+            value.to_address().unwrap()
+        }
+        fn convert_to_bind(value: impl ToBindAddress) -> BindAddress {
+            value.to_bind_address().unwrap()
+        }
+        let address = convert(&value);
+        assert_eq!(convert(&&value), address);
+        assert_eq!(convert_to_bind(&value), BindAddress::from(address.clone()));
+        assert_eq!(convert(value), address);
+        address
     }
     let v4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 80);
     let (text, host) = (String::from("127.0.0.1:80"), String::from("127.0.0.1"));

@@ -119,11 +119,33 @@ impl Responder {
     ///
     /// This returns an error if [`recv`](Self::recv) would, or if the time is over ([`is_timeout`](Error::is_timeout)).
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Query> {
-        let deadline = Instant::now().checked_add(timeout);
-        self.chosen(|| match deadline {
-            Some(deadline) => self.endpoint.recv_deadline(deadline),
-            None => self.endpoint.recv(),
-        })
+        match Instant::now().checked_add(timeout) {
+            Some(deadline) => self.recv_deadline(deadline),
+            None => self.recv(),
+        }
+    }
+
+    /// Receives the next query, and blocks at most until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv`](Self::recv) would, or if the deadline passes ([`is_timeout`](Error::is_timeout)).
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<Query> {
+        self.chosen(|| self.endpoint.recv_deadline(deadline))
+    }
+
+    /// Receives a query without blocking. Returns `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv`](Self::recv) would, except for the timeout.
+    pub fn try_recv(&self) -> Result<Option<Query>> {
+        let now = Instant::now();
+        match self.chosen(|| self.endpoint.recv_deadline(now)) {
+            Ok(query) => Ok(Some(query)),
+            Err(error) if error.is_timeout() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The next message that came by an interface that is meant.

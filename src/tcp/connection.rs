@@ -275,11 +275,11 @@ impl TcpConnection {
     /// let client = TcpClient::builder().dead_peer_timeout(Duration::from_secs(20)).connect(server.local_addr())?;
     /// assert!(socket2::SockRef::from(&client).keepalive()?);
     ///
-    /// client.set_peer_timeout(None)?;
+    /// client.set_dead_peer_timeout(None)?;
     /// assert!(!socket2::SockRef::from(&client).keepalive()?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn set_peer_timeout(&self, patience: impl Into<Option<Duration>>) -> Result<()> {
+    pub fn set_dead_peer_timeout(&self, patience: impl Into<Option<Duration>>) -> Result<()> {
         let result = sys::expect_peer_within(&SockRef::from(&self.inner.stream), patience.into());
         result.map_err(|error| self.inner.place(error))
     }

@@ -1,10 +1,11 @@
 //! Reading: what is there, exactly so much, to the end, as text.
 
 use std::io::{self, Read};
+use std::time::{Duration, Instant};
 
 use super::connection::{Inner, TcpConnection};
 use crate::error::{Error, ErrorKind, Operation, PartialTransfer, Result};
-use crate::sys::{self, Ended, Limit, Mode, Moment, Span, Window};
+use crate::sys::{self, CancelToken, Ended, Limit, Mode, Moment, Span, Window};
 
 impl Inner {
     /// Reads what is there: at least one byte, or none at the end.
@@ -14,6 +15,29 @@ impl Inner {
     pub(super) fn read(&self, buffer: &mut [u8]) -> Result<usize> {
         let span = self.timing.reading(Window::AsSet);
         self.read_within(buffer, span)
+    }
+
+    /// Reads at most `max` bytes into a new buffer.
+    fn recv(&self, max: usize, window: Window) -> Result<Vec<u8>> {
+        owned(max, |buffer| self.read_within(buffer, self.timing.reading(window)))
+    }
+
+    /// Reads available bytes, or none at the end, without blocking. `None` if nothing is available.
+    fn try_read(&self, buffer: &mut [u8]) -> Result<Option<usize>> {
+        if let Some(length) = self.unread.take(buffer) {
+            return Ok(Some(length));
+        }
+        let span = Span::default();
+        let limit = self.limit(span);
+        if [limit.token, limit.also].into_iter().flatten().any(CancelToken::is_cancelled) {
+            return Err(self.unfinished(Operation::Receive, Ended::Cancelled, span));
+        }
+        match sys::read(&self.stream, buffer, Mode::Try, false) {
+            Ok(0) => self.ended(buffer.len()).map(Some),
+            Ok(length) => Ok(Some(length)),
+            Err(error) if sys::is_again(&error) => Ok(None),
+            Err(error) => Err(self.unfinished(Operation::Receive, Ended::Failed(error), span)),
+        }
     }
 
     #[inline]
@@ -129,13 +153,65 @@ impl TcpConnection {
     ///   ([`is_cancelled`](Error::is_cancelled));
     /// * the peer broke the connection off, or vanished
     ///   ([`ConnectionReset`](ErrorKind::ConnectionReset), [`TimedOut`](ErrorKind::TimedOut)).
+    #[doc(alias = "read")]
     pub fn recv(&self, max: usize) -> Result<Vec<u8>> {
-        // As large as wanted, but not before there is something that large.
-        let mut buffer = vec![0; max.min(64 * 1024)];
-        let length = self.inner.read(&mut buffer)?;
-        buffer.truncate(length);
-        buffer.shrink_to_fit();
-        Ok(buffer)
+        self.inner.recv(max, Window::AsSet)
+    }
+
+    /// Receives at most `max` available bytes, and blocks until there is one, at most for `timeout`, which replaces the
+    /// read timeout for this call.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv`](Self::recv) would.
+    pub fn recv_timeout(&self, max: usize, timeout: Duration) -> Result<Vec<u8>> {
+        self.inner.recv(max, Window::Timeout(timeout))
+    }
+
+    /// Receives at most `max` available bytes, and blocks until there is one, at most until `deadline`, which replaces the
+    /// read timeout for this call.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv`](Self::recv) would.
+    pub fn recv_deadline(&self, max: usize, deadline: Instant) -> Result<Vec<u8>> {
+        self.inner.recv(max, Window::Deadline(deadline))
+    }
+
+    /// Receives at most `max` available bytes without blocking. Returns `None` if there are none yet, and an empty vector
+    /// at the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv`](Self::recv) would, except for the timeout.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::{TcpClient, TcpServer};
+    ///
+    /// let server = TcpServer::bind("127.0.0.1:0")?;
+    /// let client = TcpClient::new().connect(server.local_addr())?;
+    /// let connection = server.accept()?;
+    /// assert_eq!(connection.try_recv(1024)?, None);
+    /// client.send("hahah")?;
+    /// assert_eq!(connection.recv(1024)?, b"hahah");
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    #[doc(alias = "EAGAIN")]
+    #[doc(alias = "EWOULDBLOCK")]
+    #[doc(alias = "WouldBlock")]
+    #[doc(alias = "MSG_DONTWAIT")]
+    #[doc(alias = "setblocking")]
+    pub fn try_recv(&self, max: usize) -> Result<Option<Vec<u8>>> {
+        let mut nothing = false;
+        let received = owned(max, |buffer| {
+            Ok(self.inner.try_read(buffer)?.unwrap_or_else(|| {
+                nothing = true;
+                0
+            }))
+        })?;
+        Ok((!nothing).then_some(received))
     }
 
     /// Receives what is there into a buffer of one's own, and gives how many bytes that were; it waits for the first of them.
@@ -303,6 +379,15 @@ impl TcpConnection {
         let span = inner.timing.reading(Window::AsSet);
         inner.read_slowly(buffer, span, inner.limit(span), true)
     }
+}
+
+/// A new buffer with what `read` puts into it. It is as large as requested only once that much has been read.
+fn owned(max: usize, read: impl FnOnce(&mut [u8]) -> Result<usize>) -> Result<Vec<u8>> {
+    let mut buffer = vec![0; max.min(64 * 1024)];
+    let length = read(&mut buffer)?;
+    buffer.truncate(length);
+    buffer.shrink_to_fit();
+    Ok(buffer)
 }
 
 impl Read for &TcpConnection {

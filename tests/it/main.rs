@@ -9,6 +9,7 @@ mod frame;
 #[path = "../kit/mod.rs"]
 mod kit;
 mod races;
+mod receive_forms;
 mod server;
 mod tcp;
 mod text;

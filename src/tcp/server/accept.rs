@@ -2,7 +2,7 @@
 
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, TryLockError};
 use std::time::Duration;
 
 use super::events::ServerEvent;
@@ -59,7 +59,25 @@ impl Shared {
     ///
     /// Of several threads that call it one waits for connections, and the others for it.
     pub(super) fn next(self: &Arc<Self>, closing: Closing, deadline: Option<Moment>) -> Result<Next> {
-        let mut guard = self.listener();
+        self.next_in(&mut self.listener(), closing, deadline)
+    }
+
+    /// The next connection if one is in the backlog, without blocking. If another thread accepts, that one takes it.
+    pub(super) fn try_next(self: &Arc<Self>, closing: Closing) -> Result<Next> {
+        let mut guard = match self.listener.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(Next::TimedOut),
+        };
+        self.next_in(&mut guard, closing, Some(Moment::now()))
+    }
+
+    fn next_in(
+        self: &Arc<Self>,
+        guard: &mut Option<TcpListener>,
+        closing: Closing,
+        deadline: Option<Moment>,
+    ) -> Result<Next> {
         let Some(listener) = &*guard else { return Ok(Next::Over) };
         let next = self.next_of(listener, closing, deadline);
         match next {

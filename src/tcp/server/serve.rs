@@ -154,6 +154,34 @@ impl TcpServer {
         self.accept_within(Some(Moment::now()), Some(deadline.into()))
     }
 
+    /// Accepts a connection if one is in the backlog, without blocking. Returns `None` if there is none, if the limit on
+    /// connections is reached, or if another thread is accepting, which takes it then.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`accept`](Self::accept) would.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::TcpServer;
+    ///
+    /// let server = TcpServer::bind("127.0.0.1:0")?;
+    /// assert!(server.try_accept()?.is_none());
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    #[doc(alias = "EWOULDBLOCK")]
+    #[doc(alias = "setblocking")]
+    pub fn try_accept(&self) -> Result<Option<TcpConnection>> {
+        match self.shared.try_next(Closing::Polite)? {
+            Next::Connection(connection) => Ok(Some(connection)),
+            Next::TimedOut => Ok(None),
+            Next::Over => {
+                Err(Error::new(Operation::Accept, ErrorKind::Cancelled).with_local(Some(self.shared.address)))
+            }
+        }
+    }
+
     fn accept_within(&self, started: Option<Moment>, deadline: Option<Moment>) -> Result<TcpConnection> {
         let kind = match self.shared.next(Closing::Polite, deadline)? {
             Next::Connection(connection) => return Ok(connection),

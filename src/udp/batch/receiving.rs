@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::incoming::{Group, RecvBatch};
 use crate::error::{Error, ErrorKind, Operation, Result};
@@ -69,6 +69,29 @@ impl UdpEndpoint {
     /// This returns an error if [`recv_batch`](Self::recv_batch) would.
     pub fn recv_batch_timeout(&self, batch: &mut RecvBatch, timeout: Duration) -> Result<usize> {
         self.receive_batch(batch, Window::Timeout(timeout))
+    }
+
+    /// Receives datagrams into a batch, and blocks until the first one, at most until `deadline`, which replaces the read
+    /// timeout for this call.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv_batch`](Self::recv_batch) would.
+    pub fn recv_batch_deadline(&self, batch: &mut RecvBatch, deadline: Instant) -> Result<usize> {
+        self.receive_batch(batch, Window::Deadline(deadline))
+    }
+
+    /// Receives available datagrams into a batch without blocking. Returns `None` if there are none.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv_batch`](Self::recv_batch) would, except for the timeout.
+    pub fn try_recv_batch(&self, batch: &mut RecvBatch) -> Result<Option<usize>> {
+        match self.receive_batch(batch, Window::Timeout(Duration::ZERO)) {
+            Ok(count) => Ok(Some(count)),
+            Err(error) if error.is_timeout() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn receive_batch(&self, batch: &mut RecvBatch, window: Window) -> Result<usize> {

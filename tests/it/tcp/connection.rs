@@ -391,10 +391,10 @@ fn socket_options_apply_to_client_and_accepted() {
     {
         assert_eq!(ours.tcp_keepalive_time().unwrap(), Duration::from_secs(30));
         assert_eq!(theirs.tcp_keepalive_retries().unwrap(), 5);
-        client.set_peer_timeout(Duration::from_secs(20)).unwrap();
+        client.set_dead_peer_timeout(Duration::from_secs(20)).unwrap();
         assert_eq!(ours.tcp_user_timeout().unwrap(), Some(Duration::from_secs(20)));
         assert_eq!(ours.tcp_keepalive_time().unwrap(), Duration::from_secs(10));
-        client.set_peer_timeout(None).unwrap();
+        client.set_dead_peer_timeout(None).unwrap();
         assert_eq!((ours.keepalive().unwrap(), ours.tcp_user_timeout().unwrap()), (false, None));
     }
     client.set_keepalive(keepalive).unwrap();
