@@ -162,7 +162,7 @@ impl Discovery {
                 }
                 (Err(error), Some((name, is_reached))) if *is_reached => {
                     *is_reached = false;
-                    self.pending.push_back(again(error).at(format_args!("interface {name}")));
+                    self.pending.push_back(error.clone().with_target(format_args!("interface {name}")));
                 }
                 // Those that never took it are told at the beginning, with all deliveries.
                 (Err(_), _) => {}
@@ -294,11 +294,6 @@ impl Iterator for Discovery {
 }
 
 impl FusedIterator for Discovery {}
-
-/// The same error another time; the first one stays with its delivery.
-fn again(error: &Error) -> Error {
-    Error::new(error.operation(), error.kind()).with_local(error.local_addr()).with_remote(error.peer_addr())
-}
 
 impl DiscoveryReply {
     /// Who answered.

@@ -104,7 +104,10 @@ fn delimiter_does_not_span_malformed_bytes() {
 fn eof_within_line_is_error_with_partial_text() {
     let lines = Lines::new(Encoding::Gbk);
     let heard = assert_split_independent(&lines, b"one\ntw\xE9F\r");
-    assert_eq!(heard, ["\"one\"", "stream ended in the middle of a frame (6 bytes received): tw\\xe9\\x95\\x95\\r"]);
+    assert_eq!(
+        heard,
+        ["\"one\"", "stream ended in the middle of a frame (6 bytes received): tw\\xe9\\x95\\x95\\r"]
+    );
     let heard = assert_split_independent(&lines, b"one\ntw\xE9");
     assert_eq!(heard, ["\"one\"", "not text: [E9] at 6"]);
     let lenient = lines.new_like().accept_unterminated(true);
