@@ -1,7 +1,5 @@
 //! Reading: what is there, exactly so much, to the end, as text.
 
-use std::io::{self, Read};
-
 use super::connection::{Inner, TcpConnection};
 use crate::error::{Error, ErrorKind, Operation, PartialTransfer, Result};
 use crate::sys::{self, Ended, Limit, Mode, Moment, Span, Window};
@@ -305,26 +303,27 @@ impl TcpConnection {
     }
 }
 
-impl Read for &TcpConnection {
-    #[inline]
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(self.inner.read(buffer)?)
-    }
+/// Implements `Read` for a type with its connection's [`Inner`] at a place, and for references to it.
+macro_rules! impl_read {
+    ($type:ty, $($inner:tt)+) => {
+        $crate::tcp::read::impl_read!(@ $type, $($inner)+);
+        $crate::tcp::read::impl_read!(@ &$type, $($inner)+);
+    };
+    (@ $type:ty, $($inner:tt)+) => {
+        impl std::io::Read for $type {
+            #[inline]
+            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+                Ok(self.$($inner)+.read(buffer)?)
+            }
 
-    /// As [`recv_exact`](TcpConnection::recv_exact).
-    fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
-        Ok(self.inner.read_exact(buffer)?)
-    }
+            /// Equivalent to [`recv_exact`](crate::TcpConnection::recv_exact).
+            fn read_exact(&mut self, buffer: &mut [u8]) -> std::io::Result<()> {
+                Ok(self.$($inner)+.read_exact(buffer)?)
+            }
+        }
+    };
 }
 
-impl Read for TcpConnection {
-    #[inline]
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(self.inner.read(buffer)?)
-    }
+pub(super) use impl_read;
 
-    /// As [`recv_exact`](TcpConnection::recv_exact).
-    fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
-        Ok(self.inner.read_exact(buffer)?)
-    }
-}
+impl_read!(TcpConnection, inner);
