@@ -64,7 +64,7 @@ enum Phase {
 }
 
 /// What a discovery has counted; see [`Discovery::counters`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DiscoveryCounters {
     /// How often the question was asked.
@@ -82,7 +82,7 @@ pub struct DiscoveryCounters {
 }
 
 /// An answer to a discovery.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct DiscoveryReply {
     datagram: Datagram,
     interface: Box<str>,

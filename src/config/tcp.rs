@@ -60,7 +60,7 @@ impl Default for TcpConfig {
 /// assert_eq!(keepalive.total(), Duration::from_secs(90));
 /// let client = TcpClient::builder().keepalive(keepalive).build();
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use]
 pub struct Keepalive {
     idle: Duration,

@@ -216,7 +216,7 @@ impl From<Sender> for Option<SocketAddr> {
 }
 
 /// Where a datagram came in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct PacketInfo {
     /// The destination in the datagram's header: one of our addresses, or a broadcast or multicast address.
     pub(crate) to: Option<IpAddr>,

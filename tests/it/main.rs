@@ -12,4 +12,5 @@ mod races;
 mod server;
 mod tcp;
 mod text;
+mod traits;
 mod udp;
