@@ -139,7 +139,7 @@ impl TcpConnection {
     /// Receives what is there into a buffer of one's own, and gives how many bytes that were; it waits for the first of them.
     /// 0 when the peer has ended its side, or where the buffer has no room.
     ///
-    /// It is [`Read::read`] with this crate's error.
+    /// It is [`Read::read`](std::io::Read::read) with this crate's error.
     ///
     /// # Errors
     ///
