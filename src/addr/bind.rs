@@ -35,7 +35,7 @@ use super::target::{Address, from_socket_addresses, try_from_text};
 /// assert!(!BindAddress::try_from("localhost:0")?.is_unspecified());
 /// # Ok::<(), socketry::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BindAddress(Address);
 
 impl BindAddress {

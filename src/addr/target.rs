@@ -38,10 +38,10 @@ use super::parse::{self, Host};
 /// assert!("::1:80".parse::<Address>().unwrap_err().to_string().contains("[::1]:80"));
 /// # Ok::<(), socketry::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(Repr);
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Repr {
     Socket(SocketAddr),
     Zoned(Ipv6Addr, Box<str>, u16),

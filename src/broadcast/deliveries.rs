@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::error::{Error, ErrorKind, Operation, Result};
 
 /// What became of a message on one interface.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct InterfaceSend {
     /// The interface's name, or what was asked for if there is no such interface.
@@ -20,7 +20,7 @@ pub struct InterfaceSend {
 }
 
 /// Why a message left by no interface at all: the [`detail`](crate::Error::detail) of an error.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NoInterfaceSent {
     /// What became of it on each; empty if no interface suits.

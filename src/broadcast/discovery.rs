@@ -64,7 +64,7 @@ enum Phase {
 }
 
 /// What a discovery has counted; see [`Discovery::counters`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DiscoveryCounters {
     /// How often the question was asked.
@@ -82,7 +82,7 @@ pub struct DiscoveryCounters {
 }
 
 /// An answer to a discovery.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct DiscoveryReply {
     datagram: Datagram,
     interface: Box<str>,
@@ -162,7 +162,7 @@ impl Discovery {
                 }
                 (Err(error), Some((name, is_reached))) if *is_reached => {
                     *is_reached = false;
-                    self.pending.push_back(again(error).at(format_args!("interface {name}")));
+                    self.pending.push_back(error.clone().with_target(format_args!("interface {name}")));
                 }
                 // Those that never took it are told at the beginning, with all deliveries.
                 (Err(_), _) => {}
@@ -294,11 +294,6 @@ impl Iterator for Discovery {
 }
 
 impl FusedIterator for Discovery {}
-
-/// The same error another time; the first one stays with its delivery.
-fn again(error: &Error) -> Error {
-    Error::new(error.operation(), error.kind()).with_local(error.local_addr()).with_remote(error.peer_addr())
-}
 
 impl DiscoveryReply {
     /// Who answered.

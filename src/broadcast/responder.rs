@@ -46,7 +46,7 @@ crate::sys::borrowed_handle!(Responder, endpoint);
 ///
 /// What is asked of one peer with [`UdpEndpoint::request`] is a [`Datagram`] to it, and what a TCP server gets by
 /// [`serve_requests`](crate::TcpServer::serve_requests) a [`Request`](crate::tcp::Request).
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Query {
     datagram: Datagram,
     interface: Box<str>,

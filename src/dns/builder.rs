@@ -10,7 +10,7 @@ use crate::proto::dns::resolv_conf::ResolvConf;
 use crate::sys::CancelToken;
 
 /// Who looks a name up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backend {
     /// This library: hosts file, search list, servers, cache, within the time. What the system has besides (mDNS, directories,

@@ -1,4 +1,7 @@
+use std::error::Error as StdError;
+use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use super::{Error, ErrorKind};
 
@@ -6,8 +9,7 @@ use super::{Error, ErrorKind};
 ///
 /// What it was of is known from the error's [`operation`](Error::operation). Of what was to be received nothing is lost:
 /// the next read gets it. Of what was to be sent the first [`transferred`](Self::transferred) bytes are on their way.
-#[derive(Debug, thiserror::Error)]
-#[error("{kind} with {transferred} {}", Rest(*.expected))]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PartialTransfer {
     /// How many bytes were transferred.
@@ -15,28 +17,33 @@ pub struct PartialTransfer {
     /// How many were expected; `usize::MAX` for a file whose length nobody asked for.
     pub expected: usize,
     kind: ErrorKind,
-    source: Option<io::Error>,
+    source: Option<Arc<io::Error>>,
 }
 
 impl PartialTransfer {
-    /// The cause is taken out of the error that ended the transfer.
+    /// The cause is that of the error that ended the transfer.
     pub(crate) fn new(
         kind: ErrorKind,
         transferred: usize,
         expected: usize,
         error: Option<Error>,
     ) -> PartialTransfer {
-        PartialTransfer { transferred, expected, kind, source: error.and_then(Error::into_system_cause) }
+        PartialTransfer { transferred, expected, kind, source: error.and_then(|error| error.system_cause()) }
     }
 }
 
-struct Rest(usize);
-
-impl std::fmt::Display for Rest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
+impl fmt::Display for PartialTransfer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} with {} ", self.kind, self.transferred)?;
+        match self.expected {
             usize::MAX => f.write_str("bytes done"),
             expected => write!(f, "of {expected} bytes"),
         }
+    }
+}
+
+impl StdError for PartialTransfer {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|error| error as _)
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::error::{PartialTransfer, UnsentDatagram};
 
 fn address(text: &str) -> SocketAddr {
     text.parse().expect("a test's address")
@@ -113,4 +114,46 @@ fn debug_prints_message_and_causes() {
     let text = format!("{error:?}");
     assert!(text.starts_with("bind :80: "), "{text}");
     assert!(text.contains("; caused by: ") && text.contains("os error 1"), "{text}");
+}
+
+#[test]
+fn clone_shares_cause_and_detail() {
+    let error = Error::system(Operation::Send, io::Error::from_raw_os_error(1)).at("192.0.2.1:9");
+    let copy = error.clone();
+    assert_eq!(copy.to_string(), error.to_string());
+    assert_eq!(copy.raw_os_error(), Some(1));
+    let source = |error: &Error| {
+        error.source().and_then(<dyn StdError>::downcast_ref::<io::Error>).map(std::ptr::from_ref)
+    };
+    assert!(source(&copy).is_some() && source(&copy) == source(&error));
+
+    let error = Error::system(Operation::Receive, io::Error::other("of the stream"));
+    let copy = error.clone();
+    drop(error);
+    assert_eq!(copy.source().expect("a source").to_string(), "of the stream");
+
+    let partial = PartialTransfer::new(ErrorKind::TimedOut, 3, 5, None);
+    let error = Error::detailed(Operation::Receive, ErrorKind::TimedOut, partial);
+    let detail = |error: &Error| error.detail::<PartialTransfer>().map(std::ptr::from_ref);
+    assert!(detail(&error).is_some() && detail(&error.clone()) == detail(&error));
+}
+
+#[test]
+fn clone_is_changed_without_the_original() {
+    let error = Error::system(Operation::Send, io::Error::from_raw_os_error(1)).at("192.0.2.1:9");
+    let copy = error.clone().with_operation(Operation::Connect).with_target("elsewhere");
+    assert_eq!((error.operation(), error.target()), (Operation::Send, Some("192.0.2.1:9")));
+    assert_eq!((copy.operation(), copy.target()), (Operation::Connect, Some("elsewhere")));
+    assert_eq!(copy.raw_os_error(), Some(1));
+}
+
+#[test]
+fn details_with_an_os_error_keep_it_in_clones() {
+    let system = || Error::system(Operation::Send, io::Error::from_raw_os_error(1));
+    let partial = PartialTransfer::new(ErrorKind::Other, 3, 5, Some(system()));
+    let unsent = UnsentDatagram::new(1, 1, system());
+    for copy in [Box::new(partial.clone()) as Box<dyn StdError>, Box::new(unsent.clone())] {
+        let source = copy.source().and_then(|source| source.downcast_ref::<io::Error>());
+        assert_eq!(source.and_then(io::Error::raw_os_error), Some(1), "{copy}");
+    }
 }

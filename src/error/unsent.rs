@@ -4,19 +4,19 @@ use std::fmt;
 use super::Error;
 
 /// Which datagram of a batch was not sent, and how many were: why [`send_batch`](crate::UdpEndpoint::send_batch) ended early.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct UnsentDatagram {
     /// Which datagram of the batch it was, counted from 0 in the order in which they were put in since the batch was empty.
     pub index: usize,
     /// How many datagrams of the batch this call has sent, all of them whole. With several peers these need not be the first.
     pub sent: usize,
-    reason: Box<Error>,
+    reason: Error,
 }
 
 impl UnsentDatagram {
     pub(crate) fn new(index: usize, sent: usize, reason: Error) -> UnsentDatagram {
-        UnsentDatagram { index, sent, reason: Box::new(reason) }
+        UnsentDatagram { index, sent, reason }
     }
 }
 

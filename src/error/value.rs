@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{ErrorKind, Operation, Truncated};
@@ -31,7 +32,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// part of an address) are had by [`detail`](Self::detail).
 ///
 /// `Debug` prints the same line and then the causes, so that `fn main() -> Result<(), socketry::Error>` ends readably.
-/// The type is as large as a pointer.
+/// The type is as large as a pointer. A clone shares the cause and the detail with the original and does not allocate.
 ///
 /// # Examples
 ///
@@ -47,8 +48,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// assert!(error.elapsed() >= Some(Duration::from_millis(20)));
 /// # Ok::<(), socketry::Error>(())
 /// ```
-pub struct Error(Box<Inner>);
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     operation: Operation,
     kind: ErrorKind,
@@ -61,19 +64,24 @@ struct Inner {
     cause: Cause,
 }
 
+#[derive(Clone)]
 enum Cause {
     None,
     /// The system's error: the source.
-    System(io::Error),
+    System(Arc<io::Error>),
     /// A refusal of our own with its facts: printed as part of the line.
-    Detail(Box<dyn StdError + Send + Sync>),
+    Detail(Arc<dyn StdError + Send + Sync>),
 }
 
 impl Error {
     /// An error with nothing but its operation and kind.
     #[cold]
     pub(crate) fn new(operation: Operation, kind: ErrorKind) -> Error {
-        Error(Box::new(Inner {
+        Error::caused(operation, kind, Cause::None)
+    }
+
+    fn caused(operation: Operation, kind: ErrorKind, cause: Cause) -> Error {
+        Error(Arc::new(Inner {
             operation,
             kind,
             place: None,
@@ -81,16 +89,25 @@ impl Error {
             remote: None,
             elapsed: None,
             tells_elapsed: false,
-            cause: Cause::None,
+            cause,
         }))
+    }
+
+    /// The fields, to add to them. They are copied first if the error has clones.
+    fn inner(&mut self) -> &mut Inner {
+        Arc::make_mut(&mut self.0)
     }
 
     /// An error of the system; the kind follows from it.
     #[cold]
     pub(crate) fn system(operation: Operation, cause: io::Error) -> Error {
-        let mut error = Error::new(operation, ErrorKind::of(&cause));
-        error.0.cause = Cause::System(cause);
-        error
+        Error::shared_system(operation, Arc::new(cause))
+    }
+
+    /// [`system`](Self::system) with a cause that another error has as well.
+    #[cold]
+    pub(crate) fn shared_system(operation: Operation, cause: Arc<io::Error>) -> Error {
+        Error::caused(operation, ErrorKind::of(&cause), Cause::System(cause))
     }
 
     /// A refusal of our own, with a typed cause that is printed as part of the line.
@@ -100,20 +117,18 @@ impl Error {
         kind: ErrorKind,
         detail: impl StdError + Send + Sync + 'static,
     ) -> Error {
-        let mut error = Error::new(operation, kind);
-        error.0.cause = Cause::Detail(Box::new(detail));
-        error
+        Error::caused(operation, kind, Cause::Detail(Arc::new(detail)))
     }
 
     #[must_use]
     pub(crate) fn with_operation(mut self, operation: Operation) -> Error {
-        self.0.operation = operation;
+        self.inner().operation = operation;
         self
     }
 
     #[must_use]
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Error {
-        self.0.kind = kind;
+        self.inner().kind = kind;
         self
     }
 
@@ -121,40 +136,50 @@ impl Error {
     #[must_use]
     pub(crate) fn at(mut self, place: impl fmt::Display) -> Error {
         if self.0.place.is_none() {
-            self.0.place = Some(place.to_string().into());
+            self.inner().place = Some(place.to_string().into());
         }
+        self
+    }
+
+    /// Replaces the target.
+    #[must_use]
+    pub(crate) fn with_target(mut self, target: impl fmt::Display) -> Error {
+        self.inner().place = Some(target.to_string().into());
         self
     }
 
     #[must_use]
     pub(crate) fn with_local(mut self, local: Option<SocketAddr>) -> Error {
-        self.0.local = self.0.local.or(local);
+        let inner = self.inner();
+        inner.local = inner.local.or(local);
         self
     }
 
     #[must_use]
     pub(crate) fn with_remote(mut self, remote: Option<SocketAddr>) -> Error {
-        self.0.remote = self.0.remote.or(remote);
+        let inner = self.inner();
+        inner.remote = inner.remote.or(remote);
         self
     }
 
     #[must_use]
     pub(crate) fn with_elapsed(mut self, elapsed: Option<Duration>) -> Error {
-        self.0.elapsed = elapsed.or(self.0.elapsed);
+        let inner = self.inner();
+        inner.elapsed = elapsed.or(inner.elapsed);
         self
     }
 
     /// For a detail that says how long it took.
     #[must_use]
     pub(crate) fn tells_elapsed(mut self) -> Error {
-        self.0.tells_elapsed = true;
+        self.inner().tells_elapsed = true;
         self
     }
 
     /// The system's error alone.
-    pub(crate) fn into_system_cause(self) -> Option<io::Error> {
-        match self.0.cause {
-            Cause::System(error) => Some(error),
+    pub(crate) fn system_cause(&self) -> Option<Arc<io::Error>> {
+        match &self.0.cause {
+            Cause::System(error) => Some(Arc::clone(error)),
             _ => None,
         }
     }
@@ -393,7 +418,7 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.0.cause {
             Cause::None => None,
-            Cause::System(error) => Some(error),
+            Cause::System(error) => Some(&**error),
             Cause::Detail(detail) => detail.source(),
         }
     }

@@ -128,7 +128,7 @@ impl<S: Read + Write, F: Framing> Framed<S, F> {
     /// let mut pairs = Framed::new(std::io::Cursor::new(vec![1, 2, 3]), FixedLength::new(2));
     /// assert_eq!(pairs.recv()?, Some(vec![1, 2]));
     /// let error = pairs.recv().unwrap_err();
-    /// assert_eq!(error.to_string(), "receive: the stream ended within a frame, after 1 of its 2 bytes");
+    /// assert_eq!(error.to_string(), "receive: stream ended in the middle of a frame (1 of 2 bytes received)");
     /// assert_eq!(pairs.recv()?, None);
     /// # Ok::<(), socketry::Error>(())
     /// ```

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::io::{self, Read};
+use std::iter::FusedIterator;
 
 use super::failed;
 use crate::error::{Operation, Result};
@@ -90,6 +91,8 @@ impl<R: Read, F: Framing> Iterator for FrameReader<R, F> {
         if self.has_failed { None } else { self.recv().transpose() }
     }
 }
+
+impl<R: Read, F: Framing> FusedIterator for FrameReader<R, F> {}
 
 impl<R, F: fmt::Debug> fmt::Debug for FrameReader<R, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -17,8 +17,7 @@ impl From<FrameError> for Event {
     fn from(error: FrameError) -> Event {
         match error {
             FrameError::TooLong { length, .. } => Event::TooLong(length),
-            FrameError::EndedWithinLine { partial } => Event::Ended(partial.into_bytes(), None),
-            FrameError::EndedWithinFrame { partial, length } => Event::Ended(partial, length),
+            FrameError::UnexpectedEof { partial, length } => Event::Ended(partial, length),
             FrameError::Text(error) => {
                 Event::Text(error.offset(), error.bytes().to_vec(), error.is_incomplete())
             }

@@ -1,7 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 /// A network interface of this machine; [`network_interfaces`](crate::interfaces::network_interfaces) lists them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct NetworkInterface {
     /// Its name, such as `eth0`.
@@ -23,7 +23,7 @@ pub struct NetworkInterface {
 }
 
 /// An address of a network interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct InterfaceAddress {
     /// The address itself.

@@ -92,16 +92,15 @@ macro_rules! handle_conversions {
 
 pub(crate) use handle_conversions;
 
-/// The same for a type whose stream can be shared, so that releasing it can fail.
-macro_rules! stream_handle_conversions {
-    ($type:ty, $($field:ident).+: $std:ty) => {
-        $crate::sys::borrowed_handle!($type, $($field).+);
-
+/// Implements the conversions to and from owned handles for a type whose release can fail, by those to and from the type
+/// of `std`.
+macro_rules! fallible_handle_conversions {
+    ($type:ty: $std:ty) => {
         #[cfg(unix)]
         const _: () = {
             use std::os::fd::OwnedFd;
 
-            /// Releases the file descriptor, as the conversion into the stream of `std` does.
+            /// Releases the file descriptor, as the conversion into the type of `std` does.
             impl TryFrom<$type> for OwnedFd {
                 type Error = crate::error::Error;
 
@@ -110,7 +109,7 @@ macro_rules! stream_handle_conversions {
                 }
             }
 
-            /// Adopts a file descriptor, as the conversion from the stream of `std` does.
+            /// Adopts a file descriptor, as the conversion from the type of `std` does.
             impl TryFrom<OwnedFd> for $type {
                 type Error = crate::error::Error;
 
@@ -124,7 +123,7 @@ macro_rules! stream_handle_conversions {
         const _: () = {
             use std::os::windows::io::OwnedSocket;
 
-            /// Releases the socket, as the conversion into the stream of `std` does.
+            /// Releases the socket, as the conversion into the type of `std` does.
             impl TryFrom<$type> for OwnedSocket {
                 type Error = crate::error::Error;
 
@@ -133,7 +132,7 @@ macro_rules! stream_handle_conversions {
                 }
             }
 
-            /// Adopts a socket, as the conversion from the stream of `std` does.
+            /// Adopts a socket, as the conversion from the type of `std` does.
             impl TryFrom<OwnedSocket> for $type {
                 type Error = crate::error::Error;
 
@@ -145,4 +144,4 @@ macro_rules! stream_handle_conversions {
     };
 }
 
-pub(crate) use stream_handle_conversions;
+pub(crate) use fallible_handle_conversions;

@@ -98,7 +98,7 @@ pub(crate) use connecting::{Connecting, await_connects, connect};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use epoll::Poller;
 pub(crate) use gate::Gate;
-pub(crate) use handles::{borrowed_handle, handle_conversions, stream_handle_conversions};
+pub(crate) use handles::{borrowed_handle, fallible_handle_conversions, handle_conversions};
 pub(crate) use interfaces::{Link, index_of, name_of, network_interfaces, select};
 pub(crate) use moment::Moment;
 pub(crate) use open::{adopt, failure, open, pin, release};
@@ -121,8 +121,8 @@ pub(crate) use stream::{
     accept_now, accept_within, polling_read, read_within, restore_blocking, send_file_within, write_within,
 };
 pub(crate) use stream_options::{
-    adopt_accepted, adopt_listener, adopt_stream, arm_listener, expect_peer_within, listen, release_stream,
-    set_keepalive,
+    adopt_accepted, adopt_listener, adopt_stream, arm_listener, expect_peer_within, listen, release_listener,
+    release_stream, set_keepalive,
 };
 pub(crate) use timing::{Span, Timing, Window};
 pub(crate) use wait::{Ended, ReceiveTimeout, is_again, receiving, sending, sleep};
@@ -217,7 +217,7 @@ impl From<Sender> for Option<SocketAddr> {
 }
 
 /// Where a datagram came in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct PacketInfo {
     /// The destination in the datagram's header: one of our addresses, or a broadcast or multicast address.
     pub(crate) to: Option<IpAddr>,

@@ -73,6 +73,13 @@ pub(crate) fn arm_listener(listener: &TcpListener, timeout: Option<Duration>) ->
     }
 }
 
+/// Makes the listener such as `std` would have it: blocking, without the timeout that its connections inherit.
+pub(crate) fn release_listener(listener: TcpListener) -> Result<TcpListener> {
+    let result = SockRef::from(&listener).set_read_timeout(None);
+    result.and_then(|()| listener.set_nonblocking(false)).map_err(|error| failure(Operation::Open, error))?;
+    Ok(listener)
+}
+
 /// Takes over a stream that somebody else opened, and sets the options asked for.
 pub(crate) fn adopt_stream(stream: TcpStream, config: &TcpOptions) -> Result<TcpStream> {
     let address = stream.local_addr().map_err(|error| failure(Operation::Open, error))?;

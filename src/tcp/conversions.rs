@@ -53,4 +53,5 @@ impl TryFrom<TcpConnection> for TcpStream {
     }
 }
 
-sys::stream_handle_conversions!(TcpConnection, inner.stream: TcpStream);
+sys::borrowed_handle!(TcpConnection, inner.stream);
+sys::fallible_handle_conversions!(TcpConnection: TcpStream);

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Operation};
@@ -9,7 +10,7 @@ use crate::error::{Error, ErrorKind, Operation};
 ///
 /// It reads as the rest of a line: `all 2 addresses failed within 3s: [2001:db8::7]:5432 timed out, 192.0.2.7:5432
 /// connection refused`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ConnectFailures {
     attempts: Vec<FailedAttempt>,
     addresses: usize,
@@ -17,7 +18,7 @@ pub struct ConnectFailures {
 }
 
 /// An address to which no connection came about.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FailedAttempt {
     /// The address.
@@ -26,13 +27,17 @@ pub struct FailedAttempt {
     pub kind: ErrorKind,
     /// How long it took.
     pub elapsed: Duration,
-    /// The system's error, where there is one.
-    pub source: Option<io::Error>,
+    source: Option<Arc<io::Error>>,
 }
 
 impl FailedAttempt {
     pub(super) fn new(address: SocketAddr, error: Error, elapsed: Duration) -> FailedAttempt {
-        FailedAttempt { address, kind: error.kind(), elapsed, source: error.into_system_cause() }
+        FailedAttempt { address, kind: error.kind(), elapsed, source: error.system_cause() }
+    }
+
+    /// Returns the error of the OS, if the OS reported one.
+    pub fn source(&self) -> Option<&io::Error> {
+        self.source.as_deref()
     }
 }
 
@@ -60,7 +65,7 @@ impl ConnectFailures {
         let (kind, remote) = first.map_or((ErrorKind::TimedOut, None), |(kind, remote)| (kind, Some(remote)));
         let error = if addresses <= 1 {
             match attempts.pop().and_then(|only| only.source) {
-                Some(source) => Error::system(Operation::Connect, source).with_kind(kind),
+                Some(source) => Error::shared_system(Operation::Connect, source).with_kind(kind),
                 None => Error::new(Operation::Connect, kind),
             }
         } else {
@@ -89,7 +94,7 @@ impl fmt::Display for ConnectFailures {
 
 impl std::error::Error for ConnectFailures {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        let source = self.attempts.first()?.source.as_ref()?;
+        let source = self.attempts.first()?.source()?;
         Some(source)
     }
 }

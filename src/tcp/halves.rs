@@ -1,10 +1,11 @@
 //! A connection's two directions, each with an owner.
 
 use std::fmt;
-use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 
 use super::connection::TcpConnection;
+use super::read::impl_read;
+use super::write::impl_write;
 use crate::error::Result;
 use crate::proto::message::Message;
 
@@ -113,35 +114,8 @@ impl Drop for TcpWriteHalf {
     }
 }
 
-impl Read for TcpReadHalf {
-    #[inline]
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
-
-    fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
-        self.0.read_exact(buffer)
-    }
-}
-
-impl Write for TcpWriteHalf {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.connection().write(bytes)
-    }
-
-    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.connection().write_vectored(parts)
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.connection().write_all(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+impl_read!(TcpReadHalf, 0.inner);
+impl_write!(TcpWriteHalf, connection().inner);
 
 impl fmt::Debug for TcpReadHalf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

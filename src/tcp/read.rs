@@ -1,6 +1,5 @@
 //! Reading: what is there, exactly so much, to the end, as text.
 
-use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
 use super::connection::{Inner, TcpConnection};
@@ -217,7 +216,7 @@ impl TcpConnection {
     /// Receives what is there into a buffer of one's own, and gives how many bytes that were; it waits for the first of them.
     /// 0 when the peer has ended its side, or where the buffer has no room.
     ///
-    /// It is [`Read::read`] with this crate's error.
+    /// It is [`Read::read`](std::io::Read::read) with this crate's error.
     ///
     /// # Errors
     ///
@@ -390,26 +389,27 @@ fn owned(max: usize, read: impl FnOnce(&mut [u8]) -> Result<usize>) -> Result<Ve
     Ok(buffer)
 }
 
-impl Read for &TcpConnection {
-    #[inline]
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(self.inner.read(buffer)?)
-    }
+/// Implements `Read` for a type with its connection's [`Inner`] at a place, and for references to it.
+macro_rules! impl_read {
+    ($type:ty, $($inner:tt)+) => {
+        $crate::tcp::read::impl_read!(@ $type, $($inner)+);
+        $crate::tcp::read::impl_read!(@ &$type, $($inner)+);
+    };
+    (@ $type:ty, $($inner:tt)+) => {
+        impl std::io::Read for $type {
+            #[inline]
+            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+                Ok(self.$($inner)+.read(buffer)?)
+            }
 
-    /// As [`recv_exact`](TcpConnection::recv_exact).
-    fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
-        Ok(self.inner.read_exact(buffer)?)
-    }
+            /// Equivalent to [`recv_exact`](crate::TcpConnection::recv_exact).
+            fn read_exact(&mut self, buffer: &mut [u8]) -> std::io::Result<()> {
+                Ok(self.$($inner)+.read_exact(buffer)?)
+            }
+        }
+    };
 }
 
-impl Read for TcpConnection {
-    #[inline]
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(self.inner.read(buffer)?)
-    }
+pub(super) use impl_read;
 
-    /// As [`recv_exact`](TcpConnection::recv_exact).
-    fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
-        Ok(self.inner.read_exact(buffer)?)
-    }
-}
+impl_read!(TcpConnection, inner);

@@ -1,6 +1,6 @@
 //! Writing: as much as fits, all of it, text.
 
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice};
 
 use super::connection::{Inner, TcpConnection};
 use crate::error::{Error, ErrorKind, Operation, PartialTransfer, Result};
@@ -37,7 +37,7 @@ impl Inner {
         }
     }
 
-    fn write_vectored(&self, parts: &[IoSlice<'_>]) -> Result<usize> {
+    pub(super) fn write_vectored(&self, parts: &[IoSlice<'_>]) -> Result<usize> {
         match self.first(|mode| sys::write_vectored(&self.stream, parts, mode))? {
             0 if parts.iter().any(|part| !part.is_empty()) => self.write_limited(parts),
             length => Ok(length),
@@ -117,43 +117,36 @@ impl TcpConnection {
     }
 }
 
-impl Write for &TcpConnection {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(self.inner.write(bytes)?)
-    }
+/// Implements `Write` for a type with its connection's [`Inner`] at a place, and for references to it.
+macro_rules! impl_write {
+    ($type:ty, $($inner:tt)+) => {
+        $crate::tcp::write::impl_write!(@ $type, $($inner)+);
+        $crate::tcp::write::impl_write!(@ &$type, $($inner)+);
+    };
+    (@ $type:ty, $($inner:tt)+) => {
+        impl std::io::Write for $type {
+            #[inline]
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                Ok(self.$($inner)+.write(bytes)?)
+            }
 
-    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        Ok(self.inner.write_vectored(parts)?)
-    }
+            fn write_vectored(&mut self, parts: &[std::io::IoSlice<'_>]) -> std::io::Result<usize> {
+                Ok(self.$($inner)+.write_vectored(parts)?)
+            }
 
-    /// As [`send`](TcpConnection::send).
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        Ok(self.inner.write_all(bytes)?)
-    }
+            /// Equivalent to [`send`](crate::TcpConnection::send).
+            fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+                Ok(self.$($inner)+.write_all(bytes)?)
+            }
 
-    /// There is nothing to flush: what was written is the system's.
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+            /// Does nothing: there is no buffer outside the OS.
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+    };
 }
 
-impl Write for TcpConnection {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(self.inner.write(bytes)?)
-    }
+pub(super) use impl_write;
 
-    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        Ok(self.inner.write_vectored(parts)?)
-    }
-
-    /// As [`send`](TcpConnection::send).
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        Ok(self.inner.write_all(bytes)?)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+impl_write!(TcpConnection, inner);

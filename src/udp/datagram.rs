@@ -10,7 +10,7 @@ use crate::sys::PacketInfo;
 ///
 /// It is what [`recv_into`](crate::UdpEndpoint::recv_into) returns, and a part of every [`Datagram`].
 /// [`reply`](crate::UdpEndpoint::reply) takes either.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use]
 pub struct RecvMeta {
     pub(super) from: SocketAddr,
@@ -83,7 +83,7 @@ impl AsRef<RecvMeta> for RecvMeta {
 /// assert_eq!(datagram.source(), sender.local_addr());
 /// # Ok::<(), socketry::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Datagram {
     pub(super) bytes: Vec<u8>,
     pub(super) arrival: RecvMeta,

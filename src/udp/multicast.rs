@@ -10,7 +10,7 @@ use crate::options::InterfaceSelector;
 use crate::sys::{self, Family, Link};
 
 /// What became of a membership on one interface.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Membership {
     /// The interface's name.

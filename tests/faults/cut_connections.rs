@@ -112,8 +112,8 @@ fn check_query(network: &Cutting, (way, at, cut): (Way, usize, Cut)) {
         (Cut::End, Err(error)) => {
             assert!(way == Way::ToClient && (1..LINE.len()).contains(&at), "{what}: {error}");
             match error.detail::<FrameError>() {
-                Some(FrameError::EndedWithinLine { partial, .. }) => {
-                    assert_eq!(partial.as_bytes(), &LINE.as_bytes()[..at], "{what}");
+                Some(FrameError::UnexpectedEof { partial, .. }) => {
+                    assert_eq!(partial, &LINE.as_bytes()[..at], "{what}");
                 }
                 // Within a character: then it is that character.
                 _ => assert!(

@@ -1,10 +1,16 @@
-//! Handles that an event loop can wait for, here tokio's: tokens, responders, broadcasters. And servers as iterators.
+//! Handles in an event loop, that of tokio and a poll loop of mio. And servers as iterators.
 #![cfg(unix)]
 
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use crate::kit::*;
-use socketry::{Broadcaster, CancelToken, TcpServer};
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use socketry::broadcast::Responder;
+use socketry::{Broadcaster, CancelToken, ErrorKind, TcpConnection, TcpServer, UdpEndpoint};
 use tokio::io::unix::AsyncFd;
 
 #[allow(deprecated, reason = "the replacement is newer than the oldest tokio that the manifest allows")]
@@ -38,6 +44,130 @@ fn responder_and_broadcaster_are_readable_on_arrival() {
     let responder = wait_until_readable(responder, || drop(broadcaster.send("query").unwrap()));
     let query = responder.recv_timeout(PATIENCE).unwrap();
     wait_until_readable(broadcaster, || responder.reply(&query, "reply").unwrap());
+}
+
+const UDP: Token = Token(0);
+const RESPONDER: Token = Token(1);
+const LISTENER: Token = Token(2);
+const CANCEL: Token = Token(3);
+const FIRST_CONNECTION: usize = 4;
+
+fn register(poll: &Poll, handle: &impl AsRawFd, token: Token) {
+    poll.registry().register(&mut SourceFd(&handle.as_raw_fd()), token, Interest::READABLE).unwrap();
+}
+
+/// Answers on all sockets in one thread until the token is cancelled. mio reports edges, so each socket is read until it
+/// would block. Returns how many connections were accepted.
+fn echo_in_mio(
+    udp: &UdpEndpoint,
+    responder: &Responder,
+    listener: &TcpListener,
+    cancel: &CancelToken,
+) -> usize {
+    let mut poll = Poll::new().unwrap();
+    let mut events = Events::with_capacity(16);
+    register(&poll, udp, UDP);
+    register(&poll, responder, RESPONDER);
+    register(&poll, listener, LISTENER);
+    register(&poll, cancel, CANCEL);
+    listener.set_nonblocking(true).unwrap();
+    let mut connections = BTreeMap::<Token, TcpConnection>::new();
+    let mut accepted = 0;
+    let mut buffer = [0; 1024];
+    loop {
+        poll.poll(&mut events, Some(PATIENCE)).unwrap();
+        assert!(!events.is_empty(), "an event within {PATIENCE:?}");
+        for event in &events {
+            match event.token() {
+                CANCEL => return accepted,
+                UDP => {
+                    while let Some(datagram) = udp.try_recv().unwrap() {
+                        udp.reply(&datagram, datagram.bytes()).unwrap();
+                    }
+                }
+                RESPONDER => loop {
+                    match responder.recv_timeout(Duration::ZERO) {
+                        Ok(query) => responder.reply(&query, "here").unwrap(),
+                        Err(error) => break assert_eq!(error.kind(), ErrorKind::TimedOut),
+                    }
+                },
+                LISTENER => {
+                    while let Ok((stream, _)) = listener.accept() {
+                        let connection = TcpConnection::try_from(stream).unwrap();
+                        connection.set_read_timeout(Duration::ZERO);
+                        let token = Token(FIRST_CONNECTION + accepted);
+                        register(&poll, &connection, token);
+                        connections.insert(token, connection);
+                        accepted += 1;
+                    }
+                }
+                token => loop {
+                    match connections[&token].recv_into(&mut buffer) {
+                        Ok(0) => break drop(connections.remove(&token)),
+                        Ok(length) => connections[&token].send(&buffer[..length]).unwrap(),
+                        Err(error) => break assert_eq!(error.kind(), ErrorKind::TimedOut),
+                    }
+                },
+            }
+        }
+    }
+}
+
+#[test]
+fn mio_loop_drives_every_kind_of_socket() {
+    let udp = local();
+    let responder = Broadcaster::builder().interface(Ipv4Addr::LOCALHOST).port(0).responder().unwrap();
+    // Bound with this library's options, and released for the loop.
+    let listener = TcpListener::try_from(server()).unwrap();
+    let cancel = CancelToken::new().unwrap();
+    let accepted = std::thread::scope(|scope| {
+        let looping = scope.spawn(|| echo_in_mio(&udp, &responder, &listener, &cancel));
+        for round in 0..3 {
+            let client = connected_to(&udp);
+            for message in ["one", "two"] {
+                client.send(message).unwrap();
+                assert_eq!(client.recv().unwrap().text().unwrap(), message);
+            }
+
+            let client = client_of(listener.local_addr().unwrap());
+            for _ in 0..2 {
+                client.send([round; 3000]).unwrap();
+                client.recv_exact(&mut [0; 3000]).unwrap();
+            }
+            client.half_close().unwrap();
+            assert_eq!(client.recv(1).unwrap(), b"", "the connection is closed");
+        }
+        let port = responder.local_addr().port();
+        let broadcaster = Broadcaster::builder().interface(Ipv4Addr::LOCALHOST).port(port).build().unwrap();
+        let mut replies = broadcaster.discover("who", Duration::from_millis(300)).unwrap();
+        assert_eq!(replies.next().unwrap().unwrap().bytes(), b"here");
+        cancel.cancel();
+        looping.join().unwrap()
+    });
+    assert_eq!(accepted, 3);
+}
+
+/// The same readiness for what is only waited for: a token and a broadcaster.
+#[test]
+fn mio_reports_token_and_broadcaster_once_ready() {
+    let mut poll = Poll::new().unwrap();
+    let mut events = Events::with_capacity(4);
+    let token = CancelToken::new().unwrap();
+    let responder = Broadcaster::builder().interface(Ipv4Addr::LOCALHOST).port(0).responder().unwrap();
+    let port = responder.local_addr().port();
+    let broadcaster = Broadcaster::builder().interface(Ipv4Addr::LOCALHOST).port(port).build().unwrap();
+    register(&poll, &broadcaster, Token(0));
+    register(&poll, &token, Token(1));
+    let mut ready = |timeout| {
+        poll.poll(&mut events, Some(timeout)).unwrap();
+        events.iter().map(|event| event.token().0).collect::<Vec<_>>()
+    };
+    assert!(ready(Duration::from_millis(20)).is_empty());
+    token.cancel();
+    assert_eq!(ready(PATIENCE), [1]);
+    broadcaster.send("query").unwrap();
+    responder.reply(&responder.recv_timeout(PATIENCE).unwrap(), "reply").unwrap();
+    assert_eq!(ready(PATIENCE), [0]);
 }
 
 #[test]

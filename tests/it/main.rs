@@ -13,4 +13,5 @@ mod receive_forms;
 mod server;
 mod tcp;
 mod text;
+mod traits;
 mod udp;

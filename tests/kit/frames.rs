@@ -55,8 +55,7 @@ fn poll<F: Framing>(framing: &mut F, events: &mut Vec<String>) {
 /// What an error says of the stream. How much of the last piece was used is not part of it.
 pub fn words(error: &FrameError) -> String {
     match error {
-        FrameError::EndedWithinLine { partial, .. } => format!("{error}: {partial:?}"),
-        FrameError::EndedWithinFrame { partial, .. } => format!("{error}: {partial:?}"),
+        FrameError::UnexpectedEof { partial, .. } => format!("{error}: {}", partial.escape_ascii()),
         FrameError::Text(text) => format!("not text: {:02X?} at {}", text.bytes(), text.offset()),
         error => error.to_string(),
     }

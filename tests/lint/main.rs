@@ -7,3 +7,4 @@ mod layers;
 mod readme;
 mod titles;
 mod tree;
+mod words;

@@ -93,7 +93,7 @@ impl Framing for Delimited {
         }
         if self.has_ended && !self.intake.is_empty() {
             self.scan.restart();
-            return Err(FrameError::EndedWithinFrame { partial: self.intake.take_all(), length: None });
+            return Err(FrameError::UnexpectedEof { partial: self.intake.take_all(), length: None });
         }
         Ok(false)
     }

@@ -32,20 +32,14 @@ pub enum FrameError {
         /// The frame's length in bytes, where it is known: announced by a prefix, or that of what should be sent.
         length: Option<u64>,
     },
-    /// The stream ended before a line's end.
-    #[error("the stream ended within a line, after {} bytes of it", .partial.len())]
+    /// The stream ended in the middle of a frame.
+    #[error("stream ended in the middle of a frame ({} received)", so_far(.partial.len(), *.length))]
     #[non_exhaustive]
-    EndedWithinLine {
-        /// What had arrived of it.
-        partial: String,
-    },
-    /// The stream ended before a frame's end.
-    #[error("the stream ended within a frame, after {}", so_far(.partial.len(), *.length))]
-    #[non_exhaustive]
-    EndedWithinFrame {
-        /// What had arrived of it, without a length prefix that was complete.
+    UnexpectedEof {
+        /// The received part of the frame: at most the framing's limit and an incomplete delimiter. A complete length
+        /// prefix is not part of it. For [`Lines`](super::Lines) this is the decoded text in UTF-8.
         partial: Vec<u8>,
-        /// How long the frame is, in bytes, where it is known.
+        /// The length of the whole frame in bytes, if it is known.
         length: Option<u64>,
     },
     /// Bytes are not text of the encoding.
@@ -87,8 +81,9 @@ fn too_long(limit: usize, length: Option<u64>) -> String {
 
 fn so_far(arrived: usize, length: Option<u64>) -> String {
     match length {
-        Some(length) => format!("{arrived} of its {length} bytes"),
-        None => format!("{arrived} bytes of it"),
+        Some(length) => format!("{arrived} of {length} bytes"),
+        None if arrived == 1 => "1 byte".to_owned(),
+        None => format!("{arrived} bytes"),
     }
 }
 
@@ -98,9 +93,7 @@ impl From<FrameError> for Error {
             FrameError::Text(error) => return Error::from(error).with_operation(Operation::Receive),
             FrameError::Unencodable(error) => return Error::from(error).with_operation(Operation::Send),
             FrameError::TooLong { .. } => ErrorKind::FrameTooLong,
-            FrameError::EndedWithinLine { .. } | FrameError::EndedWithinFrame { .. } => {
-                ErrorKind::UnexpectedEof
-            }
+            FrameError::UnexpectedEof { .. } => ErrorKind::UnexpectedEof,
             FrameError::ContainsDelimiter | FrameError::WrongLength { .. } => ErrorKind::InvalidInput,
             FrameError::WriteBufferFull { .. } => ErrorKind::ResourceExhausted,
         };

@@ -52,7 +52,7 @@ impl Framing for FixedLength {
         }
         if self.has_ended && !self.intake.is_empty() {
             let length = Some(self.length as u64);
-            return Err(FrameError::EndedWithinFrame { partial: self.intake.take_all(), length });
+            return Err(FrameError::UnexpectedEof { partial: self.intake.take_all(), length });
         }
         Ok(false)
     }

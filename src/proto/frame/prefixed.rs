@@ -154,7 +154,7 @@ impl Framing for LengthPrefixed {
         if self.has_ended && (length.is_some() || !self.intake.is_empty()) {
             self.length = None;
             let length = length.map(|length| length as u64);
-            return Err(FrameError::EndedWithinFrame { partial: self.intake.take_all(), length });
+            return Err(FrameError::UnexpectedEof { partial: self.intake.take_all(), length });
         }
         Ok(false)
     }

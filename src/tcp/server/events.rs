@@ -8,7 +8,7 @@ use crate::error::Error;
 
 /// Something that a server goes on after, for whoever wants to log it: see
 /// [`on_event`](crate::tcp::TcpServerBuilder::on_event). All of them are counted as well. Its `Display` is one line.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum ServerEvent<'a> {
     /// A handler ended with an error; its connection is closed.

@@ -12,6 +12,7 @@
 
 mod accept;
 mod builder;
+mod conversions;
 mod events;
 mod farewell;
 mod handle;

@@ -28,7 +28,7 @@ use std::fmt;
 /// # serving.join().unwrap()?;
 /// # Ok::<(), socketry::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ServerCounters {
     /// Connections that were admitted.
@@ -129,7 +129,7 @@ impl ServerCounters {
 /// serving.join().unwrap()?;
 /// # Ok::<(), socketry::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ShutdownReport {
     /// Connections that ended before the shutdown.

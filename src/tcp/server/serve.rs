@@ -1,6 +1,6 @@
 use std::fmt;
 use std::iter::FusedIterator;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -250,15 +250,6 @@ impl TcpServer {
         handler: impl Fn(TcpConnection) -> HandlerResult + Send + Sync + 'static,
     ) -> Result<ShutdownReport> {
         self.shared.serve(Connections(handler))
-    }
-}
-
-/// Takes a listener over with the defaults of the builder: see [`TcpServerBuilder::adopt`].
-impl TryFrom<TcpListener> for TcpServer {
-    type Error = Error;
-
-    fn try_from(listener: TcpListener) -> Result<TcpServer> {
-        TcpServer::builder().adopt(listener)
     }
 }
 

@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::iter::FusedIterator;
 use std::net::{IpAddr, SocketAddr};
@@ -339,6 +340,22 @@ impl<'a> DatagramRef<'a> {
     #[must_use]
     pub fn text_lossy(&self) -> Cow<'a, str> {
         self.encoding.decode_with(self.bytes, OnInvalid::Replace).unwrap_or_default()
+    }
+}
+
+/// Two are equal if the datagrams are: bytes, addresses, size and encoding.
+impl PartialEq for DatagramRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let parts = |datagram: &Self| (datagram.meta(), datagram.encoding);
+        self.bytes == other.bytes && parts(self) == parts(other)
+    }
+}
+
+impl Eq for DatagramRef<'_> {}
+
+impl Hash for DatagramRef<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.bytes, self.meta(), self.encoding).hash(state);
     }
 }
 

@@ -201,9 +201,9 @@ fn recv_frame_errors_have_kind_and_detail() {
     assert_eq!(error.kind(), ErrorKind::FrameTooLong);
     assert_eq!(io::Error::from(error).kind(), Io::InvalidData);
     let error = lines.recv().unwrap_err();
-    assert_eq!(error.to_string(), "receive: the stream ended within a line, after 4 bytes of it");
+    assert_eq!(error.to_string(), "receive: stream ended in the middle of a frame (4 bytes received)");
     assert!(
-        matches!(error.detail(), Some(FrameError::EndedWithinLine { partial, .. }) if partial == "rest"),
+        matches!(error.detail(), Some(FrameError::UnexpectedEof { partial, .. }) if partial == b"rest"),
         "{error}"
     );
     assert_eq!((error.kind(), io::Error::from(error).kind()), (ErrorKind::UnexpectedEof, Io::UnexpectedEof));

@@ -1,3 +1,4 @@
+mod handles;
 mod requests;
 mod serve;
 mod shutdown;

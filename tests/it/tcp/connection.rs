@@ -1,6 +1,6 @@
 //! A connection: what is sent arrives, what is there is read, what is cut short is not lost.
 
-use std::io::{IoSlice, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -300,6 +300,28 @@ fn dropped_write_half_sends_fin_and_halves_reunite() {
     let client = reader.reunite(writer).unwrap();
     client.send("whole").unwrap();
     assert_eq!(peer.recv(10).unwrap(), b"whole");
+}
+
+#[test]
+fn references_to_halves_read_and_write() {
+    fn assert_io<T: Read + Write>() {}
+    assert_io::<TcpConnection>();
+    assert_io::<&TcpConnection>();
+    let (client, peer) = connection();
+    let (reader, writer) = client.split();
+    let (mut from, mut to) = (&reader, &writer);
+    assert_eq!(to.write_vectored(&[io::IoSlice::new(b"que"), io::IoSlice::new(b"stion")]).unwrap(), 8);
+    to.write_all(b"!").unwrap();
+    assert_eq!(peer.recv(100).unwrap(), b"question!");
+
+    // As `recv_exact`, a failed `read_exact` leaves the bytes for the next read.
+    peer.send("abc").unwrap();
+    peer.half_close().unwrap();
+    let error = from.read_exact(&mut [0; 5]).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    let mut rest = String::new();
+    from.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "abc");
 }
 
 /// `close` discards at most 64 KiB of what the peer sends meanwhile.

@@ -18,11 +18,11 @@ use crate::proto::text::{DecodeError, Decoder, Encoding, OnInvalid};
 /// | a line | its text |
 /// | bytes that are not text | the lines before them; an error ([`FrameError::Text`]) for the line they are in; the lines behind it |
 /// | a line over the [`max_length`](Self::max_length) | an error ([`FrameError::TooLong`]) as soon as no ending can save it, two bytes beyond; the lines behind it |
-/// | the end of the stream within a line | an error that has what arrived of it ([`FrameError::EndedWithinLine`]), or by [`accept_unterminated`](Self::accept_unterminated) that line |
+/// | the end of the stream within a line | an error that has what arrived of it ([`FrameError::UnexpectedEof`]), or by [`accept_unterminated`](Self::accept_unterminated) that line |
 ///
 /// [`FrameError::Text`]: super::FrameError::Text
 /// [`FrameError::TooLong`]: super::FrameError::TooLong
-/// [`FrameError::EndedWithinLine`]: super::FrameError::EndedWithinLine
+/// [`FrameError::UnexpectedEof`]: super::FrameError::UnexpectedEof
 ///
 /// # Examples
 ///
@@ -218,8 +218,8 @@ impl Lines {
     /// assert_eq!(FrameReader::new(&b"the end"[..], lines).recv()?.as_deref(), Some("the end"));
     ///
     /// let error = FrameReader::new(&b"the en"[..], Lines::new(Encoding::Utf8)).recv().unwrap_err();
-    /// let Some(FrameError::EndedWithinLine { partial, .. }) = error.detail() else { panic!("{error}") };
-    /// assert_eq!(partial, "the en");
+    /// let Some(FrameError::UnexpectedEof { partial, .. }) = error.detail() else { panic!("{error}") };
+    /// assert_eq!(partial, b"the en");
     /// # Ok::<(), socketry::Error>(())
     /// ```
     #[must_use]

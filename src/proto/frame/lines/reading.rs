@@ -116,7 +116,7 @@ impl Lines {
             return Err(self.too_long());
         }
         if !self.settings.accepts_unterminated {
-            return Err(FrameError::EndedWithinLine { partial: self.text[start..].to_owned() });
+            return Err(FrameError::UnexpectedEof { partial: self.text[start..].into(), length: None });
         }
         self.frame = frame;
         Ok(true)

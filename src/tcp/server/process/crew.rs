@@ -10,7 +10,7 @@ use crate::tcp::server::handle::ServerHandle;
 use crate::tcp::server::report::ServerCounters;
 
 /// A worker process as its parent knows it; see [`ServerHandle::workers`](crate::tcp::ServerHandle::workers).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct WorkerStatus {
     /// Which of the workers it is, counted from 0. In a rolling restart there are two of a number for a while.
@@ -26,7 +26,7 @@ pub struct WorkerStatus {
 }
 
 /// What a worker process does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WorkerState {
     /// It was started, and does not accept connections yet.

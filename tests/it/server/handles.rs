@@ -1,0 +1,60 @@
+//! Servers from and to the listeners of `std` and the handles of the OS.
+
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use crate::kit::*;
+use socketry::{ErrorKind, TcpServer};
+
+#[test]
+fn server_converts_to_std_listener_with_its_queue() {
+    let timeout = Duration::from_millis(150);
+    let server = TcpServer::builder().read_timeout(timeout).bind("127.0.0.1:0").unwrap();
+    let (address, handle) = (server.local_addr(), server.handle());
+    let client = client_of(address);
+    let connection = server.accept().unwrap();
+    let mut waiting = TcpStream::connect(address).unwrap();
+    waiting.write_all(b"x").unwrap();
+
+    let listener = TcpListener::try_from(server).unwrap();
+    assert_eq!(listener.local_addr().unwrap(), address);
+    assert_eq!(listener.accept().unwrap().1, waiting.local_addr().unwrap());
+    connection.send("still open").unwrap();
+    assert_eq!(client.recv(100).unwrap(), b"still open");
+    drop(connection);
+    assert_eq!(handle.shutdown(PATIENCE).aborted, 0);
+
+    // It blocks, also for longer than the timeout that connections had from it.
+    std::thread::scope(|scope| {
+        let accepting = scope.spawn(|| listener.accept());
+        std::thread::sleep(2 * timeout);
+        let _late = TcpStream::connect(address).unwrap();
+        accepting.join().unwrap().unwrap();
+    });
+    let server = TcpServer::try_from(listener).unwrap();
+    let _client = client_of(address);
+    server.accept().unwrap();
+}
+
+#[test]
+fn conversion_fails_once_shutdown_has_begun() {
+    let server = server();
+    let address = server.local_addr();
+    server.handle().begin_shutdown(PATIENCE);
+    let error = TcpListener::try_from(server).unwrap_err();
+    assert_eq!((error.kind(), error.local_addr()), (ErrorKind::Cancelled, Some(address)));
+    assert!(TcpListener::bind(address).is_ok(), "the port is free");
+}
+
+#[cfg(unix)]
+#[test]
+fn server_converts_from_and_to_owned_fd() {
+    use std::os::fd::OwnedFd;
+    let server = server();
+    let address = server.local_addr();
+    let server = TcpServer::try_from(OwnedFd::try_from(server).unwrap()).unwrap();
+    assert_eq!(server.local_addr(), address);
+    let _client = client_of(address);
+    server.accept().unwrap();
+}
