@@ -1,7 +1,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Which network interfaces are meant.
+/// A selection of network interfaces: by name, index or address, or all.
 ///
 /// # Examples
 ///
@@ -15,7 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InterfaceSelector {
-    /// Every interface that is up and takes part in multicast, the loopback interface included.
+    /// Every interface that is up and supports multicast, including the loopback interface.
     #[default]
     All,
     /// The interface with this index.

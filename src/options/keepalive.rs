@@ -1,13 +1,13 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// When the system asks whether an idle peer is still there, and how often before it gives it up.
+/// TCP keepalive: when the OS probes an idle peer, and after how many unanswered probes the connection fails.
 ///
-/// Systems count in whole seconds; what is less is one second.
+/// The OS counts in whole seconds. A shorter time counts as 1 s.
 ///
 /// # Platform-specific behavior
 ///
-/// Windows before version 10 of 2017 has a fixed number of probes, ten.
+/// Windows before version 10 (1703) always sends ten probes.
 ///
 /// # Examples
 ///
@@ -38,32 +38,32 @@ impl Default for Keepalive {
 }
 
 impl Keepalive {
-    /// The first probe after 60 s without a word, and three in all, 10 s apart.
+    /// Returns the default: the first probe after 60 s without received data, and three probes, 10 s apart.
     ///
-    /// A system's own default is two hours until the first.
+    /// The default of most systems is two hours until the first probe.
     pub fn new() -> Keepalive {
         Keepalive::default()
     }
 
-    /// Sets how long a connection is silent before the first probe. Defaults to 60 s.
+    /// Sets the idle time before the first probe (`TCP_KEEPIDLE`). Defaults to 60 s.
     pub fn idle(mut self, time: Duration) -> Keepalive {
         self.idle = time.max(SECOND);
         self
     }
 
-    /// Sets the time between two probes. Defaults to 10 s.
+    /// Sets the time between two probes (`TCP_KEEPINTVL`). Defaults to 10 s.
     pub fn interval(mut self, time: Duration) -> Keepalive {
         self.interval = time.max(SECOND);
         self
     }
 
-    /// Sets how many probes go unanswered before the peer is given up; 0 counts as 1. Defaults to 3.
+    /// Sets the number of unanswered probes after which the connection fails (`TCP_KEEPCNT`); 0 counts as 1. Defaults to 3.
     pub fn probes(mut self, count: u32) -> Keepalive {
         self.probes = NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
         self
     }
 
-    /// How long after its last word a peer that has vanished is given up.
+    /// Returns the time after which an unreachable peer is detected, from the last data that it sent.
     pub fn total(&self) -> Duration {
         self.idle.saturating_add(self.interval.saturating_mul(self.probes.get()))
     }
@@ -72,7 +72,7 @@ impl Keepalive {
         (self.idle, self.interval, self.probes.get())
     }
 
-    /// Probes such that a peer is given up after `patience`, to the second: half of it silent, the rest asking.
+    /// Probes that detect an unreachable peer after `patience`, to the second: half of it idle, the rest for probes.
     pub(crate) fn noticing_within(patience: Duration) -> Keepalive {
         let patience = Duration::from_secs(patience.as_secs().max(2));
         let idle = Duration::from_secs(patience.as_secs() / 2);

@@ -1,24 +1,24 @@
 use std::net::{IpAddr, Ipv4Addr};
 
-/// A network interface of this machine; [`network_interfaces`](crate::interfaces::network_interfaces) lists them.
+/// A network interface of this machine, from [`network_interfaces`](crate::interfaces::network_interfaces).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct NetworkInterface {
-    /// Its name, such as `eth0`.
+    /// The name, such as `eth0`.
     pub name: Box<str>,
-    /// Its index, which the system counts from 1 and does not use again soon.
+    /// The index, from 1. The OS does not reuse it soon after the interface is removed.
     pub index: u32,
-    /// Its IPv4 and IPv6 addresses.
+    /// The IPv4 and IPv6 addresses.
     pub addresses: Vec<InterfaceAddress>,
-    /// Whether it is switched on. Whether a cable is in it is another thing.
+    /// Whether the interface is up (`IFF_UP`). The state of the link is not reported.
     pub is_up: bool,
-    /// Whether it leads to this machine itself.
+    /// Whether it is a loopback interface (`IFF_LOOPBACK`).
     pub is_loopback: bool,
-    /// Whether one datagram can reach all who are on its link.
+    /// Whether it supports broadcast (`IFF_BROADCAST`).
     pub is_broadcast: bool,
-    /// Whether it takes memberships of multicast groups.
+    /// Whether it supports multicast (`IFF_MULTICAST`).
     pub is_multicast: bool,
-    /// Whether its link has one other end, as that of a tunnel.
+    /// Whether it is a point-to-point link, such as a tunnel (`IFF_POINTOPOINT`).
     pub is_point_to_point: bool,
 }
 
@@ -26,11 +26,11 @@ pub struct NetworkInterface {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct InterfaceAddress {
-    /// The address itself.
+    /// The address.
     pub ip: IpAddr,
-    /// How many of its first bits are those of its network.
+    /// The length of the network prefix in bits.
     pub prefix: u8,
-    /// The address of all who are on that network, of IPv4 and of networks of more than two.
+    /// The directed broadcast address of the network. IPv4 only, and not for prefixes of 31 and 32 bits.
     pub broadcast: Option<Ipv4Addr>,
 }
 
@@ -43,15 +43,15 @@ impl NetworkInterface {
         })
     }
 
-    /// Whether an address is in one of its networks.
+    /// Returns true if an address is in one of the interface's networks.
     pub fn reaches(&self, ip: IpAddr) -> bool {
         self.addresses.iter().any(|address| address.reaches(ip))
     }
 }
 
 impl InterfaceAddress {
-    /// From what the system tells. Linux tells no broadcast address of networks that were made without one, and takes it all
-    /// the same.
+    /// From the values of the OS. Linux reports no broadcast address for a network that was configured without one, and
+    /// accepts it nevertheless.
     pub(crate) fn new(ip: IpAddr, mask: Option<IpAddr>, broadcast: Option<IpAddr>) -> InterfaceAddress {
         let prefix = match (ip, mask) {
             (_, Some(IpAddr::V4(mask))) => mask.to_bits().leading_ones(),
@@ -59,21 +59,21 @@ impl InterfaceAddress {
             (IpAddr::V4(_), None) => 32,
             (IpAddr::V6(_), None) => 128,
         };
-        let told = match broadcast {
-            Some(IpAddr::V4(told)) if !told.is_unspecified() && ip != told => Some(told),
+        let reported = match broadcast {
+            Some(IpAddr::V4(reported)) if !reported.is_unspecified() && ip != reported => Some(reported),
             _ => None,
         };
         let broadcast = match ip {
             // RFC 3021: a network of two has no such address.
             IpAddr::V4(ip) if prefix < 31 => {
-                Some(told.unwrap_or_else(|| Ipv4Addr::from_bits(ip.to_bits() | u32::MAX >> prefix)))
+                Some(reported.unwrap_or_else(|| Ipv4Addr::from_bits(ip.to_bits() | u32::MAX >> prefix)))
             }
             _ => None,
         };
         InterfaceAddress { ip, prefix: prefix as u8, broadcast }
     }
 
-    /// Whether an address is in its network.
+    /// Returns true if an address is in the same network.
     pub fn reaches(&self, ip: IpAddr) -> bool {
         match (self.ip, ip) {
             (IpAddr::V4(own), IpAddr::V4(ip)) => {
@@ -104,7 +104,7 @@ mod tests {
             ("10.77.1.1", "255.255.255.0", None, 24, Some("10.77.1.255")),
             ("10.77.1.1", "255.255.255.0", Some("10.77.1.0"), 24, Some("10.77.1.0")),
             ("10.77.1.1", "255.255.240.0", Some("0.0.0.0"), 20, Some("10.77.15.255")),
-            // What a point-to-point link tells there is its other end, or itself.
+            // A point-to-point link reports the address of its other end, or its own.
             ("10.77.1.1", "255.255.255.255", Some("10.77.1.1"), 32, None),
             ("10.77.1.1", "255.255.255.254", None, 31, None),
             ("10.77.1.1", "0.0.0.0", None, 0, Some("255.255.255.255")),

@@ -60,16 +60,16 @@ options! {
     keepalive: Option<Keepalive> = None,
         (keepalive: impl Into<Option<crate::options::Keepalive>>) => keepalive.into();
 
-    /// Sets the time after which a peer that has vanished (unplugged cable, lost power) is an error of kind
+    /// Sets the time after which an unreachable peer (unplugged cable, lost power) is an error of kind
     /// [`TimedOut`](crate::ErrorKind::TimedOut), in the call that blocks or in the next one. Whole seconds, at least 2.
-    /// Defaults to `None`: an idle connection to a vanished peer then stays open indefinitely.
+    /// Defaults to `None`: an idle connection to an unreachable peer then stays open indefinitely.
     ///
     /// This sets keepalive, so that half of the time passes in silence and the other half with probes, and the user
-    /// timeout for data that is not acknowledged. A peer that is reachable and silent is no error.
+    /// timeout for data that is not acknowledged. A peer that is reachable and sends nothing is no error.
     ///
     /// # Platform-specific behavior
     ///
-    /// Only Linux has the user timeout. Elsewhere a vanished peer is detected by keepalive alone, which does not work while
+    /// Only Linux has the user timeout. Elsewhere an unreachable peer is detected by keepalive alone, which does not work while
     /// sent data is unacknowledged.
     #[doc(alias = "keepalive")]
     dead_peer_timeout: Option<Duration> = None, (timeout: impl Into<Option<Duration>>) => timeout.into();

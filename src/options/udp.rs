@@ -7,14 +7,14 @@ use crate::proto::text::Encoding;
 /// The largest datagram that IP can carry, its headers included: no datagram is truncated by a buffer of this size.
 pub(crate) const LARGEST_DATAGRAM: usize = 65_535;
 
-/// What becomes of a datagram that is longer than the room for it.
+/// What happens to a datagram that is longer than the limit or the buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Truncation {
-    /// It is an error that carries the beginning, the sender and the true size.
+    /// Receiving returns an error, whose [`Truncated`](crate::error::Truncated) has the beginning, the sender and the size.
     #[default]
     Error,
-    /// It is delivered, cut; [`RecvMeta::truncated`](crate::udp::RecvMeta::truncated) tells its true size.
+    /// The beginning is delivered; [`RecvMeta::truncated`](crate::udp::RecvMeta::truncated) returns the size.
     Deliver,
 }
 
