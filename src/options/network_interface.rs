@@ -93,9 +93,9 @@ impl InterfaceAddress {
 mod tests {
     use super::*;
 
-    fn address(ip: &str, mask: &str, told: Option<&str>) -> InterfaceAddress {
+    fn address(ip: &str, mask: &str, reported: Option<&str>) -> InterfaceAddress {
         let parse = |text: &str| text.parse().unwrap();
-        InterfaceAddress::new(parse(ip), Some(parse(mask)), told.map(parse))
+        InterfaceAddress::new(parse(ip), Some(parse(mask)), reported.map(parse))
     }
 
     #[test]
@@ -110,8 +110,8 @@ mod tests {
             ("10.77.1.1", "0.0.0.0", None, 0, Some("255.255.255.255")),
             ("fe80::1", "ffff:ffff:ffff:ffff::", None, 64, None),
         ];
-        for (ip, mask, told, prefix, broadcast) in table {
-            let address = address(ip, mask, told);
+        for (ip, mask, reported, prefix, broadcast) in table {
+            let address = address(ip, mask, reported);
             assert_eq!(address.prefix, prefix, "{ip}/{mask}");
             assert_eq!(address.broadcast, broadcast.map(|text| text.parse().unwrap()), "{ip}/{mask}");
         }

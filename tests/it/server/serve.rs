@@ -302,7 +302,7 @@ fn options_values_equal_setters() {
     assert_ne!((tcp, server), (TcpOptions::default(), ServerOptions::default()));
 }
 
-/// A server does not block indefinitely on a peer that does not read; a client does what it is told.
+/// A server does not block indefinitely on a peer that does not read. A client has no default.
 #[test]
 fn write_timeout_defaults_to_30_s_for_servers() {
     let server = TcpServer::bind("127.0.0.1:0").unwrap();
