@@ -2,14 +2,14 @@
 
 /// Implements the borrowed and raw handle for a type that keeps its socket in a field.
 macro_rules! borrowed_handle {
-    ($type:ty, $($field:tt).+) => {
+    ($type:ty, $($field:tt)+) => {
         #[cfg(unix)]
         const _: () = {
             use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
             impl AsFd for $type {
                 fn as_fd(&self) -> BorrowedFd<'_> {
-                    self.$($field).+.as_fd()
+                    self.$($field)+.as_fd()
                 }
             }
 
@@ -26,7 +26,7 @@ macro_rules! borrowed_handle {
 
             impl AsSocket for $type {
                 fn as_socket(&self) -> BorrowedSocket<'_> {
-                    self.$($field).+.as_socket()
+                    self.$($field)+.as_socket()
                 }
             }
 

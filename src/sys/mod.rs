@@ -122,7 +122,7 @@ pub(crate) use stream::{
 };
 pub(crate) use stream_options::{
     adopt_accepted, adopt_listener, adopt_stream, arm_listener, expect_peer_within, listen, release_listener,
-    release_stream, set_keepalive,
+    release_stream, set_keepalive, stop_listening,
 };
 pub(crate) use timing::{Span, Timing, Window};
 pub(crate) use wait::{Ended, ReceiveTimeout, is_again, receiving, sending, sleep};

@@ -73,6 +73,11 @@ pub(crate) fn arm_listener(listener: &TcpListener, timeout: Option<Duration>) ->
     }
 }
 
+/// Makes the listener refuse connections while its handle stays open. Only Linux supports that; others do nothing.
+pub(crate) fn stop_listening(listener: &TcpListener) {
+    let _ = SockRef::from(listener).shutdown(std::net::Shutdown::Both);
+}
+
 /// Makes the listener such as `std` would have it: blocking, without the timeout that its connections inherit.
 pub(crate) fn release_listener(listener: TcpListener) -> Result<TcpListener> {
     let result = SockRef::from(&listener).set_read_timeout(None);

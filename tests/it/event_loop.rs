@@ -2,7 +2,7 @@
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::kit::*;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use socketry::broadcast::Responder;
-use socketry::{Broadcaster, CancelToken, ErrorKind, TcpConnection, TcpServer, UdpEndpoint};
+use socketry::{Broadcaster, CancelToken, TcpConnection, TcpServer, UdpEndpoint};
 use tokio::io::unix::AsyncFd;
 
 #[allow(deprecated, reason = "the replacement is newer than the oldest tokio that the manifest allows")]
@@ -32,6 +32,15 @@ fn cancelled_token_is_readable() {
     let token = CancelToken::new().unwrap();
     let token = wait_until_readable(token.clone(), || token.cancel());
     assert!(token.is_cancelled());
+}
+
+#[test]
+fn server_is_readable_when_connection_arrives() {
+    let server = server();
+    let address = server.local_addr();
+    let mut client = None;
+    let server = wait_until_readable(server, || client = Some(client_of(address)));
+    assert!(server.try_accept().unwrap().is_some());
 }
 
 #[test]
@@ -58,22 +67,15 @@ fn register(poll: &Poll, handle: &impl AsRawFd, token: Token) {
 
 /// Answers on all sockets in one thread until the token is cancelled. mio reports edges, so each socket is read until it
 /// would block. Returns how many connections were accepted.
-fn echo_in_mio(
-    udp: &UdpEndpoint,
-    responder: &Responder,
-    listener: &TcpListener,
-    cancel: &CancelToken,
-) -> usize {
+fn echo_in_mio(udp: &UdpEndpoint, responder: &Responder, server: &TcpServer, cancel: &CancelToken) -> usize {
     let mut poll = Poll::new().unwrap();
     let mut events = Events::with_capacity(16);
     register(&poll, udp, UDP);
     register(&poll, responder, RESPONDER);
-    register(&poll, listener, LISTENER);
+    register(&poll, server, LISTENER);
     register(&poll, cancel, CANCEL);
-    listener.set_nonblocking(true).unwrap();
     let mut connections = BTreeMap::<Token, TcpConnection>::new();
     let mut accepted = 0;
-    let mut buffer = [0; 1024];
     loop {
         poll.poll(&mut events, Some(PATIENCE)).unwrap();
         assert!(!events.is_empty(), "an event within {PATIENCE:?}");
@@ -85,29 +87,28 @@ fn echo_in_mio(
                         udp.reply(&datagram, datagram.bytes()).unwrap();
                     }
                 }
-                RESPONDER => loop {
-                    match responder.recv_timeout(Duration::ZERO) {
-                        Ok(query) => responder.reply(&query, "here").unwrap(),
-                        Err(error) => break assert_eq!(error.kind(), ErrorKind::TimedOut),
+                RESPONDER => {
+                    while let Some(query) = responder.try_recv().unwrap() {
+                        responder.reply(&query, "here").unwrap();
                     }
-                },
+                }
                 LISTENER => {
-                    while let Ok((stream, _)) = listener.accept() {
-                        let connection = TcpConnection::try_from(stream).unwrap();
-                        connection.set_read_timeout(Duration::ZERO);
+                    while let Some(connection) = server.try_accept().unwrap() {
                         let token = Token(FIRST_CONNECTION + accepted);
                         register(&poll, &connection, token);
                         connections.insert(token, connection);
                         accepted += 1;
                     }
                 }
-                token => loop {
-                    match connections[&token].recv_into(&mut buffer) {
-                        Ok(0) => break drop(connections.remove(&token)),
-                        Ok(length) => connections[&token].send(&buffer[..length]).unwrap(),
-                        Err(error) => break assert_eq!(error.kind(), ErrorKind::TimedOut),
+                token => {
+                    while let Some(bytes) = connections[&token].try_recv(1024).unwrap() {
+                        if bytes.is_empty() {
+                            connections.remove(&token);
+                            break;
+                        }
+                        connections[&token].send(bytes).unwrap();
                     }
-                },
+                }
             }
         }
     }
@@ -117,11 +118,10 @@ fn echo_in_mio(
 fn mio_loop_drives_every_kind_of_socket() {
     let udp = local();
     let responder = Broadcaster::builder().interface(Ipv4Addr::LOCALHOST).port(0).responder().unwrap();
-    // Bound with this library's options, and released for the loop.
-    let listener = TcpListener::try_from(server()).unwrap();
+    let server = server();
     let cancel = CancelToken::new().unwrap();
     let accepted = std::thread::scope(|scope| {
-        let looping = scope.spawn(|| echo_in_mio(&udp, &responder, &listener, &cancel));
+        let looping = scope.spawn(|| echo_in_mio(&udp, &responder, &server, &cancel));
         for round in 0..3 {
             let client = connected_to(&udp);
             for message in ["one", "two"] {
@@ -129,7 +129,7 @@ fn mio_loop_drives_every_kind_of_socket() {
                 assert_eq!(client.recv().unwrap().text().unwrap(), message);
             }
 
-            let client = client_of(listener.local_addr().unwrap());
+            let client = client_of(server.local_addr());
             for _ in 0..2 {
                 client.send([round; 3000]).unwrap();
                 client.recv_exact(&mut [0; 3000]).unwrap();

@@ -74,7 +74,7 @@ impl Shared {
 
     fn next_in(
         self: &Arc<Self>,
-        guard: &mut Option<TcpListener>,
+        guard: &mut Option<Arc<TcpListener>>,
         closing: Closing,
         deadline: Option<Moment>,
     ) -> Result<Next> {

@@ -144,12 +144,13 @@ impl TcpServerBuilder {
         let more = usize::from(!self.options.waits_when_full());
         self.options.threads.get_or_insert(self.options.max_connections.saturating_add(more));
         let inherited = sys::arm_listener(&listener, self.settings.options.read_timeout);
+        let listener = Arc::new(listener);
         let shared = Arc::new(Shared {
             address: sys::canonical(address),
             state: Mutex::new(Shared::new_state(&self.options)),
             settings: self.settings,
             inherited,
-            listener: Mutex::new(Some(listener)),
+            listener: Mutex::new(Some(Arc::clone(&listener))),
             gate: OnceLock::new(),
             is_alone,
             holds: AtomicBool::new(false),
@@ -170,7 +171,7 @@ impl TcpServerBuilder {
             let told: Arc<dyn Told> = shared.clone();
             token.tell(Arc::downgrade(&told));
         }
-        Ok(TcpServer { shared })
+        Ok(TcpServer { shared, listener: Some(listener) })
     }
 
     /// The local address to bind, in the family that `dual_stack` asks for.

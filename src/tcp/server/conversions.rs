@@ -1,8 +1,7 @@
 //! Conversions of servers to and from the listeners of `std` and the handles of the OS.
-//!
-//! A server does not lend its listener (`AsFd`): a shutdown closes it while the server is still borrowed.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 
 use super::serve::TcpServer;
 use super::state::Phase;
@@ -27,16 +26,28 @@ impl TryFrom<TcpListener> for TcpServer {
 impl TryFrom<TcpServer> for TcpListener {
     type Error = Error;
 
-    fn try_from(server: TcpServer) -> Result<TcpListener> {
-        let error = |error: Error| error.with_local(Some(server.shared.address));
+    fn try_from(mut server: TcpServer) -> Result<TcpListener> {
+        let address = server.shared.address;
+        let error = |error: Error| error.with_local(Some(address));
+        let cancelled = || error(Error::new(Operation::Accept, ErrorKind::Cancelled));
         if server.shared.phase() != Phase::Open {
-            return Err(error(Error::new(Operation::Accept, ErrorKind::Cancelled)));
+            return Err(cancelled());
         }
-        let listener = server.shared.listener().take();
-        let listener = listener.ok_or_else(|| error(Error::new(Operation::Accept, ErrorKind::Cancelled)))?;
+        let own = server.listener.take();
+        drop(server.shared.listener().take());
         server.shared.close(None);
+        // A shutdown that begins meanwhile may have stopped it.
+        let listener = own.and_then(Arc::into_inner).ok_or_else(cancelled)?;
         sys::release_listener(listener).map_err(error)
     }
 }
 
+impl TcpServer {
+    /// The listener, which the server closes when it is dropped.
+    fn lent(&self) -> &TcpListener {
+        self.listener.as_ref().expect("only a server that serves lends nothing, and that one is consumed")
+    }
+}
+
+sys::borrowed_handle!(TcpServer, lent());
 sys::fallible_handle_conversions!(TcpServer: TcpListener);

@@ -77,13 +77,14 @@ impl TcpServer {
     /// # Ok::<(), socketry::Error>(())
     /// ```
     pub fn serve_requests<F>(
-        self,
+        mut self,
         framing: F,
         handler: impl Fn(&mut Request<'_, F>) -> HandlerResult + Send + Sync + 'static,
     ) -> Result<ShutdownReport>
     where
         F: Framing + Send + Sync + 'static,
     {
+        self.stop_lending();
         let failed = |error| sys::failure(Operation::Serve, error);
         let poller = Arc::new(Poller::new().map_err(failed)?);
         poller.add(&self.shared.wake.signal(), Key::WAKE.to_bits()).map_err(failed)?;

@@ -1,6 +1,6 @@
 use std::fmt;
 use std::iter::FusedIterator;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -73,6 +73,8 @@ use crate::tcp::connection::TcpConnection;
 /// ```
 pub struct TcpServer {
     pub(super) shared: Arc<Shared>,
+    /// The handle that an event loop borrows. `None` once the server serves, which consumes it.
+    pub(super) listener: Option<Arc<TcpListener>>,
 }
 
 /// The connections of a server as they come; made by [`TcpServer::incoming`]. It ends when the server is shut down.
@@ -182,6 +184,11 @@ impl TcpServer {
         }
     }
 
+    /// Before it serves: from then on the listener is closed as soon as the shutdown has accepted its queue.
+    pub(super) fn stop_lending(&mut self) {
+        self.listener = None;
+    }
+
     fn accept_within(&self, started: Option<Moment>, deadline: Option<Moment>) -> Result<TcpConnection> {
         let kind = match self.shared.next(Closing::Polite, deadline)? {
             Next::Connection(connection) => return Ok(connection),
@@ -223,9 +230,10 @@ impl TcpServer {
     ///
     /// This returns an error if something is wrong with the listener itself. What goes wrong with one connection is counted.
     pub fn serve_sequential(
-        self,
+        mut self,
         mut handler: impl FnMut(TcpConnection) -> HandlerResult,
     ) -> Result<ShutdownReport> {
+        self.stop_lending();
         while let Next::Connection(connection) = self.shared.next(Closing::Polite, None)? {
             let peer = connection.peer_addr();
             self.shared.isolated(peer, || handler(connection));
@@ -246,9 +254,10 @@ impl TcpServer {
     /// This returns an error if no thread can be started. What goes wrong with one connection is counted, and told to
     /// [`on_event`](TcpServerBuilder::on_event).
     pub fn serve(
-        self,
+        mut self,
         handler: impl Fn(TcpConnection) -> HandlerResult + Send + Sync + 'static,
     ) -> Result<ShutdownReport> {
+        self.stop_lending();
         self.shared.serve(Connections(handler))
     }
 }
@@ -256,6 +265,7 @@ impl TcpServer {
 impl Drop for TcpServer {
     /// Closes the port. Connections go on.
     fn drop(&mut self) {
+        self.stop_lending();
         let listener = self.shared.listener().take();
         if listener.is_some() {
             self.shared.close(listener);

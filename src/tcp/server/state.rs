@@ -25,7 +25,7 @@ pub(in crate::tcp) struct Shared {
     pub(super) options: ServerOptions,
     /// The kernel's timeout that connections have from their listener.
     pub(super) inherited: ReceiveTimeout,
-    pub(super) listener: Mutex<Option<TcpListener>>,
+    pub(super) listener: Mutex<Option<Arc<TcpListener>>>,
     /// Whether nobody else accepts from the listener, now or after this server's end.
     pub(super) is_alone: bool,
     /// Whether those who want to connect are held off: see [`Shared::hold_newcomers`].
@@ -302,7 +302,7 @@ impl Shared {
         self.state().phase
     }
 
-    pub(super) fn listener(&self) -> MutexGuard<'_, Option<TcpListener>> {
+    pub(super) fn listener(&self) -> MutexGuard<'_, Option<Arc<TcpListener>>> {
         self.listener.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -319,8 +319,8 @@ impl Shared {
     }
 
     /// Nothing is accepted from now on.
-    pub(super) fn close(&self, listener: Option<TcpListener>) {
-        drop(listener);
+    pub(super) fn close(&self, listener: Option<Arc<TcpListener>>) {
+        self.release(listener);
         let mut state = self.state();
         state.phase = state.phase.max(Phase::Closed);
         drop(state);
@@ -346,7 +346,15 @@ impl Shared {
         self.state().call_all();
         // Whoever accepts has been woken and gives it back; where nobody does, it is closed here.
         if let Ok(mut listener) = self.listener.try_lock() {
-            *listener = None;
+            self.release(listener.take());
+        }
+    }
+
+    /// Closes the listener. If a [`TcpServer`](super::serve::TcpServer) still lends its handle, it stops listening now,
+    /// where the OS supports that, and is closed when that server is dropped.
+    fn release(&self, listener: Option<Arc<TcpListener>>) {
+        if let Some(listener) = listener.filter(|listener| self.is_alone && Arc::strong_count(listener) > 1) {
+            crate::sys::stop_listening(&listener);
         }
     }
 

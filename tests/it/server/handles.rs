@@ -47,6 +47,26 @@ fn conversion_fails_once_shutdown_has_begun() {
     assert!(TcpListener::bind(address).is_ok(), "the port is free");
 }
 
+/// An event loop that has borrowed the handle still has that file, and no other, after the server has ended.
+#[cfg(unix)]
+#[test]
+fn lent_handle_stays_open_until_server_is_dropped() {
+    use std::os::fd::AsFd;
+    let server = server();
+    let address = server.local_addr();
+    let lent = server.as_fd();
+    server.handle().begin_shutdown(PATIENCE);
+    assert!(server.accept().unwrap_err().is_cancelled());
+    let listener = socket2::SockRef::from(&lent);
+    assert_eq!(listener.local_addr().unwrap().as_socket(), Some(address));
+    if cfg!(target_os = "linux") {
+        let error = TcpStream::connect(address).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused, "it no longer listens");
+    }
+    drop(server);
+    assert!(TcpListener::bind(address).is_ok(), "the port is free");
+}
+
 #[cfg(unix)]
 #[test]
 fn server_converts_from_and_to_owned_fd() {

@@ -153,8 +153,9 @@ impl TcpServer {
     /// # Platform-specific behavior
     ///
     /// Unix. On Windows a socket cannot be the standard input of a process that `std` starts, so the method is not there.
-    pub fn serve_children(self, children: Children) -> Result<ShutdownReport> {
+    pub fn serve_children(mut self, children: Children) -> Result<ShutdownReport> {
         Role::refuse_to_start_again()?;
+        self.stop_lending();
         self.shared.ask_inside(children.asking);
         self.shared.serve(children)
     }

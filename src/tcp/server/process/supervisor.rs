@@ -50,8 +50,9 @@ impl TcpServer {
     /// # Platform-specific behavior
     ///
     /// Unix. On Windows no safe way is known to hand a listener to a process that `std` starts, so the method is not there.
-    pub fn serve_workers(self, workers: Workers) -> Result<ShutdownReport> {
+    pub fn serve_workers(mut self, workers: Workers) -> Result<ShutdownReport> {
         Role::refuse_to_start_again()?;
+        self.stop_lending();
         let failed = |error| sys::failure(Operation::Serve, error);
         let poller = Arc::new(Poller::new().map_err(failed)?);
         poller.add(&self.shared.wake.signal(), WAKE).map_err(failed)?;
