@@ -131,7 +131,6 @@
 //! [`PartialTransfer`]: error::PartialTransfer
 //! [`Query`]: broadcast::Query
 //! [`Reconnect`]: tcp::Reconnect
-//! [`Record`]: dns::Record
 //! [`RecvBatch`]: udp::RecvBatch
 //! [`RecvBatchIter`]: udp::RecvBatchIter
 //! [`RecvMeta`]: udp::RecvMeta

@@ -20,8 +20,9 @@ use crate::proto::dns::hosts::Hosts;
 use crate::proto::dns::lookup::ServerFault;
 use crate::proto::dns::name::{HostName, NameRef};
 use crate::proto::dns::nsswitch::NameServices;
+use crate::proto::dns::records::RecordData;
 use crate::proto::dns::resolv_conf::ResolvConf;
-use crate::proto::dns::wire::{Kind, Record};
+use crate::proto::dns::wire::Kind;
 use crate::sys;
 
 /// A resolver, as its clones share it.
@@ -61,7 +62,7 @@ impl Inner {
     /// Both the resolver's own bounds and those of who asks, whose cancel token is the first; a third is not needed, because who asks
     /// has a resolver of its own if that is to be stopped, too.
     pub(super) fn bound<'a>(&'a self, started: Instant, asker: Bound<'a>) -> Bound<'a> {
-        let own = self.options.deadline.and_then(|time| started.checked_add(time));
+        let own = self.options.timeout.and_then(|time| started.checked_add(time));
         let deadline = own.into_iter().chain(asker.deadline).min();
         Bound { deadline, also: asker.also.or(self.options.token.as_ref()), ..asker }
     }
@@ -242,10 +243,10 @@ impl Inner {
             return Some(resolved);
         }
         let kept = || found.answers.iter().flat_map(|(_, kept)| kept);
-        let has = |ip| kept().any(|kept| kept.records.contains(&Record::Address(ip)));
+        let has = |ip| kept().any(|kept| kept.records.contains(&RecordData::Address(ip)));
         let mut ips = Vec::with_capacity(kept().map(|kept| kept.records.len()).sum());
         for record in kept().flat_map(|kept| kept.records.iter()) {
-            if let Record::Address(ip) = record {
+            if let RecordData::Address(ip) = record {
                 let canonical = ip.to_canonical();
                 // An IPv4 address in the form of IPv6 is none of IPv6, and may be there in its own form.
                 if canonical == *ip || self.wants(canonical) && !has(canonical) {

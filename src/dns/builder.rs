@@ -44,7 +44,7 @@ pub enum IpFamilies {
 /// let resolver = Resolver::builder()
 ///     .server("127.0.0.1:5353")?
 ///     .use_hosts(false)
-///     .deadline(Duration::from_secs(2))
+///     .timeout(Duration::from_secs(2))
 ///     .build();
 /// # Ok::<(), socketry::Error>(())
 /// ```
@@ -59,11 +59,11 @@ pub struct ResolverBuilder {
     pub(super) services: PathBuf,
     pub(super) search: Option<Vec<Box<str>>>,
     pub(super) ndots: Option<usize>,
-    pub(super) timeout: Option<Duration>,
+    pub(super) query_timeout: Option<Duration>,
     pub(super) attempts: Option<u32>,
     pub(super) use_tcp: Option<bool>,
     pub(super) single_request: Option<bool>,
-    pub(super) deadline: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
     pub(super) families: IpFamilies,
     pub(super) bounds: Bounds,
     pub(super) token: Option<CancelToken>,
@@ -86,11 +86,11 @@ impl Default for ResolverBuilder {
             services: PathBuf::from("/etc/nsswitch.conf"),
             search: None,
             ndots: None,
-            timeout: None,
+            query_timeout: None,
             attempts: None,
             use_tcp: None,
             single_request: None,
-            deadline: Some(Duration::from_secs(10)),
+            timeout: Some(Duration::from_secs(10)),
             families: IpFamilies::Both,
             bounds: Bounds {
                 names: 4_096,
@@ -176,9 +176,12 @@ impl ResolverBuilder {
         self
     }
 
-    /// Sets how long the answer of one server is waited for. Defaults to that of `resolv.conf`, 5 s.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+    /// Sets how long one query waits for the response of one server before the next server is queried. The default is the `timeout`
+    /// option of `resolv.conf`, or 5 s.
+    ///
+    /// The [`timeout`](Self::timeout) applies to the whole lookup, including all queries.
+    pub fn query_timeout(mut self, timeout: Duration) -> Self {
+        self.query_timeout = Some(timeout);
         self
     }
 
@@ -202,10 +205,12 @@ impl ResolverBuilder {
         self
     }
 
-    /// Sets how long a look-up takes at most, with all servers, attempts and search domains. `None` is for ever. Defaults to
-    /// 10 s.
-    pub fn deadline(mut self, time: impl Into<Option<Duration>>) -> Self {
-        self.deadline = time.into();
+    /// Sets the timeout of a lookup. It applies to the whole lookup, including all servers, attempts and search domains.
+    ///
+    /// The default is 10 s. Pass `None` for no limit. If the caller has a limit of its own, such as the connect timeout of a
+    /// client, the earlier one wins.
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.timeout = timeout.into();
         self
     }
 
@@ -245,7 +250,7 @@ impl ResolverBuilder {
             conf.search.clone_from(search);
         }
         conf.ndots = self.ndots.unwrap_or(conf.ndots);
-        conf.timeout = self.timeout.unwrap_or(conf.timeout);
+        conf.timeout = self.query_timeout.unwrap_or(conf.timeout);
         conf.attempts = self.attempts.unwrap_or(conf.attempts);
         conf.use_tcp = self.use_tcp.unwrap_or(conf.use_tcp);
         conf.single_request = self.single_request.unwrap_or(conf.single_request);

@@ -9,7 +9,7 @@
 //! | Choose between the system's resolver and DNS queries | [`Backend`] |
 //! | Choose IPv4, IPv6 or both | [`IpFamilies`] |
 //! | Read addresses, their source and their remaining TTL | [`Resolved`], [`AnswerSource`] |
-//! | Read MX, SRV and TXT records | [`Record`] |
+//! | Read MX, SRV and TXT records | [`Mx`], [`Srv`], [`Txt`] |
 //! | Find out why a lookup failed | [`ResolveError`], [`ServerError`], [`ServerFault`], [`ResponseError`], [`InvalidName`] |
 //!
 //! ```
@@ -38,7 +38,8 @@ mod telling;
 
 pub use crate::proto::dns::host::InvalidName;
 pub use crate::proto::dns::lookup::ServerFault;
-pub use crate::proto::dns::wire::{Record, ResponseError};
+pub use crate::proto::dns::records::{Mx, Srv, Txt};
+pub use crate::proto::dns::wire::ResponseError;
 pub use answer::{AnswerSource, Resolved};
 pub use builder::{Backend, IpFamilies, ResolverBuilder};
 pub use failure::{ResolveError, ServerError};

@@ -18,13 +18,14 @@ use crate::proto::dns::host::{Host, Spelling};
 use crate::proto::dns::hosts::Hosts;
 use crate::proto::dns::name::{HostName, LOOPBACK};
 use crate::proto::dns::nsswitch::NameServices;
+use crate::proto::dns::records::{Mx, RecordData, Srv, Txt};
 use crate::proto::dns::resolv_conf::ResolvConf;
-use crate::proto::dns::wire::{Kind, Record};
+use crate::proto::dns::wire::Kind;
 use crate::sys;
 
 /// Looks names up: in hosts files, in what was answered before, at the servers of this machine or others, within a time.
 ///
-/// * **It is bounded.** A look-up ends within its [deadline](ResolverBuilder::deadline), with all servers, attempts and search
+/// * **It is bounded.** A lookup ends within its [timeout](ResolverBuilder::timeout), with all servers, attempts and search
 ///   domains; the cache holds so many names; several threads that want the same send one query.
 /// * **It is explained.** An answer says where it [comes from](Resolved::source) and how long it [holds](Resolved::ttl); an
 ///   error says whether there is no such host, or no address, or which servers did what: see
@@ -207,62 +208,75 @@ impl Resolver {
         if ip.to_canonical().is_loopback() {
             return Ok("localhost".to_owned());
         }
-        let records = self.ask(&HostName::reverse(ip), Kind::Ptr, "name", &ip.to_string())?;
+        let asked = ip.to_string();
+        let records = self.ask(&HostName::reverse(ip), Kind::Ptr, "name", &asked)?;
         let name = records.into_iter().find_map(|record| match record {
-            Record::Name(name) => Some(name),
+            RecordData::Name(name) => Some(name),
             _ => None,
         });
-        name.ok_or_else(|| ResolveError::NoRecords("name").into_error(&ip.to_string()))
+        name.ok_or_else(|| ResolveError::NoRecords("name").into_error(&asked))
     }
 
-    /// The texts of a name (TXT), such as those by which a domain is proven.
+    /// Looks up the TXT records of a name ([RFC 1035, section 3.3.14](https://www.rfc-editor.org/rfc/rfc1035#section-3.3.14)), such
+    /// as those that prove the ownership of a domain.
+    ///
+    /// Blocks until a server responds, or until the [timeout](crate::dns::ResolverBuilder::timeout) expires.
     ///
     /// # Errors
     ///
-    /// This returns an error if it has none, and if [`lookup`](Self::lookup) would.
-    pub fn lookup_txt(&self, name: &str) -> Result<Vec<Record>> {
-        self.records(name, Kind::Txt, "text")
+    /// This returns an error if the name has no TXT records, or for any reason listed under [`lookup`](Self::lookup).
+    pub fn lookup_txt(&self, name: &str) -> Result<Vec<Txt>> {
+        let records = self.records(name, Kind::Txt, "text")?;
+        let txt = |record| if let RecordData::Txt(txt) = record { Some(txt) } else { None };
+        Ok(records.into_iter().filter_map(txt).collect())
     }
 
-    /// Who takes the mail of a domain (MX), the best first.
+    /// Looks up the mail exchangers of a domain ([RFC 1035, section 3.3.9](https://www.rfc-editor.org/rfc/rfc1035#section-3.3.9)),
+    /// sorted by preference. Those of the same preference stay in the order of the response.
+    ///
+    /// Blocks until a server responds, or until the [timeout](crate::dns::ResolverBuilder::timeout) expires.
     ///
     /// # Errors
     ///
-    /// This returns an error if it has none, and if [`lookup`](Self::lookup) would.
-    pub fn lookup_mx(&self, domain: &str) -> Result<Vec<Record>> {
-        self.records(domain, Kind::Mx, "mail exchange")
+    /// This returns an error if the domain has no MX records, or for any reason listed under [`lookup`](Self::lookup).
+    pub fn lookup_mx(&self, domain: &str) -> Result<Vec<Mx>> {
+        let records = self.records(domain, Kind::Mx, "mail exchange")?;
+        let mx = |record| if let RecordData::Mx(mx) = record { Some(mx) } else { None };
+        let mut exchangers: Vec<Mx> = records.into_iter().filter_map(mx).collect();
+        exchangers.sort_by_key(|mx| mx.preference);
+        Ok(exchangers)
     }
 
-    /// Who has a service (SRV), such as `_xmpp-client._tcp.example.com`, the best first.
+    /// Looks up the hosts of a service ([RFC 2782](https://www.rfc-editor.org/rfc/rfc2782)), such as
+    /// `_xmpp-client._tcp.example.com`, sorted by priority. Those of the same priority stay in the order of the response; choose
+    /// among them by weight.
+    ///
+    /// Blocks until a server responds, or until the [timeout](crate::dns::ResolverBuilder::timeout) expires.
     ///
     /// # Errors
     ///
-    /// This returns an error if nobody has it, and if [`lookup`](Self::lookup) would.
-    pub fn lookup_srv(&self, service: &str) -> Result<Vec<Record>> {
-        self.records(service, Kind::Srv, "service")
+    /// This returns an error if the name has no SRV records, or for any reason listed under [`lookup`](Self::lookup).
+    pub fn lookup_srv(&self, service: &str) -> Result<Vec<Srv>> {
+        let records = self.records(service, Kind::Srv, "service")?;
+        let srv = |record| if let RecordData::Srv(srv) = record { Some(srv) } else { None };
+        let mut hosts: Vec<Srv> = records.into_iter().filter_map(srv).collect();
+        hosts.sort_by_key(|srv| srv.priority);
+        Ok(hosts)
     }
 
-    fn records(&self, host: &str, kind: Kind, what: &'static str) -> Result<Vec<Record>> {
+    fn records(&self, host: &str, kind: Kind, what: &'static str) -> Result<Vec<RecordData>> {
         match Host::read(host, &mut Spelling::new()) {
             Ok(Host::Name(name, _)) if name.cannot_exist() => Err(ResolveError::NoSuchName.into_error(host)),
             Ok(Host::Name(name, _)) if name.is_localhost() => {
                 Err(ResolveError::NoRecords(what).into_error(host))
             }
-            Ok(Host::Name(name, _)) => {
-                let mut records = self.ask(&name.to_owned(), kind, what, host)?;
-                records.sort_by_key(|record| match record {
-                    Record::MailExchange { preference, .. } => *preference,
-                    Record::Service { priority, .. } => *priority,
-                    _ => 0,
-                });
-                Ok(records)
-            }
+            Ok(Host::Name(name, _)) => self.ask(&name.to_owned(), kind, what, host),
             Ok(Host::Address(_)) => Err(ResolveError::NoRecords(what).into_error(host)),
             Err(bad) => Err(bad_name(bad, host)),
         }
     }
 
-    fn ask(&self, name: &HostName, kind: Kind, what: &'static str, asked: &str) -> Result<Vec<Record>> {
+    fn ask(&self, name: &HostName, kind: Kind, what: &'static str, asked: &str) -> Result<Vec<RecordData>> {
         let started = Instant::now();
         let inner = &*self.inner;
         let bound = inner.bound(started, Bound::default());

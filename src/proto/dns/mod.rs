@@ -7,5 +7,6 @@ pub(crate) mod lookup;
 pub(crate) mod name;
 pub(crate) mod nsswitch;
 pub(crate) mod order;
+pub(crate) mod records;
 pub(crate) mod resolv_conf;
 pub(crate) mod wire;
