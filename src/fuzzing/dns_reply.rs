@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use super::choices::Choices;
+use crate::proto::dns::fault::ResponseError;
 use crate::proto::dns::host::{Host, Spelling};
 use crate::proto::dns::name::HostName;
 use crate::proto::dns::records::{Mx, RecordData, Srv, Txt};
-use crate::proto::dns::wire::{Answer, Judgement, Kind, MOST_ALIASES, ResponseError, judge, query};
+use crate::proto::dns::wire::{Answer, Judgement, Kind, MOST_ALIASES, judge, query};
 
 pub(super) const KINDS: [Kind; 6] = [Kind::A, Kind::Aaaa, Kind::Ptr, Kind::Txt, Kind::Mx, Kind::Srv];
 

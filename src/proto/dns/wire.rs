@@ -3,6 +3,7 @@
 use simple_dns::rdata::{OPT, RData, TXT};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, Question, ResourceRecord, TYPE};
 
+use super::fault::ResponseError;
 use super::host::{Host, Spelling};
 use super::name::HostName;
 use super::records::{Mx, RecordData, Srv, Txt};
@@ -30,36 +31,6 @@ pub(crate) struct Answer {
     pub(crate) negative_ttl: Option<u32>,
     /// The name that is meant, of which the reply has nothing.
     pub(crate) alias: Option<HostName>,
-}
-
-/// Why a name server's reply is none that anything can be made of: by its code (RFC 1035, 4.1.1), or by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ResponseError {
-    /// FORMERR: it does not understand the query.
-    #[error("returned FORMERR")]
-    FormErr,
-    /// SERVFAIL: it has a problem of its own.
-    #[error("returned SERVFAIL")]
-    ServFail,
-    /// NOTIMP: it does not implement such queries.
-    #[error("returned NOTIMP")]
-    NotImplemented,
-    /// REFUSED: it will not, for this client or name.
-    #[error("returned REFUSED")]
-    Refused,
-    /// Another code.
-    #[error("returned code {0}")]
-    Other(u8),
-    /// The reply is no message.
-    #[error("sent a malformed response")]
-    Malformed,
-    /// It is not in charge of the name and does not ask for it either.
-    #[error("is not authoritative for the name")]
-    NotAuthoritative,
-    /// More aliases in a row than anybody needs.
-    #[error("returned a CNAME chain that is too long")]
-    CnameLoop,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
