@@ -100,7 +100,7 @@ fn main() -> ExitCode {
 }
 
 fn resolver(args: &Args) -> Result<Resolver, Box<dyn Error>> {
-    let mut builder = Resolver::builder().deadline(args.seconds);
+    let mut builder = Resolver::builder().timeout(args.seconds);
     builder = match (args.ipv4, args.ipv6) {
         (true, _) => builder.families(IpFamilies::Ipv4),
         (_, true) => builder.families(IpFamilies::Ipv6),

@@ -131,7 +131,6 @@
 //! [`PartialTransfer`]: error::PartialTransfer
 //! [`Query`]: broadcast::Query
 //! [`Reconnect`]: tcp::Reconnect
-//! [`Record`]: dns::Record
 //! [`RecvBatch`]: udp::RecvBatch
 //! [`RecvBatchIter`]: udp::RecvBatchIter
 //! [`RecvMeta`]: udp::RecvMeta
@@ -160,8 +159,8 @@
 //! [`WhatwgEncoding`]: text::WhatwgEncoding
 //! [`network_interfaces`]: interfaces::network_interfaces
 #![doc = include_str!("guide/phone.html")]
-#![cfg_attr(unix, doc = "\n[`process`]: mod@process")]
-#![cfg_attr(not(unix), doc = "\n[`process`]: guide::platforms")]
+#![cfg_attr(all(unix, feature = "process"), doc = "\n[`process`]: mod@process")]
+#![cfg_attr(not(all(unix, feature = "process")), doc = "\n[`process`]: guide::platforms")]
 #![forbid(unsafe_code)]
 #![warn(
     clippy::unwrap_used,
@@ -199,7 +198,7 @@ pub use proto::text::Encoding;
 pub use sys::CancelToken;
 pub use tcp::client::TcpClient;
 pub use tcp::connection::TcpConnection;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "process"))]
 pub use tcp::server::process;
 pub use tcp::server::serve::TcpServer;
 pub use udp::datagram::Datagram;

@@ -35,7 +35,7 @@ pub(crate) fn a_name_and_who_says_so() -> Outcome {
 pub(crate) fn a_name_that_is_not_found() -> Outcome {
     with_name_server(&[("six.example", IpAddr::V6(Ipv6Addr::LOCALHOST))], |server| {
         let resolver = Resolver::builder().use_hosts(false).server(&server.to_string())?;
-        let resolver = resolver.deadline(Duration::from_millis(200)).build();
+        let resolver = resolver.timeout(Duration::from_millis(200)).build();
         for name in ["nobody.example", "silent.example", "two..dots", "127.1"] {
             match resolver.lookup(name) {
                 Ok(found) => show!("{name}: {:?}", found.addresses())?,

@@ -102,7 +102,7 @@ fn page_address(text: &str) -> Result<Url, String> {
 
 fn main() -> ExitCode {
     let args: Args = cli::parse();
-    let mut resolver = Resolver::builder().deadline(args.seconds);
+    let mut resolver = Resolver::builder().timeout(args.seconds);
     if let Some(server) = &args.server {
         resolver = match resolver.server(server) {
             Ok(resolver) => resolver,

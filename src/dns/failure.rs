@@ -2,8 +2,8 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use crate::error::{Error, ErrorKind, Operation};
+use crate::proto::dns::fault::ServerFault;
 use crate::proto::dns::host::InvalidName;
-use crate::proto::dns::lookup::ServerFault;
 
 /// Why a name was not resolved: the [`detail`](crate::Error::detail) of an error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

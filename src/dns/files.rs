@@ -45,14 +45,8 @@ impl<T> Watched<T> {
         Watched { path, read, now, began: Instant::now(), next, last: Mutex::new(before) }
     }
 
-    /// What it says, looked at some seconds ago at most.
-    pub(super) fn current(&self, now: Instant) -> Arc<T> {
-        self.look_if_due(now);
-        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Something of what it says, which does not take long.
-    pub(super) fn with<R>(&self, now: Instant, take: impl FnOnce(&T) -> R) -> R {
+    /// What it says, read some seconds ago at most, for something that does not take long; others clone it first.
+    pub(super) fn with<R>(&self, now: Instant, take: impl FnOnce(&Arc<T>) -> R) -> R {
         self.look_if_due(now);
         take(&self.now.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -140,13 +134,13 @@ mod tests {
         let file = File::new("changes", "one");
         let (watched, count) = file.watched();
         let after = |seconds| watched.began + Duration::from_secs(seconds);
-        let said = |seconds| watched.current(after(seconds)).to_string();
+        let said = |seconds| watched.with(after(seconds), |text| text.to_string());
         for seconds in [0, 6, 12] {
             assert_eq!((said(seconds).as_str(), count.load(Ordering::SeqCst)), ("one", 1));
         }
         fs::write(&file.0, "three").unwrap();
         assert_eq!(said(16), "one", "it is not time to look");
-        assert_eq!(watched.with(after(18), String::len), 5);
+        assert_eq!(watched.with(after(18), |text| text.len()), 5);
         for seconds in [24, 30] {
             assert_eq!((said(seconds).as_str(), count.load(Ordering::SeqCst)), ("three", 2));
         }
@@ -162,6 +156,6 @@ mod tests {
         let file = File::new("long", "");
         fs::File::options().write(true).open(&file.0).unwrap().set_len(LARGEST + 1).unwrap();
         let (watched, _) = file.watched();
-        assert_eq!(*watched.current(watched.began), "");
+        assert!(watched.with(watched.began, |text| text.is_empty()));
     }
 }

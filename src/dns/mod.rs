@@ -9,7 +9,7 @@
 //! | Choose between the system's resolver and DNS queries | [`Backend`] |
 //! | Choose IPv4, IPv6 or both | [`IpFamilies`] |
 //! | Read addresses, their source and their remaining TTL | [`Resolved`], [`AnswerSource`] |
-//! | Read MX, SRV and TXT records | [`Record`] |
+#![cfg_attr(feature = "dns", doc = "| Read MX, SRV and TXT records | [`Mx`], [`Srv`], [`Txt`] |")]
 //! | Find out why a lookup failed | [`ResolveError`], [`ServerError`], [`ServerFault`], [`ResponseError`], [`InvalidName`] |
 //!
 //! ```
@@ -21,24 +21,33 @@
 //! assert!(matches!(found.source(), AnswerSource::Localhost | AnswerSource::Hosts));
 //! # Ok::<(), socketry::Error>(())
 //! ```
+//!
+//! # Without the feature `dns`
+//!
+//! DNS queries of the crate's own are available with the feature `dns`, which is on by default. Without it, a resolver reads hosts
+//! files and uses the `getaddrinfo` of the OS; record lookups, the cache, and the options of queries are not available, and
+//! [`lookup_addr`](Resolver::lookup_addr) only finds addresses of a hosts file and of this machine.
 
 mod answer;
-mod asking;
+mod bound;
 mod builder;
-mod exchange;
 mod failure;
 mod files;
-mod flight;
+mod inner;
 mod promise;
+#[cfg(feature = "dns")]
+mod queries;
+#[cfg(not(feature = "dns"))]
+#[path = "without_queries.rs"]
+mod queries;
 pub(crate) mod resolver;
 mod sockets;
-mod sources;
 mod system;
-mod telling;
 
+pub use crate::proto::dns::fault::{ResponseError, ServerFault};
 pub use crate::proto::dns::host::InvalidName;
-pub use crate::proto::dns::lookup::ServerFault;
-pub use crate::proto::dns::wire::{Record, ResponseError};
+#[cfg(feature = "dns")]
+pub use crate::proto::dns::records::{Mx, Srv, Txt};
 pub use answer::{AnswerSource, Resolved};
 pub use builder::{Backend, IpFamilies, ResolverBuilder};
 pub use failure::{ResolveError, ServerError};

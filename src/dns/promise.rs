@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use super::exchange::{Bound, Interrupted};
+use super::bound::{Bound, Interrupted};
 use crate::sys::Told;
 use crate::sys::sync::{Condvar, Mutex, MutexGuard};
 
@@ -17,6 +17,15 @@ enum State<T> {
     Kept(T),
     /// Nobody will keep it.
     Broken,
+}
+
+/// The one who will say it: if it is dropped without, nobody will.
+pub(super) struct Keeper<T: Clone + Send + 'static>(pub(super) Arc<Promise<T>>);
+
+impl<T: Clone + Send + 'static> Drop for Keeper<T> {
+    fn drop(&mut self) {
+        self.0.break_if_open();
+    }
 }
 
 impl<T: Clone + Send + 'static> Promise<T> {
@@ -33,7 +42,7 @@ impl<T: Clone + Send + 'static> Promise<T> {
         self.changed.notify_all();
     }
 
-    pub(super) fn break_if_open(&self) {
+    fn break_if_open(&self) {
         let mut state = self.state();
         if matches!(*state, State::Open) {
             *state = State::Broken;

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 use super::answer::Resolved;
-use super::exchange::Bound;
+use super::bound::Bound;
 use super::resolver::Resolver;
 use crate::addr::Address;
 use crate::error::{Error, ErrorKind, Operation, Result};

@@ -6,8 +6,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::exchange::{Bound, Interrupted};
-use super::promise::Promise;
+use super::bound::{Bound, Interrupted};
+use super::promise::{Keeper, Promise};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::sys;
 
@@ -51,11 +51,11 @@ pub(super) fn lookup(
         return Ok(Err(Error::detailed(Operation::Resolve, ErrorKind::ResourceExhausted, AllBusy).at(name)));
     };
     let promise = Promise::<Answer>::new();
-    let (own, host) = (Arc::clone(&promise), name.to_owned());
+    let (own, host) = (Keeper(Arc::clone(&promise)), name.to_owned());
     let thread = std::thread::Builder::new().name("socketry resolve".to_owned());
     let started = thread.spawn(move || {
         let found = (host.as_str(), 0).to_socket_addrs().map(Iterator::collect);
-        own.keep(found.map_err(|error: io::Error| (sys::lookup_error_kind(&error), error.to_string())));
+        own.0.keep(found.map_err(|error: io::Error| (sys::lookup_error_kind(&error), error.to_string())));
         drop(seat);
     });
     if let Err(error) = started {

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use super::choices::{Choices, clock};
 use crate::proto::dns::cache::{Bounds, Cache};
 use crate::proto::dns::name::HostName;
-use crate::proto::dns::wire::{Answer, Kind, Record};
+use crate::proto::dns::records::RecordData;
+use crate::proto::dns::wire::{Answer, Kind};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -15,10 +16,10 @@ const SECOND: Duration = Duration::from_secs(1);
 type Put = (String, Kind, Answer, Instant);
 
 fn answer(choices: &mut Choices<'_>) -> Answer {
-    let address = |_| Record::Address(IpAddr::from([192, 0, 2, 1]));
-    let records: Vec<Record> = match choices.below(4) {
+    let address = |_| RecordData::Address(IpAddr::from([192, 0, 2, 1]));
+    let records: Vec<RecordData> = match choices.below(4) {
         0 => Vec::new(),
-        1 => vec![Record::Text(vec![b'x'; choices.below(256) * 40])],
+        1 => vec![RecordData::Name("x".repeat(choices.below(256) * 40))],
         _ => (0..choices.below(5)).map(address).collect(),
     };
     Answer {
@@ -62,7 +63,7 @@ pub fn property(data: &[u8]) {
                         .records
                         .iter()
                         .map(|record| match record {
-                            Record::Text(text) => text.len(),
+                            RecordData::Name(name) => name.len(),
                             _ => 0,
                         })
                         .sum::<usize>();

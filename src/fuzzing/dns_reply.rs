@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 
 use super::choices::Choices;
+use crate::proto::dns::fault::ResponseError;
 use crate::proto::dns::host::{Host, Spelling};
 use crate::proto::dns::name::HostName;
-use crate::proto::dns::wire::{Answer, Judgement, Kind, MOST_ALIASES, Record, ResponseError, judge, query};
+use crate::proto::dns::records::{Mx, RecordData, Srv, Txt};
+use crate::proto::dns::wire::{Answer, Judgement, Kind, MOST_ALIASES, judge, query};
 
 pub(super) const KINDS: [Kind; 6] = [Kind::A, Kind::Aaaa, Kind::Ptr, Kind::Txt, Kind::Mx, Kind::Srv];
 
@@ -91,21 +93,21 @@ impl ReplyRecord {
         bytes.extend(data);
     }
 
-    fn data(&self) -> Record {
+    fn data(&self) -> RecordData {
         let (number, host) = (self.number, NAMES[self.target].to_owned());
         match self.kind {
-            A => Record::Address(IpAddr::from([192, 0, 2, number])),
-            28 => Record::Address(IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(number)])),
-            16 => Record::Text(vec![b'a' + number]),
-            12 => Record::Name(host),
-            15 => Record::MailExchange { preference: number.into(), host },
-            _ => Record::Service { priority: number.into(), weight: 0, port: 80, host },
+            A => RecordData::Address(IpAddr::from([192, 0, 2, number])),
+            28 => RecordData::Address(IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(number)])),
+            16 => RecordData::Txt(Txt::new(vec![Box::new([b'a' + number])])),
+            12 => RecordData::Name(host),
+            15 => RecordData::Mx(Mx { preference: number.into(), exchange: host }),
+            _ => RecordData::Srv(Srv { priority: number.into(), weight: 0, port: 80, target: host }),
         }
     }
 }
 
 /// What of the records answers the question, by following the aliases through them.
-fn answered(records: &[ReplyRecord], kind: Kind) -> Result<Vec<Record>, ResponseError> {
+fn answered(records: &[ReplyRecord], kind: Kind) -> Result<Vec<RecordData>, ResponseError> {
     let mut owner = 0;
     for _ in 0..=MOST_ALIASES {
         let own = || records.iter().filter(|record| record.owner == owner && record.class == IN);
@@ -180,11 +182,14 @@ fn check_bounds(reply: &[u8], query: &[u8], kind: Kind, judgement: &Judgement) {
         |host: &str| host.is_empty() || matches!(Host::read(host, &mut Spelling::new()), Ok(Host::Name(..)));
     for (index, record) in records.iter().enumerate() {
         let is_asked_for = match (record, kind) {
-            (Record::Address(ip), Kind::A) => ip.is_ipv4(),
-            (Record::Address(ip), Kind::Aaaa) => ip.is_ipv6(),
-            (Record::Name(host), Kind::Ptr) | (Record::MailExchange { host, .. }, Kind::Mx) => is_host(host),
-            (Record::Service { host, .. }, Kind::Srv) => is_host(host),
-            (Record::Text(text), Kind::Txt) => text.len() <= reply.len(),
+            (RecordData::Address(ip), Kind::A) => ip.is_ipv4(),
+            (RecordData::Address(ip), Kind::Aaaa) => ip.is_ipv6(),
+            (RecordData::Name(host), Kind::Ptr) => is_host(host),
+            (RecordData::Mx(mx), Kind::Mx) => is_host(&mx.exchange),
+            (RecordData::Srv(srv), Kind::Srv) => is_host(&srv.target),
+            (RecordData::Txt(txt), Kind::Txt) => {
+                txt.strings().map(|string| 1 + string.len()).sum::<usize>() <= reply.len()
+            }
             _ => false,
         };
         assert!(is_asked_for, "{record:?} was not asked for");

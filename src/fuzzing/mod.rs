@@ -14,18 +14,23 @@ mod choices;
 mod trial;
 
 pub mod addresses;
+#[cfg(feature = "dns")]
 pub mod cache;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "process"))]
 pub mod control;
+#[cfg(feature = "dns")]
 pub mod dns_lookup;
+#[cfg(feature = "dns")]
 pub mod dns_reply;
 pub mod frame_model;
 pub mod frames;
 pub mod grouping;
+#[cfg(feature = "dns")]
 pub mod machine_files;
+#[cfg(feature = "dns")]
 pub mod names;
 pub mod race;
 pub mod schedules;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "process"))]
 pub mod supervision;
 pub mod text;

@@ -80,8 +80,8 @@
 //! # What goes wrong
 //!
 //! **It takes as long as the system likes.** `gethostbyname` and `getaddrinfo` have no timeout; with a name server that is dead
-//! they wait for several seconds. A [`Resolver`](crate::Resolver) has a [deadline](crate::dns::ResolverBuilder::deadline) over
-//! everything, and so has every call that looks a name up.
+//! they wait for several seconds. A [`Resolver`](crate::Resolver) has a [timeout](crate::dns::ResolverBuilder::timeout) for
+//! the whole lookup, and so has every call that resolves a name.
 //!
 //! **"No such name" and "no answer" look the same.** One is final, the other may pass:
 //!

@@ -58,7 +58,7 @@
 //! starts the program again instead; a child begins at the top of `main`, and finds its connection there. Unix:
 //!
 //! ```no_run
-//! # #[cfg(unix)] {
+//! # #[cfg(all(unix, feature = "process"))] {
 //! use socketry::TcpServer;
 //! use socketry::process::{self, Children};
 //!

@@ -5,7 +5,7 @@
 pub(crate) mod accept;
 pub(crate) mod admission;
 pub(crate) mod attempts;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "process"))]
 pub(crate) mod control;
 pub(crate) mod discovery;
 pub(crate) mod dns;
@@ -15,6 +15,6 @@ pub(crate) mod message;
 pub(crate) mod race;
 pub(crate) mod reconnect;
 pub(crate) mod retry;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "process"))]
 pub(crate) mod supervision;
 pub(crate) mod text;

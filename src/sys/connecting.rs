@@ -13,7 +13,7 @@ use super::platform::{self, BLOCKS};
 use super::stream_options::{configure, open};
 use super::wait::{self, Ended};
 use super::{CancelToken, Family, Limit, error_kind};
-use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::error::{Error, Operation, Result};
 use crate::options::TcpOptions;
 
 /// A socket that connects. Dropped, it is closed, and nothing more is sent.
@@ -125,23 +125,4 @@ pub(crate) fn await_connects<'a>(
             return Ok((0..count).collect());
         }
     }
-}
-
-/// A connection to the one address, made within the limit.
-pub(crate) fn connect(
-    address: SocketAddr,
-    local: Option<SocketAddr>,
-    config: &TcpOptions,
-    limit: Limit<'_>,
-) -> Result<TcpStream> {
-    let mut connecting = Connecting::begin(address, local, config)?;
-    while !connecting.is_connected() {
-        match await_connects(std::iter::once(&connecting), limit) {
-            Ok(_) => drop(connecting.check()?),
-            Err(Ended::Cancelled) => return Err(Error::new(Operation::Connect, ErrorKind::Cancelled)),
-            Err(Ended::Failed(error)) => return Err(failed(error)),
-            Err(_) => return Err(Error::new(Operation::Connect, ErrorKind::TimedOut)),
-        }
-    }
-    connecting.finish()
 }

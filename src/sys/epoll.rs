@@ -19,9 +19,6 @@ pub(crate) struct Poller {
 /// The key of the bell, which no socket has.
 const BELL: u64 = u64::MAX;
 
-/// That of a listener that others have, too.
-const SHARED: u64 = u64::MAX - 2;
-
 /// How many sockets one wait tells of.
 const MOST: usize = 64;
 
@@ -39,34 +36,6 @@ impl Poller {
     /// removed must be forgotten.
     pub(crate) fn add(&self, socket: &impl AsSocket, key: u64) -> io::Result<()> {
         Ok(epoll::add(&self.epoll, socket, EventData::new_u64(key), ONCE)?)
-    }
-
-    /// Takes in a listener from which other processes accept, too: of several that wait, one is woken for a connection, and no
-    /// other. It is told of as long as there is one, to [`doze`](Self::doze) only, and must be [removed](Self::remove_shared)
-    /// before it is closed, because the others have it still. False where the system wakes all.
-    pub(crate) fn add_shared(&self, listener: &impl AsSocket) -> io::Result<bool> {
-        let flags = EventFlags::IN | EventFlags::EXCLUSIVE;
-        epoll::add(&self.epoll, listener, EventData::new_u64(SHARED), flags)?;
-        Ok(true)
-    }
-
-    pub(crate) fn remove_shared(&self, listener: &impl AsSocket) {
-        self.remove(listener, SHARED);
-    }
-
-    /// Waits until there is something or the bell is rung, and does not tell what.
-    pub(crate) fn doze(&self) -> io::Result<()> {
-        let nothing = Event { flags: EventFlags::empty(), data: EventData::new_u64(0) };
-        let mut events = [nothing; 4];
-        let count = match epoll::wait(&self.epoll, &mut events, None) {
-            Ok(count) => count,
-            Err(rustix::io::Errno::INTR) => 0,
-            Err(error) => return Err(error.into()),
-        };
-        if events[..count].iter().any(|event| event.data.u64() == BELL) {
-            let _ = rustix::io::read(&self.bell, &mut [0; 8]);
-        }
-        Ok(())
     }
 
     /// Has the next thing to read told again, or at once if it is there.
@@ -111,5 +80,39 @@ impl Poller {
     pub(crate) fn ring(&self) {
         // It fails only when it has been rung 2^64 - 2 times.
         let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+    }
+}
+
+#[cfg(all(unix, feature = "process"))]
+impl Poller {
+    /// The key of a listener that others have, too.
+    const SHARED: u64 = u64::MAX - 2;
+
+    /// Takes in a listener from which other processes accept, too: of several that wait, one is woken for a connection, and no
+    /// other. It is told of as long as there is one, to [`doze`](Self::doze) only, and must be [removed](Self::remove_shared)
+    /// before it is closed, because the others have it still. False where the system wakes all.
+    pub(crate) fn add_shared(&self, listener: &impl AsSocket) -> io::Result<bool> {
+        let flags = EventFlags::IN | EventFlags::EXCLUSIVE;
+        epoll::add(&self.epoll, listener, EventData::new_u64(Self::SHARED), flags)?;
+        Ok(true)
+    }
+
+    pub(crate) fn remove_shared(&self, listener: &impl AsSocket) {
+        self.remove(listener, Self::SHARED);
+    }
+
+    /// Waits until there is something or the bell is rung, and does not tell what.
+    pub(crate) fn doze(&self) -> io::Result<()> {
+        let nothing = Event { flags: EventFlags::empty(), data: EventData::new_u64(0) };
+        let mut events = [nothing; 4];
+        let count = match epoll::wait(&self.epoll, &mut events, None) {
+            Ok(count) => count,
+            Err(rustix::io::Errno::INTR) => 0,
+            Err(error) => return Err(error.into()),
+        };
+        if events[..count].iter().any(|event| event.data.u64() == BELL) {
+            let _ = rustix::io::read(&self.bell, &mut [0; 8]);
+        }
+        Ok(())
     }
 }

@@ -17,7 +17,6 @@ const WAKE: u64 = 0;
 
 impl Gate {
     /// For this listener and the switch that ends the waiting; `None` where the system wakes all.
-    #[allow(dead_code, reason = "not all systems have the processes that use it")]
     pub(crate) fn new(listener: &TcpListener, wake: &CancelToken) -> io::Result<Option<Gate>> {
         let poller = Poller::new()?;
         poller.add(&wake.signal(), WAKE)?;
@@ -49,7 +48,6 @@ impl Gate {
     }
 
     /// Has whoever waits here look once more: for a connection for which another process was woken that is no more.
-    #[allow(dead_code, reason = "not all systems have the processes that use it")]
     pub(crate) fn ring(&self) {
         self.0.ring();
     }

@@ -71,12 +71,13 @@ mod poller_tests;
 
 mod cancel;
 mod connecting;
+#[cfg(all(unix, feature = "process"))]
 mod gate;
 mod handles;
 mod interfaces;
 mod moment;
 mod open;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "process"))]
 mod process;
 mod spin;
 mod stream;
@@ -94,9 +95,10 @@ pub(crate) use std::os::windows::io::AsSocket;
 
 pub use cancel::CancelToken;
 pub(crate) use cancel::Told;
-pub(crate) use connecting::{Connecting, await_connects, connect};
+pub(crate) use connecting::{Connecting, await_connects};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use epoll::Poller;
+#[cfg(all(unix, feature = "process"))]
 pub(crate) use gate::Gate;
 pub(crate) use handles::{borrowed_handle, fallible_handle_conversions, handle_conversions};
 pub(crate) use interfaces::{Link, index_of, name_of, network_interfaces, select};
@@ -111,7 +113,7 @@ pub(crate) use platform::{
 };
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) use poll_list::Poller;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "process"))]
 pub(crate) use process::{
     ControlSocket, StandardInput, Tell, as_output, parent, prepare, receive_listener, send_listener,
     take_standard_input, tell_group, wait_for_exit,
@@ -138,6 +140,7 @@ pub(crate) const LOOPBACK_BROADCAST: std::net::Ipv4Addr =
     };
 
 /// Where the system has its names, and whether `resolv.conf` says all of how it looks others up.
+#[cfg(feature = "dns")]
 pub(crate) const HAS_RESOLV_CONF: bool = cfg!(all(unix, not(target_vendor = "apple")));
 
 pub(crate) fn hosts_file() -> std::path::PathBuf {

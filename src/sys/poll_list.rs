@@ -45,19 +45,6 @@ impl Poller {
         Ok(())
     }
 
-    /// Not here: poll(2) wakes all who wait for a listener.
-    #[allow(dead_code, reason = "not all systems have the processes that use it")]
-    pub(crate) fn add_shared(&self, _: &impl AsSocket) -> io::Result<bool> {
-        Ok(false)
-    }
-
-    pub(crate) fn remove_shared(&self, _: &impl AsSocket) {}
-
-    /// Waits until there is something or the bell is rung, and does not tell what.
-    pub(crate) fn doze(&self) -> io::Result<()> {
-        self.wait(&mut Vec::new(), None)
-    }
-
     /// Has the next thing to read told again, or at once if it is there.
     pub(crate) fn arm(&self, _: &impl AsSocket, key: u64) -> io::Result<()> {
         if let Some(entry) = self.list().iter_mut().find(|entry| entry.key == key) {
@@ -111,5 +98,20 @@ impl Poller {
 
     fn list(&self) -> MutexGuard<'_, Vec<Entry>> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(all(unix, feature = "process"))]
+impl Poller {
+    /// Not here: poll(2) wakes all who wait for a listener.
+    pub(crate) fn add_shared(&self, _: &impl AsSocket) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    pub(crate) fn remove_shared(&self, _: &impl AsSocket) {}
+
+    /// Waits until there is something or the bell is rung, and does not tell what.
+    pub(crate) fn doze(&self) -> io::Result<()> {
+        self.wait(&mut Vec::new(), None)
     }
 }

@@ -20,6 +20,7 @@ macro_rules! poller_tests {
             const SHORT: Option<Duration> = Some(Duration::from_millis(20));
 
             /// The bell ends a doze, also one that was rung before; where listeners can be shared, a connection does.
+            #[cfg(all(unix, feature = "process"))]
             #[test]
             fn wait_any_ends_on_wake_or_shared_connection() {
                 let poller = Poller::new().unwrap();

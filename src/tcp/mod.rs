@@ -55,6 +55,8 @@ pub use failures::{ConnectFailures, FailedAttempt};
 pub use halves::{TcpReadHalf, TcpWriteHalf};
 pub use observe::ConnectEvent;
 pub use reconnect::Reconnect;
+#[cfg(all(unix, feature = "listen-fds"))]
+pub use server::inherited_listeners;
 pub use server::{
     HandlerResult, Incoming, Request, ServerCounters, ServerEvent, ServerHandle, ShutdownReport,
     TcpServerBuilder,

@@ -1,6 +1,7 @@
 //! What calls cost, counted exactly: allocations and memory by the global allocator, system calls by strace.
 #![allow(unreachable_pub, reason = "the modules of one test program")]
 
+#[cfg(feature = "dns")]
 mod dns_memory;
 mod frame_memory;
 #[path = "../kit/mod.rs"]

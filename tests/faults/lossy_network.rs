@@ -164,9 +164,9 @@ fn lookup_over_lossy_network_is_correct_or_fails_in_time() {
     let time = Duration::from_millis(900);
     let resolver = of(&[network.address])
         .families(IpFamilies::Ipv4)
-        .timeout(Duration::from_millis(60))
+        .query_timeout(Duration::from_millis(60))
         .attempts(5)
-        .deadline(time)
+        .timeout(time)
         .build();
     let found: usize = std::thread::scope(|scope| {
         let each = |first: u8| {

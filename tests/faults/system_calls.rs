@@ -153,7 +153,7 @@ fn requests() {
 
 fn names() {
     let server = std::env::var("SOCKETRY_ADDRESS").unwrap().parse().unwrap();
-    let resolver = of(&[server]).families(IpFamilies::Ipv4).timeout(PATIENCE).build();
+    let resolver = of(&[server]).families(IpFamilies::Ipv4).query_timeout(PATIENCE).build();
     for number in 0..10 {
         let found = resolver.lookup(&format!("host-{number}.test")).unwrap();
         assert_eq!(found.addresses(), ["192.0.2.1".parse::<std::net::IpAddr>().unwrap()]);

@@ -44,7 +44,7 @@ fn public_types_are_send_sync_and_debug() {
         udp::DatagramRef<'_>, udp::Membership, udp::RecvBatch, udp::RecvBatchIter<'_>, udp::RecvMeta,
         udp::SendBatch, udp::Truncation, udp::UdpBuilder,
     );
-    #[cfg(unix)]
+    #[cfg(all(unix, feature = "process"))]
     {
         use socketry::process::*;
         assert_all!(Send | Sync | Debug:
@@ -78,7 +78,7 @@ fn plain_data_is_cloneable_comparable_and_hashable() {
         udp::RecvBatch, udp::Truncation,
     );
     assert_all!(Ord: Address, BindAddress);
-    #[cfg(unix)]
+    #[cfg(all(unix, feature = "process"))]
     assert_all!(Copy | Eq | Hash | Debug: socketry::process::WorkerState, socketry::process::WorkerStatus);
 }
 

@@ -248,8 +248,8 @@ pub fn of(servers: &[SocketAddr]) -> socketry::dns::ResolverBuilder {
     let builder = socketry::Resolver::builder()
         .use_hosts(false)
         .resolv_conf("/nowhere/resolv.conf")
-        .timeout(Duration::from_millis(400));
-    servers.iter().fold(builder.deadline(super::PATIENCE), |builder, server| {
+        .query_timeout(Duration::from_millis(400));
+    servers.iter().fold(builder.timeout(super::PATIENCE), |builder, server| {
         builder.server(&server.to_string()).unwrap()
     })
 }

@@ -3,6 +3,7 @@
 
 pub mod allocations;
 pub mod children;
+#[cfg(feature = "dns")]
 pub mod dns;
 pub mod frames;
 pub mod listening;

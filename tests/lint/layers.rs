@@ -34,8 +34,16 @@ const SAME_LAYER_IMPORTS: [(&str, &str); 6] = [
 ];
 
 /// What only `sys` may know: the names of systems, and the crates that call them.
-const PLATFORM: [&str; 7] =
-    ["cfg(unix)", "cfg(windows)", "target_os", "target_vendor", "nix::", "libc::", "rustix::"];
+const PLATFORM: [&str; 8] = [
+    "cfg(unix)",
+    "cfg(all(unix",
+    "cfg(windows)",
+    "target_os",
+    "target_vendor",
+    "nix::",
+    "libc::",
+    "rustix::",
+];
 
 /// The sources without those of tests.
 fn code_files(folder: &str) -> impl Iterator<Item = PathBuf> {
@@ -78,7 +86,8 @@ fn without_declarations(code: &str) -> String {
     let mut kept = Vec::new();
     while let Some(line) = lines.next() {
         let declares = |next: &&str| next.ends_with(';') && (next.contains("mod ") || next.contains("use "));
-        if line != "#[cfg(unix)]" || lines.next_if(declares).is_none() {
+        let is_condition = line == "#[cfg(unix)]" || line.starts_with("#[cfg(all(unix, feature = ");
+        if !is_condition || lines.next_if(declares).is_none() {
             kept.push(line);
         }
     }

@@ -7,12 +7,12 @@ use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 
 use crate::kit::*;
-use socketry::{TcpServer, process};
+use socketry::{TcpServer, tcp};
 
 #[test]
 #[ignore = "a child of the tests below, which run it in a process of its own"]
 fn child_process() {
-    let inherited = process::inherited_listeners();
+    let inherited = tcp::inherited_listeners();
     if kind() == "no socket" {
         let error = inherited.unwrap_err();
         assert_eq!(error.kind(), socketry::ErrorKind::InvalidInput);
@@ -20,7 +20,7 @@ fn child_process() {
         return;
     }
     let mut listeners = inherited.unwrap();
-    assert!(process::inherited_listeners().unwrap().is_empty(), "once");
+    assert!(tcp::inherited_listeners().unwrap().is_empty(), "once");
     println!("\n{} handed in", listeners.len());
     if let Some(listener) = listeners.pop() {
         let flags = rustix::io::fcntl_getfd(&listener).unwrap();

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::name::{HostName, NameRef};
-use super::wire::{Answer, Kind, Record};
+use super::records::RecordData;
+use super::wire::{Answer, Kind};
 
 /// How long answers are kept, and of how many names.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +28,7 @@ const INCOMPLETE: Duration = Duration::from_secs(5);
 /// What is known of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Kept {
-    pub(crate) records: Arc<[Record]>,
+    pub(crate) records: Arc<[RecordData]>,
     pub(crate) exists: bool,
     pub(crate) until: Instant,
 }
@@ -58,16 +59,7 @@ pub(crate) struct Cache {
 
 impl Entry {
     fn weigh(&self) -> usize {
-        let record = |record: &Record| {
-            let text = match record {
-                Record::Address(_) => 0,
-                Record::Name(host) | Record::MailExchange { host, .. } | Record::Service { host, .. } => {
-                    host.len()
-                }
-                Record::Text(text) => text.len(),
-            };
-            size_of::<Record>() + text
-        };
+        let record = |record: &RecordData| size_of::<RecordData>() + record.heap_size();
         let records = self.kinds.iter().flat_map(|(_, kept)| kept.records.iter());
         let ips = self.in_order.as_ref().map_or(0, |in_order| in_order.ips.len());
         records.map(record).sum::<usize>() + ips * size_of::<IpAddr>()
@@ -173,7 +165,7 @@ mod tests {
     }
 
     fn answer(ttl: u32) -> Answer {
-        let records = vec![Record::Address("192.0.2.1".parse().unwrap())];
+        let records = vec![RecordData::Address("192.0.2.1".parse().unwrap())];
         Answer { records, ttl, exists: true, negative_ttl: None, alias: None }
     }
 
@@ -234,7 +226,7 @@ mod tests {
         }
         assert_eq!((cache.len(), cache.order.len(), cache.entries.len()), (100, 100, 100));
         assert!(get(&cache, "999999", now).is_some() && get(&cache, "1", now).is_none());
-        assert_eq!(cache.weight, 100 * size_of::<Record>());
+        assert_eq!(cache.weight, 100 * size_of::<RecordData>());
         let mut none = Cache::new(Bounds { names: 0, ..cache.bounds });
         put(&mut none, "a", &answer(30), now);
         assert_eq!(none.len(), 0);
@@ -244,14 +236,14 @@ mod tests {
     #[test]
     fn cache_is_bounded_by_memory_size() {
         let (mut cache, now) = (cache(100), now());
-        let large = Answer { records: vec![Record::Text(vec![b'x'; 60_000])], ..answer(30) };
+        let large = Answer { records: vec![RecordData::Name("x".repeat(60_000))], ..answer(30) };
         for number in 0..10 {
             put(&mut cache, &number.to_string(), &large, now);
         }
         assert_eq!((cache.len(), cache.entries.len()), (1, 1), "100 KiB are enough for one");
         assert!(get(&cache, "9", now).is_some());
         put(&mut cache, "9", &answer(30), now);
-        assert_eq!(cache.weight, size_of::<Record>(), "what is replaced weighs nothing");
+        assert_eq!(cache.weight, size_of::<RecordData>(), "what is replaced weighs nothing");
     }
 
     const ONE: [IpAddr; 1] = [IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1))];
@@ -286,9 +278,9 @@ mod tests {
         let (mut cache, now, name) = (cache(9), now(), HostName::found("a"));
         put(&mut cache, "a", &answer(30), now);
         cache.put_in_order(&name, &BOTH, &ONE, now);
-        assert!(cache.weight > size_of::<Record>());
+        assert!(cache.weight > size_of::<RecordData>());
         put(&mut cache, "a", &answer(30), now);
         assert!(cache.in_order(name.as_ref(), now).is_none());
-        assert_eq!(cache.weight, size_of::<Record>());
+        assert_eq!(cache.weight, size_of::<RecordData>());
     }
 }

@@ -13,8 +13,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::fault::{ResponseError, ServerFault};
 use super::name::HostName;
-use super::wire::{Answer, Judgement, Kind, MOST_ALIASES, ResponseError, judge, query};
+use super::wire::{Answer, Judgement, Kind, MOST_ALIASES, judge, query};
 
 /// How it is asked.
 #[derive(Clone, Copy, Debug)]
@@ -47,24 +48,6 @@ pub(crate) enum Step {
     /// Wait for a reply, no longer than that.
     Receive(Instant),
     Done,
-}
-
-/// What went wrong with a name server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ServerFault {
-    /// It has not answered in its time.
-    #[error("did not respond")]
-    Timeout,
-    /// Its system says that nobody listens, or no way leads to it.
-    #[error("is unreachable")]
-    Unreachable,
-    /// The time was over before its turn came.
-    #[error("was not queried")]
-    NotQueried,
-    /// It has answered that it has no answer, or with what is none.
-    #[error(transparent)]
-    Reply(ResponseError),
 }
 
 #[derive(Debug)]

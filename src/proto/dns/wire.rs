@@ -1,12 +1,12 @@
 //! Queries and what is made of the replies: RFC 1035, RFC 6891. The only module that knows the crate that reads messages.
 
-use std::net::IpAddr;
+use simple_dns::rdata::{OPT, RData, TXT};
+use simple_dns::{CLASS, Name, Packet, PacketFlag, Question, ResourceRecord, TYPE};
 
-use simple_dns::rdata::{OPT, RData};
-use simple_dns::{CLASS, Name, Packet, PacketFlag, Question, TYPE};
-
+use super::fault::ResponseError;
 use super::host::{Host, Spelling};
 use super::name::HostName;
+use super::records::{Mx, RecordData, Srv, Txt};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,39 +20,9 @@ pub(crate) enum Kind {
     Srv,
 }
 
-/// What a record says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Record {
-    /// An address of a host.
-    Address(IpAddr),
-    /// The name of an address.
-    Name(String),
-    /// A text, of bytes that need not be any encoding's.
-    Text(Vec<u8>),
-    /// A host that takes the mail of a domain.
-    MailExchange {
-        /// Lower is better.
-        preference: u16,
-        /// The host.
-        host: String,
-    },
-    /// A host that has a service of a domain.
-    Service {
-        /// Lower is better.
-        priority: u16,
-        /// How much of those of one priority it takes.
-        weight: u16,
-        /// The port.
-        port: u16,
-        /// The host.
-        host: String,
-    },
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
-    pub(crate) records: Vec<Record>,
+    pub(crate) records: Vec<RecordData>,
     /// For how many seconds it holds; of all that led to it the least.
     pub(crate) ttl: u32,
     /// Whether there is such a name. If so and there are no records, it has none of the kind.
@@ -61,36 +31,6 @@ pub(crate) struct Answer {
     pub(crate) negative_ttl: Option<u32>,
     /// The name that is meant, of which the reply has nothing.
     pub(crate) alias: Option<HostName>,
-}
-
-/// Why a name server's reply is none that anything can be made of: by its code (RFC 1035, 4.1.1), or by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ResponseError {
-    /// FORMERR: it does not understand the query.
-    #[error("returned FORMERR")]
-    FormErr,
-    /// SERVFAIL: it has a problem of its own.
-    #[error("returned SERVFAIL")]
-    ServFail,
-    /// NOTIMP: it does not implement such queries.
-    #[error("returned NOTIMP")]
-    NotImplemented,
-    /// REFUSED: it will not, for this client or name.
-    #[error("returned REFUSED")]
-    Refused,
-    /// Another code.
-    #[error("returned code {0}")]
-    Other(u8),
-    /// The reply is no message.
-    #[error("sent a malformed response")]
-    Malformed,
-    /// It is not in charge of the name and does not ask for it either.
-    #[error("is not authoritative for the name")]
-    NotAuthoritative,
-    /// More aliases in a row than anybody needs.
-    #[error("returned a CNAME chain that is too long")]
-    CnameLoop,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -260,7 +200,7 @@ fn is_named(found: &Name<'_>, name: &HostName) -> bool {
     HostName::found(&found.to_string()) == *name
 }
 
-fn data(data: &RData<'_>, kind: Kind) -> Option<Record> {
+fn data(data: &RData<'_>, kind: Kind) -> Option<RecordData> {
     // What is no name of a host would go from here to where names are trusted: a file, a page, a terminal. The root is the
     // host of those who have none (RFC 7505, RFC 2782).
     let name = |name: &Name<'_>| {
@@ -269,34 +209,39 @@ fn data(data: &RData<'_>, kind: Kind) -> Option<Record> {
             .then_some(name)
     };
     Some(match (data, kind) {
-        (RData::A(a), Kind::A) => Record::Address(std::net::Ipv4Addr::from(a.address).into()),
-        (RData::AAAA(a), Kind::Aaaa) => Record::Address(std::net::Ipv6Addr::from(a.address).into()),
-        (RData::PTR(ptr), Kind::Ptr) => Record::Name(name(&ptr.0)?),
+        (RData::A(a), Kind::A) => RecordData::Address(std::net::Ipv4Addr::from(a.address).into()),
+        (RData::AAAA(a), Kind::Aaaa) => RecordData::Address(std::net::Ipv6Addr::from(a.address).into()),
+        (RData::PTR(ptr), Kind::Ptr) => RecordData::Name(name(&ptr.0)?),
         (RData::MX(mx), Kind::Mx) => {
-            Record::MailExchange { preference: mx.preference, host: name(&mx.exchange)? }
+            RecordData::Mx(Mx { preference: mx.preference, exchange: name(&mx.exchange)? })
         }
-        (RData::SRV(srv), Kind::Srv) => Record::Service {
+        (RData::SRV(srv), Kind::Srv) => RecordData::Srv(Srv {
             priority: srv.priority,
             weight: srv.weight,
             port: srv.port,
-            host: name(&srv.target)?,
-        },
-        (RData::TXT(txt), Kind::Txt) => Record::Text(text(txt)),
+            target: name(&srv.target)?,
+        }),
+        (RData::TXT(txt), Kind::Txt) => RecordData::Txt(Txt::new(strings(txt)?)),
         _ => return None,
     })
 }
 
-/// The parts of a text are one text: RFC 7208, 3.3, for one.
-fn text(txt: &simple_dns::rdata::TXT<'_>) -> Vec<u8> {
-    let mut all = Vec::new();
-    for (key, value) in txt.iter_raw() {
-        all.extend_from_slice(key);
-        if let Some(value) = value {
-            all.push(b'=');
-            all.extend_from_slice(value);
-        }
+/// The strings of a TXT record, each behind its length: RFC 1035, 3.3.14. The crate that reads messages gives them only as
+/// attributes, and without those that are none; so they are taken from the record as it writes it.
+fn strings(txt: &TXT<'_>) -> Option<Vec<Box<[u8]>>> {
+    /// The root's name, type, class, TTL and length.
+    const BEFORE: usize = HEADER + 1 + 2 + 2 + 4 + 2;
+    let mut packet = Packet::new_reply(0);
+    packet.answers.push(ResourceRecord::new(Name::new("").ok()?, CLASS::IN, 0, RData::TXT(txt.clone())));
+    let bytes = packet.build_bytes_vec().ok()?;
+    let mut rest = bytes.get(BEFORE..)?;
+    let mut strings = Vec::new();
+    while let Some((length, behind)) = rest.split_first() {
+        let (string, after) = behind.split_at_checked(usize::from(*length))?;
+        strings.push(string.into());
+        rest = after;
     }
-    all
+    Some(strings)
 }
 
 #[cfg(test)]

@@ -100,9 +100,7 @@ impl Shared {
                 Phase::Closed | Phase::Cut => return Ok(Next::Over),
                 Phase::Draining => {
                     self.hold_newcomers(listener);
-                    if let Some(gate) = self.gate.get() {
-                        gate.leave(listener);
-                    }
+                    self.hooks.leave(listener);
                     match sys::accept_now(listener) {
                         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                             return Ok(Next::Over);
@@ -112,11 +110,7 @@ impl Shared {
                 }
                 Phase::Open => {
                     let limit = Limit { deadline, token: Some(&self.wake), ..Limit::default() };
-                    let accepted = match self.gate.get() {
-                        Some(gate) if deadline.is_none() => gate.accept(listener, &self.wake),
-                        _ => sys::accept_within(listener, limit),
-                    };
-                    match accepted {
+                    match self.hooks.accept(listener, limit) {
                         Ok(accepted) => Ok(accepted),
                         Err(Ended::Failed(error)) => Err(error),
                         Err(Ended::TimedOut) => return Ok(Next::TimedOut),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::events::ServerEvent;
 use super::farewell::Farewells;
+use super::hooks::Hooks;
 use super::serve::TcpServer;
 use super::state::{Observer, Shared, Totals};
 use crate::addr::{BindAddress, ToBindAddress};
@@ -151,7 +152,6 @@ impl TcpServerBuilder {
             settings: self.settings,
             inherited,
             listener: Mutex::new(Some(Arc::clone(&listener))),
-            gate: OnceLock::new(),
             is_alone,
             holds: AtomicBool::new(false),
             changed: Condvar::new(),
@@ -163,9 +163,7 @@ impl TcpServerBuilder {
             farewells: Farewells::default(),
             totals: Totals::default(),
             observer: self.observer,
-            elsewhere: Mutex::default(),
-            own: OnceLock::new(),
-            at_end: OnceLock::new(),
+            hooks: Hooks::default(),
         });
         if let Some(token) = self.token {
             let told: Arc<dyn Told> = shared.clone();

@@ -16,8 +16,12 @@ mod conversions;
 mod events;
 mod farewell;
 mod handle;
+#[cfg_attr(not(all(unix, feature = "process")), path = "without_processes.rs")]
+mod hooks;
+#[cfg(all(unix, feature = "listen-fds"))]
+mod inherited;
 mod members;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "process"))]
 pub mod process;
 mod registry;
 mod report;
@@ -30,6 +34,8 @@ mod workers;
 pub use builder::TcpServerBuilder;
 pub use events::ServerEvent;
 pub use handle::ServerHandle;
+#[cfg(all(unix, feature = "listen-fds"))]
+pub use inherited::inherited_listeners;
 pub use report::{ServerCounters, ShutdownReport};
 pub use request::Request;
 pub use serve::Incoming;

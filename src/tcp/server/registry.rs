@@ -2,16 +2,16 @@
 
 use std::sync::{Arc, Weak};
 
+use super::hooks::Terminate;
 use crate::tcp::connection::Inner;
 
 /// Somebody inside: a connection, or a process that serves one.
-pub(super) trait Inside: Send + Sync {
-    /// The shutdown would like it to end.
-    fn ask(&self) {}
-
+pub(super) trait Inside: Terminate + Send + Sync {
     /// The shutdown's time is over.
     fn cut(&self);
 }
+
+impl Terminate for Inner {}
 
 impl Inside for Inner {
     fn cut(&self) {

@@ -61,55 +61,6 @@ pub struct ServerCounters {
     pub idle_threads: u64,
 }
 
-impl ServerCounters {
-    /// As numbers in an order that later versions keep.
-    pub(super) fn to_fields(self) -> [u64; 14] {
-        [
-            self.accepted,
-            self.active,
-            self.served,
-            self.drained,
-            self.aborted,
-            self.refused,
-            self.failed,
-            self.panicked,
-            self.crashed,
-            self.accept_errors,
-            self.requests,
-            self.expired,
-            self.threads,
-            self.idle_threads,
-        ]
-    }
-
-    /// Of numbers in that order, of which some may be missing, or more may be there.
-    pub(super) fn of_fields(fields: &[u64]) -> ServerCounters {
-        let field = |number: usize| fields.get(number).copied().unwrap_or(0);
-        ServerCounters {
-            accepted: field(0),
-            active: field(1),
-            served: field(2),
-            drained: field(3),
-            aborted: field(4),
-            refused: field(5),
-            failed: field(6),
-            panicked: field(7),
-            crashed: field(8),
-            accept_errors: field(9),
-            requests: field(10),
-            expired: field(11),
-            threads: field(12),
-            idle_threads: field(13),
-        }
-    }
-
-    pub(super) fn plus(&self, other: &ServerCounters) -> ServerCounters {
-        let (mut sum, other) = (self.to_fields(), other.to_fields());
-        sum.iter_mut().zip(other).for_each(|(sum, other)| *sum = sum.saturating_add(other));
-        ServerCounters::of_fields(&sum)
-    }
-}
-
 /// How a server ended: what became of its connections.
 ///
 /// `served`, `drained` and `aborted` together are all connections that were admitted, each in one of them; `served + drained` ended

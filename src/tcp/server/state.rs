@@ -1,6 +1,5 @@
 //! What the threads of a server share: who is inside, what phase it is in, who waits for what.
 
-use std::any::Any;
 use std::fmt;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use super::events::ServerEvent;
 use super::farewell::Farewells;
+use super::hooks::{Hooks, Termination};
 use super::registry::{Inside, Registry};
 use super::report::{ServerCounters, ShutdownReport};
 use super::workers::Seat;
 use crate::options::ServerOptions;
 use crate::proto::admission::{Admission, Peer};
 use crate::sys::sync::{Condvar, Mutex, MutexGuard};
-use crate::sys::{CancelToken, Gate, Poller, ReceiveTimeout, Told};
+use crate::sys::{CancelToken, Poller, ReceiveTimeout, Told};
 use crate::tcp::connection::{Inner, Settings};
 
 /// One server. Its listener is taken out when it is closed; until then it belongs to whoever accepts.
@@ -30,8 +30,6 @@ pub(in crate::tcp) struct Shared {
     pub(super) is_alone: bool,
     /// Whether those who want to connect are held off: see [`Shared::hold_newcomers`].
     pub(super) holds: AtomicBool,
-    /// Where it waits for connections that reach one of several processes.
-    pub(super) gate: OnceLock<Gate>,
     pub(super) state: Mutex<State>,
     /// The phase has changed, or somebody has left for whose room or end somebody waits.
     pub(super) changed: Condvar,
@@ -46,34 +44,7 @@ pub(in crate::tcp) struct Shared {
     pub(super) farewells: Farewells,
     pub(super) totals: Totals,
     pub(super) observer: Option<Observer>,
-    /// What other processes have done for this server.
-    pub(super) elsewhere: Mutex<ServerCounters>,
-    /// What the way of serving keeps here of its own.
-    #[allow(dead_code, reason = "not all systems have the processes that use it")]
-    pub(super) own: OnceLock<Arc<dyn Any + Send + Sync>>,
-    /// Who is told the counters when the server has ended.
-    pub(super) at_end: OnceLock<AtEnd>,
-}
-
-pub(super) type AtEnd = Box<dyn Fn(&ServerCounters) + Send + Sync>;
-
-/// When those inside who can be asked to end are asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "not all systems have the processes that use it")]
-pub(super) enum Asking {
-    /// When the shutdown begins.
-    AtOnce,
-    /// When half of its time is over.
-    Halfway,
-}
-
-impl Asking {
-    fn at(self, now: Instant, grace: Duration) -> Option<Instant> {
-        match self {
-            Asking::AtOnce => Some(now),
-            Asking::Halfway => now.checked_add(grace / 2),
-        }
-    }
+    pub(super) hooks: Hooks,
 }
 
 pub(super) type Observer = Arc<dyn Fn(&ServerEvent<'_>) + Send + Sync>;
@@ -122,10 +93,8 @@ pub(super) struct State {
     pub(super) aborted: u64,
     /// When the time of the shutdown is over.
     pub(super) deadline: Option<Instant>,
-    /// Whether those inside are asked to end, and when, once that is known.
-    pub(super) asking: Option<Asking>,
-    pub(super) ask_at: Option<Instant>,
-    pub(super) has_asked: bool,
+    /// Whether and when those inside are asked to end.
+    pub(super) termination: Termination,
 }
 
 /// The right to be inside, which a connection has until its last handle is dropped.
@@ -178,10 +147,6 @@ impl Drop for Ticket {
     }
 }
 
-/// How many a server still takes that leaves the queue to others: one for which it was woken last may be waiting, and nobody
-/// else is woken for it.
-const LOOKS: usize = 8;
-
 /// How long the third segment of a handshake is waited for: it is on its way in the same building, or its thread has lost
 /// the processor meanwhile.
 const HANDSHAKE: Duration = Duration::from_millis(10);
@@ -202,9 +167,7 @@ impl Shared {
             drained: 0,
             aborted: 0,
             deadline: None,
-            asking: None,
-            ask_at: None,
-            has_asked: false,
+            termination: Termination::default(),
         }
     }
 
@@ -230,49 +193,20 @@ impl Shared {
     pub(super) fn register_as(&self, ticket: &Ticket, inside: &Arc<dyn Inside>) {
         let mut state = self.state();
         let is_in_time = state.connections.set(ticket.slot, inside);
-        // Whoever comes after the others were asked is asked now.
-        let is_asked = state.has_asked;
+        let termination = state.termination;
         drop(state);
-        if !is_in_time {
-            inside.cut();
-        } else if is_asked {
-            inside.ask();
+        match is_in_time {
+            true => termination.apply(&**inside),
+            false => inside.cut(),
         }
-    }
-
-    /// Has those inside asked to end at a shutdown; if one has begun already, at that.
-    #[allow(dead_code, reason = "not all systems have the processes that use it")]
-    pub(super) fn ask_inside(&self, asking: Asking) {
-        let mut state = self.state();
-        state.asking = Some(asking);
-        if let (true, Some(deadline)) = (state.phase != Phase::Open, state.deadline) {
-            let now = Instant::now();
-            state.ask_at = asking.at(now, deadline.saturating_duration_since(now));
-        }
-        drop(state);
-        self.changed.notify_all();
     }
 
     /// Begins the shutdown, if nobody has; the earliest time given counts.
     pub(super) fn begin_shutdown(&self, grace: Duration) {
-        self.begin(grace, false);
-    }
-
-    /// Begins a shutdown that leaves the queue to others, who accept from the same listener.
-    #[allow(dead_code, reason = "not all systems have the processes that use it")]
-    pub(super) fn begin_leaving(&self, grace: Duration) {
-        self.begin(grace, true);
-    }
-
-    fn begin(&self, grace: Duration, leaves: bool) {
         let mut state = self.state();
         let now = Instant::now();
         state.deadline = earliest(state.deadline, now.checked_add(grace));
-        let ask_at = state.asking.and_then(|asking| asking.at(now, grace));
-        state.ask_at = earliest(state.ask_at, ask_at);
-        if leaves {
-            state.queued = state.queued.min(LOOKS);
-        }
+        state.termination.begin(now, grace);
         if state.phase == Phase::Open {
             state.phase = Phase::Draining;
         }
@@ -370,18 +304,15 @@ impl Shared {
             }
             let now = Instant::now();
             let is_over = state.deadline.is_some_and(|deadline| now >= deadline);
-            if state.ask_at.is_some_and(|ask_at| now >= ask_at) && !is_over {
-                state.ask_at = None;
-                // Nobody is asked a second time: there is no other shutdown.
-                state.asking = None;
-                state.has_asked = true;
-                let inside = state.connections.inside();
-                drop(state);
-                inside.iter().for_each(|inside| inside.ask());
-                state = self.state();
-                continue;
+            if !is_over {
+                if let Some(inside) = state.take_due(now) {
+                    drop(state);
+                    inside.iter().for_each(|inside| inside.terminate());
+                    state = self.state();
+                    continue;
+                }
             }
-            let until = match (last, earliest(state.deadline, state.ask_at)) {
+            let until = match (last, earliest(state.deadline, state.termination.at())) {
                 (Some(last), _) if now >= last => break,
                 (Some(last), _) => Some(last),
                 (None, Some(_)) if is_over => {
@@ -402,9 +333,7 @@ impl Shared {
             };
         }
         drop(state);
-        if let Some(told) = self.at_end.get() {
-            told(&self.counters());
-        }
+        self.hooks.notify_end(|| self.counters());
         self.report()
     }
 
@@ -422,8 +351,7 @@ impl Shared {
     }
 
     pub(super) fn counters(&self) -> ServerCounters {
-        let elsewhere = *self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
-        self.own_counters().plus(&elsewhere)
+        self.hooks.total(self.own_counters())
     }
 
     fn own_counters(&self) -> ServerCounters {
@@ -455,7 +383,7 @@ impl Shared {
     }
 }
 
-fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+pub(super) fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     [one, other].into_iter().flatten().min()
 }
 
@@ -468,39 +396,5 @@ impl Told for Shared {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
-    }
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use crate::tcp::client::TcpClient;
-    use crate::tcp::server::serve::TcpServer;
-    use std::io::Read;
-    use std::net::{TcpListener, TcpStream};
-    use std::time::Duration;
-
-    /// Whoever leaves takes one for whom it may have been woken last, and not the queue; the others find that as it was.
-    #[test]
-    fn handoff_accepts_few_and_leaves_backlog() {
-        const PATIENCE: Duration = Duration::from_secs(20);
-        const WAITING: usize = 30;
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = TcpServer::builder().adopt(listener.try_clone().unwrap()).unwrap();
-        let address = server.local_addr();
-        let clients: Vec<_> = (0..WAITING).map(|_| TcpStream::connect(address).unwrap()).collect();
-        server.shared.begin_leaving(PATIENCE);
-        let report = server.serve_sequential(|connection| Ok(connection.send("x")?)).unwrap();
-        let taken = report.drained as usize;
-        assert!((1..=8).contains(&taken), "{report}");
-        // A server that goes on, and not one that leaves, takes all the others.
-        let other = TcpServer::builder().adopt(listener).unwrap();
-        other.handle().begin_shutdown(PATIENCE);
-        let report = other.serve_sequential(|connection| Ok(connection.send("x")?)).unwrap();
-        assert_eq!(report.drained as usize, WAITING - taken);
-        for mut client in clients {
-            client.set_read_timeout(Some(PATIENCE)).unwrap();
-            client.read_exact(&mut [0]).unwrap();
-        }
-        assert!(TcpClient::new().connect(address).is_err(), "nobody has the port any more");
     }
 }

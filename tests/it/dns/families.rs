@@ -19,7 +19,7 @@ fn ips(texts: &[&str]) -> Vec<IpAddr> {
 fn unanswered_aaaa_costs_50_ms_and_is_retried_later() {
     let server =
         Server::start(|asked| if asked.kind == "A" { usual(asked).after(asked, 30) } else { Vec::new() });
-    let resolver = of(&[server.address]).timeout(Duration::from_secs(5)).build();
+    let resolver = of(&[server.address]).query_timeout(Duration::from_secs(5)).build();
     let began = Instant::now();
     assert_eq!(resolver.lookup("host.test").unwrap().addresses(), ips(&["192.0.2.1"]));
     let elapsed = began.elapsed();
@@ -70,7 +70,7 @@ fn single_request_option_sends_queries_sequentially() {
 }
 
 #[test]
-fn single_request_returns_partial_answer_at_deadline() {
+fn single_request_returns_partial_answer_on_timeout() {
     let server = Server::start(|asked| match (asked.name.as_str(), asked.kind.as_str()) {
         ("missing.test", "A") => reply_to(asked).code(RCODE::NameError).now(asked),
         (_, "A") => usual(asked).now(asked),
@@ -78,8 +78,8 @@ fn single_request_returns_partial_answer_at_deadline() {
     });
     let resolver = of(&[server.address])
         .single_request(true)
-        .timeout(Duration::from_secs(5))
-        .deadline(Duration::from_millis(200))
+        .query_timeout(Duration::from_secs(5))
+        .timeout(Duration::from_millis(200))
         .build();
     let began = Instant::now();
     assert_eq!(resolver.lookup("host.test").unwrap().addresses(), ips(&["192.0.2.1"]));
@@ -92,21 +92,21 @@ fn single_request_returns_partial_answer_at_deadline() {
 
 /// What is there when the time is over is an answer: whether it has just come or was known before.
 #[test]
-fn lookup_returns_one_family_at_deadline() {
+fn lookup_returns_one_family_on_timeout() {
     let server = Server::start(|asked| match (asked.name.as_str(), asked.kind.as_str()) {
         ("cut.test", "AAAA") if !asked.by_tcp => usual(asked).with(PacketFlag::TRUNCATION).now(asked),
         (_, "A") => usual(asked).now(asked),
         _ => Vec::new(),
     });
     // Shorter than what one family waits for the other.
-    let of = |millis| of(&[server.address]).deadline(Duration::from_millis(millis));
+    let of = |millis| of(&[server.address]).timeout(Duration::from_millis(millis));
     let found = of(40).build().lookup("host.test").unwrap();
     assert_eq!(
         (found.addresses(), found.source()),
         (&ips(&["192.0.2.1"])[..], AnswerSource::Server(server.address))
     );
     // And one that is cut and then stalls.
-    let found = of(200).timeout(Duration::from_secs(5)).build().lookup("cut.test").unwrap();
+    let found = of(200).query_timeout(Duration::from_secs(5)).build().lookup("cut.test").unwrap();
     assert_eq!(found.addresses(), ips(&["192.0.2.1"]));
 }
 
@@ -135,7 +135,7 @@ fn aaaa_nxdomain_is_cached_for_both_families() {
         "AAAA" => reply_to(asked).code(RCODE::NameError).authority(300, 300).now(asked),
         _ => Vec::new(),
     });
-    let resolver = of(&[server.address]).timeout(Duration::from_millis(50)).attempts(1).build();
+    let resolver = of(&[server.address]).query_timeout(Duration::from_millis(50)).attempts(1).build();
     for _ in 0..2 {
         let error = resolver.lookup("host.test").unwrap_err();
         assert_eq!(error.detail(), Some(&ResolveError::NoSuchName), "{error}");

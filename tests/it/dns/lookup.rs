@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 use crate::kit::dns::*;
 use crate::kit::*;
 use simple_dns::{PacketFlag, RCODE};
-use socketry::dns::{
-    AnswerSource, InvalidName, IpFamilies, Record, ResolveError, ResponseError, ServerFault,
-};
+use socketry::dns::{AnswerSource, InvalidName, IpFamilies, ResolveError, ResponseError, ServerFault};
 use socketry::{CancelToken, Error, ErrorKind};
 
 #[track_caller]
@@ -136,8 +134,8 @@ fn lookup_tries_next_server_on_error_or_timeout() {
         let good = Server::start(|asked| usual(asked).now(asked));
         let began = Instant::now();
         let timeout = if what == "silent" { Duration::from_millis(400) } else { PATIENCE };
-        let builder = of(&[bad.address, good.address]).families(IpFamilies::Ipv4).deadline(2 * PATIENCE);
-        let resolver = builder.timeout(timeout).build();
+        let builder = of(&[bad.address, good.address]).families(IpFamilies::Ipv4).timeout(2 * PATIENCE);
+        let resolver = builder.query_timeout(timeout).build();
         assert_eq!(
             resolver.lookup("host.test").unwrap().source(),
             AnswerSource::Server(good.address),
@@ -154,8 +152,8 @@ fn lookup_tries_next_server_on_error_or_timeout() {
     let began = Instant::now();
     // Wine never reports an unreachable port.
     let timeout = if is_wine() { Duration::from_millis(400) } else { PATIENCE };
-    let builder = of(&[deserted(), good.address]).families(IpFamilies::Ipv4).deadline(2 * PATIENCE);
-    let found = builder.timeout(timeout).build().lookup("host.test").unwrap();
+    let builder = of(&[deserted(), good.address]).families(IpFamilies::Ipv4).timeout(2 * PATIENCE);
+    let found = builder.query_timeout(timeout).build().lookup("host.test").unwrap();
     assert_eq!(found.source(), AnswerSource::Server(good.address));
     assert!(began.elapsed() < SLACK, "an unreachable port is known at once");
 }
@@ -282,12 +280,12 @@ fn zero_or_out_of_range_ttl_is_not_cached() {
 
 /// Two servers that say nothing and two domains: it ends when it should, and says who was silent.
 #[test]
-fn lookup_deadline_spans_servers_and_search_domains() {
+fn lookup_timeout_spans_servers_and_search_domains() {
     let silent = [Server::silent(), Server::silent()];
     let resolver = of(&silent.each_ref().map(|server| server.address))
         .search(["a.example", "b.example"])
-        .timeout(PATIENCE)
-        .deadline(Duration::from_millis(700))
+        .query_timeout(PATIENCE)
+        .timeout(Duration::from_millis(700))
         .build();
     let began = Instant::now();
     let error = resolver.lookup("host").unwrap_err();
@@ -302,8 +300,8 @@ fn lookup_deadline_spans_servers_and_search_domains() {
 
     let refusing = Server::start(|asked| reply_to(asked).code(RCODE::Refused).now(asked));
     let resolver =
-        of(&[refusing.address, silent[0].address, silent[1].address]).timeout(Duration::from_secs(5));
-    let error = resolver.deadline(Duration::from_millis(100)).build().lookup("host.test").unwrap_err();
+        of(&[refusing.address, silent[0].address, silent[1].address]).query_timeout(Duration::from_secs(5));
+    let error = resolver.timeout(Duration::from_millis(100)).build().lookup("host.test").unwrap_err();
     let faults = match error.detail::<ResolveError>() {
         Some(ResolveError::TimedOut(troubles)) => {
             troubles.iter().map(|trouble| trouble.fault).collect::<Vec<_>>()
@@ -314,7 +312,7 @@ fn lookup_deadline_spans_servers_and_search_domains() {
     assert_eq!(faults, [refused, ServerFault::Timeout, ServerFault::NotQueried], "each as it was");
 
     let few = of(&[silent[0].address])
-        .timeout(Duration::from_millis(50))
+        .query_timeout(Duration::from_millis(50))
         .attempts(3)
         .families(IpFamilies::Ipv4)
         .build();
@@ -372,7 +370,7 @@ fn search_domains_are_tried_until_name_exists() {
 #[test]
 fn concurrent_lookups_share_one_query() {
     let server = Server::start(|asked| usual(asked).after(asked, 100));
-    let resolver = only_v4(&server).timeout(Duration::from_secs(5)).build();
+    let resolver = only_v4(&server).query_timeout(Duration::from_secs(5)).build();
     std::thread::scope(|scope| {
         for _ in 0..100 {
             scope
@@ -382,7 +380,7 @@ fn concurrent_lookups_share_one_query() {
     assert_eq!(server.queries().len(), 1);
     // And what is not kept is shared as well.
     let failing = Server::start(|asked| reply_to(asked).code(RCODE::ServerFailure).after(asked, 100));
-    let resolver = only_v4(&failing).timeout(Duration::from_secs(5)).attempts(1).build();
+    let resolver = only_v4(&failing).query_timeout(Duration::from_secs(5)).attempts(1).build();
     std::thread::scope(|scope| {
         for _ in 0..20 {
             scope.spawn(|| assert!(resolver.lookup("host.test").unwrap_err().is_temporary()));
@@ -395,7 +393,7 @@ fn concurrent_lookups_share_one_query() {
 fn cancel_ends_concurrent_lookups() {
     let silent = Server::silent();
     let token = CancelToken::new().unwrap();
-    let resolver = of(&[silent.address]).timeout(PATIENCE).cancel_token(&token).build();
+    let resolver = of(&[silent.address]).query_timeout(PATIENCE).cancel_token(&token).build();
     std::thread::scope(|scope| {
         // One asks and the other waits for it.
         let waiting =
@@ -425,11 +423,16 @@ fn lookup_addr_mx_srv_and_txt_return_records() {
     // What is no name of a host, and would do something else where it is shown.
     let error = resolver.lookup_addr("192.0.2.8".parse::<IpAddr>().unwrap()).unwrap_err();
     assert_eq!(error.detail(), Some(&ResolveError::NoRecords("name")));
-    let mail = |preference, host: &str| Record::MailExchange { preference, host: host.to_owned() };
-    assert_eq!(resolver.lookup_mx("test").unwrap(), [mail(10, "first.test"), mail(20, "second.test")]);
-    let service = Record::Service { priority: 1, weight: 5, port: 5222, host: "host.test".to_owned() };
-    assert_eq!(resolver.lookup_srv("_x._tcp.test").unwrap(), [service]);
-    assert_eq!(resolver.lookup_txt("test").unwrap(), [Record::Text(b"v=spf1 -all".to_vec())]);
+    let exchangers = resolver.lookup_mx("test").unwrap();
+    let fields = exchangers.iter().map(|mx| (mx.preference, mx.exchange.as_str()));
+    assert_eq!(fields.collect::<Vec<_>>(), [(10, "first.test"), (20, "second.test")]);
+    let hosts = resolver.lookup_srv("_x._tcp.test").unwrap();
+    let fields = hosts.iter().map(|srv| (srv.priority, srv.weight, srv.port, srv.target.as_str()));
+    assert_eq!(fields.collect::<Vec<_>>(), [(1, 5, 5222, "host.test")]);
+    let txt = resolver.lookup_txt("test").unwrap();
+    assert_eq!(txt.len(), 1);
+    assert_eq!(txt[0].strings().collect::<Vec<_>>(), [&b"v=spf1 "[..], b"-all"]);
+    assert_eq!(txt[0].to_string_lossy(), "v=spf1 -all");
     let error = resolver.lookup("test").unwrap_err();
     assert_eq!(error.detail(), Some(&ResolveError::NoRecords("address")));
 }
@@ -457,9 +460,10 @@ fn invalid_special_and_literal_names_send_no_query() {
     assert_eq!(resolver.lookup("localhost").unwrap().source(), AnswerSource::Localhost);
     assert_eq!(resolver.lookup("a.localhost").unwrap().source(), AnswerSource::Localhost);
     assert_eq!(failure(resolver.lookup("x.invalid")), ResolveError::NoSuchName);
-    let detail = |result: Result<Vec<Record>, Error>| result.unwrap_err().detail().cloned();
-    assert_eq!(detail(resolver.lookup_srv("_x._tcp.abc.onion")), Some(ResolveError::NoSuchName));
-    assert_eq!(detail(resolver.lookup_txt("localhost")), Some(ResolveError::NoRecords("text")));
+    let no_service = resolver.lookup_srv("_x._tcp.abc.onion").unwrap_err();
+    assert_eq!(no_service.detail(), Some(&ResolveError::NoSuchName));
+    let no_text = resolver.lookup_txt("localhost").unwrap_err();
+    assert_eq!(no_text.detail(), Some(&ResolveError::NoRecords("text")));
     for literal in ["192.0.2.9", "2001:db8::9", "[2001:db8::9]", "[::1%1]", "fe80::9%1", "::ffff:192.0.2.9"] {
         assert_eq!(resolver.lookup(literal).unwrap().source(), AnswerSource::Literal, "{literal}");
     }

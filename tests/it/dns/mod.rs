@@ -1,8 +1,17 @@
+#[cfg(feature = "dns")]
 mod families;
+#[cfg(feature = "dns")]
 mod hosts;
+#[cfg(feature = "dns")]
 mod lookup;
+#[cfg(feature = "dns")]
 mod real_servers;
+#[cfg(feature = "dns")]
 mod resolv_conf;
+#[cfg(feature = "dns")]
 mod server_choice;
+#[cfg(feature = "dns")]
 mod socket_names;
+#[cfg(feature = "dns")]
 mod tcp;
+mod without_queries;

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::kit::*;
-use socketry::dns::{Record, ResolveError};
+use socketry::dns::ResolveError;
 use socketry::{ErrorKind, Resolver};
 
 /// A port that was free for UDP and TCP a moment ago; a server that finds it in use exits.
@@ -20,7 +20,7 @@ fn resolver(server: SocketAddr) -> Resolver {
     let builder = Resolver::builder()
         .use_hosts(false)
         .resolv_conf("/nowhere/resolv.conf")
-        .timeout(Duration::from_secs(2));
+        .query_timeout(Duration::from_secs(2));
     builder.server(&server.to_string()).unwrap().build()
 }
 
@@ -127,11 +127,11 @@ fn dnsmasq_lookups_return_configured_records() {
         assert_eq!(found.addresses(), ["192.0.2.77".parse::<IpAddr>().unwrap()]);
     }
     assert_eq!(resolver.lookup_addr("192.0.2.2".parse::<IpAddr>().unwrap()).unwrap(), "v4.test");
-    assert_eq!(resolver.lookup_txt("text.test").unwrap(), [Record::Text(b"hello".to_vec())]);
-    let mail = Record::MailExchange { preference: 7, host: "mx.test".to_owned() };
-    assert_eq!(resolver.lookup_mx("mail.test").unwrap(), [mail]);
-    let service = Record::Service { priority: 3, weight: 0, port: 5222, host: "v4.test".to_owned() };
-    assert_eq!(resolver.lookup_srv("_x._tcp.test").unwrap(), [service]);
+    assert_eq!(resolver.lookup_txt("text.test").unwrap()[0].to_bytes(), b"hello");
+    let mail = &resolver.lookup_mx("mail.test").unwrap()[0];
+    assert_eq!((mail.preference, mail.exchange.as_str()), (7, "mx.test"));
+    let service = &resolver.lookup_srv("_x._tcp.test").unwrap()[0];
+    assert_eq!((service.priority, service.port, service.target.as_str()), (3, 5222, "v4.test"));
     let error = resolver.lookup("nope.test").unwrap_err();
     assert_eq!(error.detail(), Some(&ResolveError::NoSuchName), "{error}");
 }
@@ -161,7 +161,7 @@ fn unbound_lookups_return_records_and_errors() {
     let resolver = Resolver::builder()
         .use_hosts(false)
         .resolv_conf("/nowhere/resolv.conf")
-        .timeout(Duration::from_millis(200));
+        .query_timeout(Duration::from_millis(200));
     let resolver = resolver.attempts(1).server(&server.to_string()).unwrap().build();
     let error = |name: &str| resolver.lookup(name).unwrap_err();
     assert_eq!(error("a.nx.example").detail(), Some(&ResolveError::NoSuchName));

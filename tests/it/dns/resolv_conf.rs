@@ -1,35 +1,11 @@
-//! What `resolv.conf` says is done, and the system's own resolver is bounded.
+//! What `resolv.conf` says is done.
 
 use std::fs;
-#[cfg(target_os = "linux")]
-use std::time::{Duration, Instant};
 
 use crate::kit::dns::*;
 use simple_dns::RCODE;
 use socketry::Resolver;
-use socketry::dns::{AnswerSource, Backend, IpFamilies};
-
-#[test]
-fn system_backend_handles_localhost_and_invalid_tld() {
-    let resolver = Resolver::builder().backend(Backend::System).use_hosts(false).build();
-    let found = resolver.lookup("localhost").unwrap();
-    assert_eq!(found.source(), AnswerSource::Localhost, "it need not be asked");
-    let error = resolver.lookup("no-such-name.invalid").unwrap_err();
-    assert!(!error.is_temporary(), "{error}");
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn system_backend_lookup_ends_at_deadline() {
-    let own = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-    let resolver = Resolver::builder().backend(Backend::System).use_hosts(false).families(IpFamilies::Both);
-    let began = Instant::now();
-    let result = resolver.deadline(Duration::from_millis(300)).build().lookup(own.trim());
-    assert!(began.elapsed() < crate::kit::SLACK, "{:?}", began.elapsed());
-    if let Ok(found) = result {
-        assert_eq!(found.source(), AnswerSource::System);
-    }
-}
+use socketry::dns::{AnswerSource, IpFamilies};
 
 /// The file's search list, dots and attempts, of servers that the builder gives, because a file cannot give their port.
 #[test]

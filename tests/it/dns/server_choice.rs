@@ -49,7 +49,7 @@ fn server_with_send_error_is_skipped_immediately() {
     let began = Instant::now();
     let timeout = Duration::from_secs(3);
     let builder = of(&[silent.address, nobody, good.address]).families(IpFamilies::Ipv4);
-    let resolver = builder.timeout(timeout).build();
+    let resolver = builder.query_timeout(timeout).build();
     assert_eq!(resolver.lookup("host.test").unwrap().source(), AnswerSource::Server(good.address));
     let elapsed = began.elapsed();
     assert!(elapsed >= timeout - Duration::from_millis(5) && elapsed < 2 * timeout, "{elapsed:?}");

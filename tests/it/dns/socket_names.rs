@@ -44,7 +44,7 @@ fn connect_waits_briefly_for_missing_aaaa_answer() {
         _ => Vec::new(),
     });
     let server = TcpServer::bind("127.0.0.1:0").unwrap();
-    let resolver = of(&[names.address]).timeout(PATIENCE).build();
+    let resolver = of(&[names.address]).query_timeout(PATIENCE).build();
     let client = TcpClient::builder().resolver(&resolver).build();
     let began = Instant::now();
     client.connect(("host.test", server.local_addr().port())).unwrap();
@@ -57,7 +57,7 @@ fn connect_waits_briefly_for_missing_aaaa_answer() {
 #[test]
 fn connect_timeout_covers_lookup() {
     let names = Server::silent();
-    let resolver = of(&[names.address]).timeout(PATIENCE).build();
+    let resolver = of(&[names.address]).query_timeout(PATIENCE).build();
     let client = TcpClient::builder().resolver(&resolver).connect_timeout(200 * MS).build();
     let began = Instant::now();
     let error = client.connect("host.test:80").unwrap_err();
@@ -71,7 +71,7 @@ fn connect_timeout_covers_lookup() {
 #[test]
 fn cancel_ends_lookup_of_connect_and_send() {
     let names = Server::silent();
-    let resolver = of(&[names.address]).timeout(PATIENCE).build();
+    let resolver = of(&[names.address]).query_timeout(PATIENCE).build();
     let token = CancelToken::new().unwrap();
     let client =
         TcpClient::builder().resolver(&resolver).cancel_token(&token).connect_timeout(PATIENCE).build();
@@ -104,7 +104,7 @@ fn udp_endpoint_lookup_uses_resolver_and_deadline() {
         (name, "A") => reply_to(asked).address(name, 60, "127.0.0.1").now(asked),
         (name, _) => reply_to(asked).address(name, 60, "::1").now(asked),
     });
-    let resolver = of(&[names.address]).timeout(PATIENCE).build();
+    let resolver = of(&[names.address]).query_timeout(PATIENCE).build();
     let builder = || UdpEndpoint::builder().resolver(&resolver);
     let server = UdpEndpoint::bind("127.0.0.1:0").unwrap();
     let port = server.local_addr().port();

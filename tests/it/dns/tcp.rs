@@ -86,8 +86,8 @@ fn closed_or_invalid_tcp_response_tries_next_server() {
             false => usual(asked).with(PacketFlag::TRUNCATION).now(asked),
         });
         let good = Server::start(|asked| usual(asked).now(asked));
-        let builder = of(&[liar.address, good.address]).families(IpFamilies::Ipv4).deadline(2 * PATIENCE);
-        let resolver = builder.timeout(PATIENCE).build();
+        let builder = of(&[liar.address, good.address]).families(IpFamilies::Ipv4).timeout(2 * PATIENCE);
+        let resolver = builder.query_timeout(PATIENCE).build();
         let found = resolver.lookup("host.test").unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!(found.source(), AnswerSource::Server(good.address), "{what}");
         assert!(began.elapsed() < SLACK, "{what}: {:?}", began.elapsed());
@@ -167,7 +167,8 @@ fn incomplete_tcp_response_times_out_per_server() {
 fn cancel_ends_tcp_lookup() {
     let staller = Server::start(|asked| usual(asked).after(asked, 3_000));
     let token = CancelToken::new().unwrap();
-    let resolver = only_v4(&staller).use_tcp(true).timeout(crate::kit::PATIENCE).cancel_token(&token).build();
+    let resolver =
+        only_v4(&staller).use_tcp(true).query_timeout(crate::kit::PATIENCE).cancel_token(&token).build();
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| resolver.lookup("host.test").unwrap_err());
         crate::kit::eventually("it is asked", || !staller.queries().is_empty());

@@ -2,6 +2,8 @@
 //! many. Each moment is drawn anew, and no round may hang.
 
 pub mod ends;
+#[cfg(feature = "dns")]
+pub mod names;
 pub mod shared;
 pub mod stops;
 
@@ -13,14 +15,13 @@ use std::time::{Duration, Instant};
 pub type Race = (&'static str, fn(usize), usize);
 
 /// The rounds are for a run among all other tests; the load program runs them `n` times.
-pub const ALL: [Race; 17] = [
+pub const ALL: &[Race] = &[
     ("a token and a datagram", stops::receive, 400),
     ("a token and a connection that comes", stops::accept, 100),
     ("a token and a connect", stops::connect, 150),
     ("a token and a connect that waits", stops::connect_blocked, 150),
     ("a token and a send that waits", stops::send, 100),
     ("a token and a discovery", stops::discover, 60),
-    ("a token and look-ups of one name", stops::lookup, 100),
     ("a token and threads that come and go", stops::recv_from_threads, 60),
     ("a shutdown and accept", ends::accept, 150),
     ("a shutdown and the threads of a server", ends::serve, 150),
@@ -30,7 +31,10 @@ pub const ALL: [Race; 17] = [
     ("two that read what was given back", shared::pushed_back, 400),
     ("eight threads on one endpoint", shared::datagrams, 40),
     ("both ends read and written at once", shared::full_duplex, 20),
-    ("eight threads of one resolver", shared::names, 20),
+    #[cfg(feature = "dns")]
+    ("a token and look-ups of one name", names::lookup, 100),
+    #[cfg(feature = "dns")]
+    ("eight threads of one resolver", names::names, 20),
 ];
 
 /// No round takes longer, on whatever machine.

@@ -4,12 +4,11 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use socketry::dns::IpFamilies;
 use socketry::{TcpClient, TcpServer, UdpEndpoint};
 
 use super::rounds;
 use super::stops::connection;
-use crate::kit::{PATIENCE, dns};
+use crate::kit::PATIENCE;
 
 /// A part of a character is given back, and two threads read: one gets it, and the other waits for what comes next. Neither
 /// is told that the peer has ended.
@@ -96,33 +95,5 @@ pub fn full_duplex(count: usize) {
                 });
             }
         });
-    });
-}
-
-/// Eight threads look three names up, of which the cache is emptied meanwhile.
-pub fn names(count: usize) {
-    let server = dns::Server::start(|asked| dns::usual(asked).now(asked));
-    let resolver = dns::of(&[server.address]).families(IpFamilies::Ipv4).build();
-    rounds("eight threads of one resolver", count, |_| {
-        resolver.flush();
-        let before = server.queries().len();
-        std::thread::scope(|scope| {
-            for thread in 0..8 {
-                let resolver = resolver.clone();
-                scope.spawn(move || {
-                    for number in 0..6 {
-                        let found =
-                            resolver.lookup(["one.test", "two.test", "three.test"][(thread + number) % 3]);
-                        assert_eq!(found.unwrap().addresses().len(), 1);
-                        if (thread, number) == (0, 2) {
-                            resolver.flush();
-                        }
-                    }
-                });
-            }
-        });
-        // A query is sent again when its answer takes long.
-        let asked = server.queries().len() - before;
-        assert!((3..=24).contains(&asked), "{asked} queries for three names, forgotten once");
     });
 }

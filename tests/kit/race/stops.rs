@@ -6,11 +6,10 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use socketry::dns::IpFamilies;
 use socketry::{Broadcaster, CancelToken, TcpClient, TcpConnection, TcpServer, UdpEndpoint};
 
 use super::rounds;
-use crate::kit::{PATIENCE, dns};
+use crate::kit::PATIENCE;
 
 pub fn receive(count: usize) {
     let sender = UdpEndpoint::bind("127.0.0.1:0").unwrap();
@@ -195,43 +194,6 @@ pub fn discover(count: usize) {
             stop.wait();
             token.cancel();
             assert!(discovering.join().unwrap());
-        });
-    });
-}
-
-/// Of those who want the same name one asks for all; whoever is stopped ends, and the others are answered.
-pub fn lookup(count: usize) {
-    let server = dns::Server::start(|asked| dns::usual(asked).now(asked));
-    let resolver = dns::of(&[server.address]).families(IpFamilies::Ipv4).build();
-    rounds("a token and look-ups of one name", count, |dice| {
-        resolver.flush();
-        let token = CancelToken::new().unwrap();
-        let stoppable =
-            TcpClient::builder().cancel_token(&token).resolver(&resolver).connect_timeout(PATIENCE).build();
-        let (stop, first) = (dice.moment(), dice.moment());
-        std::thread::scope(|scope| {
-            // It connects nowhere: an address for documentation.
-            let connecting: Vec<_> =
-                (0..2).map(|_| scope.spawn(|| stoppable.connect("host.test:9"))).collect();
-            let others: Vec<_> = (0..2)
-                .map(|_| {
-                    scope.spawn(|| {
-                        first.wait();
-                        resolver.lookup("host.test")
-                    })
-                })
-                .collect();
-            stop.wait();
-            token.cancel();
-            for connecting in connecting {
-                let error = connecting.join().unwrap().unwrap_err();
-                // Without a way to anywhere the system has said so before.
-                let is_refused = error.kind() != socketry::ErrorKind::TimedOut;
-                assert!(error.is_cancelled() || is_refused, "{error}");
-            }
-            for other in others {
-                assert_eq!(other.join().unwrap().unwrap().addresses().len(), 1);
-            }
         });
     });
 }

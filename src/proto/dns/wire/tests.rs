@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 use simple_dns::rdata::{A, CNAME, SOA};
-use simple_dns::{RCODE, ResourceRecord};
+use simple_dns::{CharacterString, RCODE};
 
 fn name(text: &str) -> HostName {
     HostName::found(text)
@@ -39,7 +39,7 @@ fn query_encodes_recursive_question_and_edns() {
 fn reply_decodes_whole_and_rejects_any_truncation() {
     let (asked, reply) = query_and_reply();
     let Judgement::Answer(answer) = validated(&reply, &asked) else { panic!() };
-    assert_eq!(answer.records, [Record::Address("192.0.2.1".parse().unwrap())]);
+    assert_eq!(answer.records, [RecordData::Address("192.0.2.1".parse().unwrap())]);
     assert_eq!((answer.ttl, answer.exists), (60, true));
     for end in 0..reply.len() {
         let judgement = validated(&reply[..end], &asked);
@@ -200,4 +200,14 @@ fn empty_reply_needs_authoritative_or_recursive_server() {
     assert!(answer(&reply(RECURSIVE)).exists);
     let lame = validated(&reply(PacketFlag::empty()), &query_and_reply().0);
     assert_eq!(lame, Judgement::Failure(ResponseError::NotAuthoritative));
+}
+
+/// Also those that are no attributes of DNS-SD, which has no name in front of the equals sign.
+#[test]
+fn txt_strings_are_kept_one_by_one() {
+    let parts = [&b"v=spf1 "[..], b"", b"=x", b"a=", b"\xFF\0", &[b'y'; 255]];
+    let mut txt = TXT::new();
+    parts.iter().for_each(|part| txt.add_char_string(CharacterString::new(part).unwrap()));
+    let found = strings(&txt).unwrap();
+    assert_eq!(found.iter().map(|string| &**string).collect::<Vec<_>>(), parts);
 }

@@ -15,10 +15,11 @@ use crate::tcp::close::Closing;
 use crate::tcp::connection::{Inner, TcpConnection};
 use crate::tcp::server::accept::Next;
 use crate::tcp::server::events::ServerEvent;
+use crate::tcp::server::hooks::{Terminate, TerminateAt};
 use crate::tcp::server::registry::Inside;
 use crate::tcp::server::report::ShutdownReport;
 use crate::tcp::server::serve::TcpServer;
-use crate::tcp::server::state::{Asking, Phase, Shared};
+use crate::tcp::server::state::{Phase, Shared};
 use crate::tcp::server::workers::Duty;
 
 /// Processes that serve one connection each; for [`TcpServer::serve_children`](crate::TcpServer::serve_children).
@@ -51,7 +52,7 @@ use crate::tcp::server::workers::Duty;
 pub struct Children {
     command: Box<dyn Fn(&TcpConnection) -> Command + Send + Sync>,
     kind: Kind,
-    asking: Asking,
+    terminate_at: TerminateAt,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +73,7 @@ impl Children {
     /// The server's [`read_timeout`](crate::tcp::TcpServerBuilder::read_timeout) and
     /// [`write_timeout`](crate::tcp::TcpServerBuilder::write_timeout) hold for the program, too: a read that takes longer fails.
     pub fn inetd_style(command: impl Fn(&TcpConnection) -> Command + Send + Sync + 'static) -> Children {
-        Children { command: Box::new(command), kind: Kind::Program, asking: Asking::Halfway }
+        Children { command: Box::new(command), kind: Kind::Program, terminate_at: TerminateAt::HalfTime }
     }
 
     /// Children that run this program again, with the same arguments; there [`process::connection`](super::connection) gives
@@ -89,7 +90,7 @@ impl Children {
     /// As [`self_exe`](Self::self_exe), by a command of one's own: this program with other arguments, or another
     /// program that calls [`process::connection`](super::connection).
     pub fn with_socket(command: impl Fn(&TcpConnection) -> Command + Send + Sync + 'static) -> Children {
-        Children { command: Box::new(command), kind: Kind::Role, asking: Asking::Halfway }
+        Children { command: Box::new(command), kind: Kind::Role, terminate_at: TerminateAt::HalfTime }
     }
 
     /// Sets whether a shutdown asks the children to end (`SIGTERM`) when it begins. Defaults to false: until half of its time
@@ -97,7 +98,7 @@ impl Children {
     ///
     /// It is for programs that answer the request in hand before they end when they are asked. Most end at once.
     pub fn terminate_immediately(mut self, on: bool) -> Children {
-        self.asking = if on { Asking::AtOnce } else { Asking::Halfway };
+        self.terminate_at = if on { TerminateAt::Start } else { TerminateAt::HalfTime };
         self
     }
 }
@@ -106,7 +107,7 @@ impl fmt::Debug for Children {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Children")
             .field("kind", &self.kind)
-            .field("asking", &self.asking)
+            .field("terminate_at", &self.terminate_at)
             .finish_non_exhaustive()
     }
 }
@@ -152,11 +153,11 @@ impl TcpServer {
     ///
     /// # Platform-specific behavior
     ///
-    /// Unix. On Windows a socket cannot be the standard input of a process that `std` starts, so the method is not there.
+    /// Unix, with the feature `process`. On Windows a socket cannot be the standard input of a process that `std` starts, so the method is not there.
     pub fn serve_children(mut self, children: Children) -> Result<ShutdownReport> {
         Role::refuse_to_start_again()?;
         self.stop_lending();
-        self.shared.ask_inside(children.asking);
+        self.shared.terminate_inside(children.terminate_at);
         self.shared.serve(children)
     }
 }
@@ -190,11 +191,13 @@ impl Serving {
     }
 }
 
-impl Inside for Serving {
-    fn ask(&self) {
+impl Terminate for Serving {
+    fn terminate(&self) {
         self.tell(Tell::Terminate);
     }
+}
 
+impl Inside for Serving {
     fn cut(&self) {
         // Held meanwhile: it is let go of when the process ends, and others may have it still.
         let connection = self.connection.upgrade();

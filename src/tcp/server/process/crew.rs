@@ -38,7 +38,7 @@ pub enum WorkerState {
 }
 
 /// Shared by the one that watches the workers and those who ask it something.
-pub(super) struct Crew {
+pub(in crate::tcp::server) struct Crew {
     state: Mutex<State>,
     changed: Condvar,
     poller: Arc<Poller>,
@@ -132,7 +132,7 @@ impl Crew {
 
 impl ServerHandle {
     fn crew(&self) -> Option<Arc<Crew>> {
-        self.shared.own.get().and_then(|own| Arc::clone(own).downcast().ok())
+        self.shared.hooks.crew.get().cloned()
     }
 
     /// The worker processes of [`serve_workers`](crate::TcpServer::serve_workers); none of any other server.
@@ -141,7 +141,7 @@ impl ServerHandle {
     ///
     /// # Platform-specific behavior
     ///
-    /// Unix.
+    /// Unix, with the feature `process`.
     pub fn workers(&self) -> Vec<WorkerStatus> {
         self.crew().map(|crew| crew.state().workers.clone()).unwrap_or_default()
     }
@@ -161,7 +161,7 @@ impl ServerHandle {
     ///
     /// # Platform-specific behavior
     ///
-    /// Unix.
+    /// Unix, with the feature `process`.
     pub fn restart_workers(&self, timeout: Duration) -> Result<()> {
         match self.crew() {
             Some(crew) => crew.restart(timeout),

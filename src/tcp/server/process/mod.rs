@@ -24,24 +24,22 @@
 //!
 //! # Platform-specific behavior
 //!
-//! The module is there on Unix. On Windows `std` starts processes whose standard input is a file or a pipe, not a socket, and
+//! The module is available on Unix with the feature `process`. On Windows `std` starts processes whose standard input is a file or a pipe, not a socket, and
 //! there is no safe and kept way to hand a listener over; so what cannot be had is not there.
 
 mod children;
+mod counters;
 mod crew;
 mod failures;
-#[cfg(feature = "listen-fds")]
-mod inherited;
 mod role;
 mod supervisor;
 mod worker;
 mod workers;
 
 pub use children::Children;
+pub(in crate::tcp::server) use crew::Crew;
 pub use crew::{WorkerState, WorkerStatus};
 pub use failures::ProcessError;
-#[cfg(feature = "listen-fds")]
-pub use inherited::inherited_listeners;
 pub use role::connection;
 pub use worker::{Worker, worker};
 pub use workers::Workers;

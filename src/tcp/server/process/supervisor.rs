@@ -49,7 +49,7 @@ impl TcpServer {
     ///
     /// # Platform-specific behavior
     ///
-    /// Unix. On Windows no safe way is known to hand a listener to a process that `std` starts, so the method is not there.
+    /// Unix, with the feature `process`. On Windows no safe way is known to hand a listener to a process that `std` starts, so the method is not there.
     pub fn serve_workers(mut self, workers: Workers) -> Result<ShutdownReport> {
         Role::refuse_to_start_again()?;
         self.stop_lending();
@@ -57,7 +57,7 @@ impl TcpServer {
         let poller = Arc::new(Poller::new().map_err(failed)?);
         poller.add(&self.shared.wake.signal(), WAKE).map_err(failed)?;
         let crew = Arc::new(Crew::new(Arc::clone(&poller)));
-        let _ = self.shared.own.set(crew.clone());
+        let _ = self.shared.hooks.crew.set(crew.clone());
         let _ = self.shared.bell.set(Arc::clone(&poller));
         // Whoever waits for the end of the server waits for this thread.
         self.shared.state().threads += 1;
@@ -381,7 +381,7 @@ impl Supervisor {
 
     fn publish(&self) {
         let sum = self.processes.values().fold(self.past, |sum, process| sum.plus(&process.counters));
-        *self.shared.elsewhere.lock().unwrap_or_else(PoisonError::into_inner) = sum;
+        *self.shared.hooks.elsewhere.lock().unwrap_or_else(PoisonError::into_inner) = sum;
         self.crew.publish(self.processes.values().map(|process| WorkerStatus {
             index: process.number,
             process: process.child.id(),

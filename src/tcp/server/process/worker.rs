@@ -136,13 +136,13 @@ impl Worker {
         if let Some(listener) = &*server.shared.listener() {
             // Without it all workers wake for each connection.
             if let Some(gate) = Gate::new(listener, &server.shared.wake).map_err(failed)? {
-                let _ = server.shared.gate.set(gate);
+                let _ = server.shared.hooks.gate.set(gate);
             }
         }
         let speaker = Arc::new(Speaker(Mutex::new(Some(socket.try_clone().map_err(failed)?))));
         let last = Arc::clone(&speaker);
         // There is no other: the server was just made.
-        let _ = server.shared.at_end.set(Box::new(move |counters| last.say_last(counters)));
+        let _ = server.shared.hooks.at_end.set(Box::new(move |counters| last.say_last(counters)));
         let listening = Listening { socket, speaker: Arc::clone(&speaker), grace, arrived };
         let shared = Arc::clone(&server.shared);
         let thread = std::thread::Builder::new().name("socketry worker".to_owned());
@@ -187,7 +187,7 @@ impl Listening {
                     Note::Leave { grace } => shared.begin_leaving(grace),
                     Note::Drain { grace } => shared.begin_shutdown(grace),
                     Note::Look => {
-                        if let Some(gate) = shared.gate.get() {
+                        if let Some(gate) = shared.hooks.gate.get() {
                             gate.ring();
                         }
                     }

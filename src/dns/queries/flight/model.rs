@@ -72,7 +72,7 @@ fn cancel_ends_oneshot_wait_in_any_order() {
             let (promise, token) = (Promise::new(), CancelToken::new().unwrap());
             let (own, switch) = (Arc::clone(&promise), token.clone());
             let stopping = loom::thread::spawn(move || {
-                switch.stop();
+                switch.cancel();
                 if is_kept {
                     own.keep(7);
                 }

@@ -6,40 +6,15 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::failure::ServerError;
+use crate::dns::bound::{Bound, Interrupted};
 use crate::options::TcpOptions;
 use crate::proto::dns::lookup::{Lookup, Step};
-use crate::sys::{self, CancelToken, Ended, Limit, Moment, ReceiveTimeout};
-
-/// What bounds a look-up.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Bound<'a> {
-    pub(super) deadline: Option<Instant>,
-    pub(super) token: Option<&'a CancelToken>,
-    /// A second one, of somebody else.
-    pub(super) also: Option<&'a CancelToken>,
-}
-
-/// Why a look-up ended before it had come to its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Interrupted {
-    /// And what became of each server until then, if this look-up has asked any itself.
-    TimedOut(Arc<[ServerError]>),
-    Cancelled,
-}
+use crate::sys::{self, Connecting, Ended, Limit, Moment, ReceiveTimeout};
 
 /// Replies are no larger over UDP; what is, comes with a mark that it is cut.
 const LARGEST: usize = 4_096;
 
-impl<'a> Bound<'a> {
-    pub(super) fn tokens(&self) -> impl Iterator<Item = &'a CancelToken> {
-        self.token.into_iter().chain(self.also)
-    }
-
-    pub(super) fn is_cancelled(&self) -> bool {
-        self.tokens().any(CancelToken::is_cancelled)
-    }
-
+impl Bound<'_> {
     fn limit(&self, until: Option<Instant>) -> Limit<'_> {
         let end = [self.deadline, until].into_iter().flatten().min();
         Limit {
@@ -123,7 +98,7 @@ fn receive(socket: &UdpSocket, buffer: &mut [u8], limit: Limit<'_>) -> Result<us
 
 /// RFC 1035, 4.2.2: each message behind its length. `None` if nothing came of it.
 fn ask_by_tcp(server: SocketAddr, query: &[u8], limit: Limit<'_>) -> Option<Vec<u8>> {
-    let stream = sys::connect(server, None, &TcpOptions::default(), limit).ok()?;
+    let stream = connect(server, limit)?;
     let length = u16::try_from(query.len()).ok()?.to_be_bytes();
     let mut message = [&length[..], query].concat();
     while !message.is_empty() {
@@ -135,6 +110,15 @@ fn ask_by_tcp(server: SocketAddr, query: &[u8], limit: Limit<'_>) -> Option<Vec<
     let mut reply = vec![0; u16::from_be_bytes(length).into()];
     read_exactly(&stream, &mut reply, limit)?;
     Some(reply)
+}
+
+fn connect(server: SocketAddr, limit: Limit<'_>) -> Option<TcpStream> {
+    let mut connecting = Connecting::begin(server, None, &TcpOptions::default()).ok()?;
+    while !connecting.is_connected() {
+        sys::await_connects(std::iter::once(&connecting), limit).ok()?;
+        connecting.check().ok()?;
+    }
+    connecting.finish().ok()
 }
 
 fn read_exactly(stream: &TcpStream, mut buffer: &mut [u8], limit: Limit<'_>) -> Option<()> {

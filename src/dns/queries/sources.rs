@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
-use super::builder::PORT;
+use super::options::PORT;
 use crate::proto::dns::order::{Candidate, sort};
 
 /// Of more than these, those behind stay as they came.

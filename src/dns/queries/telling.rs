@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::asking::{Inner, scope};
-use super::builder::PORT;
-use super::exchange::{Bound, Interrupted, run};
-use super::failure::ServerError;
+use super::exchange::run;
+use super::options::PORT;
+use crate::dns::bound::{Bound, Interrupted};
+use crate::dns::failure::ServerError;
+use crate::dns::inner::{Inner, scope};
 use crate::proto::dns::cache::Kept;
-use crate::proto::dns::lookup::{Lookup, Plan, ServerFault};
+use crate::proto::dns::fault::ServerFault;
+use crate::proto::dns::lookup::{Lookup, Plan};
 use crate::proto::dns::name::HostName;
 use crate::proto::dns::resolv_conf::ResolvConf;
 use crate::proto::dns::wire::{Answer, Kind};
@@ -36,8 +38,8 @@ pub(super) struct Found {
 
 impl Inner {
     pub(super) fn servers(&self, conf: &ResolvConf) -> Vec<SocketAddr> {
-        if !self.options.servers.is_empty() {
-            return self.options.servers.clone();
+        if !self.options.queries.servers.is_empty() {
+            return self.options.queries.servers.clone();
         }
         let servers = conf.servers.iter().filter_map(|server| match (server.ip, &server.zone) {
             (IpAddr::V6(ip), Some(zone)) => Some(SocketAddrV6::new(ip, PORT, 0, scope(zone)?).into()),
@@ -47,7 +49,7 @@ impl Inner {
     }
 
     fn known(&self, name: &HostName, kind: Kind, now: Instant) -> Option<Kept> {
-        self.cache().get(name.as_ref(), kind, now).cloned()
+        self.queries.cache().get(name.as_ref(), kind, now).cloned()
     }
 
     pub(super) fn known_or_asked(
@@ -68,11 +70,12 @@ impl Inner {
             return Ok(Found { answers, troubles: Arc::default(), server: None });
         }
         let is_settled = answers.iter().flat_map(|(_, kept)| kept).any(|kept| !kept.records.is_empty());
-        let outcome =
-            self.flights.fly(&(name.clone(), missing.clone()), bound, || match conf.single_request {
+        let outcome = self.queries.flights.fly(&(name.clone(), missing.clone()), bound, || {
+            match conf.single_request {
                 true => self.ask_one_at_a_time(name, &missing, conf, bound),
                 false => self.ask_servers(name, &missing, conf, is_settled, bound),
-            })?;
+            }
+        })?;
         let now = Instant::now();
         for (kind, answer) in &outcome.answers {
             let kept = answer.as_ref().map(|answer| {
@@ -131,8 +134,8 @@ impl Inner {
     ) -> std::result::Result<Outcome, Interrupted> {
         let servers = self.servers(conf);
         let first = match conf.rotate {
-            true => self.first.fetch_add(1, Ordering::Relaxed),
-            false => self.first.load(Ordering::Relaxed),
+            true => self.queries.first.fetch_add(1, Ordering::Relaxed),
+            false => self.queries.first.load(Ordering::Relaxed),
         };
         let plan = Plan {
             servers: servers.len(),
@@ -159,10 +162,10 @@ impl Inner {
         }
         if let (Some(server), false) = (lookup.answered_by(), conf.rotate) {
             // The one that answers is asked first the next time.
-            self.first.store(server, Ordering::Relaxed);
+            self.queries.first.store(server, Ordering::Relaxed);
         }
         let now = Instant::now();
-        let mut cache = self.cache();
+        let mut cache = self.queries.cache();
         for (kind, answer) in &answers {
             if let Some(answer) = answer {
                 cache.put(name, *kind, answer, now);

@@ -18,10 +18,10 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 /// # Examples
 ///
 /// ```
-/// use socketry::{TcpServer, process};
+/// use socketry::{TcpServer, tcp};
 ///
 /// let builder = TcpServer::builder();
-/// let server = match process::inherited_listeners()?.pop() {
+/// let server = match tcp::inherited_listeners()?.pop() {
 ///     Some(listener) => builder.adopt(listener)?,
 ///     None => builder.bind("127.0.0.1:0")?,
 /// };

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
-use super::exchange::{Bound, Interrupted};
-use super::promise::Promise;
+use crate::dns::bound::{Bound, Interrupted};
+use crate::dns::promise::{Keeper, Promise};
 use crate::proto::dns::name::HostName;
 use crate::proto::dns::wire::Kind;
 use crate::sys::sync::{Mutex, MutexGuard};
@@ -17,7 +17,7 @@ pub(super) struct Flights<T>(Mutex<HashMap<Wanted, Arc<Promise<T>>>>);
 struct Lead<'a, T: Clone + Send + 'static> {
     flights: &'a Flights<T>,
     wanted: Wanted,
-    promise: Arc<Promise<T>>,
+    keeper: Keeper<T>,
 }
 
 impl<T: Clone + Send + 'static> Flights<T> {
@@ -45,9 +45,9 @@ impl<T: Clone + Send + 'static> Flights<T> {
                         let promise = Promise::new();
                         all.insert(wanted.clone(), Arc::clone(&promise));
                         drop(all);
-                        let lead = Lead { flights: self, wanted: wanted.clone(), promise };
+                        let lead = Lead { flights: self, wanted: wanted.clone(), keeper: Keeper(promise) };
                         let outcome = ask()?;
-                        lead.promise.keep(outcome.clone());
+                        lead.keeper.0.keep(outcome.clone());
                         return Ok(outcome);
                     }
                 }
@@ -60,9 +60,9 @@ impl<T: Clone + Send + 'static> Flights<T> {
 }
 
 impl<T: Clone + Send + 'static> Drop for Lead<'_, T> {
+    /// Whoever comes after this begins again; those who wait are told next, when the keeper is dropped.
     fn drop(&mut self) {
         self.flights.all().remove(&self.wanted);
-        self.promise.break_if_open();
     }
 }
 

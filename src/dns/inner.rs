@@ -1,0 +1,163 @@
+//! A lookup as far as it needs no name server: literals, hosts files, names with a meaning of their own, and the system.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::answer::{AnswerSource, Resolved};
+use super::bound::{Bound, Interrupted};
+use super::builder::{IpFamilies, ResolverBuilder};
+use super::failure::{ResolveError, ServerError};
+use super::files::Watched;
+use super::queries::Queries;
+use super::system;
+use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::proto::dns::fault::ServerFault;
+use crate::proto::dns::host::InvalidName;
+use crate::proto::dns::hosts::Hosts;
+use crate::proto::dns::name::{LOOPBACK, NameRef};
+use crate::sys;
+
+/// A resolver, as its clones share it.
+pub(super) struct Inner {
+    pub(super) options: ResolverBuilder,
+    pub(super) hosts: Vec<Watched<Hosts>>,
+    /// What own queries need.
+    pub(super) queries: Queries,
+}
+
+/// More addresses of one name in a hosts file are a mistake.
+const MOST_IN_HOSTS: usize = 1_000;
+
+pub(super) fn bad_name(bad: InvalidName, host: &str) -> Error {
+    ResolveError::InvalidName(bad).into_error(host)
+}
+
+impl Inner {
+    pub(super) fn new(options: ResolverBuilder) -> Inner {
+        let paths = match options.use_hosts {
+            true => options.hosts.clone().unwrap_or_else(|| vec![sys::hosts_file()]),
+            false => Vec::new(),
+        };
+        let hosts = paths.into_iter().map(|path| Watched::new(path, Hosts::read)).collect();
+        Inner { hosts, queries: Queries::new(&options), options }
+    }
+
+    /// Both the resolver's own bounds and those of who asks, whose cancel token is the first; a third is not needed, because who asks
+    /// has a resolver of its own if that is to be stopped, too.
+    pub(super) fn bound<'a>(&'a self, started: Instant, asker: Bound<'a>) -> Bound<'a> {
+        let own = self.options.timeout.and_then(|time| started.checked_add(time));
+        let deadline = own.into_iter().chain(asker.deadline).min();
+        Bound { deadline, also: asker.also.or(self.options.token.as_ref()), ..asker }
+    }
+
+    pub(super) fn kind_name(&self) -> &'static str {
+        match self.options.families {
+            IpFamilies::Both => "address",
+            IpFamilies::Ipv4 => "IPv4 address",
+            IpFamilies::Ipv6 => "IPv6 address",
+        }
+    }
+
+    pub(super) fn wants(&self, ip: IpAddr) -> bool {
+        match self.options.families {
+            IpFamilies::Both => true,
+            IpFamilies::Ipv4 => ip.is_ipv4(),
+            IpFamilies::Ipv6 => ip.is_ipv6(),
+        }
+    }
+
+    pub(super) fn literal(&self, ip: IpAddr, scope: u32, host: &str) -> Result<Resolved> {
+        match self.wants(ip) {
+            true => {
+                let mut itself = Resolved::new(Vec::with_capacity(1), AnswerSource::Literal, None);
+                itself.push(ip, scope);
+                Ok(itself)
+            }
+            false => Err(ResolveError::NoRecords(self.kind_name()).into_error(host)),
+        }
+    }
+
+    /// What the first file that has the name says, which may be nothing that is wanted.
+    pub(super) fn in_hosts(&self, name: NameRef<'_>, now: Instant) -> Option<Resolved> {
+        let in_file = |hosts: &Arc<Hosts>| {
+            let mut found = Resolved::new(Vec::new(), AnswerSource::Hosts, None);
+            let is_there = hosts.each(name, |ip, zone| {
+                if !self.wants(ip) || found.addresses().len() >= MOST_IN_HOSTS {
+                    return;
+                }
+                match zone.map(scope) {
+                    None => found.push(ip, 0),
+                    Some(Some(scope)) => found.push(ip, scope),
+                    // An address of a link that is not there leads nowhere.
+                    Some(None) => {}
+                }
+            });
+            is_there.then_some(found)
+        };
+        self.hosts.iter().find_map(|hosts| hosts.with(now, in_file))
+    }
+
+    /// The answer to a name that means something by itself; the hosts file may say something else.
+    pub(super) fn special(&self, name: NameRef<'_>, host: &str) -> Option<Result<Resolved>> {
+        if name.is_localhost() {
+            let fit = LOOPBACK.into_iter().filter(|ip| self.wants(*ip));
+            return Some(Ok(Resolved::new(fit.collect(), AnswerSource::Localhost, None)));
+        }
+        name.cannot_exist().then(|| Err(ResolveError::NoSuchName.into_error(host)))
+    }
+
+    pub(super) fn interrupted(
+        &self,
+        why: Interrupted,
+        servers: &[SocketAddr],
+        host: &str,
+        started: Instant,
+    ) -> Error {
+        let error = match why {
+            Interrupted::Cancelled => {
+                Error::new(Operation::Resolve, ErrorKind::Cancelled).at(host.escape_debug())
+            }
+            Interrupted::TimedOut(troubles) if !troubles.is_empty() => {
+                ResolveError::TimedOut(troubles.to_vec()).into_error(host)
+            }
+            // Another thread has asked, and has heard nothing yet.
+            Interrupted::TimedOut(_) => {
+                let silent =
+                    |server: &SocketAddr| ServerError { server: *server, fault: ServerFault::Timeout };
+                ResolveError::TimedOut(servers.iter().map(silent).collect()).into_error(host)
+            }
+        };
+        error.with_elapsed(Some(started.elapsed()))
+    }
+
+    pub(super) fn by_system(
+        &self,
+        host: &str,
+        name: NameRef<'_>,
+        is_absolute: bool,
+        bound: Bound<'_>,
+        started: Instant,
+    ) -> Result<Resolved> {
+        // As it is on the wire, because not every system translates other scripts.
+        let asked = [name.as_str(), if is_absolute { "." } else { "" }].concat();
+        let found = system::lookup(&asked, bound);
+        let found = found.map_err(|interrupted| self.interrupted(interrupted, &[], host, started))??;
+        let mut addresses = Resolved::new(Vec::new(), AnswerSource::System, None);
+        for address in found.into_iter().map(sys::canonical).filter(|address| self.wants(address.ip())) {
+            match address {
+                SocketAddr::V6(v6) => addresses.push((*v6.ip()).into(), v6.scope_id()),
+                SocketAddr::V4(v4) => addresses.push((*v4.ip()).into(), 0),
+            }
+        }
+        match addresses.is_empty() {
+            true => Err(ResolveError::NoRecords(self.kind_name()).into_error(host)),
+            false => Ok(addresses),
+        }
+    }
+}
+
+/// The index of an interface by its name or number.
+pub(super) fn scope(zone: &str) -> Option<u32> {
+    zone.parse().ok().or_else(|| sys::index_of(zone).ok())
+}

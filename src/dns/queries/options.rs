@@ -1,0 +1,163 @@
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::addr::Address;
+use crate::dns::ResolverBuilder;
+use crate::dns::sockets::literal;
+use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::proto::dns::cache::Bounds;
+use crate::proto::dns::resolv_conf::ResolvConf;
+
+/// Options of own queries.
+#[derive(Clone, Debug)]
+pub(in crate::dns) struct Options {
+    pub(super) servers: Vec<SocketAddr>,
+    pub(super) conf: PathBuf,
+    pub(super) services: PathBuf,
+    search: Option<Vec<Box<str>>>,
+    ndots: Option<usize>,
+    query_timeout: Option<Duration>,
+    attempts: Option<u32>,
+    use_tcp: Option<bool>,
+    single_request: Option<bool>,
+    pub(super) bounds: Bounds,
+}
+
+/// RFC 1035, 4.2.
+pub(super) const PORT: u16 = 53;
+
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+#[derive(Debug, thiserror::Error)]
+#[error("a name server is given by its IP address, with or without a port")]
+struct NotAServer;
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            servers: Vec::new(),
+            conf: PathBuf::from("/etc/resolv.conf"),
+            services: PathBuf::from("/etc/nsswitch.conf"),
+            search: None,
+            ndots: None,
+            query_timeout: None,
+            attempts: None,
+            use_tcp: None,
+            single_request: None,
+            bounds: Bounds {
+                names: 4_096,
+                shortest: Duration::ZERO,
+                longest: DAY,
+                longest_negative: Duration::from_secs(3_600),
+            },
+        }
+    }
+}
+
+impl Options {
+    /// What stands in the file, under what was set here.
+    pub(super) fn over(&self, mut conf: ResolvConf) -> ResolvConf {
+        if let Some(search) = &self.search {
+            conf.search.clone_from(search);
+        }
+        conf.ndots = self.ndots.unwrap_or(conf.ndots);
+        conf.timeout = self.query_timeout.unwrap_or(conf.timeout);
+        conf.attempts = self.attempts.unwrap_or(conf.attempts);
+        conf.use_tcp = self.use_tcp.unwrap_or(conf.use_tcp);
+        conf.single_request = self.single_request.unwrap_or(conf.single_request);
+        conf
+    }
+}
+
+/// Options of DNS queries, which are available with the feature `dns`.
+impl ResolverBuilder {
+    /// Adds a server, by its address and port, or by the address alone with port 53. Defaults to those of `resolv.conf`.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if it is no IP address with or without a port.
+    pub fn server(mut self, server: &str) -> Result<Self> {
+        let alone = || format!("[{}]:{PORT}", server.trim_start_matches('[').trim_end_matches(']'));
+        let address = match server.parse::<IpAddr>() {
+            Ok(ip) => SocketAddr::new(ip, PORT),
+            Err(_) => match server.parse().or_else(|_| alone().parse()) {
+                Ok(address) if Address::name(&address).is_none() => literal(&address)?,
+                _ => {
+                    let kind = ErrorKind::InvalidAddress;
+                    let error = Error::detailed(Operation::Resolve, kind, NotAServer);
+                    return Err(error.at(server.escape_debug()));
+                }
+            },
+        };
+        self.queries.servers.push(address);
+        Ok(self)
+    }
+
+    /// Reads another file than `/etc/resolv.conf`. What is set in this builder counts more than what stands there.
+    pub fn resolv_conf(mut self, path: impl Into<PathBuf>) -> Self {
+        self.queries.conf = path.into();
+        self
+    }
+
+    /// Reads another file than `/etc/nsswitch.conf`, for what must be asked of the system: see [`backend`](Self::backend). One that is
+    /// not there says that name servers know all names.
+    pub fn nsswitch_conf(mut self, path: impl Into<PathBuf>) -> Self {
+        self.queries.services = path.into();
+        self
+    }
+
+    /// Sets the domains in which a name is searched. Defaults to those of `resolv.conf`.
+    pub fn search<S: AsRef<str>>(mut self, domains: impl IntoIterator<Item = S>) -> Self {
+        self.queries.search = Some(domains.into_iter().map(|domain| domain.as_ref().into()).collect());
+        self
+    }
+
+    /// Sets how many dots a name has that is asked for as it is before it is searched. Defaults to that of `resolv.conf`, 1.
+    pub fn ndots(mut self, dots: usize) -> Self {
+        self.queries.ndots = Some(dots);
+        self
+    }
+
+    /// Sets how long one query waits for the response of one server before the next server is queried. The default is the `timeout`
+    /// option of `resolv.conf`, or 5 s.
+    ///
+    /// The [`timeout`](Self::timeout) applies to the whole lookup, including all queries.
+    pub fn query_timeout(mut self, timeout: Duration) -> Self {
+        self.queries.query_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets how often all servers are asked, 1 to 100; what is outside counts as the nearest. Defaults to that of `resolv.conf`,
+    /// 2.
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.queries.attempts = Some(attempts.clamp(1, 100));
+        self
+    }
+
+    /// Sets whether all is asked over TCP. Defaults to false, or what `resolv.conf` says; long answers come over TCP anyway.
+    pub fn use_tcp(mut self, on: bool) -> Self {
+        self.queries.use_tcp = Some(on);
+        self
+    }
+
+    /// Sets whether the query for the other family is sent only when the first, for IPv4, is answered, from a socket of its own: for
+    /// servers and routers that lose one of two at a time. Defaults to false, or what `resolv.conf` says.
+    pub fn single_request(mut self, on: bool) -> Self {
+        self.queries.single_request = Some(on);
+        self
+    }
+
+    /// Sets of how many names answers are kept; all together have no more than 1 KiB for each. Defaults to 4,096; 0 keeps none.
+    pub fn cache_size(mut self, names: usize) -> Self {
+        self.queries.bounds.names = names;
+        self
+    }
+
+    /// Sets for how long an answer is kept at least and at most, whatever it says. Defaults to 0 s and a day. An answer that says
+    /// 0 is never kept.
+    pub fn cache_ttl(mut self, least: Duration, most: Duration) -> Self {
+        (self.queries.bounds.shortest, self.queries.bounds.longest) = (least, most);
+        self
+    }
+}

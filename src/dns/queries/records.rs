@@ -1,0 +1,125 @@
+//! Records other than addresses.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::failed;
+use crate::dns::bound::Bound;
+use crate::dns::failure::ResolveError;
+use crate::dns::inner::{Inner, bad_name};
+use crate::dns::resolver::Resolver;
+use crate::error::Result;
+use crate::proto::dns::host::{Host, Spelling};
+use crate::proto::dns::name::HostName;
+use crate::proto::dns::records::{Mx, RecordData, Srv, Txt};
+use crate::proto::dns::wire::Kind;
+
+/// Lookups of DNS records, which are available with the feature `dns`.
+impl Resolver {
+    /// Looks up the TXT records of a name ([RFC 1035, section 3.3.14](https://www.rfc-editor.org/rfc/rfc1035#section-3.3.14)), such
+    /// as those that prove the ownership of a domain.
+    ///
+    /// This is available with the feature `dns`.
+    ///
+    /// Blocks until a server responds, or until the [timeout](crate::dns::ResolverBuilder::timeout) expires.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the name has no TXT records, or for any reason listed under [`lookup`](Self::lookup).
+    pub fn lookup_txt(&self, name: &str) -> Result<Vec<Txt>> {
+        let records = self.inner.records(name, Kind::Txt, "text")?;
+        let txt = |record| if let RecordData::Txt(txt) = record { Some(txt) } else { None };
+        Ok(records.into_iter().filter_map(txt).collect())
+    }
+
+    /// Looks up the mail exchangers of a domain ([RFC 1035, section 3.3.9](https://www.rfc-editor.org/rfc/rfc1035#section-3.3.9)),
+    /// sorted by preference. Those of the same preference stay in the order of the response.
+    ///
+    /// This is available with the feature `dns`.
+    ///
+    /// Blocks until a server responds, or until the [timeout](crate::dns::ResolverBuilder::timeout) expires.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the domain has no MX records, or for any reason listed under [`lookup`](Self::lookup).
+    pub fn lookup_mx(&self, domain: &str) -> Result<Vec<Mx>> {
+        let records = self.inner.records(domain, Kind::Mx, "mail exchange")?;
+        let mx = |record| if let RecordData::Mx(mx) = record { Some(mx) } else { None };
+        let mut exchangers: Vec<Mx> = records.into_iter().filter_map(mx).collect();
+        exchangers.sort_by_key(|mx| mx.preference);
+        Ok(exchangers)
+    }
+
+    /// Looks up the hosts of a service ([RFC 2782](https://www.rfc-editor.org/rfc/rfc2782)), such as
+    /// `_xmpp-client._tcp.example.com`, sorted by priority. Those of the same priority stay in the order of the response; choose
+    /// among them by weight.
+    ///
+    /// This is available with the feature `dns`.
+    ///
+    /// Blocks until a server responds, or until the [timeout](crate::dns::ResolverBuilder::timeout) expires.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the name has no SRV records, or for any reason listed under [`lookup`](Self::lookup).
+    pub fn lookup_srv(&self, service: &str) -> Result<Vec<Srv>> {
+        let records = self.inner.records(service, Kind::Srv, "service")?;
+        let srv = |record| if let RecordData::Srv(srv) = record { Some(srv) } else { None };
+        let mut hosts: Vec<Srv> = records.into_iter().filter_map(srv).collect();
+        hosts.sort_by_key(|srv| srv.priority);
+        Ok(hosts)
+    }
+
+    /// Returns the number of names of which answers are kept.
+    ///
+    /// This is available with the feature `dns`.
+    pub fn cache_len(&self) -> usize {
+        self.inner.queries.cache().len()
+    }
+}
+
+impl Inner {
+    /// The name that servers have for an address.
+    pub(in crate::dns) fn name_of(&self, ip: IpAddr, now: Instant) -> Result<String> {
+        let asked = ip.to_string();
+        let records = self.ask(&HostName::reverse(ip), Kind::Ptr, "name", &asked, now)?;
+        let name = records.into_iter().find_map(|record| match record {
+            RecordData::Name(name) => Some(name),
+            _ => None,
+        });
+        name.ok_or_else(|| ResolveError::NoRecords("name").into_error(&asked))
+    }
+
+    fn records(&self, host: &str, kind: Kind, what: &'static str) -> Result<Vec<RecordData>> {
+        match Host::read(host, &mut Spelling::new()) {
+            Ok(Host::Name(name, _)) if name.cannot_exist() => Err(ResolveError::NoSuchName.into_error(host)),
+            Ok(Host::Name(name, _)) if name.is_localhost() => {
+                Err(ResolveError::NoRecords(what).into_error(host))
+            }
+            Ok(Host::Name(name, _)) => self.ask(&name.to_owned(), kind, what, host, Instant::now()),
+            Ok(Host::Address(_)) => Err(ResolveError::NoRecords(what).into_error(host)),
+            Err(bad) => Err(bad_name(bad, host)),
+        }
+    }
+
+    fn ask(
+        &self,
+        name: &HostName,
+        kind: Kind,
+        what: &'static str,
+        asked: &str,
+        started: Instant,
+    ) -> Result<Vec<RecordData>> {
+        let bound = self.bound(started, Bound::default());
+        let conf = self.queries.conf.with(started, Arc::clone);
+        let found = self.known_or_asked(name, &[kind], &conf, bound, started);
+        let servers = || self.servers(&conf);
+        let found = found.map_err(|interrupted| self.interrupted(interrupted, &servers(), asked, started))?;
+        match found.answers.first() {
+            Some((_, Some(kept))) if !kept.records.is_empty() => Ok(kept.records.to_vec()),
+            Some((_, Some(kept))) if kept.exists => Err(ResolveError::NoRecords(what).into_error(asked)),
+            Some((_, Some(_))) => Err(ResolveError::NoSuchName.into_error(asked)),
+            _ => Err(failed(&found.troubles, asked, started)),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The resolver without own queries: the system looks up the names that are in no hosts file. It has the items of `queries/mod.rs`.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use super::answer::Resolved;
+use super::bound::Bound;
+use super::builder::{Backend, ResolverBuilder};
+use super::inner::Inner;
+use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::proto::dns::name::NameRef;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Options {}
+
+pub(super) struct Queries;
+
+impl Queries {
+    pub(super) fn new(builder: &ResolverBuilder) -> Queries {
+        let Options {} = builder.queries;
+        Queries
+    }
+
+    pub(super) fn flush(&self) {}
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("reverse lookup requires the feature `dns`")]
+struct NoReverseLookup;
+
+impl Inner {
+    pub(super) fn resolve(
+        &self,
+        host: &str,
+        name: NameRef<'_>,
+        is_absolute: bool,
+        asker: Bound<'_>,
+        started: Instant,
+    ) -> Result<Resolved> {
+        if let Some(special) = self.special(name, host) {
+            return special;
+        }
+        let bound = self.bound(started, asker);
+        match self.options.backend {
+            None | Some(Backend::System) => self.by_system(host, name, is_absolute, bound, started),
+        }
+    }
+
+    pub(super) fn name_of(&self, ip: IpAddr, _: Instant) -> Result<String> {
+        Err(Error::detailed(Operation::Resolve, ErrorKind::Unsupported, NoReverseLookup).at(ip))
+    }
+}
