@@ -1,21 +1,21 @@
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::{Duration, Instant};
 
-/// Where an answer comes from.
+/// The source of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AnswerSource {
-    /// The name was an address.
+    /// The host was an IP address.
     Literal,
-    /// The name means this machine by convention (RFC 6761).
+    /// The name is `localhost` or ends in `.localhost` (RFC 6761, section 6.3).
     Localhost,
     /// A hosts file.
     Hosts,
-    /// An earlier answer of a server, which still holds.
+    /// The cache: an earlier answer of a name server whose TTL has not expired.
     Cache,
-    /// That server.
+    /// A name server.
     Server(SocketAddr),
-    /// The system's own resolver, which does not tell.
+    /// The resolver of the OS (`getaddrinfo`), which does not report its source.
     System,
 }
 
@@ -32,11 +32,11 @@ impl std::fmt::Display for AnswerSource {
     }
 }
 
-/// The addresses of a host, and how they are known; made by [`Resolver::lookup`](crate::Resolver::lookup).
+/// The addresses of a host, with their source and TTL, from [`Resolver::lookup`](crate::Resolver::lookup).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
     ips: Vec<IpAddr>,
-    /// The index of the interface of each that is of one link; empty if none is.
+    /// The scope of each link-local address; empty if none has one.
     scopes: Vec<u32>,
     source: AnswerSource,
     until: Option<Instant>,
@@ -47,7 +47,7 @@ impl Resolved {
         Resolved { ips, scopes: Vec::new(), source, until }
     }
 
-    /// Adds an address, unless it is there; one of a link with the index of the interface, which is 0 for all others.
+    /// Adds an address unless it is present. `scope` is the interface index of a link-local address, and 0 for others.
     pub(super) fn push(&mut self, ip: IpAddr, scope: u32) {
         let known = self.scopes.iter().copied().chain(std::iter::repeat(0));
         if self.ips.iter().zip(known).any(|known| known == (&ip, scope)) {
@@ -64,12 +64,12 @@ impl Resolved {
         self.ips.is_empty()
     }
 
-    /// The addresses, in the order in which they should be tried; there is at least one.
+    /// Returns the addresses in the order in which to try them (RFC 6724). There is at least one.
     pub fn addresses(&self) -> &[IpAddr] {
         &self.ips
     }
 
-    /// The addresses with a port, and with the interface of those that are of one link.
+    /// Returns the addresses with a port, and with the scope of link-local addresses.
     pub fn with_port(&self, port: u16) -> impl Iterator<Item = SocketAddr> + '_ {
         let scopes = self.scopes.iter().copied().chain(std::iter::repeat(0));
         self.ips.iter().zip(scopes).map(move |(ip, scope)| match ip {
@@ -78,12 +78,12 @@ impl Resolved {
         })
     }
 
-    /// Where the answer comes from.
+    /// Returns the source of the answer.
     pub fn source(&self) -> AnswerSource {
         self.source
     }
 
-    /// For how long the answer still holds; `None` where nobody said so.
+    /// Returns the remaining time to live; `None` if the source has none, such as a hosts file or the OS.
     pub fn ttl(&self) -> Option<Duration> {
         self.until.map(|until| until.saturating_duration_since(Instant::now()))
     }

@@ -5,32 +5,32 @@ use super::queries::Options;
 use super::resolver::Resolver;
 use crate::sys::CancelToken;
 
-/// Who looks a name up.
+/// The back end of lookups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backend {
-    /// This library: hosts file, search list, servers, cache, within the timeout. What the OS has in addition (mDNS, directories,
-    /// the name service of a private network) it does not know. This is available with the feature `dns`.
+    /// This crate: hosts file, search list, name servers, cache. It does not know what the OS has in addition, such as
+    /// mDNS, directories (LDAP), or the name service of a private network. Available with the feature `dns`.
     #[cfg(feature = "dns")]
     Dns,
     /// The `getaddrinfo` of the OS, in a thread that is abandoned when the timeout expires. There are at most 32 such threads.
     System,
 }
 
-/// Which addresses are looked up.
+/// The address families of a lookup.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IpFamilies {
-    /// Both, those of IPv6 first; those that this machine has no way to last.
+    /// IPv6 and IPv4, in the order of RFC 6724: addresses without a route are last.
     #[default]
     Both,
-    /// Those of IPv4.
+    /// IPv4 only (A records).
     Ipv4,
-    /// Those of IPv6.
+    /// IPv6 only (AAAA records).
     Ipv6,
 }
 
-/// Options for a [`Resolver`], which [`build`](Self::build) makes.
+/// Options for creating a [`Resolver`].
 ///
 /// # Examples
 ///
@@ -74,26 +74,28 @@ impl Default for ResolverBuilder {
 }
 
 impl ResolverBuilder {
-    /// Sets who looks up the names that are in no hosts file.
+    /// Sets the back end for names that are not in a hosts file.
     ///
-    /// Without the feature `dns` the default is [`Backend::System`]. With it, the default is `Backend::Dns` if name servers are set
-    /// with `server`. Otherwise it is [`Backend::System`] on macOS and Windows; on other systems it is `Backend::Dns` for all names
-    /// that name servers know according to `/etc/nsswitch.conf`, and [`Backend::System`] for the others: those of the local network
-    /// (`printer.local`) where there is mDNS, names without a dot where the OS knows its own and its neighbors', and all where there
-    /// is a directory (LDAP) or another service.
+    /// The default is `Backend::Dns` if name servers are set with `server`. Otherwise it depends on the OS:
+    ///
+    /// * On macOS and Windows, and without the feature `dns`, it is [`Backend::System`].
+    /// * Elsewhere it is `Backend::Dns` for names that name servers resolve according to `/etc/nsswitch.conf`, and
+    ///   [`Backend::System`] for others: names in `.local` if there is mDNS, names without a dot if the OS resolves its own
+    ///   and neighboring hosts, and all names if there is a directory (LDAP) or another service.
     pub fn backend(mut self, backend: Backend) -> Self {
         self.backend = Some(backend);
         self
     }
 
-    /// Reads hosts files, instead of the system's. Where a name stands in several, the first one counts. A file that changes is
-    /// read again within some seconds. A name has no more than 1,000 addresses.
+    /// Adds a hosts file, which replaces that of the OS. If several contain a name, the first one added wins.
+    ///
+    /// A changed file is read again within a few seconds. A name has at most 1,000 addresses.
     pub fn hosts(mut self, path: impl Into<PathBuf>) -> Self {
         self.hosts.get_or_insert_default().push(path.into());
         self
     }
 
-    /// Sets whether hosts files are read: the system's, or those that were [given](Self::hosts). Defaults to true.
+    /// Sets whether hosts files are read: that of the OS, or the [added](Self::hosts) ones. Defaults to true.
     pub fn use_hosts(mut self, on: bool) -> Self {
         self.use_hosts = on;
         self
@@ -108,19 +110,19 @@ impl ResolverBuilder {
         self
     }
 
-    /// Sets which addresses are looked up. Defaults to both.
+    /// Sets the address families. Defaults to both.
     pub fn families(mut self, families: IpFamilies) -> Self {
         self.families = families;
         self
     }
 
-    /// Gives a [`CancelToken`], which ends look-ups. Defaults to none.
+    /// Sets a [`CancelToken`] that cancels lookups. Defaults to none.
     pub fn cancel_token(mut self, token: &CancelToken) -> Self {
         self.token = Some(token.clone());
         self
     }
 
-    /// Makes the resolver, and reads its files. It opens no socket, so it cannot fail: a file that is not there says nothing.
+    /// Creates the resolver and reads its files. A missing file is no error and counts as empty; no socket is opened.
     pub fn build(self) -> Resolver {
         Resolver::new_with(self)
     }

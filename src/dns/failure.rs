@@ -5,34 +5,34 @@ use crate::error::{Error, ErrorKind, Operation};
 use crate::proto::dns::fault::ServerFault;
 use crate::proto::dns::host::InvalidName;
 
-/// Why a name was not resolved: the [`detail`](crate::Error::detail) of an error.
+/// The cause of a failed lookup: the [`detail`](crate::Error::detail) of its error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResolveError {
-    /// There is no such host.
+    /// The name does not exist (NXDOMAIN).
     #[error("no such host")]
     NoSuchName,
-    /// The name exists and has nothing of what was asked for.
+    /// The name exists and has no records of the requested type (NODATA).
     #[error("name exists but has no {0}")]
     NoRecords(&'static str),
-    /// No server has answered in time. Asking again may help.
+    /// No server responded within the timeout. A retry may succeed.
     #[error("timed out{}", List(.0))]
     TimedOut(Vec<ServerError>),
-    /// Servers have answered, and none had an answer. Asking again may help.
+    /// Every server failed. A retry may succeed.
     #[error("all name servers failed{}", List(.0))]
     ServersFailed(Vec<ServerError>),
-    /// The name cannot be one.
+    /// The text is not a valid host name.
     #[error(transparent)]
     InvalidName(InvalidName),
 }
 
-/// What went wrong with one server.
+/// The failure of one name server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerError {
-    /// Who was asked.
+    /// The name server.
     pub server: SocketAddr,
-    /// What came of it.
+    /// The failure.
     pub fault: ServerFault,
 }
 

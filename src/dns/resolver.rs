@@ -13,17 +13,18 @@ use crate::addr::ToAddress;
 use crate::error::Result;
 use crate::proto::dns::host::{Host, Spelling};
 
-/// Looks names up: in hosts files, in what was answered before, at the servers of this machine or others, within a time.
+/// A resolver of host names, which uses hosts files, a cache, and DNS or the resolver of the OS.
 ///
-/// * **It is bounded.** A lookup ends within its [timeout](ResolverBuilder::timeout), with all servers, attempts and search
-///   domains; the cache holds so many names; several threads that want the same send one query.
-/// * **It is explained.** An answer says where it [comes from](Resolved::source) and how long it [holds](Resolved::ttl); an
-///   error says whether there is no such host, or no address, or which servers did what: see
-///   [`ResolveError`](crate::dns::ResolveError).
-/// * **It is careful.** Queries leave from a random port with a random number, and what does not repeat the question is not
-///   believed; what is cut comes again over TCP; a name that cannot be one is never sent.
+/// Clones share the cache and the files.
 ///
-/// A hosts file has the last word on its names, of both families. Clones share the cache and the files.
+/// * **Bounded.** One [timeout](ResolverBuilder::timeout) covers the whole lookup: all servers, attempts and search domains.
+///   The number of cached names is limited. Concurrent lookups of the same name share one query.
+/// * **Explained.** An answer has its [source](Resolved::source) and remaining [TTL](Resolved::ttl). An error has the cause:
+///   no such host, no address, or the failure of each server ([`ResolveError`](crate::dns::ResolveError)).
+/// * **Careful.** Queries have a random port and identifier, and a response must repeat the question. A truncated response
+///   is requested again over TCP. An invalid name is not sent.
+///
+/// A name in a hosts file has the addresses of that file only, in both families.
 ///
 /// # Examples
 ///
@@ -49,20 +50,20 @@ impl Default for Resolver {
 }
 
 impl Resolver {
-    /// A resolver that does as this machine is configured.
+    /// Creates a resolver with the system configuration.
     pub fn new() -> Resolver {
         ResolverBuilder::default().build()
     }
 
-    /// The resolver of sockets that are given a name and no other resolver: one for the whole process, which does as this machine
-    /// is configured. It is made when it is first needed.
+    /// Returns the shared resolver of the process, which sockets use unless another is set. It has the system configuration
+    /// and is created at first use.
     ///
     /// # Examples
     ///
     /// ```
     /// use socketry::Resolver;
     ///
-    /// // Forget what was answered, after a change of networks.
+    /// // Discard cached answers after a change of networks.
     /// Resolver::shared().flush();
     /// ```
     pub fn shared() -> &'static Resolver {
@@ -70,7 +71,7 @@ impl Resolver {
         SHARED.get_or_init(Resolver::new)
     }
 
-    /// A resolver with options.
+    /// Returns a builder with default options.
     pub fn builder() -> ResolverBuilder {
         ResolverBuilder::default()
     }
@@ -79,16 +80,24 @@ impl Resolver {
         Resolver { inner: Arc::new(Inner::new(options)) }
     }
 
-    /// The addresses of a host.
+    /// Resolves a host name to its addresses.
     ///
-    /// A name may be one of any script (`例如.中国`), an IP address, or end with a dot, which means that no domain is put behind
-    /// it.
+    /// Blocks until the name is resolved, or until the [timeout](ResolverBuilder::timeout) expires. The host is a name in any
+    /// script (`例如.中国`), or an IP address. A final dot excludes the search list.
     ///
     /// # Errors
     ///
-    /// This returns an error if the text cannot be a name, if there is no such host or it has no addresses, if no server had an
-    /// answer in time, or if the cancel token was cancelled. The [`detail`](Error::detail) is a
-    /// [`ResolveError`](crate::dns::ResolveError), and [`is_temporary`](Error::is_temporary) says whether asking again may help.
+    /// This returns an error if
+    ///
+    /// * the host does not exist, or has no addresses ([`NameNotFound`](crate::ErrorKind::NameNotFound));
+    /// * the text is not a valid host name ([`InvalidInput`](crate::ErrorKind::InvalidInput));
+    /// * no server responded within the timeout ([`TimedOut`](crate::ErrorKind::TimedOut)), or all of them failed
+    ///   ([`NameResolution`](crate::ErrorKind::NameResolution));
+    /// * the cancel token was cancelled ([`Cancelled`](crate::ErrorKind::Cancelled)).
+    ///
+    /// Its [`detail`](crate::Error::detail) is a [`ResolveError`](crate::dns::ResolveError). If
+    /// [`is_temporary`](crate::Error::is_temporary) returns true, a retry may succeed.
+    #[doc(alias = "getaddrinfo")]
     pub fn lookup(&self, host: &str) -> Result<Resolved> {
         self.lookup_within(host, Bound::default())
     }
@@ -117,13 +126,17 @@ impl Resolver {
         inner.resolve(host, name, is_absolute, asker, started)
     }
 
-    /// The addresses of a host with its port, in the order in which they should be tried: of `"host:port"`, `("host", port)` and
-    /// all else that is an [`Address`].
+    /// Resolves a host and port, such as `"host:port"`, to socket addresses in the order in which to try them.
+    ///
+    /// Blocks as [`lookup`](Self::lookup) does.
     ///
     /// # Errors
     ///
-    /// This returns an error if the text is no address, and if [`lookup`](Self::lookup) would.
-    pub fn lookup_host_port(&self, address: impl ToAddress) -> Result<Vec<SocketAddr>> {
+    /// This returns an error if the address is invalid, or for any reason listed under [`lookup`](Self::lookup).
+    #[doc(alias = "getaddrinfo")]
+    #[doc(alias = "to_socket_addrs")]
+    #[doc(alias = "lookup_host")]
+    pub fn lookup_socket_addrs(&self, address: impl ToAddress) -> Result<Vec<SocketAddr>> {
         let address = address.to_address()?;
         match address.name() {
             Some(name) => Ok(self.lookup(name)?.with_port(address.port()).collect()),
@@ -131,23 +144,30 @@ impl Resolver {
         }
     }
 
-    /// The first IPv4 address of a host, as text: what Python's `gethostbyname` gives.
+    /// Returns the first IPv4 address of a host as text, as Python's `gethostbyname` does.
+    ///
+    /// Blocks as [`lookup`](Self::lookup) does.
     ///
     /// # Errors
     ///
-    /// This returns an error if [`lookup`](Self::lookup) would, or if the host has no IPv4 address.
+    /// This returns an error if the host has no IPv4 address, or for any reason listed under [`lookup`](Self::lookup).
     pub fn gethostbyname(&self, host: &str) -> Result<String> {
         let found = self.lookup(host)?;
         let first = found.addresses().iter().find(|ip| ip.is_ipv4());
         first.map(ToString::to_string).ok_or_else(|| ResolveError::NoRecords("IPv4 address").into_error(host))
     }
 
-    /// The name of an address: the first of a hosts file, or the one that servers have. An address of this machine itself that
-    /// stands in no file is `localhost`, and nobody is asked for it.
+    /// Returns the host name of an address (reverse lookup): the first in a hosts file, or that of the PTR record.
+    ///
+    /// Blocks as [`lookup`](Self::lookup) does. A loopback address that is not in a hosts file is `localhost`, without a
+    /// query.
     ///
     /// # Errors
     ///
-    /// This returns an error if it has none, and if [`lookup`](Self::lookup) would.
+    /// This returns an error if the address has no name, or for any reason listed under [`lookup`](Self::lookup).
+    #[doc(alias = "gethostbyaddr")]
+    #[doc(alias = "getnameinfo")]
+    #[doc(alias = "getfqdn")]
     pub fn lookup_addr(&self, ip: impl Into<IpAddr>) -> Result<String> {
         let ip = ip.into();
         let (inner, now) = (&*self.inner, Instant::now());
@@ -160,7 +180,7 @@ impl Resolver {
         inner.name_of(ip, now)
     }
 
-    /// Forgets what was answered, and reads the files again.
+    /// Clears the cache and reads the files again.
     pub fn flush(&self) {
         self.inner.hosts.iter().for_each(Watched::read_again);
         self.inner.queries.flush();

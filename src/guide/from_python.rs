@@ -205,7 +205,7 @@
 //! | Python | here, of [`Resolver::shared()`](crate::Resolver::shared) |
 //! |---|---|
 //! | `gethostbyname(name)` | [`gethostbyname(name)?`](crate::Resolver::gethostbyname) |
-//! | `getaddrinfo(name, port)` | [`lookup_host_port((name, port))?`](crate::Resolver::lookup_host_port) |
+//! | `getaddrinfo(name, port)` | [`lookup_socket_addrs((name, port))?`](crate::Resolver::lookup_socket_addrs) |
 //! | `gethostbyname_ex(name)` | [`lookup(name)?.addresses()`](crate::Resolver::lookup) |
 //! | `gethostbyaddr(ip)`, `getnameinfo` | [`reverse(ip)?`](crate::Resolver::lookup_addr) |
 //! | `if_nameindex()` | [`network_interfaces()?`](crate::interfaces::network_interfaces) |
@@ -217,7 +217,7 @@
 //!
 //! let resolver = Resolver::shared();
 //! assert!(resolver.gethostbyname("localhost")?.starts_with("127."));
-//! let addresses = resolver.lookup_host_port(("localhost", 80))?;
+//! let addresses = resolver.lookup_socket_addrs(("localhost", 80))?;
 //! assert!(addresses.iter().all(|address| address.port() == 80));
 //! assert_eq!(resolver.gethostbyname("192.0.2.7")?, "192.0.2.7");
 //! # Ok::<(), socketry::Error>(())

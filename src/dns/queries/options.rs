@@ -72,11 +72,12 @@ impl Options {
 
 /// Options of DNS queries, which are available with the feature `dns`.
 impl ResolverBuilder {
-    /// Adds a server, by its address and port, or by the address alone with port 53. Defaults to those of `resolv.conf`.
+    /// Adds a name server: an IP address, with or without a port. The default port is 53. Defaults to the servers of
+    /// `resolv.conf`.
     ///
     /// # Errors
     ///
-    /// This returns an error if it is no IP address with or without a port.
+    /// This returns an error if the text is not an IP address with or without a port.
     pub fn server(mut self, server: &str) -> Result<Self> {
         let alone = || format!("[{}]:{PORT}", server.trim_start_matches('[').trim_end_matches(']'));
         let address = match server.parse::<IpAddr>() {
@@ -94,26 +95,27 @@ impl ResolverBuilder {
         Ok(self)
     }
 
-    /// Reads another file than `/etc/resolv.conf`. What is set in this builder counts more than what stands there.
+    /// Sets the file that is read instead of `/etc/resolv.conf`. Options of this builder take precedence over the file.
     pub fn resolv_conf(mut self, path: impl Into<PathBuf>) -> Self {
         self.queries.conf = path.into();
         self
     }
 
-    /// Reads another file than `/etc/nsswitch.conf`, for what must be asked of the system: see [`backend`](Self::backend). One that is
-    /// not there says that name servers know all names.
+    /// Sets the file that is read instead of `/etc/nsswitch.conf` to choose the [back end](Self::backend). If it does not
+    /// exist, name servers are queried for all names.
     pub fn nsswitch_conf(mut self, path: impl Into<PathBuf>) -> Self {
         self.queries.services = path.into();
         self
     }
 
-    /// Sets the domains in which a name is searched. Defaults to those of `resolv.conf`.
+    /// Sets the search list: the domains that are appended to a name. Defaults to that of `resolv.conf`.
     pub fn search<S: AsRef<str>>(mut self, domains: impl IntoIterator<Item = S>) -> Self {
         self.queries.search = Some(domains.into_iter().map(|domain| domain.as_ref().into()).collect());
         self
     }
 
-    /// Sets how many dots a name has that is asked for as it is before it is searched. Defaults to that of `resolv.conf`, 1.
+    /// Sets the number of dots from which a name is queried as it is before the search list is used. Defaults to that of
+    /// `resolv.conf`, or 1.
     pub fn ndots(mut self, dots: usize) -> Self {
         self.queries.ndots = Some(dots);
         self
@@ -128,36 +130,38 @@ impl ResolverBuilder {
         self
     }
 
-    /// Sets how often all servers are asked, 1 to 100; what is outside counts as the nearest. Defaults to that of `resolv.conf`,
-    /// 2.
+    /// Sets how many times all servers are queried, 1 to 100. Other values are clamped. Defaults to that of `resolv.conf`,
+    /// or 2.
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.queries.attempts = Some(attempts.clamp(1, 100));
         self
     }
 
-    /// Sets whether all is asked over TCP. Defaults to false, or what `resolv.conf` says; long answers come over TCP anyway.
+    /// Sets whether all queries use TCP (`use-vc`). Defaults to that of `resolv.conf`, or false. Truncated responses are
+    /// requested again over TCP in any case.
     pub fn use_tcp(mut self, on: bool) -> Self {
         self.queries.use_tcp = Some(on);
         self
     }
 
-    /// Sets whether the query for the other family is sent only when the first, for IPv4, is answered, from a socket of its own: for
-    /// servers and routers that lose one of two at a time. Defaults to false, or what `resolv.conf` says.
+    /// Sets whether the AAAA query is sent only after the response to the A query, from another socket (`single-request`),
+    /// for servers and routers that drop one of two concurrent queries. Defaults to that of `resolv.conf`, or false.
     pub fn single_request(mut self, on: bool) -> Self {
         self.queries.single_request = Some(on);
         self
     }
 
-    /// Sets of how many names answers are kept; all together have no more than 1 KiB for each. Defaults to 4,096; 0 keeps none.
+    /// Sets the maximum number of cached names. The cache uses at most 1 KiB for each of them. Defaults to 4,096; 0 disables
+    /// the cache.
     pub fn cache_size(mut self, names: usize) -> Self {
         self.queries.bounds.names = names;
         self
     }
 
-    /// Sets for how long an answer is kept at least and at most, whatever it says. Defaults to 0 s and a day. An answer that says
-    /// 0 is never kept.
-    pub fn cache_ttl(mut self, least: Duration, most: Duration) -> Self {
-        (self.queries.bounds.shortest, self.queries.bounds.longest) = (least, most);
+    /// Sets the minimum and the maximum time for which an answer is cached, whatever its TTL. Defaults to 0 s and one day.
+    /// An answer with a TTL of 0 is not cached.
+    pub fn cache_ttl(mut self, min: Duration, max: Duration) -> Self {
+        (self.queries.bounds.shortest, self.queries.bounds.longest) = (min, max);
         self
     }
 }

@@ -1,49 +1,49 @@
 //! What goes wrong with name servers.
 
-/// What went wrong with a name server.
+/// The reason why a name server gave no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerFault {
-    /// It has not answered in its time.
+    /// The server did not respond within the timeout.
     #[error("did not respond")]
     Timeout,
-    /// Its system says that nobody listens, or no way leads to it.
+    /// The server refused the query (port unreachable), or there is no route to it.
     #[error("is unreachable")]
     Unreachable,
-    /// The time was over before its turn came.
+    /// The timeout of the lookup expired before the server was queried.
     #[error("was not queried")]
     NotQueried,
-    /// It has answered that it has no answer, or with what is none.
+    /// The server returned an error or an invalid response.
     #[error(transparent)]
     Reply(ResponseError),
 }
 
-/// Why a name server's reply is none that anything can be made of: by its code (RFC 1035, 4.1.1), or by itself.
+/// An error in the response of a name server: its response code (RFC 1035, section 4.1.1), or an invalid message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResponseError {
-    /// FORMERR: it does not understand the query.
+    /// FORMERR: the server cannot interpret the query.
     #[error("returned FORMERR")]
     FormErr,
-    /// SERVFAIL: it has a problem of its own.
+    /// SERVFAIL: the server failed.
     #[error("returned SERVFAIL")]
     ServFail,
-    /// NOTIMP: it does not implement such queries.
+    /// NOTIMP: the server does not implement this kind of query.
     #[error("returned NOTIMP")]
     NotImplemented,
-    /// REFUSED: it will not, for this client or name.
+    /// REFUSED: the server refuses by policy, for this client or name.
     #[error("returned REFUSED")]
     Refused,
-    /// Another code.
+    /// Another response code.
     #[error("returned code {0}")]
     Other(u8),
-    /// The reply is no message.
+    /// The response is not a valid message.
     #[error("sent a malformed response")]
     Malformed,
-    /// It is not in charge of the name and does not ask for it either.
+    /// The server is not authoritative for the name and does no recursion (lame delegation).
     #[error("is not authoritative for the name")]
     NotAuthoritative,
-    /// More aliases in a row than anybody needs.
+    /// The chain of aliases (CNAME) is too long.
     #[error("returned a CNAME chain that is too long")]
     CnameLoop,
 }

@@ -12,32 +12,32 @@ pub(crate) enum Host<'a> {
     Name(NameRef<'a>, bool),
 }
 
-/// Why a text is no name that could be asked for.
+/// The reason why a text is not a valid host name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidName {
-    /// There is no text, or only a dot.
+    /// The text is empty, or only a dot.
     #[error("name is empty")]
     Empty,
-    /// Two dots in a row, or one at the beginning.
+    /// A label is empty: two consecutive dots, or a leading dot.
     #[error("label is empty")]
     EmptyLabel,
-    /// RFC 1035, 2.3.4.
+    /// A label is longer than 63 bytes (RFC 1035, section 2.3.4).
     #[error("label of {0} bytes exceeds 63 bytes")]
     LabelTooLong(usize),
-    /// RFC 1035, 2.3.4: 255 on the wire.
+    /// The name is longer than 253 bytes, 255 in a message (RFC 1035, section 2.3.4).
     #[error("name of {0} bytes exceeds 253 bytes")]
     TooLong(usize),
-    /// A space, a control character, or a character that means something else in an address.
+    /// A space, a control character, or a character with another meaning in an address.
     #[error("invalid character {0:?}")]
     Character(char),
-    /// `127.1`, `0x7f.1`, `256.1.1.1`: systems disagree on what these mean.
+    /// The name ends in a number and is not an IP address (`127.1`, `0x7f.1`, `256.1.1.1`). Systems disagree on its meaning.
     #[error("name ends in a number but is not an IP address")]
     EndsInNumber,
-    /// Characters that are not allowed in an internationalized name, or not in this order (UTS #46).
+    /// The characters, or their order, are not allowed in an internationalized name (UTS #46).
     #[error("invalid internationalized name")]
     International,
-    /// This build cannot turn such names into those of the wire.
+    /// The name is not ASCII, and the feature `idna` is disabled.
     #[error("non-ASCII name requires the feature `idna`")]
     NotAscii,
 }

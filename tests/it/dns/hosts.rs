@@ -184,10 +184,10 @@ fn hosts_zone_sets_interface_scope_id() {
     );
     let resolver = of(&server, &file).build();
     for name in ["by-name", "by-number"] {
-        let all = resolver.lookup_host_port((name, 80)).unwrap();
+        let all = resolver.lookup_socket_addrs((name, 80)).unwrap();
         assert_eq!(all, ["[fe80::1%1]:80".parse().unwrap()], "{name}");
     }
-    let mixed = resolver.lookup_host_port(("mixed", 80)).unwrap();
+    let mixed = resolver.lookup_socket_addrs(("mixed", 80)).unwrap();
     assert_eq!(mixed, ["[2001:db8::1]:80", "[fe80::1%1]:80"].map(|one| one.parse().unwrap()), "each once");
     let error = resolver.lookup("nowhere").unwrap_err();
     assert_eq!(error.detail(), Some(&ResolveError::NoRecords("address")));

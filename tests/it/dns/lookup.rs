@@ -57,7 +57,7 @@ fn lookup_queries_a_and_aaaa_from_one_port_and_caches() {
     resolver.flush();
     assert_eq!(resolver.lookup("host.test").unwrap().source(), AnswerSource::Server(server.address));
     assert_ne!(server.queries()[2].from, asked[0].from, "another port each time");
-    assert_eq!(resolver.lookup_host_port("host.test:80").unwrap().len(), 2);
+    assert_eq!(resolver.lookup_socket_addrs("host.test:80").unwrap().len(), 2);
     assert_eq!(resolver.gethostbyname("host.test").unwrap(), "192.0.2.1");
 }
 

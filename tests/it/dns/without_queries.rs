@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
 
 use socketry::Resolver;
 use socketry::dns::{AnswerSource, Backend, IpFamilies, ResolveError};
@@ -20,6 +19,7 @@ fn system_backend_handles_localhost_and_invalid_tld() {
 #[test]
 #[cfg(target_os = "linux")]
 fn system_backend_lookup_times_out() {
+    use std::time::{Duration, Instant};
     let own = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     let resolver = Resolver::builder().backend(Backend::System).use_hosts(false).families(IpFamilies::Both);
     let began = Instant::now();
@@ -38,7 +38,7 @@ fn hosts_file_answers_before_system_backend() {
     fs::remove_file(&path).unwrap();
     let found = resolver.lookup("printer.test").unwrap();
     assert_eq!((found.source(), found.ttl()), (AnswerSource::Hosts, None));
-    let addresses = resolver.lookup_host_port("printer.test:80").unwrap();
+    let addresses = resolver.lookup_socket_addrs("printer.test:80").unwrap();
     assert_eq!(addresses, ["192.0.2.7:80".parse().unwrap()]);
     assert_eq!(resolver.gethostbyname("printer.test").unwrap(), "192.0.2.7");
     assert_eq!(resolver.lookup_addr(IpAddr::from([192, 0, 2, 7])).unwrap(), "printer.test");
