@@ -2,18 +2,18 @@ use std::net::TcpListener;
 
 use crate::error::{Error, ErrorKind, Operation, Result};
 
-/// The listeners that a service manager such as systemd has opened for this process and handed in (`LISTEN_FDS`), in its
-/// order; none if nobody has. They are closed in children of this process, and a second call gives none.
+/// Returns the listeners that a service manager, such as systemd, has passed to this process (`LISTEN_FDS`), in order. Empty
+/// if there are none.
 ///
-/// Each becomes a server by [`TcpServerBuilder::adopt`](crate::tcp::TcpServerBuilder::adopt). With the feature `listen-fds`, which
-/// adds the crate `listenfd`.
+/// [`TcpServerBuilder::adopt`](crate::tcp::TcpServerBuilder::adopt) makes a server of each. Child processes do not inherit
+/// them. A second call returns none. Available with the feature `listen-fds`.
 ///
-/// Call it in `main` before there are threads: it takes the variables out of the environment, which other threads may be
+/// Call it in `main` before other threads exist: it removes variables from the environment, which other threads might be
 /// reading.
 ///
 /// # Errors
 ///
-/// This returns an error if one of them is no TCP socket.
+/// This returns an error if one of them is not a TCP socket.
 ///
 /// # Examples
 ///

@@ -22,11 +22,12 @@ use crate::tcp::server::serve::TcpServer;
 use crate::tcp::server::state::{Phase, Shared};
 use crate::tcp::server::workers::Duty;
 
-/// Processes that serve one connection each; for [`TcpServer::serve_children`](crate::TcpServer::serve_children).
+/// Options for the processes that serve one connection each.
+///
+/// [`TcpServer::serve_children`](crate::TcpServer::serve_children) starts them. Any program can serve that reads its standard
+/// input and writes its standard output, as the example shows.
 ///
 /// # Examples
-///
-/// Any program can serve, if it reads its standard input and writes its standard output:
 ///
 /// ```
 /// use socketry::process::Children;
@@ -64,39 +65,39 @@ enum Kind {
 }
 
 impl Children {
-    /// Children that run any program: the connection is its standard input and its standard output, as inetd had it.
-    /// Standard error is this program's, unless the command says otherwise.
+    /// Runs any program, with the connection as its standard input and output, as `inetd` does.
     ///
-    /// Who is connected it finds in its environment, under the names that `tcpserver` uses: `PROTO` (TCP), `TCPREMOTEIP`,
-    /// `TCPREMOTEPORT`, `TCPLOCALIP`, `TCPLOCALPORT`.
+    /// Standard error is inherited, unless the command sets it. The environment has the addresses under the names that
+    /// `tcpserver` uses: `PROTO` (`TCP`), `TCPREMOTEIP`, `TCPREMOTEPORT`, `TCPLOCALIP`, `TCPLOCALPORT`.
     ///
     /// The server's [`read_timeout`](crate::tcp::TcpServerBuilder::read_timeout) and
-    /// [`write_timeout`](crate::tcp::TcpServerBuilder::write_timeout) hold for the program, too: a read that takes longer fails.
+    /// [`write_timeout`](crate::tcp::TcpServerBuilder::write_timeout) also apply to the program: a read or write that takes
+    /// longer fails.
     pub fn inetd_style(command: impl Fn(&TcpConnection) -> Command + Send + Sync + 'static) -> Children {
         Children { command: Box::new(command), kind: Kind::Program, terminate_at: TerminateAt::HalfTime }
     }
 
-    /// Children that run this program again, with the same arguments; there [`process::connection`](super::connection) gives
-    /// the connection. Standard output is this program's.
+    /// Runs this program again, with the same arguments. There, [`process::connection`](super::connection) returns the
+    /// connection. Standard output is inherited.
     ///
     /// # Errors
     ///
-    /// This returns an error if the system cannot tell where this program is.
+    /// This returns an error if the OS does not report the path of this program.
     pub fn self_exe() -> Result<Children> {
         let again = Again::new()?;
         Ok(Children::with_socket(move |_| again.command()))
     }
 
-    /// As [`self_exe`](Self::self_exe), by a command of one's own: this program with other arguments, or another
-    /// program that calls [`process::connection`](super::connection).
+    /// Runs a command that calls [`process::connection`](super::connection): this program with other arguments, or another
+    /// program.
     pub fn with_socket(command: impl Fn(&TcpConnection) -> Command + Send + Sync + 'static) -> Children {
         Children { command: Box::new(command), kind: Kind::Role, terminate_at: TerminateAt::HalfTime }
     }
 
-    /// Sets whether a shutdown asks the children to end (`SIGTERM`) when it begins. Defaults to false: until half of its time
-    /// is over they can end by themselves, and then they are asked.
+    /// Sets whether a shutdown sends `SIGTERM` to the children when it begins. Defaults to false: the signal is sent when half
+    /// of the shutdown timeout has passed.
     ///
-    /// It is for programs that answer the request in hand before they end when they are asked. Most end at once.
+    /// Use it for programs that finish the current request after `SIGTERM`. Most programs exit at once.
     pub fn terminate_immediately(mut self, on: bool) -> Children {
         self.terminate_at = if on { TerminateAt::Start } else { TerminateAt::HalfTime };
         self
@@ -131,29 +132,30 @@ impl Again {
 }
 
 impl TcpServer {
-    /// Serves each connection by a process of its own, until the server is shut down.
+    /// Serves each connection with a process of its own, until the server is shut down.
     ///
-    /// There are as many processes at a time as there may be [connections](crate::tcp::TcpServerBuilder::max_connections). The
-    /// connection ends with its process, politely: what the process wrote arrives, though it may not have read everything.
+    /// Blocks the current thread. At most [`max_connections`](crate::tcp::TcpServerBuilder::max_connections) processes run at
+    /// the same time. When a process exits, its connection is closed gracefully: the output of the process is delivered, even if
+    /// the process did not read all of its input.
     ///
-    /// * A process that ends with another code than 0 is counted as failed, one that a signal ends as crashed; both are told
-    ///   as [`ServerEvent::ChildEnded`](crate::tcp::ServerEvent::ChildEnded). A process that cannot be started ends its connection,
-    ///   after some more attempts if the system is short of something.
-    /// * At a shutdown no more are started when the queue is served, those that run go on, and are asked to end (`SIGTERM`)
-    ///   when half of the time is over. Those that are there at its end are killed, with their own children as far as they
-    ///   have not left their process group. Nobody else's processes are touched.
-    /// * Each leads a process group: a Ctrl-C at the terminal reaches this process only.
+    /// * A process with an exit code other than 0 counts as failed, one that a signal kills as crashed. Both are reported as
+    ///   [`ServerEvent::ChildEnded`](crate::tcp::ServerEvent::ChildEnded). If a process cannot be started, its connection is
+    ///   closed; the start is retried if the OS lacks resources.
+    /// * A shutdown serves the backlog first. Running processes receive `SIGTERM` when half of the timeout has passed, and
+    ///   `SIGKILL` at its end, together with the other processes of their process groups.
+    /// * Each process leads a process group, so a Ctrl-C at the terminal only reaches this process.
     ///
-    /// If this process is killed, its children go on until their clients end, or their timeouts do it.
+    /// If this process is killed, its children continue until their clients disconnect or their timeouts expire.
     ///
     /// # Errors
     ///
     /// This returns an error if no thread can be started, or if this process is itself a child that has not
-    /// [taken its role](crate::process::connection). What goes wrong with one connection is counted.
+    /// [claimed its role](crate::process::connection). Errors of one connection are counted.
     ///
     /// # Platform-specific behavior
     ///
-    /// Unix, with the feature `process`. On Windows a socket cannot be the standard input of a process that `std` starts, so the method is not there.
+    /// Unix, with the feature `process`. Not available on Windows, where a socket cannot be the standard input of a process that
+    /// `std` starts.
     pub fn serve_children(mut self, children: Children) -> Result<ShutdownReport> {
         Role::refuse_to_start_again()?;
         self.stop_lending();

@@ -9,31 +9,31 @@ use crate::sys::Poller;
 use crate::tcp::server::handle::ServerHandle;
 use crate::tcp::server::report::ServerCounters;
 
-/// A worker process as its parent knows it; see [`ServerHandle::workers`](crate::tcp::ServerHandle::workers).
+/// The status of a worker process, from [`ServerHandle::workers`](crate::tcp::ServerHandle::workers).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct WorkerStatus {
-    /// Which of the workers it is, counted from 0. In a rolling restart there are two of a number for a while.
+    /// The index of the worker, from 0. During a restart, two workers can have the same index.
     pub index: usize,
-    /// The system's number of the process.
+    /// The process identifier.
     pub process: u32,
-    /// What it does.
+    /// The state.
     pub state: WorkerState,
-    /// When it was started.
+    /// The time of its start.
     pub started: Instant,
-    /// What it has done, as it told last: a tenth of a second ago while it has much to tell, up to a second after it had nothing to.
+    /// The counters that it reported last: every 100 ms while it is busy, and every second otherwise.
     pub counters: ServerCounters,
 }
 
-/// What a worker process does.
+/// The state of a worker process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WorkerState {
-    /// It was started, and does not accept connections yet.
+    /// The worker was started and does not accept connections yet.
     Starting,
-    /// It accepts connections.
+    /// The worker accepts connections.
     Serving,
-    /// It was told to end, and goes on with the connections that it has.
+    /// The worker accepts no connections and serves those that it has.
     Ending,
 }
 
@@ -135,9 +135,9 @@ impl ServerHandle {
         self.shared.hooks.crew.get().cloned()
     }
 
-    /// The worker processes of [`serve_workers`](crate::TcpServer::serve_workers); none of any other server.
+    /// Returns the worker processes of [`serve_workers`](crate::TcpServer::serve_workers). Empty for other servers.
     ///
-    /// [`counters`](Self::counters) are those of all of them together, of those that have ended, too.
+    /// [`counters`](Self::counters) returns the sums over all workers, including those that have exited.
     ///
     /// # Platform-specific behavior
     ///
@@ -146,18 +146,20 @@ impl ServerHandle {
         self.crew().map(|crew| crew.state().workers.clone()).unwrap_or_default()
     }
 
-    /// Replaces the worker processes one after the other, for instance by a new version of the program, and waits for it.
+    /// Replaces the worker processes sequentially, for example by a new version of the program.
     ///
-    /// For each worker another is started. When that one accepts connections, the old one is told to end: it accepts nothing
-    /// more, keeps serving its connections for up to `timeout`, and is killed if it is still there then. Connections that
-    /// wait are accepted by the others; none is reset.
+    /// Blocks until all of them are replaced. For each worker a new one is started. When that one accepts connections, the old
+    /// one stops accepting, serves its connections for up to `timeout`, and is killed if it is still running then. Connections in
+    /// the backlog are accepted by the others; none is reset.
     ///
     /// # Errors
     ///
-    /// This returns an error if a new worker ends or takes [too long](crate::process::Workers::start_timeout) before it
-    /// accepts connections, which leaves the rest of the old ones in place; if the workers are being restarted already; if the
-    /// server is shut down meanwhile ([`is_cancelled`](Error::is_cancelled)); or if it has no workers. The
-    /// [`detail`](Error::detail) is a [`ProcessError`].
+    /// This returns an error, with a [`ProcessError`] as its [`detail`](Error::detail), if
+    ///
+    /// * a new worker exits or exceeds its [start timeout](crate::process::Workers::start_timeout), which leaves the remaining
+    ///   old workers in place;
+    /// * a restart is in progress;
+    /// * the server is shut down ([`is_cancelled`](Error::is_cancelled)), or has no workers.
     ///
     /// # Platform-specific behavior
     ///

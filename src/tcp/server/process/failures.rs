@@ -2,37 +2,37 @@ use std::process::ExitStatus;
 
 use crate::error::{Error, ErrorKind, Operation};
 
-/// What a server of processes refuses, or ends with; the [`detail`](crate::Error::detail) of an error.
+/// An error of a server with processes: the [`detail`](crate::Error::detail) of its error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProcessError {
-    /// The process was started to serve, and has begun to do what its parent does: `main` does not look at its role first.
+    /// The process was started as a worker or child, and acts as a parent: `main` does not claim its role first.
     #[error(
         "this process was started as a {role}, and has not called `process::{role}`, as `main` must at first"
     )]
     UnclaimedRole {
-        /// `worker` or `connection`.
+        /// The role: `worker` or `connection`.
         role: &'static str,
     },
-    /// There are no worker processes to be restarted.
+    /// The server has no worker processes to restart.
     #[error("this server has no workers")]
     NoWorkers,
-    /// The workers are being restarted already.
+    /// A restart is in progress.
     #[error("the workers are being restarted already")]
     RestartUnderWay,
-    /// The new worker of a place ended, or did not serve in time; those that were not replaced yet go on.
+    /// A new worker exited, or did not accept connections in time. Workers that were not replaced yet continue.
     #[error("worker {worker} did not begin to serve; those that were not replaced yet go on")]
     RestartFailed {
-        /// The number of the worker.
+        /// The index of the worker.
         worker: usize,
     },
-    /// No worker is left, because each has ended too often and too soon.
+    /// No worker is left, because each exited early too often.
     #[error("all workers have ended too often{}", Last(.last))]
     TooManyFailures {
-        /// How the last one ended, if it could be started.
+        /// The exit status of the last one, if it could be started.
         last: Option<ExitStatus>,
     },
-    /// What the parent says is not understood: it is another program.
+    /// The parent sent an unsupported control message: it is another program.
     #[error("unsupported control message from parent")]
     UnknownParent,
 }

@@ -1,4 +1,4 @@
-//! Servers made of processes: one for each connection, or workers that accept from the same listener. Unix.
+//! Servers with processes: one process for each connection, or worker processes that share a listener. Unix only.
 //!
 //! ```text
 //!  one for each connection              workers
@@ -10,22 +10,22 @@
 //!    └── child                            └── worker 2:  └─ all accept
 //! ```
 //!
-//! Processes are started from a program file and never copied by `fork` alone, which is not safe in a program with threads: a
-//! copy has one thread, and the locks of all others. What begins in `main` as such a process says so there: see [`worker`] and
-//! [`connection`].
+//! Each process executes a program file. A plain `fork` is not used, because it is not safe in a program with threads: the
+//! copy has one thread, and the locks of all the others. A process finds out what it was started for by calling [`worker`]
+//! or [`connection`] first in `main`.
 //!
-//! # When to use which
+//! # Threads or processes
 //!
-//! | | cost of a connection | what a crash ends | shared memory |
+//! | | Overhead of a connection | A crash ends | Shared memory |
 //! |---|---|---|---|
-//! | [`serve`](crate::TcpServer::serve), threads | least | the server | yes |
+//! | [`serve`](crate::TcpServer::serve), threads | lowest | the server | yes |
 //! | [`serve_workers`](crate::TcpServer::serve_workers) | as threads | the connections of one worker | within a worker |
 //! | [`serve_children`](crate::TcpServer::serve_children) | the start of a process | that connection | no |
 //!
 //! # Platform-specific behavior
 //!
-//! The module is available on Unix with the feature `process`. On Windows `std` starts processes whose standard input is a file or a pipe, not a socket, and
-//! there is no safe and kept way to hand a listener over; so what cannot be had is not there.
+//! The module is available on Unix with the feature `process`. On Windows, `std` starts processes with a file or a pipe as
+//! standard input, not with a socket, and there is no safe, maintained way to pass a listener to a process.
 
 mod children;
 mod counters;

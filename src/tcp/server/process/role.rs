@@ -83,16 +83,15 @@ impl Given {
 
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// In a process that was started for one connection by [`Children::self_exe`](super::Children::self_exe) or
-/// [`Children::with_socket`](super::Children::with_socket), the connection; `None` in any other.
+/// Returns the connection that this process serves, if [`Children::self_exe`](super::Children::self_exe) or
+/// [`Children::with_socket`](super::Children::with_socket) started it, and `None` otherwise.
 ///
-/// Call it first in `main`: what follows is then the parent's. The connection has the server's timeouts and
-/// encoding. It was the standard
-/// input, which is `/dev/null` from now on. A second call gives `None`.
+/// Call it first in `main`: the code that follows is that of the parent. The connection has the timeouts and the encoding of
+/// the server. It was the standard input, which is `/dev/null` from now on. A second call returns `None`.
 ///
 /// # Errors
 ///
-/// This returns an error if the connection cannot be taken over, as when the client has broken it off meanwhile.
+/// This returns an error if the connection cannot be inherited, for example because the client has reset it.
 ///
 /// # Examples
 ///

@@ -23,33 +23,36 @@ use crate::tcp::server::serve::TcpServer;
 use crate::tcp::server::state::{Phase, Shared};
 
 impl TcpServer {
-    /// Has worker processes accept and serve the connections, until the server is shut down. The calling thread watches them.
+    /// Serves connections with worker processes, until the server is shut down.
     ///
-    /// All accept from this server's listener: each connection reaches one of them, and one that a worker which ends has not
-    /// accepted is accepted by another. A worker is this program, started again, and takes its part by
-    /// [`process::worker`](crate::process::worker), where an example is. Of this server's options those of the
-    /// listener hold; each worker has options of its own for its connections.
+    /// Blocks the current thread, which watches the workers. All of them accept from this server's listener, so a connection that
+    /// an exiting worker has not accepted is accepted by another. A worker is this program, started again, and claims its role by
+    /// [`process::worker`](crate::process::worker), which has an example. Of this server's options, only those of the listener
+    /// apply; each worker has its own options for its connections.
     ///
-    /// * A worker that ends is started again, after a [wait](crate::process::Workers::backoff) that grows with each one that
-    ///   ends soon, and told as [`ServerEvent::WorkerEnded`](crate::tcp::ServerEvent::WorkerEnded). Meanwhile the others accept.
-    /// * [`ServerHandle::restart_workers`](crate::tcp::ServerHandle::restart_workers) replaces them one after the other, without a
-    ///   connection lost.
-    /// * At a [shutdown](crate::tcp::ServerHandle::shutdown) they serve those who wait, go on with those whom they have, and end;
-    ///   who is still there at the end of the time is killed. They are told of a little less time than there is.
-    /// * [`ServerHandle::counters`](crate::tcp::ServerHandle::counters) and the report are sums over all workers that there were.
-    ///   Connections that a worker had when it crashed count as aborted.
-    /// * If this process ends in any other way, or is killed, the workers notice at once that it does not hold its end of their
-    ///   control connection any more. They shut down by themselves, within
-    ///   [their time](crate::process::Workers::orphan_timeout) and a second.
+    /// * A worker that exits is started again after a [delay](crate::process::Workers::backoff), which grows with consecutive
+    ///   early exits, and is reported as [`ServerEvent::WorkerEnded`](crate::tcp::ServerEvent::WorkerEnded). The others continue
+    ///   to accept.
+    /// * [`ServerHandle::restart_workers`](crate::tcp::ServerHandle::restart_workers) replaces them sequentially without losing a
+    ///   connection.
+    /// * At a [shutdown](crate::tcp::ServerHandle::shutdown), the workers serve the backlog and their connections, and exit. A
+    ///   worker that is still running at the timeout is killed. The timeout of the workers is slightly shorter than that of the
+    ///   server.
+    /// * [`ServerHandle::counters`](crate::tcp::ServerHandle::counters) and the report are sums over all workers, including those
+    ///   that have exited. Connections of a worker that crashed count as aborted.
+    /// * If this process exits in any other way, or is killed, the workers detect that their control connection is closed. They
+    ///   shut down within their [timeout](crate::process::Workers::orphan_timeout) and one second.
     ///
     /// # Errors
     ///
-    /// This returns an error if no worker is left because all of them ended [too often](crate::process::Workers::max_failed_starts),
-    /// if the system has no descriptors left for watching, or if this process is itself a worker that has not taken its role.
+    /// This returns an error if no worker is left because all of them exited [too
+    /// often](crate::process::Workers::max_failed_starts), if the process is out of file descriptors, or if this process is
+    /// itself a worker that has not claimed its role.
     ///
     /// # Platform-specific behavior
     ///
-    /// Unix, with the feature `process`. On Windows no safe way is known to hand a listener to a process that `std` starts, so the method is not there.
+    /// Unix, with the feature `process`. Not available on Windows, where no safe way is known to pass a listener to a process
+    /// that `std` starts.
     pub fn serve_workers(mut self, workers: Workers) -> Result<ShutdownReport> {
         Role::refuse_to_start_again()?;
         self.stop_lending();

@@ -15,8 +15,7 @@ use crate::tcp::server::report::ServerCounters;
 use crate::tcp::server::serve::TcpServer;
 use crate::tcp::server::state::Shared;
 
-/// What a process is that was started by [`TcpServer::serve_workers`](crate::TcpServer::serve_workers): one of several that
-/// accept connections from the same listener. It is had by [`process::worker`](worker).
+/// The role of a worker process, from [`process::worker`](worker).
 #[derive(Debug)]
 #[must_use = "a worker that does not serve is ended by its parent"]
 pub struct Worker {
@@ -38,14 +37,15 @@ const SELDOM: Duration = Duration::from_secs(1);
 /// How long a worker waits to be heard.
 const HEARING: Duration = Duration::from_secs(1);
 
-/// In a process that was started by [`TcpServer::serve_workers`](crate::TcpServer::serve_workers), the worker that it is;
-/// `None` in any other.
+/// Returns the worker that this process is, if [`TcpServer::serve_workers`](crate::TcpServer::serve_workers) started it, and
+/// `None` otherwise.
 ///
-/// Call it first in `main`: what follows is then the parent's. A second call gives `None`.
+/// Call it first in `main`: the code that follows is that of the parent. Blocks until the parent has sent the listener. A
+/// second call returns `None`.
 ///
 /// # Errors
 ///
-/// This returns an error if the listener cannot be taken over, or if the parent has ended meanwhile.
+/// This returns an error if the listener cannot be inherited, or if the parent has exited.
 ///
 /// # Examples
 ///
@@ -112,23 +112,23 @@ impl Worker {
         }
     }
 
-    /// Which of the workers it is, counted from 0. The one that takes its place has the same number.
+    /// Returns the index of the worker, from 0. Its replacement after an exit or a restart has the same index.
     pub fn index(&self) -> usize {
         self.number
     }
 
-    /// The server of this worker, on the listener that all of them share: with options of its connections as the builder has
-    /// them, and any way of serving, such as [`serve`](crate::TcpServer::serve).
+    /// Creates the server of this worker on the shared listener, with the options of the builder. Use any way of serving, such as
+    /// [`serve`](crate::TcpServer::serve).
     ///
-    /// From now on the parent sees to its end: it is shut down when the parent says so, or when the parent is gone. Serving
-    /// returns then, and `main` should, too. [Limits](TcpServerBuilder::max_connections) are this process's own.
+    /// The parent ends the worker: the server is shut down on its request, and when the parent exits. Serving returns then, and
+    /// `main` should return, too. [Limits](TcpServerBuilder::max_connections) apply to this process.
     ///
-    /// If the parent is gone and the process is still there a second after it should have ended, it is ended from within
-    /// ([`std::process::exit`]).
+    /// If the parent has exited and this process is still running one second after its
+    /// [timeout](crate::process::Workers::orphan_timeout), it calls [`std::process::exit`].
     ///
     /// # Errors
     ///
-    /// This returns an error if [`TcpServerBuilder::adopt`] would, or if no thread can be started.
+    /// This returns an error if no thread can be started, or for any reason listed under [`TcpServerBuilder::adopt`].
     pub fn server(self, builder: TcpServerBuilder) -> Result<TcpServer> {
         let Worker { socket, listener, grace, arrived, .. } = self;
         let server = builder.adopt(listener)?;

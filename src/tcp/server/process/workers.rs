@@ -9,8 +9,9 @@ use super::children::Again;
 use crate::error::Result;
 use crate::proto::supervision::Policy;
 
-/// Processes that accept connections from the same listener, each with threads of its own; for
-/// [`TcpServer::serve_workers`](crate::TcpServer::serve_workers).
+/// Options for worker processes, which accept connections from the same listener.
+///
+/// [`TcpServer::serve_workers`](crate::TcpServer::serve_workers) starts them.
 ///
 /// # Examples
 ///
@@ -33,22 +34,22 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// So many workers, 0 counts as 1, each this program again with the same arguments. There
-    /// [`process::worker`](super::worker) gives the [`Worker`](super::Worker).
+    /// Runs `count` workers, at least 1: this program again, with the same arguments. There,
+    /// [`process::worker`](super::worker) returns the [`Worker`](super::Worker).
     ///
-    /// For handlers that compute, as many as there are processors; more if handlers wait for something in the process, such as
-    /// a lock.
+    /// For handlers that compute, use one worker for each processor. Use more if handlers block on something within their
+    /// process, such as a lock.
     ///
     /// # Errors
     ///
-    /// This returns an error if the system cannot tell where this program is.
+    /// This returns an error if the OS does not report the path of this program.
     pub fn new(count: usize) -> Result<Workers> {
         let again = Again::new()?;
         Ok(Workers::with_command(count, move |_| again.command()))
     }
 
-    /// So many workers by a command of one's own, which gets the worker's number, counted from 0: this program with other
-    /// arguments, or another program that calls [`process::worker`](super::worker).
+    /// Runs `count` workers by a command, which receives the index of the worker: this program with other arguments, or another
+    /// program that calls [`process::worker`](super::worker).
     pub fn with_command(count: usize, command: impl Fn(usize) -> Command + Send + Sync + 'static) -> Workers {
         Workers {
             count: count.max(1),
@@ -64,30 +65,30 @@ impl Workers {
         }
     }
 
-    /// Sets how long after its end a worker is started again: `first`, and twice as long for each short life in a row, up to
-    /// `longest`. A life of 10 s is not short. Defaults to 100 ms and 30 s.
-    pub fn backoff(mut self, first: Duration, longest: Duration) -> Workers {
-        (self.policy.first, self.policy.longest) = (first, longest);
+    /// Sets the delay before a worker that exited is started again: `initial_delay`, doubled for each consecutive early exit, up
+    /// to `max_delay`. An exit within 10 s is early. Defaults to 100 ms and 30 s.
+    pub fn backoff(mut self, initial_delay: Duration, max_delay: Duration) -> Workers {
+        (self.policy.first, self.policy.longest) = (initial_delay, max_delay);
         self
     }
 
-    /// Sets how many lives in a row may be short before no other worker is started in that place. Defaults to 10, which are
-    /// over after a minute and a half if each ends at once. When no worker is left the server ends with an error; a
-    /// [restart](crate::tcp::ServerHandle::restart_workers) begins anew.
-    pub fn max_failed_starts(mut self, short_lives: u32) -> Workers {
-        self.policy.short_lives = short_lives;
+    /// Sets the number of consecutive early exits after which a worker is not started again. Defaults to 10, which takes about
+    /// 90 s if each worker exits at once.
+    ///
+    /// When no worker is left, the server returns an error. A [restart](crate::tcp::ServerHandle::restart_workers) resets the
+    /// count.
+    pub fn max_failed_starts(mut self, exits: u32) -> Workers {
+        self.policy.short_lives = exits;
         self
     }
 
-    /// Sets how long a worker may take from its start until it accepts connections; one that takes longer is killed. Defaults
-    /// to 30 s.
+    /// Sets how long a worker may take from its start until it accepts connections. It is killed then. Defaults to 30 s.
     pub fn start_timeout(mut self, timeout: Duration) -> Workers {
         self.policy.start_timeout = timeout;
         self
     }
 
-    /// Sets how long workers whose parent is gone, killed perhaps, go on with the connections that they have, and with those
-    /// that wait. Defaults to 5 s.
+    /// Sets how long workers continue after their parent has exited, with their connections and the backlog. Defaults to 5 s.
     pub fn orphan_timeout(mut self, timeout: Duration) -> Workers {
         self.grace = timeout;
         self
