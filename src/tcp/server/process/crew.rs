@@ -154,12 +154,14 @@ impl ServerHandle {
     ///
     /// # Errors
     ///
-    /// This returns an error, with a [`ProcessError`] as its [`detail`](Error::detail), if
+    /// This returns an error if
     ///
     /// * a new worker exits or exceeds its [start timeout](crate::process::Workers::start_timeout), which leaves the remaining
     ///   old workers in place;
     /// * a restart is in progress;
     /// * the server is shut down ([`is_cancelled`](Error::is_cancelled)), or has no workers.
+    ///
+    /// Its [`detail`](Error::detail) is a [`ProcessError`].
     ///
     /// # Platform-specific behavior
     ///
