@@ -17,7 +17,7 @@ fn callback_runs_once_when_registered_during_cancel() {
     loom::model(|| {
         let token = CancelToken::new().unwrap();
         let switch = token.clone();
-        let stopping = loom::thread::spawn(move || switch.stop());
+        let stopping = loom::thread::spawn(move || switch.cancel());
         let hears = Arc::new(Hears(AtomicU32::new(0)));
         let told: Arc<dyn Told> = hears.clone();
         token.tell(Arc::downgrade(&told));

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU32;
 use super::*;
 use crate::sys::Told;
 use crate::sys::sync::{Condvar, Mutex};
-use crate::tcp::TcpServer;
+use crate::tcp::server::serve::TcpServer;
 
 /// Work of which there is so much; then the one who leads waits for the shutdown.
 struct Works {
