@@ -70,15 +70,6 @@ impl Broadcaster {
         BroadcastBuilder::default()
     }
 
-    pub(super) fn new(endpoint: UdpEndpoint, options: BroadcastBuilder) -> Broadcaster {
-        Broadcaster { shared: Arc::new(Shared { endpoint, options }) }
-    }
-
-    /// The port that messages leave from, at the wildcard address.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.shared.endpoint.local_addr()
-    }
-
     /// Sends a message once by each interface.
     ///
     /// # Errors
@@ -114,9 +105,18 @@ impl Broadcaster {
     ///
     /// This returns an error if [`send`](Self::send) would. What the iterator tells as an error does not end it, except that
     /// the cancel token was cancelled or as many answers came as are [taken](BroadcastBuilder::max_replies): see [`Discovery`].
-    pub fn discover(&self, message: impl Message, window: Duration) -> Result<Discovery> {
+    pub fn discover(&self, message: impl Message, timeout: Duration) -> Result<Discovery> {
         let bytes = self.shared.encoded(&message)?.into_owned();
-        Discovery::begin(Arc::clone(&self.shared), bytes, window, Instant::now())
+        Discovery::begin(Arc::clone(&self.shared), bytes, timeout, Instant::now())
+    }
+
+    /// The port that messages leave from, at the wildcard address.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.shared.endpoint.local_addr()
+    }
+
+    pub(super) fn new(endpoint: UdpEndpoint, options: BroadcastBuilder) -> Broadcaster {
+        Broadcaster { shared: Arc::new(Shared { endpoint, options }) }
     }
 }
 
@@ -138,8 +138,8 @@ impl Shared {
             InterfaceSend {
                 interface: exit.interface,
                 index: exit.index,
-                from: exit.route.as_ref().ok().map(|route| route.way.source),
-                to: exit.route.as_ref().ok().map(|route| route.to),
+                source: exit.route.as_ref().ok().map(|route| route.way.source),
+                destination: exit.route.as_ref().ok().map(|route| route.to),
                 result: result.map_err(|error| error.at(place)),
             }
         });

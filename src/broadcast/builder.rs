@@ -64,6 +64,35 @@ impl Default for BroadcastBuilder {
 }
 
 impl BroadcastBuilder {
+    /// Makes a broadcaster. It opens its socket, so it can fail, as `bind` of other builders can; a builder of what opens none
+    /// has a `build` that cannot.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the address of [`to`](Self::to) is neither a broadcast nor a multicast address nor one of a
+    /// network, if the port is 0 or the local port is taken, or if the system refuses an option.
+    pub fn build(self) -> Result<Broadcaster> {
+        self.check()?;
+        if self.port == 0 {
+            return Err(Error::new(Operation::Configure("port"), ErrorKind::InvalidInput)
+                .at("0, at which nobody listens"));
+        }
+        let endpoint = self.udp.clone().count_lost().bind(self.everywhere(self.local_port))?;
+        Ok(Broadcaster::new(endpoint, self))
+    }
+
+    /// Makes a responder, which hears at [`port`](Self::port) what is sent to everybody, on the chosen interfaces.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the port is taken, if none of the interfaces takes a membership of the group, if a chosen
+    /// interface is not there, or if the system refuses an option.
+    pub fn responder(self) -> Result<Responder> {
+        self.check()?;
+        let endpoint = self.udp.clone().bind(self.everywhere(self.port))?;
+        Responder::new(endpoint, self)
+    }
+
     /// Sets the port at which the others listen, and a [`Responder`] does. Defaults to 7788. For a responder 0 is any free one.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
@@ -73,6 +102,25 @@ impl BroadcastBuilder {
     /// Sets the port that messages leave from, and that answers come to. Defaults to 0, any free one.
     pub fn local_port(mut self, port: u16) -> Self {
         self.local_port = port;
+        self
+    }
+
+    /// Chooses an interface, by name, index or address; more can be chosen by more calls. Defaults to every one that is up and
+    /// leads to others. One that is chosen and cannot be used is an error of its own, and not of those that can.
+    pub fn interface(mut self, interface: impl Into<InterfaceSelector>) -> Self {
+        self.choice.chosen.push(interface.into());
+        self
+    }
+
+    /// Leaves an interface out, by name, index or address.
+    pub fn exclude(mut self, interface: impl Into<InterfaceSelector>) -> Self {
+        self.choice.excluded.push(interface.into());
+        self
+    }
+
+    /// Sets whether this machine itself is asked, by its loopback interface, besides those that are chosen. Defaults to false.
+    pub fn loopback(mut self, on: bool) -> Self {
+        self.choice.loopback = on;
         self
     }
 
@@ -116,25 +164,6 @@ impl BroadcastBuilder {
         self.to(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1))
     }
 
-    /// Chooses an interface, by name, index or address; more can be chosen by more calls. Defaults to every one that is up and
-    /// leads to others. One that is chosen and cannot be used is an error of its own, and not of those that can.
-    pub fn interface(mut self, interface: impl Into<InterfaceSelector>) -> Self {
-        self.choice.chosen.push(interface.into());
-        self
-    }
-
-    /// Leaves an interface out, by name, index or address.
-    pub fn exclude(mut self, interface: impl Into<InterfaceSelector>) -> Self {
-        self.choice.excluded.push(interface.into());
-        self
-    }
-
-    /// Sets whether this machine itself is asked, by its loopback interface, besides those that are chosen. Defaults to false.
-    pub fn loopback(mut self, on: bool) -> Self {
-        self.choice.loopback = on;
-        self
-    }
-
     /// Sets the encoding of what is sent and received as text. Defaults to [`Encoding::Utf8`].
     pub fn encoding(mut self, encoding: Encoding) -> Self {
         self.udp = self.udp.encoding(encoding);
@@ -172,6 +201,18 @@ impl BroadcastBuilder {
         self
     }
 
+    /// Gives a [`CancelToken`], which ends waits. Defaults to none.
+    pub fn cancel_token(mut self, token: &CancelToken) -> Self {
+        self.udp = self.udp.cancel_token(token);
+        self
+    }
+
+    /// Lets several programs of this machine listen at the port of a responder: each gets every broadcast. Defaults to false.
+    pub fn reuse_address(mut self, on: bool) -> Self {
+        self.udp = self.udp.reuse_address(on);
+        self
+    }
+
     /// Sets how many hops a message travels. Defaults to the system's, and 1 for a multicast group: the link.
     pub fn ttl(mut self, hops: u8) -> Self {
         self.udp = self.udp.ttl(hops).multicast_ttl(hops);
@@ -183,47 +224,6 @@ impl BroadcastBuilder {
     pub fn receive_buffer_size(mut self, bytes: usize) -> Self {
         self.udp = self.udp.receive_buffer_size(bytes);
         self
-    }
-
-    /// Lets several programs of this machine listen at the port of a responder: each gets every broadcast. Defaults to false.
-    pub fn reuse_address(mut self, on: bool) -> Self {
-        self.udp = self.udp.reuse_address(on);
-        self
-    }
-
-    /// Gives a [`CancelToken`], which ends waits. Defaults to none.
-    pub fn cancel_token(mut self, token: &CancelToken) -> Self {
-        self.udp = self.udp.cancel_token(token);
-        self
-    }
-
-    /// Makes a broadcaster. It opens its socket, so it can fail, as `bind` of other builders can; a builder of what opens none
-    /// has a `build` that cannot.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if the address of [`to`](Self::to) is neither a broadcast nor a multicast address nor one of a
-    /// network, if the port is 0 or the local port is taken, or if the system refuses an option.
-    pub fn build(self) -> Result<Broadcaster> {
-        self.check()?;
-        if self.port == 0 {
-            return Err(Error::new(Operation::Configure("port"), ErrorKind::InvalidInput)
-                .at("0, at which nobody listens"));
-        }
-        let endpoint = self.udp.clone().count_lost().bind(self.everywhere(self.local_port))?;
-        Ok(Broadcaster::new(endpoint, self))
-    }
-
-    /// Makes a responder, which hears at [`port`](Self::port) what is sent to everybody, on the chosen interfaces.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if the port is taken, if none of the interfaces takes a membership of the group, if a chosen
-    /// interface is not there, or if the system refuses an option.
-    pub fn responder(self) -> Result<Responder> {
-        self.check()?;
-        let endpoint = self.udp.clone().bind(self.everywhere(self.port))?;
-        Responder::new(endpoint, self)
     }
 
     fn check(&self) -> Result<()> {

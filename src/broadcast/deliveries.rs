@@ -12,9 +12,9 @@ pub struct InterfaceSend {
     /// The interface's index; 0 if there is none.
     pub index: u32,
     /// The address that it left from.
-    pub from: Option<IpAddr>,
+    pub source: Option<IpAddr>,
     /// The address that it went to.
-    pub to: Option<SocketAddr>,
+    pub destination: Option<SocketAddr>,
     /// Whether the system took it, and if not, why. Whether anybody has heard it nobody knows.
     pub result: Result<()>,
 }

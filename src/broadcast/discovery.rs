@@ -109,13 +109,13 @@ impl Discovery {
     pub(super) fn begin(
         shared: Arc<Shared>,
         message: Vec<u8>,
-        window: Duration,
+        timeout: Duration,
         now: Instant,
     ) -> Result<Discovery> {
         let options = &shared.options;
         // What the clock cannot tell is for ever, and a year is, too.
         let year = Duration::from_secs(365 * 24 * 3_600);
-        let end = now.checked_add(window).unwrap_or(now + year);
+        let end = now.checked_add(timeout).unwrap_or(now + year);
         let mut discovery = Discovery {
             schedule: Schedule::new(options.repeats, options.spacing, end, now),
             heard: Heard::new(options.most, options.most_of_one),
@@ -296,6 +296,20 @@ impl Iterator for Discovery {
 impl FusedIterator for Discovery {}
 
 impl DiscoveryReply {
+    /// The text, in the broadcaster's encoding.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the bytes are not text of that encoding.
+    pub fn text(&self) -> Result<Cow<'_, str>> {
+        self.datagram.text()
+    }
+
+    /// The bytes as they came.
+    pub fn bytes(&self) -> &[u8] {
+        self.datagram.bytes()
+    }
+
     /// Who answered.
     pub fn source(&self) -> SocketAddr {
         self.datagram.source()
@@ -310,18 +324,10 @@ impl DiscoveryReply {
         &self.interface
     }
 
-    /// The bytes as they came.
-    pub fn bytes(&self) -> &[u8] {
-        self.datagram.bytes()
-    }
-
-    /// The text, in the broadcaster's encoding.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if the bytes are not text of that encoding.
-    pub fn text(&self) -> Result<Cow<'_, str>> {
-        self.datagram.text()
+    /// How long after the question was asked last the answer was taken. It is an answer to that one or to one before, which no
+    /// datagram tells.
+    pub fn round_trip(&self) -> Duration {
+        self.round_trip
     }
 
     /// The text in an encoding.
@@ -331,12 +337,6 @@ impl DiscoveryReply {
     /// This returns an error if the bytes are not text of that encoding.
     pub fn text_in(&self, encoding: Encoding) -> Result<Cow<'_, str>> {
         self.datagram.text_in(encoding)
-    }
-
-    /// How long after the question was asked last the answer was taken. It is an answer to that one or to one before, which no
-    /// datagram tells.
-    pub fn round_trip(&self) -> Duration {
-        self.round_trip
     }
 
     /// The whole datagram.

@@ -53,6 +53,90 @@ pub struct Query {
 }
 
 impl Responder {
+    /// Waits for the next message.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the cancel token was cancelled ([`is_cancelled`](Error::is_cancelled)), if a message is longer than
+    /// [`max_datagram`](BroadcastBuilder::max_datagram) ([`is_truncated`](Error::is_truncated)), or if the system fails.
+    pub fn recv(&self) -> Result<Query> {
+        self.chosen(|| self.endpoint.recv())
+    }
+
+    /// Answers whoever sent a message, from the address of the interface by which it came.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`UdpEndpoint::reply`] would.
+    pub fn reply(&self, query: &Query, message: impl Message) -> Result<()> {
+        self.endpoint.reply(&query.datagram, message)
+    }
+
+    /// Answers what the handler has an answer for, until the cancel token is cancelled. What goes wrong with one message or answer is
+    /// told to `failed`, and it goes on: whoever asks asks again.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the system fails to receive.
+    pub fn serve<M: Message>(
+        &self,
+        mut handler: impl FnMut(&Query) -> Option<M>,
+        mut on_error: impl FnMut(&Error),
+    ) -> Result<()> {
+        loop {
+            let served = match self.recv() {
+                Ok(query) => handler(&query).map_or(Ok(()), |message| self.reply(&query, message)),
+                Err(error) if error.is_truncated() || error.is_cancelled() => Err(error),
+                Err(error) => return Err(error),
+            };
+            match served {
+                Ok(()) => {}
+                Err(error) if error.is_cancelled() => return Ok(()),
+                Err(error) => on_error(&error),
+            }
+        }
+    }
+
+    /// Waits for the next message, no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv`](Self::recv) would, or if the time is over ([`is_timeout`](Error::is_timeout)).
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Query> {
+        match Instant::now().checked_add(timeout) {
+            Some(deadline) => self.recv_deadline(deadline),
+            None => self.recv(),
+        }
+    }
+
+    /// Receives the next query, and blocks at most until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv`](Self::recv) would, or if the deadline passes ([`is_timeout`](Error::is_timeout)).
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<Query> {
+        self.chosen(|| self.endpoint.recv_deadline(deadline))
+    }
+
+    /// Receives a query without blocking. Returns `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv`](Self::recv) would, except for the timeout.
+    pub fn try_recv(&self) -> Result<Option<Query>> {
+        let now = Instant::now();
+        match self.chosen(|| self.endpoint.recv_deadline(now)) {
+            Ok(query) => Ok(Some(query)),
+            Err(error) if error.is_timeout() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Where it listens: the wildcard address, and the port that the system chose if it was asked to.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.endpoint.local_addr()
+    }
+
     pub(super) fn new(endpoint: UdpEndpoint, options: BroadcastBuilder) -> Result<Responder> {
         let BroadcastBuilder { choice, target, .. } = options;
         let interfaces = network_interfaces()?;
@@ -98,56 +182,6 @@ impl Responder {
         Ok(Responder { endpoint, choice })
     }
 
-    /// Where it listens: the wildcard address, and the port that the system chose if it was asked to.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.endpoint.local_addr()
-    }
-
-    /// Waits for the next message.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if the cancel token was cancelled ([`is_cancelled`](Error::is_cancelled)), if a message is longer than
-    /// [`max_datagram`](BroadcastBuilder::max_datagram) ([`is_truncated`](Error::is_truncated)), or if the system fails.
-    pub fn recv(&self) -> Result<Query> {
-        self.chosen(|| self.endpoint.recv())
-    }
-
-    /// Waits for the next message, no longer than `timeout`.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if [`recv`](Self::recv) would, or if the time is over ([`is_timeout`](Error::is_timeout)).
-    pub fn recv_timeout(&self, timeout: Duration) -> Result<Query> {
-        match Instant::now().checked_add(timeout) {
-            Some(deadline) => self.recv_deadline(deadline),
-            None => self.recv(),
-        }
-    }
-
-    /// Receives the next query, and blocks at most until `deadline`.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if [`recv`](Self::recv) would, or if the deadline passes ([`is_timeout`](Error::is_timeout)).
-    pub fn recv_deadline(&self, deadline: Instant) -> Result<Query> {
-        self.chosen(|| self.endpoint.recv_deadline(deadline))
-    }
-
-    /// Receives a query without blocking. Returns `None` if there is none.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if [`recv`](Self::recv) would, except for the timeout.
-    pub fn try_recv(&self) -> Result<Option<Query>> {
-        let now = Instant::now();
-        match self.chosen(|| self.endpoint.recv_deadline(now)) {
-            Ok(query) => Ok(Some(query)),
-            Err(error) if error.is_timeout() => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// The next message that came by an interface that is meant.
     fn chosen(&self, mut receive: impl FnMut() -> Result<Datagram>) -> Result<Query> {
         loop {
@@ -161,43 +195,23 @@ impl Responder {
             }
         }
     }
-
-    /// Answers whoever sent a message, from the address of the interface by which it came.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if [`UdpEndpoint::reply`] would.
-    pub fn reply(&self, query: &Query, message: impl Message) -> Result<()> {
-        self.endpoint.reply(&query.datagram, message)
-    }
-
-    /// Answers what the handler has an answer for, until the cancel token is cancelled. What goes wrong with one message or answer is
-    /// told to `failed`, and it goes on: whoever asks asks again.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if the system fails to receive.
-    pub fn serve<M: Message>(
-        &self,
-        mut answer: impl FnMut(&Query) -> Option<M>,
-        mut failed: impl FnMut(&Error),
-    ) -> Result<()> {
-        loop {
-            let served = match self.recv() {
-                Ok(query) => answer(&query).map_or(Ok(()), |message| self.reply(&query, message)),
-                Err(error) if error.is_truncated() || error.is_cancelled() => Err(error),
-                Err(error) => return Err(error),
-            };
-            match served {
-                Ok(()) => {}
-                Err(error) if error.is_cancelled() => return Ok(()),
-                Err(error) => failed(&error),
-            }
-        }
-    }
 }
 
 impl Query {
+    /// The text, in the responder's encoding.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the bytes are not text of that encoding.
+    pub fn text(&self) -> Result<std::borrow::Cow<'_, str>> {
+        self.datagram.text()
+    }
+
+    /// The bytes as they came.
+    pub fn bytes(&self) -> &[u8] {
+        self.datagram.bytes()
+    }
+
     /// Who sent it.
     pub fn source(&self) -> SocketAddr {
         self.datagram.source()
@@ -211,20 +225,6 @@ impl Query {
     /// The name of the interface by which it came; empty if it is unknown.
     pub fn interface_name(&self) -> &str {
         &self.interface
-    }
-
-    /// The bytes as they came.
-    pub fn bytes(&self) -> &[u8] {
-        self.datagram.bytes()
-    }
-
-    /// The text, in the responder's encoding.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if the bytes are not text of that encoding.
-    pub fn text(&self) -> Result<std::borrow::Cow<'_, str>> {
-        self.datagram.text()
     }
 
     /// The text in an encoding.

@@ -34,33 +34,7 @@ pub struct UdpBuilder {
     pub(super) resolver: Option<Resolver>,
 }
 
-udp_option_setters!(UdpBuilder, options);
-
 impl UdpBuilder {
-    /// Sets all [options](UdpOptions) at once, instead of those that were set before.
-    pub fn options(mut self, options: UdpOptions) -> UdpBuilder {
-        self.options = options;
-        self
-    }
-
-    /// Sets a [`CancelToken`] that cancels blocking calls of the endpoint. Defaults to none.
-    pub fn cancel_token(mut self, token: &CancelToken) -> UdpBuilder {
-        self.token = Some(token.clone());
-        self
-    }
-
-    /// Sets the resolver of the host names that the endpoint is given. Defaults to [`Resolver::shared`].
-    pub fn resolver(mut self, resolver: &Resolver) -> UdpBuilder {
-        self.resolver = Some(resolver.clone());
-        self
-    }
-
-    /// Makes the OS count the datagrams that it drops, if it can.
-    pub(crate) fn count_lost(mut self) -> UdpBuilder {
-        self.count_lost = true;
-        self
-    }
-
     /// Makes the endpoint at a local address. All options stand in this builder, so the address comes last.
     ///
     /// # Errors
@@ -119,6 +93,30 @@ impl UdpBuilder {
         UdpEndpoint::assemble(socket, peer, self)
     }
 
+    /// Sets all [options](UdpOptions) at once, instead of those that were set before.
+    pub fn options(mut self, options: UdpOptions) -> UdpBuilder {
+        self.options = options;
+        self
+    }
+
+    /// Sets a [`CancelToken`] that cancels blocking calls of the endpoint. Defaults to none.
+    pub fn cancel_token(mut self, token: &CancelToken) -> UdpBuilder {
+        self.token = Some(token.clone());
+        self
+    }
+
+    /// Sets the resolver of the host names that the endpoint is given. Defaults to [`Resolver::shared`].
+    pub fn resolver(mut self, resolver: &Resolver) -> UdpBuilder {
+        self.resolver = Some(resolver.clone());
+        self
+    }
+
+    /// Makes the OS count the datagrams that it drops, if it can.
+    pub(crate) fn count_lost(mut self) -> UdpBuilder {
+        self.count_lost = true;
+        self
+    }
+
     fn connect_socket(self, socket: UdpSocket, peer: SocketAddr) -> Result<UdpEndpoint> {
         socket
             .connect(peer)
@@ -143,6 +141,8 @@ impl UdpBuilder {
         Ok((Ipv6Addr::UNSPECIFIED, address.port()).into())
     }
 }
+
+udp_option_setters!(UdpBuilder, options);
 
 /// The address as it was given belongs to the error only if the error is about the address.
 fn bound_at(error: Error, address: &BindAddress) -> Error {

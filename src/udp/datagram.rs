@@ -23,7 +23,7 @@ pub struct RecvMeta {
 
 impl RecvMeta {
     /// How many bytes were received; 0 is a datagram like another.
-    #[expect(clippy::len_without_is_empty, reason = "an arrival is not a collection")]
+    #[expect(clippy::len_without_is_empty, reason = "the data of a datagram is not a collection")]
     pub fn len(&self) -> usize {
         self.len
     }
@@ -86,19 +86,32 @@ impl AsRef<RecvMeta> for RecvMeta {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Datagram {
     pub(super) bytes: Vec<u8>,
-    pub(super) arrival: RecvMeta,
+    pub(super) meta: RecvMeta,
     pub(super) encoding: Encoding,
 }
 
 impl Datagram {
+    /// The text, in the [encoding of the endpoint](crate::udp::UdpBuilder::encoding) that received it.
+    ///
+    /// The whole datagram is taken for text. Where a sender may cut a character in two, give the bytes of one datagram
+    /// after another to a [`Decoder`](crate::text::Decoder).
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the bytes are not text of that encoding, a character that is cut at the end included.
+    /// It names the sender, the bytes and their offset.
+    pub fn text(&self) -> Result<Cow<'_, str>> {
+        self.text_in(self.encoding)
+    }
+
     /// The bytes as they came.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The bytes, taken out.
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+    /// Who sent it: see [`RecvMeta::source`].
+    pub fn source(&self) -> SocketAddr {
+        self.meta.from
     }
 
     /// How many bytes it has.
@@ -111,42 +124,9 @@ impl Datagram {
         self.bytes.is_empty()
     }
 
-    /// How it came in: see [`RecvMeta`].
-    pub fn meta(&self) -> &RecvMeta {
-        &self.arrival
-    }
-
-    /// Who sent it: see [`RecvMeta::source`].
-    pub fn source(&self) -> SocketAddr {
-        self.arrival.from
-    }
-
-    /// The address it was sent to: see [`RecvMeta::destination`].
-    pub fn destination(&self) -> Option<IpAddr> {
-        self.arrival.destination()
-    }
-
-    /// The interface it came in by: see [`RecvMeta::interface_index`].
-    pub fn interface_index(&self) -> Option<u32> {
-        self.arrival.interface_index()
-    }
-
-    /// The true size, if it did not fit: see [`RecvMeta::truncated`].
-    pub fn truncated(&self) -> Option<usize> {
-        self.arrival.truncated()
-    }
-
-    /// The text, in the [encoding of the endpoint](crate::udp::UdpBuilder::encoding) that received it.
-    ///
-    /// The whole datagram is taken for text. Where a sender may cut a character in two, give the bytes of one datagram
-    /// after another to a [`Decoder`](crate::text::Decoder).
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if the bytes are not text of that encoding, a character that is cut at the end included.
-    /// It names the sender, the bytes and their offset.
-    pub fn text(&self) -> Result<Cow<'_, str>> {
-        self.text_in(self.encoding)
+    /// The bytes, taken out.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// The text in an encoding.
@@ -162,11 +142,31 @@ impl Datagram {
     pub fn text_lossy(&self) -> Cow<'_, str> {
         self.encoding.decode_with(&self.bytes, OnInvalid::Replace).unwrap_or_default()
     }
+
+    /// How it came in: see [`RecvMeta`].
+    pub fn meta(&self) -> &RecvMeta {
+        &self.meta
+    }
+
+    /// The address it was sent to: see [`RecvMeta::destination`].
+    pub fn destination(&self) -> Option<IpAddr> {
+        self.meta.destination()
+    }
+
+    /// The interface it came in by: see [`RecvMeta::interface_index`].
+    pub fn interface_index(&self) -> Option<u32> {
+        self.meta.interface_index()
+    }
+
+    /// The true size, if it did not fit: see [`RecvMeta::truncated`].
+    pub fn truncated(&self) -> Option<usize> {
+        self.meta.truncated()
+    }
 }
 
 impl AsRef<RecvMeta> for Datagram {
     fn as_ref(&self) -> &RecvMeta {
-        &self.arrival
+        &self.meta
     }
 }
 
@@ -182,7 +182,7 @@ impl fmt::Debug for Datagram {
         let shown = &self.bytes[..self.bytes.len().min(SHOWN)];
         f.debug_struct("Datagram")
             .field("bytes", &format_args!("{}", shown.escape_ascii()))
-            .field("arrival", &self.arrival)
+            .field("meta", &self.meta)
             .field("encoding", &self.encoding)
             .finish()
     }

@@ -22,17 +22,25 @@
 //! # Ok::<(), socketry::Error>(())
 //! ```
 
-// What is declared first is what the type's page begins with.
+// The page of `UdpEndpoint` has its methods in the order of these declarations: constructors, verbs,
+// settings, and what few programs need. `rustfmt` sorts within a group only.
 pub(crate) mod endpoint;
 
+mod send;
+
+mod receive;
+
+mod request;
+
+mod settings;
+
 mod batch;
+
+mod multicast;
+
 mod builder;
 mod conversions;
 pub(crate) mod datagram;
-mod multicast;
-mod receive;
-mod request;
-mod send;
 
 pub use crate::options::{Truncation, UdpOptions};
 pub use batch::{DatagramRef, RecvBatch, RecvBatchIter, SendBatch};

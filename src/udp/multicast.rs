@@ -55,10 +55,10 @@ impl UdpEndpoint {
     pub fn join_multicast(
         &self,
         group: impl Into<IpAddr>,
-        on: impl Into<InterfaceSelector>,
+        interfaces: impl Into<InterfaceSelector>,
     ) -> Result<Vec<Membership>> {
         let socket = SockRef::from(&self.socket);
-        self.on_each(Operation::JoinMulticast, group.into(), on.into(), |group, link| match group {
+        self.on_each(Operation::JoinMulticast, group.into(), interfaces.into(), |group, link| match group {
             IpAddr::V4(group) => sys::join_multicast_v4(&socket, &group, link),
             IpAddr::V6(group) => socket.join_multicast_v6(&group, link.index),
         })
@@ -72,10 +72,10 @@ impl UdpEndpoint {
     pub fn leave_multicast(
         &self,
         group: impl Into<IpAddr>,
-        on: impl Into<InterfaceSelector>,
+        interfaces: impl Into<InterfaceSelector>,
     ) -> Result<Vec<Membership>> {
         let socket = SockRef::from(&self.socket);
-        self.on_each(Operation::LeaveMulticast, group.into(), on.into(), |group, link| match group {
+        self.on_each(Operation::LeaveMulticast, group.into(), interfaces.into(), |group, link| match group {
             IpAddr::V4(group) => sys::leave_multicast_v4(&socket, &group, link),
             IpAddr::V6(group) => socket.leave_multicast_v6(&group, link.index),
         })

@@ -83,8 +83,8 @@ impl UdpEndpoint {
                 let buffer = &mut scratch[..self.options.max_datagram];
                 match sys::receive(&self.socket, buffer, Mode::Try, false, self.packet_info, &mut received) {
                     Ok(()) => {
-                        let arrival = self.arrived(Operation::Receive, buffer, &received);
-                        Some(arrival.map(|arrival| Some(self.copied(buffer, arrival))))
+                        let meta = self.received(Operation::Receive, buffer, &received);
+                        Some(meta.map(|meta| Some(self.copied(buffer, meta))))
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(Ok(None)),
                     Err(error) if sys::is_again(&error) || self.concerns_earlier_datagram(&error) => None,
@@ -127,8 +127,8 @@ impl UdpEndpoint {
     /// assert_eq!(truncated.prefix, [7; 10]);
     ///
     /// sender.send("next")?;
-    /// let arrival = receiver.recv_into(&mut buffer)?;
-    /// assert_eq!(&buffer[..arrival.len()], b"next");
+    /// let meta = receiver.recv_into(&mut buffer)?;
+    /// assert_eq!(&buffer[..meta.len()], b"next");
     /// # Ok::<(), socketry::Error>(())
     /// ```
     #[inline]
@@ -168,7 +168,7 @@ impl UdpEndpoint {
         self.datagram(|buffer| {
             let mut received = Received { info: self.known, ..Received::default() };
             self.receive_watching(Operation::Receive, buffer, span, unreachable, &mut received)?;
-            self.arrived(Operation::Receive, buffer, &received)
+            self.received(Operation::Receive, buffer, &received)
         })
     }
 
@@ -176,13 +176,13 @@ impl UdpEndpoint {
     fn datagram(&self, receive: impl FnOnce(&mut [u8]) -> Result<RecvMeta>) -> Result<Datagram> {
         SCRATCH.with_borrow_mut(|scratch| {
             let buffer = &mut scratch[..self.options.max_datagram];
-            let arrival = receive(buffer)?;
-            Ok(self.copied(buffer, arrival))
+            let meta = receive(buffer)?;
+            Ok(self.copied(buffer, meta))
         })
     }
 
-    fn copied(&self, buffer: &[u8], arrival: RecvMeta) -> Datagram {
-        Datagram { bytes: buffer[..arrival.len].to_vec(), arrival, encoding: self.options.encoding }
+    fn copied(&self, buffer: &[u8], meta: RecvMeta) -> Datagram {
+        Datagram { bytes: buffer[..meta.len].to_vec(), meta, encoding: self.options.encoding }
     }
 
     /// Receives one datagram.
@@ -217,7 +217,7 @@ impl UdpEndpoint {
                 };
                 match outcome {
                     Ok((length, from)) => {
-                        return self.arrived(
+                        return self.received(
                             operation,
                             buffer,
                             &Received { length, from, info: self.known, ..Received::default() },
@@ -229,7 +229,7 @@ impl UdpEndpoint {
         }
         let mut received = Received { info: self.known, ..Received::default() };
         self.receive_slowly(operation, buffer, span, error, &mut received)?;
-        self.arrived(operation, buffer, &received)
+        self.received(operation, buffer, &received)
     }
 
     /// Receives one datagram after the plain way was not open, or ended with an error.
@@ -356,7 +356,7 @@ impl UdpEndpoint {
     }
 
     #[inline]
-    fn arrived(&self, operation: Operation, buffer: &[u8], received: &Received) -> Result<RecvMeta> {
+    fn received(&self, operation: Operation, buffer: &[u8], received: &Received) -> Result<RecvMeta> {
         let Some(from) = received.from else { return Err(self.shut_down(operation)) };
         if received.lost != 0 {
             self.lost.store(received.lost, Ordering::Relaxed);

@@ -108,18 +108,6 @@ impl RecvBatch {
         RecvBatch::default()
     }
 
-    /// How many datagrams the last call has received.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// The datagrams that the last call has received, in the order in which they came.
     #[must_use]
     pub fn iter(&self) -> RecvBatchIter<'_> {
@@ -130,6 +118,18 @@ impl RecvBatch {
             encoding: self.encoding,
             len: self.len,
         }
+    }
+
+    /// How many datagrams the last call has received.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// Whether there is something that the last call has not delivered.
@@ -271,10 +271,25 @@ pub struct DatagramRef<'a> {
 }
 
 impl<'a> DatagramRef<'a> {
+    /// The text, in the [encoding of the endpoint](crate::udp::UdpBuilder::encoding) that received it.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`Datagram::text`](crate::Datagram::text) would.
+    pub fn text(&self) -> Result<Cow<'a, str>> {
+        self.text_in(self.encoding)
+    }
+
     /// The bytes as they came.
     #[must_use]
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
+    }
+
+    /// Who sent it: see [`RecvMeta::source`].
+    #[must_use]
+    pub fn source(&self) -> SocketAddr {
+        self.group.from
     }
 
     /// How many bytes it has.
@@ -289,15 +304,24 @@ impl<'a> DatagramRef<'a> {
         self.bytes.is_empty()
     }
 
+    /// The text in an encoding.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the bytes are not text of that encoding.
+    pub fn text_in(&self, encoding: Encoding) -> Result<Cow<'a, str>> {
+        encoding.decode(self.bytes).map_err(|error| Error::from(error).with_remote(Some(self.source())))
+    }
+
+    /// The text in the endpoint's encoding, whatever the bytes are: what is not text becomes `�` each time.
+    #[must_use]
+    pub fn text_lossy(&self) -> Cow<'a, str> {
+        self.encoding.decode_with(self.bytes, OnInvalid::Replace).unwrap_or_default()
+    }
+
     /// How it came in, for [`reply`](crate::UdpEndpoint::reply).
     pub fn meta(&self) -> RecvMeta {
         RecvMeta { from: self.group.from, info: self.group.info, length: self.length, len: self.bytes.len() }
-    }
-
-    /// Who sent it: see [`RecvMeta::source`].
-    #[must_use]
-    pub fn source(&self) -> SocketAddr {
-        self.group.from
     }
 
     /// The address it was sent to: see [`RecvMeta::destination`].
@@ -316,30 +340,6 @@ impl<'a> DatagramRef<'a> {
     #[must_use]
     pub fn truncated(&self) -> Option<usize> {
         (self.length > self.bytes.len()).then_some(self.length)
-    }
-
-    /// The text, in the [encoding of the endpoint](crate::udp::UdpBuilder::encoding) that received it.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if [`Datagram::text`](crate::Datagram::text) would.
-    pub fn text(&self) -> Result<Cow<'a, str>> {
-        self.text_in(self.encoding)
-    }
-
-    /// The text in an encoding.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if the bytes are not text of that encoding.
-    pub fn text_in(&self, encoding: Encoding) -> Result<Cow<'a, str>> {
-        encoding.decode(self.bytes).map_err(|error| Error::from(error).with_remote(Some(self.source())))
-    }
-
-    /// The text in the endpoint's encoding, whatever the bytes are: what is not text becomes `�` each time.
-    #[must_use]
-    pub fn text_lossy(&self) -> Cow<'a, str> {
-        self.encoding.decode_with(self.bytes, OnInvalid::Replace).unwrap_or_default()
     }
 }
 
@@ -371,7 +371,7 @@ impl fmt::Debug for DatagramRef<'_> {
         let shown = &self.bytes[..self.bytes.len().min(SHOWN)];
         f.debug_struct("DatagramRef")
             .field("bytes", &format_args!("{}", shown.escape_ascii()))
-            .field("arrival", &self.meta())
+            .field("meta", &self.meta())
             .field("encoding", &self.encoding)
             .finish()
     }
