@@ -10,21 +10,27 @@ use crate::error::{Error, Operation, Result};
 use crate::options::UdpOptions;
 use crate::sys::{self, CancelToken, Family, PacketInfo, ReceiveTimeout, Timing};
 
-/// A UDP socket that sends and receives datagrams, as text or as bytes.
+/// A UDP socket that sends and receives datagrams as text or bytes.
 ///
-/// It is made by [`bind`](Self::bind), by [`connect`](Self::connect), or with options by a [`builder`](Self::builder).
-/// All methods take `&self`: threads share an endpoint by reference or in an `Arc`.
+/// [`bind`](Self::bind) and [`connect`](Self::connect) create an endpoint with default options, a
+/// [`builder`](Self::builder) with others. All methods take `&self` and may be called from several
+/// threads, which share the endpoint by reference or in an `Arc`. Each datagram is delivered to
+/// exactly one caller. The socket is closed when the endpoint is dropped.
 ///
-/// * **Nothing is cut silently.** A datagram longer than the room for it is an error that carries its beginning, its
-///   sender and its true size; see [`Truncation`](crate::udp::Truncation).
-/// * **Text has an encoding.** What is sent as `&str` is encoded, what is received is decoded by
-///   [`Datagram::text`](crate::Datagram::text), both strictly.
-/// * **Every wait can be bounded**: by a [timeout](Self::set_read_timeout), by a [deadline](Self::set_deadline), by a
-///   [`CancelToken`]. Each is exact to a millisecond, and a call that finds its datagram costs one system call.
-/// * **An answer leaves from the address that was asked**: see [`reply`](Self::reply).
+/// * **Timeouts.** By default, calls that receive block indefinitely. A [read
+///   timeout](Self::set_read_timeout), a [deadline](Self::set_deadline) or a [`CancelToken`] ends
+///   them. Timeouts are accurate to about a millisecond.
+/// * **Truncation.** A datagram larger than the buffer is an error with its size, its sender and
+///   its first bytes, unless [`Truncation`](crate::udp::Truncation) is set otherwise.
+/// * **Text.** A `&str` is encoded when it is sent, and [`Datagram::text`](crate::Datagram::text)
+///   decodes. A character or byte that cannot be converted is an error.
+/// * **Replies.** [`reply`](Self::reply) sends from the address that the request was sent to.
 ///
-/// An endpoint that is bound to a wildcard address accepts whatever anybody sends to the port. One that is connected
-/// hears its peer only, and is told when nobody listens there.
+/// An endpoint that is bound to a wildcard address receives datagrams from any sender. A connected
+/// endpoint receives datagrams of its peer only, and its calls return an error of kind
+/// [`ConnectionRefused`](crate::ErrorKind::ConnectionRefused) if the port of the peer is closed.
+///
+/// A receive call whose datagram is available takes one system call.
 ///
 /// # Examples
 ///
@@ -42,23 +48,24 @@ use crate::sys::{self, CancelToken, Family, PacketInfo, ReceiveTimeout, Timing};
 /// assert_eq!(client.recv()?.text()?, "收到");
 /// # Ok::<(), socketry::Error>(())
 /// ```
+#[doc(alias = "SOCK_DGRAM", alias = "UdpSocket", alias = "DatagramSocket")]
 pub struct UdpEndpoint {
     pub(super) socket: UdpSocket,
     pub(super) local: SocketAddr,
     pub(super) family: Family,
-    /// What is known of where a datagram comes in without asking: the one local address, unless it is bound to all.
+    /// Packet info of every datagram that needs no control message: the local address, unless it is a wildcard.
     pub(super) known: PacketInfo,
     pub(super) peer: Option<SocketAddr>,
     pub(super) packet_info: bool,
-    /// Whether the system may hand over several datagrams as one.
+    /// Whether the OS may return several datagrams as one (GRO).
     pub(super) joins: bool,
-    /// Whether single datagrams are received, and nothing is to be known of them but their senders.
+    /// Whether receiving takes the fast path: single datagrams, without packet info and busy-polling.
     pub(super) is_plain: bool,
     pub(super) segmenting: Segmenting,
     /// One of [`ErrorQueue`].
     pub(super) error_queue: AtomicU8,
     pub(super) receive_timeout: ReceiveTimeout,
-    /// How many datagrams the system has dropped, as it told last.
+    /// The number of datagrams that the kernel has dropped, as last reported.
     pub(super) lost: AtomicU32,
     pub(super) timing: Timing,
     pub(super) options: UdpOptions,
@@ -66,8 +73,8 @@ pub struct UdpEndpoint {
     pub(super) resolver: Option<Resolver>,
 }
 
-/// Whether the system queues ICMP errors for datagrams sent earlier, and whether some may be waiting that no failed call
-/// told of.
+/// Whether the OS queues ICMP errors for datagrams sent earlier, and whether some may be queued that no
+/// failed call has reported.
 pub(super) struct ErrorQueue;
 
 impl ErrorQueue {
@@ -77,14 +84,26 @@ impl ErrorQueue {
 }
 
 impl UdpEndpoint {
-    /// An endpoint at a local address, without options: see [`UdpBuilder::bind`].
+    /// Binds an endpoint to a local address, with default options.
     ///
-    /// `UdpEndpoint::bind(0)` is one that only sends, or answers to whom it sent: the system chooses the port.
+    /// `UdpEndpoint::bind(0)` binds a port that the OS chooses, for an endpoint that sends first.
+    /// [`UdpBuilder::bind`] sets options.
+    ///
+    /// This method does not block, unless the address has a host name. A lookup takes at most 10 s
+    /// by default; see [`UdpBuilder::resolver`].
     ///
     /// # Errors
     ///
-    /// This returns an error if the text is not an address, the address does not belong to this machine, another
-    /// socket has it, or the process may not take it (ports below 1024).
+    /// This returns an error if
+    ///
+    /// * another socket has the address ([`AddressInUse`](crate::ErrorKind::AddressInUse));
+    /// * the address is not one of this machine
+    ///   ([`AddressNotAvailable`](crate::ErrorKind::AddressNotAvailable));
+    /// * the process has no permission, as for ports below 1,024 on Unix
+    ///   ([`PermissionDenied`](crate::ErrorKind::PermissionDenied));
+    /// * the text is not a valid address ([`InvalidAddress`](crate::ErrorKind::InvalidAddress)), or
+    ///   its host name cannot be resolved ([`NameNotFound`](crate::ErrorKind::NameNotFound),
+    ///   [`NameResolution`](crate::ErrorKind::NameResolution)).
     ///
     /// # Examples
     ///
@@ -96,31 +115,46 @@ impl UdpEndpoint {
     /// assert!(error.is_address_in_use());
     /// # Ok::<(), socketry::Error>(())
     /// ```
+    #[doc(alias = "EADDRINUSE", alias = "EADDRNOTAVAIL", alias = "create_datagram_endpoint")]
     pub fn bind(address: impl ToBindAddress) -> Result<UdpEndpoint> {
         UdpEndpoint::builder().bind(address)
     }
 
-    /// An endpoint that sends to one peer and hears only it, without options: see [`UdpBuilder::connect`].
+    /// Creates an endpoint that sends to one peer and receives from it only, with default options.
+    ///
+    /// The OS chooses the local address and port. [`UdpBuilder::connect`] sets options. Nothing is
+    /// sent, since UDP has no handshake: if the port of the peer is closed, a call after the first
+    /// [`send`](Self::send) returns an error of kind
+    /// [`ConnectionRefused`](crate::ErrorKind::ConnectionRefused).
+    ///
+    /// This method does not block, unless the address has a host name. A lookup takes at most 10 s
+    /// by default; see [`UdpBuilder::resolver`].
     ///
     /// # Errors
     ///
-    /// This returns an error if the text is not an address, the name cannot be looked up, or no route leads there.
-    /// UDP has no handshake: that nobody listens shows when something is sent.
+    /// This returns an error if
+    ///
+    /// * there is no route to the peer
+    ///   ([`NetworkUnreachable`](crate::ErrorKind::NetworkUnreachable));
+    /// * the text is not a valid address ([`InvalidAddress`](crate::ErrorKind::InvalidAddress)), or
+    ///   its host name cannot be resolved ([`NameNotFound`](crate::ErrorKind::NameNotFound),
+    ///   [`NameResolution`](crate::ErrorKind::NameResolution)).
     pub fn connect(peer: impl ToAddress) -> Result<UdpEndpoint> {
         UdpEndpoint::builder().connect(peer)
     }
 
-    /// An endpoint with options.
+    /// Returns a builder with default options.
+    #[doc(alias = "setsockopt")]
     pub fn builder() -> UdpBuilder {
         UdpBuilder::default()
     }
 
-    /// How many datagrams the system has dropped, as it told last.
+    /// Returns the number of datagrams that the kernel has dropped, as last reported.
     pub(crate) fn lost(&self) -> u32 {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Takes over an open socket with all that the builder says of the endpoint.
+    /// Creates the endpoint of an open socket, with the options of the builder.
     pub(super) fn assemble(
         socket: UdpSocket,
         peer: Option<SocketAddr>,
@@ -169,7 +203,7 @@ impl UdpEndpoint {
         Ok(endpoint)
     }
 
-    /// Asks for ICMP errors, unless the endpoint is connected, where the system reports them anyhow.
+    /// Enables the error queue, unless the endpoint is connected: the OS reports its ICMP errors in any case.
     pub(super) fn enable_error_queue(&self) -> Result<()> {
         if self.peer.is_none() && self.error_queue.load(Ordering::Relaxed) == ErrorQueue::OFF {
             let enabled = sys::enable_error_queue(&self.socket, self.family);
@@ -182,7 +216,7 @@ impl UdpEndpoint {
         Ok(())
     }
 
-    /// An error of an operation of this endpoint, with its local address.
+    /// Returns an error of an operation of this endpoint, with its local address.
     #[cold]
     pub(super) fn failure(&self, operation: Operation, error: std::io::Error) -> Error {
         let kind = sys::error_kind(&error);

@@ -1,4 +1,4 @@
-//! Datagrams by the thousand: many are sent, or received, in one call.
+//! Batches: many datagrams are sent or received in one call.
 
 mod incoming;
 mod outgoing;
