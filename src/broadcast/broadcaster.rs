@@ -120,9 +120,9 @@ impl Broadcaster {
     /// Sends a query, and returns an iterator over the replies that arrive within `timeout`.
     ///
     /// This method blocks as [`send`](Self::send) does, for the first query. The iterator blocks
-    /// until a reply arrives, and ends after the timeout, which starts with this call. While it runs, it
-    /// resends the query, [3 times](BroadcastBuilder::repeats) in all by default. A zero timeout
-    /// sends no query.
+    /// until a reply arrives, and ends after the timeout, which starts with this call. While it
+    /// runs, it resends the query, [3 times](BroadcastBuilder::repeats) in all by default. A zero
+    /// timeout sends no query.
     ///
     /// Each reply is returned once: a datagram with the same bytes from the same sender is a
     /// duplicate. Datagrams of this broadcaster itself are ignored. A late reply to an earlier

@@ -71,8 +71,8 @@ pub struct Discovery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Open,
-    /// The timeout has expired, and the receive buffer is drained. The number is that of attempts left to send
-    /// the end marker.
+    /// The timeout has expired, and the receive buffer is drained. The number is that of attempts
+    /// left to send the end marker.
     Closing(u32),
     Over,
 }
@@ -106,7 +106,8 @@ pub struct DiscoveryReply {
     round_trip: Duration,
 }
 
-/// How many times the end marker is sent, as the receive buffer may be full, and the timeout of each.
+/// How many times the end marker is sent, as the receive buffer may be full, and the timeout of
+/// each.
 const MARKS: u32 = 5;
 const MARK_WAIT: Duration = Duration::from_millis(10);
 
@@ -196,7 +197,8 @@ impl Discovery {
         Ok(())
     }
 
-    /// Sends the end marker, a datagram to this socket, which is queued after all received datagrams.
+    /// Sends the end marker, a datagram to this socket, which is queued after all received
+    /// datagrams.
     fn mark(&mut self, left: u32) {
         let own = self.shared.endpoint.local_addr();
         let here = match own {

@@ -87,8 +87,8 @@ impl Choice {
         is_chosen && !is_one_of(interface, &self.excluded)
     }
 
-    /// Returns the routes on chosen interfaces that are up. A chosen interface that does not exist is in the
-    /// list, too.
+    /// Returns the routes on chosen interfaces that are up. A chosen interface that does not exist
+    /// is in the list, too.
     pub(super) fn exits(&self, interfaces: &[NetworkInterface], target: Target, port: u16) -> Vec<Exit> {
         let mut exits = Vec::new();
         for interface in interfaces.iter().filter(|interface| self.takes(interface)) {

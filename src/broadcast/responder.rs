@@ -289,8 +289,8 @@ impl Query {
     }
 }
 
-/// Returns the interface on which a datagram arrived, or if the OS does not report it, the one in whose
-/// network the sender is.
+/// Returns the interface on which a datagram arrived, or if the OS does not report it, the one in
+/// whose network the sender is.
 fn incoming<'a>(datagram: &Datagram, interfaces: &'a [NetworkInterface]) -> Option<&'a NetworkInterface> {
     match datagram.interface_index() {
         Some(index) => interfaces.iter().find(|interface| interface.index == index),

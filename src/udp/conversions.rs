@@ -6,8 +6,8 @@ use super::endpoint::UdpEndpoint;
 use crate::error::{Error, Result};
 use crate::sys;
 
-/// Creates an endpoint from an open socket, as [`UdpBuilder::adopt`](crate::udp::UdpBuilder::adopt) with
-/// default options.
+/// Creates an endpoint from an open socket, as [`UdpBuilder::adopt`](crate::udp::UdpBuilder::adopt)
+/// with default options.
 impl TryFrom<UdpSocket> for UdpEndpoint {
     type Error = Error;
 
@@ -16,7 +16,8 @@ impl TryFrom<UdpSocket> for UdpEndpoint {
     }
 }
 
-/// Returns the socket, which is blocking and has the timeouts of the endpoint. A timeout of zero is not set.
+/// Returns the socket, which is blocking and has the timeouts of the endpoint. A timeout of zero is
+/// not set.
 impl From<UdpEndpoint> for UdpSocket {
     fn from(endpoint: UdpEndpoint) -> UdpSocket {
         let (read, write) = (endpoint.read_timeout(), endpoint.write_timeout());

@@ -53,13 +53,15 @@ pub struct UdpEndpoint {
     pub(super) socket: UdpSocket,
     pub(super) local: SocketAddr,
     pub(super) family: Family,
-    /// Packet info of every datagram that needs no control message: the local address, unless it is a wildcard.
+    /// Packet info of every datagram that needs no control message: the local address, unless it is
+    /// a wildcard.
     pub(super) known: PacketInfo,
     pub(super) peer: Option<SocketAddr>,
     pub(super) packet_info: bool,
     /// Whether the OS may return several datagrams as one (GRO).
     pub(super) joins: bool,
-    /// Whether receiving takes the fast path: single datagrams, without packet info and busy-polling.
+    /// Whether receiving takes the fast path: single datagrams, without packet info and
+    /// busy-polling.
     pub(super) is_plain: bool,
     pub(super) segmenting: Segmenting,
     /// One of [`ErrorQueue`].
@@ -73,8 +75,8 @@ pub struct UdpEndpoint {
     pub(super) resolver: Option<Resolver>,
 }
 
-/// Whether the OS queues ICMP errors for datagrams sent earlier, and whether some may be queued that no
-/// failed call has reported.
+/// Whether the OS queues ICMP errors for datagrams sent earlier, and whether some may be queued
+/// that no failed call has reported.
 pub(super) struct ErrorQueue;
 
 impl ErrorQueue {
@@ -203,7 +205,8 @@ impl UdpEndpoint {
         Ok(endpoint)
     }
 
-    /// Enables the error queue, unless the endpoint is connected: the OS reports its ICMP errors in any case.
+    /// Enables the error queue, unless the endpoint is connected: the OS reports its ICMP errors in
+    /// any case.
     pub(super) fn enable_error_queue(&self) -> Result<()> {
         if self.peer.is_none() && self.error_queue.load(Ordering::Relaxed) == ErrorQueue::OFF {
             let enabled = sys::enable_error_queue(&self.socket, self.family);

@@ -23,8 +23,8 @@
 //! # Ok::<(), socketry::Error>(())
 //! ```
 
-// The page of `UdpEndpoint` has its methods in the order of these declarations: constructors, verbs,
-// settings, and what few programs need. `rustfmt` sorts within a group only.
+// The page of `UdpEndpoint` has its methods in the order of these declarations: constructors,
+// verbs, settings, and what few programs need. `rustfmt` sorts within a group only.
 pub(crate) mod endpoint;
 
 mod send;

@@ -30,9 +30,11 @@ impl UdpEndpoint {
     ///
     /// Bind the endpoint to the port of the group at a wildcard address. If several programs on one
     /// machine join the group, each needs [`reuse_address`](crate::udp::UdpBuilder::reuse_address).
-    /// The endpoint receives datagrams of groups that it has joined only. Sending to a group needs
-    /// no membership; [`multicast_interface`](crate::udp::UdpBuilder::multicast_interface) sets the
-    /// interface to send on.
+    /// The endpoint receives datagrams of groups that it has joined only, also on Linux, where the
+    /// default is to receive those of every group that a program on the machine has joined
+    /// (`IP_MULTICAST_ALL`). Sending to a group needs no membership;
+    /// [`multicast_interface`](crate::udp::UdpBuilder::multicast_interface) sets the interface to
+    /// send on.
     ///
     /// The result has an entry for each selected interface. Some may have failed.
     ///
@@ -44,11 +46,6 @@ impl UdpEndpoint {
     ///   ([`InvalidInput`](crate::ErrorKind::InvalidInput));
     /// * no such interface is up ([`AddressNotAvailable`](crate::ErrorKind::AddressNotAvailable));
     /// * joining fails on every interface; the error is that of the first one.
-    ///
-    /// # Platform-specific behavior
-    ///
-    /// **Linux**: a socket would also receive datagrams of groups that other programs have joined.
-    /// The crate disables that (`IP_MULTICAST_ALL`).
     ///
     /// # Examples
     ///

@@ -222,8 +222,8 @@ impl UdpEndpoint {
 
     /// Receives one datagram.
     ///
-    /// The fast path is permission to block, one system call, one result. The slow paths write to an
-    /// out-parameter, so that the result of the fast path stays in registers (5 % of the call).
+    /// The fast path is permission to block, one system call, one result. The slow paths write to
+    /// an out-parameter, so that the result of the fast path stays in registers (5 % of the call).
     #[inline]
     fn receive(&self, operation: Operation, buffer: &mut [u8], span: Span) -> Result<RecvMeta> {
         let is_plain = self.is_plain
@@ -294,7 +294,8 @@ impl UdpEndpoint {
         }
     }
 
-    /// Receives one datagram. `unreachable` selects ICMP errors of earlier datagrams that end the call.
+    /// Receives one datagram. `unreachable` selects ICMP errors of earlier datagrams that end the
+    /// call.
     fn receive_watching(
         &self,
         operation: Operation,
@@ -402,8 +403,8 @@ impl UdpEndpoint {
         Ok(RecvMeta { from, info: received.info, length: received.length, len })
     }
 
-    /// Returns the error of a result without a sender: there is no datagram, as the socket was shut down
-    /// through its descriptor.
+    /// Returns the error of a result without a sender: there is no datagram, as the socket was shut
+    /// down through its descriptor.
     #[cold]
     pub(super) fn shut_down(&self, operation: Operation) -> Error {
         self.failure(operation, io::ErrorKind::NotConnected.into())

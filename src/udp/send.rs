@@ -31,7 +31,8 @@ pub(super) struct Unsent {
     started: Option<Moment>,
 }
 
-/// 65,535 bytes less the headers of UDP (8) and IPv4 (20); IPv6's header does not count (RFC 768, RFC 791, RFC 8200).
+/// 65,535 bytes less the headers of UDP (8) and IPv4 (20); IPv6's header does not count (RFC 768,
+/// RFC 791, RFC 8200).
 const LARGEST_MESSAGE_V4: usize = 65_507;
 const LARGEST_MESSAGE_V6: usize = 65_527;
 
@@ -202,7 +203,8 @@ impl UdpEndpoint {
         let to = sys::canonical(to);
         let address = if Family::of(&to) == self.family { to } else { self.translated(to)? };
         let sent = match from {
-            // A connected socket has one source and one peer; some systems reject an address in addition.
+            // A connected socket has one source and one peer; some systems reject an address in
+            // addition.
             _ if self.peer == Some(to) => self.sending(|mode| sys::send(&self.socket, bytes, mode)),
             Some(source) => {
                 let source = sys::mapped(SocketAddr::new(source, 0), self.family).ip();
@@ -263,8 +265,9 @@ impl UdpEndpoint {
             false => Err(Ended::Failed(error)),
         };
         let outcome = match outcome {
-            // The ICMP error of an earlier datagram failed this call. The call is repeated, and the error stays
-            // in the error queue for a call that receives. An error of the second attempt is its own.
+            // The ICMP error of an earlier datagram failed this call. The call is repeated, and the
+            // error stays in the error queue for a call that receives. An error of the second
+            // attempt is its own.
             Err(Ended::Failed(error)) if self.concerns_earlier_datagram(&error) => {
                 self.send_again(limit, attempt)
             }
@@ -284,8 +287,8 @@ impl UdpEndpoint {
             queue.store(ErrorQueue::PENDING, Ordering::Relaxed);
         }
         match sys::sending(&self.socket, limit, &mut attempt) {
-            // The send buffer is full and the error queue is not empty, so that a poll returns immediately.
-            // The errors are discarded.
+            // The send buffer is full and the error queue is not empty, so that a poll returns
+            // immediately. The errors are discarded.
             Err(Ended::Reports) => {
                 while sys::next_queued_error(&self.socket)?.is_some() {}
                 sys::sending(&self.socket, limit, attempt)

@@ -65,7 +65,8 @@ pub struct RecvBatch {
     pub(super) encoding: Encoding,
 }
 
-/// Datagrams of one sender that were received as one: all of one size but the last, which may be shorter.
+/// Datagrams of one sender that were received as one: all of one size but the last, which may be
+/// shorter.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) from: SocketAddr,

@@ -8,8 +8,8 @@ use crate::proto::message::Message;
 use crate::proto::text::Encoding;
 use crate::sys;
 
-/// The kernel copies faster from an address that is a multiple of this, by 5 % for large datagrams. The bytes
-/// begin at one once their buffer has grown.
+/// The kernel copies faster from an address that is a multiple of this, by 5 % for large datagrams.
+/// The bytes begin at one once their buffer has grown.
 const ALIGNMENT: usize = 64;
 
 /// The destination of a datagram; `None` is the peer of the endpoint.

@@ -11,8 +11,8 @@ use crate::sys::{self, CancelToken, Mode, Received, Span, Window};
 use crate::udp::UdpEndpoint;
 use crate::udp::endpoint::ErrorQueue;
 
-/// A batch of this size ends without a system call that finds no datagram, which ends all others. The overhead of
-/// one more call is negligible for such a batch.
+/// A batch of this size ends without a system call that finds no datagram, which ends all others.
+/// The overhead of one more call is negligible for such a batch.
 const ENOUGH_DATAGRAMS: usize = 64;
 const ENOUGH_BYTES: usize = 32_768;
 
@@ -156,7 +156,8 @@ impl UdpEndpoint {
         }
     }
 
-    /// Receives datagrams until none is available or the batch is large enough. Only the first call may block.
+    /// Receives datagrams until none is available or the batch is large enough. Only the first call
+    /// may block.
     fn fill(&self, batch: &mut RecvBatch, mut mode: Mode) -> io::Result<()> {
         let limit = self.options.max_datagram;
         // Joined datagrams are split here, and must not be truncated.

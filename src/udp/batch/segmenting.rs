@@ -24,8 +24,8 @@ impl Segmenting {
         Limits { segments: self.segments.load(Ordering::Relaxed), size: self.size.load(Ordering::Relaxed) }
     }
 
-    /// Lowers the limits after the OS has rejected a message of `count` datagrams of `segment` bytes, sent under
-    /// `limits`.
+    /// Lowers the limits after the OS has rejected a message of `count` datagrams of `segment`
+    /// bytes, sent under `limits`.
     pub(super) fn learn(&self, limits: Limits, fault: SegmentFault, count: usize, segment: usize) {
         let after = limits.after(fault, count, segment);
         // Limits only become less, also with other threads at the same time.

@@ -1,4 +1,5 @@
-//! Sending a batch with few system calls. Messages that the kernel does not segment are sent again as datagrams.
+//! Sending a batch with few system calls. Messages that the kernel does not segment are sent again
+//! as datagrams.
 
 use std::io;
 use std::net::SocketAddr;
@@ -118,7 +119,8 @@ impl UdpEndpoint {
         }
     }
 
-    /// Removes the first datagram to an address that this socket cannot send to, and returns its error.
+    /// Removes the first datagram to an address that this socket cannot send to, and returns its
+    /// error.
     fn refuse_unreachable(&self, batch: &mut SendBatch) -> Result<()> {
         let refused = batch.runs.iter().enumerate().find_map(|(run, datagrams)| match datagrams.peer {
             None if self.peer.is_none() => {
