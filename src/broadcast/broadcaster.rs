@@ -49,10 +49,12 @@ use crate::udp::UdpEndpoint;
 /// #     responder.reply(&query, format!("you said {}", query.text()?))
 /// # });
 /// // On this machine only. Without `interface`, on every local network.
-/// let broadcaster = Broadcaster::builder().port(port).interface(Ipv4Addr::LOCALHOST).build()?;
+/// let local = Broadcaster::builder().interface(Ipv4Addr::LOCALHOST);
+/// let broadcaster = local.port(port).build()?;
 /// for reply in broadcaster.discover("hi", Duration::from_secs(2))? {
 ///     let reply = reply?;
-///     println!("{} on {}: {}", reply.source(), reply.interface_name(), reply.text()?);
+///     let interface = reply.interface_name();
+///     println!("{} on {interface}: {}", reply.source(), reply.text()?);
 /// #   break;
 /// }
 /// # answering.join().unwrap()?;

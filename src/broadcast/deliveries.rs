@@ -19,8 +19,10 @@ pub struct InterfaceSend {
     pub result: Result<()>,
 }
 
-/// The error of a message that was sent on no interface, as the [`detail`](crate::Error::detail) of
-/// an [`Error`].
+/// The reason why a message was sent on no interface.
+///
+/// It is the [`detail`](crate::Error::detail) of an [`Error`] of
+/// [`Broadcaster::send`](crate::Broadcaster::send) or [`discover`](crate::Broadcaster::discover).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NoInterfaceSent {
