@@ -117,8 +117,8 @@ impl Resolver {
     /// # Errors
     ///
     /// This returns an error if the text cannot be a name, if there is no such host or it has no addresses, if no server had an
-    /// answer in time, or if the cancel token was cancelled. The [`detail`](Error::detail) is a
-    /// [`ResolveError`](crate::dns::ResolveError), and [`is_temporary`](Error::is_temporary) says whether asking again may help.
+    /// answer in time, or if the cancel token was cancelled. The [`detail`](crate::Error::detail) is a
+    /// [`ResolveError`](crate::dns::ResolveError), and [`is_temporary`](crate::Error::is_temporary) says whether asking again may help.
     pub fn lookup(&self, host: &str) -> Result<Resolved> {
         self.lookup_within(host, Bound::default())
     }
@@ -164,7 +164,7 @@ impl Resolver {
     }
 
     /// The addresses of a host with its port, in the order in which they should be tried: of `"host:port"`, `("host", port)` and
-    /// all else that is an [`Address`].
+    /// all else that is an [`Address`](crate::Address).
     ///
     /// # Errors
     ///

@@ -228,8 +228,8 @@ impl TcpClient {
     /// * the text is not an address, or the name cannot be looked up;
     /// * no address could be connected to: the error's kind is that of the most preferred, and where there were several,
     ///   [`ConnectFailures`](crate::tcp::ConnectFailures) has them all;
-    /// * the time is over ([`is_timeout`](Error::is_timeout)) or the cancel token was cancelled
-    ///   ([`is_cancelled`](Error::is_cancelled)).
+    /// * the time is over ([`is_timeout`](crate::Error::is_timeout)) or the cancel token was cancelled
+    ///   ([`is_cancelled`](crate::Error::is_cancelled)).
     ///
     /// # Examples
     ///
