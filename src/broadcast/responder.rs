@@ -35,8 +35,8 @@ use crate::udp::{Datagram, UdpEndpoint};
 /// use socketry::{Broadcaster, CancelToken};
 ///
 /// let token = CancelToken::new()?;
-/// let device =
-///     Broadcaster::builder().port(7788).interface("eth0").cancel_token(&token).responder()?;
+/// let builder = Broadcaster::builder().port(7788).interface("eth0");
+/// let device = builder.cancel_token(&token).responder()?;
 /// let name = || "lamp in the hall".to_owned();
 /// device.serve(
 ///     |query| (query.bytes() == b"who is there?").then(name),
