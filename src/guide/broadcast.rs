@@ -110,7 +110,7 @@
 //! # What goes wrong
 //!
 //! * **The OS chooses the wrong interface.** On a machine with Wi-Fi and a cable, `<broadcast>` is
-//!   sent on the interface of the default route. Without one, sending fails with "network is
+//!   sent on the interface of the default route. Without one, sending fails with "network
 //!   unreachable". A broadcaster returns the outcome on each interface, an
 //!   [`InterfaceSend`](crate::broadcast::InterfaceSend).
 //! * **`"hi"` is not bytes.** `s.sendto("hi", dest)` is Python 2, and Python 3 needs `b"hi"`. Here,
