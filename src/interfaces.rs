@@ -1,15 +1,16 @@
 //! The network interfaces of this machine.
 //!
-//! | Task | Type |
+//! | Task | Item |
 //! |---|---|
 //! | List the interfaces with their addresses | [`network_interfaces`], [`NetworkInterface`], [`InterfaceAddress`] |
-//! | Choose interfaces for multicast and broadcast | [`InterfaceSelector`] |
+//! | Select interfaces for multicast and broadcast | [`InterfaceSelector`] |
 //!
 //! ```
 //! use socketry::interfaces::network_interfaces;
 //!
 //! let interfaces = network_interfaces()?;
-//! let loopback = interfaces.iter().find(|interface| interface.is_loopback).expect("a loopback interface");
+//! let loopback = interfaces.iter().find(|interface| interface.is_loopback);
+//! let loopback = loopback.expect("a loopback interface");
 //! assert!(loopback.addresses.iter().all(|address| address.ip.is_loopback() || address.ip.is_ipv6()));
 //! # Ok::<(), socketry::Error>(())
 //! ```

@@ -49,7 +49,7 @@ impl Links {
 /// Says on standard error what became of a message on each interface.
 pub(crate) fn note_deliveries(deliveries: &[InterfaceSend]) {
     for delivery in deliveries {
-        let way = match (delivery.from, delivery.to) {
+        let way = match (delivery.source, delivery.destination) {
             (Some(from), Some(to)) => format!(" from {from} to {to}"),
             _ => String::new(),
         };

@@ -39,7 +39,7 @@ pub(crate) fn a_question_to_everybody() -> Outcome {
 fn listed(broadcaster: &Broadcaster) -> Outcome {
     let mut discovery = broadcaster.discover("who is there?", Duration::from_millis(150))?;
     for delivery in discovery.deliveries() {
-        if let (Some(from), Some(to)) = (delivery.from, delivery.to) {
+        if let (Some(from), Some(to)) = (delivery.source, delivery.destination) {
             show!("\"who is there?\" left by {}, from {from} to {to}", delivery.interface)?;
         }
     }

@@ -12,22 +12,28 @@ use crate::options::NetworkInterface;
 use crate::proto::message::Message;
 use crate::udp::UdpEndpoint;
 
-/// Sends a message to everybody on the links of this machine, and hears who answers.
+/// A sender of messages to every host on the local networks, which can collect replies.
 ///
-/// The address `255.255.255.255` leaves by one interface only, and by none if there is no default route. So the message leaves
-/// by *every* interface that is up and leads to others, to the broadcast address of each of its networks, from its own
-/// address there. No privileges and no routes are needed. The interfaces are listed anew each time.
+/// The OS sends a datagram to `255.255.255.255` on one interface only, that of the default route,
+/// and fails without a route. A broadcaster sends on *every* interface that is up and supports
+/// broadcast, except for loopback, to the broadcast address of each of its networks, from its own
+/// address there. That needs no privileges and no routes. The interfaces are listed again for each
+/// message.
 ///
-/// * [`send`](Self::send) sends, and tells what became of it on each interface.
-/// * [`discover`](Self::discover) asks, asks again, and collects the answers for a while.
-/// * The other side is a [`Responder`](crate::broadcast::Responder), or any program that listens at the port.
+/// * [`send`](Self::send) sends a message, and returns the outcome on each interface.
+/// * [`discover`](Self::discover) sends a query, resends it, and returns an iterator over the
+///   replies.
+/// * A [`Responder`](crate::broadcast::Responder) receives the messages, or any program that is
+///   bound to the port.
 ///
-/// Clones are the same socket. One discovery at a time gets the answers; another one at the same time would take some away.
+/// Clones share one socket, which is closed when the last clone is dropped. Run one discovery at a
+/// time: with several at the same time, each reply is delivered to one of them.
 ///
 /// # Platform-specific behavior
 ///
-/// Linux and macOS send by any interface. On the BSDs and Windows the route to the broadcast address of a network leads by
-/// its interface; `255.255.255.255` is refused there ([`Unsupported`](crate::ErrorKind::Unsupported)).
+/// * **Linux, macOS**: the broadcaster selects the interface of each datagram.
+/// * **FreeBSD, Windows**: the route to the broadcast address of a network selects it.
+///   `255.255.255.255` is not supported ([`Unsupported`](crate::ErrorKind::Unsupported)).
 ///
 /// # Examples
 ///
@@ -42,16 +48,19 @@ use crate::udp::UdpEndpoint;
 /// #     let query = responder.recv_timeout(Duration::from_secs(5))?;
 /// #     responder.reply(&query, format!("you said {}", query.text()?))
 /// # });
-/// // On this machine alone; without `interface` it is every link.
-/// let broadcaster = Broadcaster::builder().port(port).interface(Ipv4Addr::LOCALHOST).build()?;
+/// // On this machine only. Without `interface`, on every local network.
+/// let local = Broadcaster::builder().interface(Ipv4Addr::LOCALHOST);
+/// let broadcaster = local.port(port).build()?;
 /// for reply in broadcaster.discover("hi", Duration::from_secs(2))? {
 ///     let reply = reply?;
-///     println!("{} on {}: {}", reply.source(), reply.interface_name(), reply.text()?);
+///     let interface = reply.interface_name();
+///     println!("{} on {interface}: {}", reply.source(), reply.text()?);
 /// #   break;
 /// }
 /// # answering.join().unwrap()?;
 /// # Ok::<(), socketry::Error>(())
 /// ```
+#[doc(alias = "SO_BROADCAST", alias = "INADDR_BROADCAST", alias = "<broadcast>")]
 #[derive(Clone)]
 pub struct Broadcaster {
     pub(super) shared: Arc<Shared>,
@@ -65,26 +74,31 @@ pub(super) struct Shared {
 }
 
 impl Broadcaster {
-    /// A broadcaster with options.
+    /// Returns a builder with default options.
+    #[doc(alias = "setsockopt")]
     pub fn builder() -> BroadcastBuilder {
         BroadcastBuilder::default()
     }
 
-    pub(super) fn new(endpoint: UdpEndpoint, options: BroadcastBuilder) -> Broadcaster {
-        Broadcaster { shared: Arc::new(Shared { endpoint, options }) }
-    }
-
-    /// The port that messages leave from, at the wildcard address.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.shared.endpoint.local_addr()
-    }
-
-    /// Sends a message once by each interface.
+    /// Sends a message once on each interface.
+    ///
+    /// The result has an entry for each network of each interface. Some may have failed. Success
+    /// means that the OS has accepted the datagram, not that a host has received it.
+    ///
+    /// This method blocks while the send buffer of the OS is full, without a timeout. The cancel
+    /// token limits it.
     ///
     /// # Errors
     ///
-    /// This returns an error if a character does not exist in the encoding, or if no interface took the message: then the
-    /// [`detail`](Error::detail) is a [`NoInterfaceSent`](crate::broadcast::NoInterfaceSent). If some did, the others' refusals are in the result.
+    /// This returns an error if
+    ///
+    /// * a character does not exist in the encoding
+    ///   ([`UnencodableText`](crate::ErrorKind::UnencodableText)), or the interfaces cannot be
+    ///   listed; nothing is sent;
+    /// * sending fails on every interface, or there is no usable one
+    ///   ([`NetworkUnreachable`](crate::ErrorKind::NetworkUnreachable)). The
+    ///   [`detail`](Error::detail) is a [`NoInterfaceSent`](crate::broadcast::NoInterfaceSent), and
+    ///   the kind is that of the first error.
     ///
     /// # Examples
     ///
@@ -98,25 +112,41 @@ impl Broadcaster {
     /// }
     /// # Ok::<(), socketry::Error>(())
     /// ```
+    #[doc(alias = "sendto", alias = "SO_BROADCAST")]
     pub fn send(&self, message: impl Message) -> Result<Vec<InterfaceSend>> {
         let bytes = self.shared.encoded(&message)?;
         let deliveries = self.shared.send(&bytes, &network_interfaces()?);
         at_least_one(deliveries, self.shared.options.target)
     }
 
-    /// Asks everybody, and collects the answers until `window` is over: an iterator that waits for each.
+    /// Sends a query, and returns an iterator over the replies that arrive within `timeout`.
     ///
-    /// The question is asked [several times](BroadcastBuilder::repeats). Of answers that say the same from the same sender the
-    /// first counts; what this broadcaster sent itself is no answer. An answer to an earlier discovery of the same broadcaster
-    /// may come late and is taken for one.
+    /// This method blocks as [`send`](Self::send) does, for the first query. The iterator blocks
+    /// until a reply arrives, and ends after the timeout, which starts with this call. While it
+    /// runs, it resends the query, [3 times](BroadcastBuilder::repeats) in all by default. A zero
+    /// timeout sends no query.
+    ///
+    /// Each reply is returned once: a datagram with the same bytes from the same sender is a
+    /// duplicate. Datagrams of this broadcaster itself are ignored. A late reply to an earlier
+    /// discovery of the same broadcaster is returned as a reply.
     ///
     /// # Errors
     ///
-    /// This returns an error if [`send`](Self::send) would. What the iterator tells as an error does not end it, except that
-    /// the cancel token was cancelled or as many answers came as are [taken](BroadcastBuilder::max_replies): see [`Discovery`].
-    pub fn discover(&self, message: impl Message, window: Duration) -> Result<Discovery> {
+    /// This returns an error if [`send`](Self::send) would. Items of the iterator can be errors,
+    /// too; see [`Discovery`].
+    pub fn discover(&self, message: impl Message, timeout: Duration) -> Result<Discovery> {
         let bytes = self.shared.encoded(&message)?.into_owned();
-        Discovery::begin(Arc::clone(&self.shared), bytes, window, Instant::now())
+        Discovery::begin(Arc::clone(&self.shared), bytes, timeout, Instant::now())
+    }
+
+    /// Returns the local address: the wildcard address, and the port that messages are sent from.
+    #[doc(alias = "getsockname")]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.shared.endpoint.local_addr()
+    }
+
+    pub(super) fn new(endpoint: UdpEndpoint, options: BroadcastBuilder) -> Broadcaster {
+        Broadcaster { shared: Arc::new(Shared { endpoint, options }) }
     }
 }
 
@@ -138,15 +168,15 @@ impl Shared {
             InterfaceSend {
                 interface: exit.interface,
                 index: exit.index,
-                from: exit.route.as_ref().ok().map(|route| route.way.source),
-                to: exit.route.as_ref().ok().map(|route| route.to),
+                source: exit.route.as_ref().ok().map(|route| route.way.source),
+                destination: exit.route.as_ref().ok().map(|route| route.to),
                 result: result.map_err(|error| error.at(place)),
             }
         });
         deliveries.collect()
     }
 
-    /// Whether a datagram is one of this broadcaster's own.
+    /// Returns true if a datagram was sent by this broadcaster.
     pub(super) fn is_own(&self, from: SocketAddr, interfaces: &[NetworkInterface]) -> bool {
         let is_own_port = self.endpoint.local_addr().port() == from.port();
         let is_here =

@@ -11,8 +11,7 @@ use crate::proto::text::Encoding;
 use crate::sys::CancelToken;
 use crate::udp::{UdpBuilder, UdpEndpoint};
 
-/// Options for a [`Broadcaster`], which [`build`](Self::build) makes, and for a [`Responder`], which [`responder`](Self::responder)
-/// makes.
+/// A builder for a [`Broadcaster`] or a [`Responder`], with their options.
 ///
 /// # Examples
 ///
@@ -28,7 +27,7 @@ use crate::udp::{UdpBuilder, UdpEndpoint};
 /// # Ok::<(), socketry::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "a builder does nothing until `build` or `listen`"]
+#[must_use = "a builder does nothing until `build` or `responder`"]
 pub struct BroadcastBuilder {
     pub(super) port: u16,
     pub(super) local_port: u16,
@@ -41,10 +40,10 @@ pub struct BroadcastBuilder {
     pub(super) udp: UdpBuilder,
 }
 
-/// The port of the notes.
+/// The default port.
 const PORT: u16 = 7788;
 
-/// The receive buffer that is asked for: many may answer at once.
+/// The size of the receive buffer: many hosts may reply at the same time.
 const RECEIVE_BUFFER: usize = 1 << 20;
 
 impl Default for BroadcastBuilder {
@@ -64,27 +63,113 @@ impl Default for BroadcastBuilder {
 }
 
 impl BroadcastBuilder {
-    /// Sets the port at which the others listen, and a [`Responder`] does. Defaults to 7788. For a responder 0 is any free one.
+    /// Creates a broadcaster.
+    ///
+    /// It opens a socket, and therefore can fail. This method never blocks.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if
+    ///
+    /// * the port is 0, or the address of [`to`](Self::to) is unspecified or a loopback address
+    ///   ([`InvalidInput`](crate::ErrorKind::InvalidInput));
+    /// * another socket has the local port ([`AddressInUse`](crate::ErrorKind::AddressInUse)), or
+    ///   the process has no permission for it
+    ///   ([`PermissionDenied`](crate::ErrorKind::PermissionDenied));
+    /// * the OS rejects an option, which [`operation`](Error::operation) names.
+    pub fn build(self) -> Result<Broadcaster> {
+        self.check()?;
+        if self.port == 0 {
+            return Err(Error::new(Operation::Configure("port"), ErrorKind::InvalidInput)
+                .at("0, at which nobody listens"));
+        }
+        let endpoint = self.udp.clone().count_lost().bind(self.everywhere(self.local_port))?;
+        Ok(Broadcaster::new(endpoint, self))
+    }
+
+    /// Creates a responder, which receives messages at [`port`](Self::port) on the chosen
+    /// interfaces.
+    ///
+    /// This method never blocks.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if
+    ///
+    /// * another socket has the port ([`AddressInUse`](crate::ErrorKind::AddressInUse)), or the
+    ///   process has no permission for it
+    ///   ([`PermissionDenied`](crate::ErrorKind::PermissionDenied));
+    /// * a chosen interface does not exist, or none of them is up
+    ///   ([`AddressNotAvailable`](crate::ErrorKind::AddressNotAvailable));
+    /// * the address of [`to`](Self::to) is unspecified or a loopback address
+    ///   ([`InvalidInput`](crate::ErrorKind::InvalidInput));
+    /// * no interface joins the multicast group of [`to`](Self::to);
+    /// * the OS rejects an option, which [`operation`](Error::operation) names.
+    pub fn responder(self) -> Result<Responder> {
+        self.check()?;
+        let endpoint = self.udp.clone().bind(self.everywhere(self.port))?;
+        Responder::new(endpoint, self)
+    }
+
+    /// Sets the port that messages are sent to, and that a [`Responder`] is bound to.
+    ///
+    /// The default is 7788. With 0, the OS chooses the port of a responder; a broadcaster needs
+    /// another value.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
     }
 
-    /// Sets the port that messages leave from, and that answers come to. Defaults to 0, any free one.
+    /// Sets the port that a broadcaster sends from, and receives replies at.
+    ///
+    /// The default is 0: the OS chooses it. A responder ignores it.
     pub fn local_port(mut self, port: u16) -> Self {
         self.local_port = port;
         self
     }
 
-    /// Sends to one address by every interface, instead of to the broadcast address of each network:
-    /// `255.255.255.255`, the broadcast address of one network, or a multicast group. A responder becomes a member of the
-    /// group on its interfaces.
+    /// Adds an interface to use, by name, index or address.
+    ///
+    /// Further calls add further ones. The default is every interface that is up and supports what
+    /// is sent, except for loopback. If a broadcaster cannot use a chosen interface, that is an
+    /// error of this interface only, in the result of [`send`](Broadcaster::send).
+    #[doc(alias = "IP_MULTICAST_IF")]
+    pub fn interface(mut self, interface: impl Into<InterfaceSelector>) -> Self {
+        self.choice.chosen.push(interface.into());
+        self
+    }
+
+    /// Excludes an interface, by name, index or address.
+    ///
+    /// Further calls exclude further ones. The default is none.
+    pub fn exclude(mut self, interface: impl Into<InterfaceSelector>) -> Self {
+        self.choice.excluded.push(interface.into());
+        self
+    }
+
+    /// Sets whether the loopback interface is used, in addition to the chosen interfaces.
+    ///
+    /// The default is false. If true, programs on this machine receive the messages.
+    pub fn loopback(mut self, on: bool) -> Self {
+        self.choice.loopback = on;
+        self
+    }
+
+    /// Sets one address that messages are sent to on each interface, instead of the broadcast
+    /// address of each of its networks.
+    ///
+    /// The address is `255.255.255.255`, the broadcast address of one network, or a multicast
+    /// group. A responder joins the group on its interfaces. The default is the broadcast address
+    /// of each network.
+    #[doc(alias = "INADDR_BROADCAST", alias = "IP_ADD_MEMBERSHIP")]
     pub fn to(mut self, address: impl Into<IpAddr>) -> Self {
         self.target = Target::Address(address.into());
         self
     }
 
-    /// Sends to the first address of a name, as [`to`](Self::to) does: that of a group, or of one network's broadcast.
+    /// Resolves a name, and sets its first address as [`to`](Self::to) does.
+    ///
+    /// Blocks during the lookup, within the limits of the resolver, by default at most 10 s.
     ///
     /// # Errors
     ///
@@ -99,131 +184,116 @@ impl BroadcastBuilder {
     /// std::fs::write(&names, "239.255.77.88 lamps.example\n")?;
     /// let resolver = Resolver::builder().hosts(&names).build();
     /// # std::fs::remove_file(&names)?;
-    /// let broadcaster = Broadcaster::builder().to_host("lamps.example", &resolver)?.port(7788).build()?;
+    /// let builder = Broadcaster::builder().to_host("lamps.example", &resolver)?;
+    /// let broadcaster = builder.port(7788).build()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn to_host(self, name: &str, resolver: &Resolver) -> Result<Self> {
         let found = resolver.lookup(name)?;
         Ok(match found.addresses() {
             [first, ..] => self.to(*first),
-            // What was found has one at least.
+            // A successful lookup has at least one address.
             [] => self,
         })
     }
 
-    /// Speaks IPv6, which has no broadcast: to `ff02::1`, the group of all nodes of a link (RFC 4291, 2.7.1).
+    /// Sets the address `ff02::1`, the multicast group of all IPv6 nodes on a link (RFC 4291,
+    /// section 2.7.1).
+    ///
+    /// IPv6 has no broadcast. The socket is then an IPv6 socket.
+    #[doc(alias = "IPV6_JOIN_GROUP")]
     pub fn ipv6_all_nodes(self) -> Self {
         self.to(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1))
     }
 
-    /// Chooses an interface, by name, index or address; more can be chosen by more calls. Defaults to every one that is up and
-    /// leads to others. One that is chosen and cannot be used is an error of its own, and not of those that can.
-    pub fn interface(mut self, interface: impl Into<InterfaceSelector>) -> Self {
-        self.choice.chosen.push(interface.into());
-        self
-    }
-
-    /// Leaves an interface out, by name, index or address.
-    pub fn exclude(mut self, interface: impl Into<InterfaceSelector>) -> Self {
-        self.choice.excluded.push(interface.into());
-        self
-    }
-
-    /// Sets whether this machine itself is asked, by its loopback interface, besides those that are chosen. Defaults to false.
-    pub fn loopback(mut self, on: bool) -> Self {
-        self.choice.loopback = on;
-        self
-    }
-
-    /// Sets the encoding of what is sent and received as text. Defaults to [`Encoding::Utf8`].
+    /// Sets the encoding of text that is sent and received.
+    ///
+    /// The default is [`Encoding::Utf8`].
     pub fn encoding(mut self, encoding: Encoding) -> Self {
         self.udp = self.udp.encoding(encoding);
         self
     }
 
-    /// Sets how often [`discover`](Broadcaster::discover) asks, 0 counts as 1: a datagram may be lost. Defaults to 3.
-    /// [`send`](Broadcaster::send) sends once.
+    /// Sets how many times [`discover`](Broadcaster::discover) sends its query, as datagrams can be
+    /// lost.
+    ///
+    /// The default is 3, and 0 means 1. [`send`](Broadcaster::send) sends once.
     pub fn repeats(mut self, times: u32) -> Self {
         self.repeats = times.max(1);
         self
     }
 
-    /// Sets the time between two questions. Defaults to 250 ms.
+    /// Sets the time between two queries of a discovery.
+    ///
+    /// The default is 250 ms.
     pub fn interval(mut self, time: Duration) -> Self {
         self.spacing = time;
         self
     }
 
-    /// Sets how many answers a discovery takes; one more is its end. Defaults to 1,024.
+    /// Sets the maximum number of replies to a discovery.
+    ///
+    /// The default is 1,024, and 0 means 1. A further reply ends the discovery with an error of
+    /// kind [`MessageTooLong`](crate::ErrorKind::MessageTooLong).
     pub fn max_replies(mut self, replies: usize) -> Self {
         self.most = replies.max(1);
         self
     }
 
-    /// Sets how many different answers a discovery takes from one sender; more are dropped and counted. Defaults to 8.
+    /// Sets the maximum number of different replies of one sender.
+    ///
+    /// The default is 8, and 0 means 1. Further ones are [dropped and
+    /// counted](crate::broadcast::DiscoveryCounters::dropped).
     pub fn max_replies_per_sender(mut self, replies: usize) -> Self {
         self.most_of_one = replies.max(1);
         self
     }
 
-    /// Sets the largest answer or question, in bytes. Defaults to 65,535, which none exceeds.
+    /// Sets the maximum size of a query or reply, in bytes, from 1 to 65,535.
+    ///
+    /// The default is 65,535, which no datagram exceeds. A larger datagram is an error of kind
+    /// [`Truncated`](crate::ErrorKind::Truncated).
     pub fn max_datagram(mut self, bytes: usize) -> Self {
         self.udp = self.udp.max_datagram(bytes);
         self
     }
 
-    /// Sets how many hops a message travels. Defaults to the system's, and 1 for a multicast group: the link.
-    pub fn ttl(mut self, hops: u8) -> Self {
-        self.udp = self.udp.ttl(hops).multicast_ttl(hops);
-        self
-    }
-
-    /// Asks for a receive buffer of so many bytes in the system. Defaults to 1 MiB; the system may give less, on Linux
-    /// `net.core.rmem_max`. What did not fit is counted: see [`Discovery`](crate::broadcast::Discovery).
-    pub fn receive_buffer_size(mut self, bytes: usize) -> Self {
-        self.udp = self.udp.receive_buffer_size(bytes);
-        self
-    }
-
-    /// Lets several programs of this machine listen at the port of a responder: each gets every broadcast. Defaults to false.
-    pub fn reuse_address(mut self, on: bool) -> Self {
-        self.udp = self.udp.reuse_address(on);
-        self
-    }
-
-    /// Gives a [`CancelToken`], which ends waits. Defaults to none.
+    /// Sets a token that cancels blocking calls.
+    ///
+    /// The default is none. Once the token is cancelled, calls return an error of kind
+    /// [`Cancelled`](crate::ErrorKind::Cancelled). [`Responder::serve`] then returns `Ok`.
     pub fn cancel_token(mut self, token: &CancelToken) -> Self {
         self.udp = self.udp.cancel_token(token);
         self
     }
 
-    /// Makes a broadcaster. It opens its socket, so it can fail, as `bind` of other builders can; a builder of what opens none
-    /// has a `build` that cannot.
+    /// Allows several programs on this machine to bind the port of a responder.
     ///
-    /// # Errors
-    ///
-    /// This returns an error if the address of [`to`](Self::to) is neither a broadcast nor a multicast address nor one of a
-    /// network, if the port is 0 or the local port is taken, or if the system refuses an option.
-    pub fn build(self) -> Result<Broadcaster> {
-        self.check()?;
-        if self.port == 0 {
-            return Err(Error::new(Operation::Configure("port"), ErrorKind::InvalidInput)
-                .at("0, at which nobody listens"));
-        }
-        let endpoint = self.udp.clone().count_lost().bind(self.everywhere(self.local_port))?;
-        Ok(Broadcaster::new(endpoint, self))
+    /// The default is false. If true, each of these programs receives every broadcast.
+    #[doc(alias = "SO_REUSEADDR", alias = "EADDRINUSE")]
+    pub fn reuse_address(mut self, on: bool) -> Self {
+        self.udp = self.udp.reuse_address(on);
+        self
     }
 
-    /// Makes a responder, which hears at [`port`](Self::port) what is sent to everybody, on the chosen interfaces.
+    /// Sets the time to live of messages in hops (for IPv6, the hop limit).
     ///
-    /// # Errors
+    /// The default is that of the OS, usually 64, and 1 for a multicast group, the local network.
+    #[doc(alias = "IP_TTL", alias = "IP_MULTICAST_TTL", alias = "IPV6_MULTICAST_HOPS")]
+    pub fn ttl(mut self, hops: u8) -> Self {
+        self.udp = self.udp.ttl(hops).multicast_ttl(hops);
+        self
+    }
+
+    /// Requests a receive buffer of this many bytes in the kernel.
     ///
-    /// This returns an error if the port is taken, if none of the interfaces takes a membership of the group, if a chosen
-    /// interface is not there, or if the system refuses an option.
-    pub fn responder(self) -> Result<Responder> {
-        self.check()?;
-        let endpoint = self.udp.clone().bind(self.everywhere(self.port))?;
-        Responder::new(endpoint, self)
+    /// The default is 1 MiB. The OS may grant less, on Linux `net.core.rmem_max`. Datagrams that do
+    /// not fit are dropped; [`DiscoveryCounters::lost`](crate::broadcast::DiscoveryCounters::lost)
+    /// is their number.
+    #[doc(alias = "SO_RCVBUF")]
+    pub fn receive_buffer_size(mut self, bytes: usize) -> Self {
+        self.udp = self.udp.receive_buffer_size(bytes);
+        self
     }
 
     fn check(&self) -> Result<()> {
@@ -236,7 +306,7 @@ impl BroadcastBuilder {
         }
     }
 
-    /// A socket that is bound to the address of one interface is deaf to broadcasts on Linux.
+    /// Returns the wildcard address: on Linux a socket bound to one address receives no broadcasts.
     fn everywhere(&self, port: u16) -> SocketAddr {
         match self.target {
             Target::Address(IpAddr::V6(_)) => (Ipv6Addr::UNSPECIFIED, port).into(),

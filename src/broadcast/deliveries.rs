@@ -3,27 +3,30 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::error::{Error, ErrorKind, Operation, Result};
 
-/// What became of a message on one interface.
+/// The outcome of sending a message on one interface.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct InterfaceSend {
-    /// The interface's name, or what was asked for if there is no such interface.
+    /// The name of the interface, or the name that was chosen if there is no such interface.
     pub interface: Box<str>,
-    /// The interface's index; 0 if there is none.
+    /// The index of the interface, or 0 if there is no such interface.
     pub index: u32,
-    /// The address that it left from.
-    pub from: Option<IpAddr>,
-    /// The address that it went to.
-    pub to: Option<SocketAddr>,
-    /// Whether the system took it, and if not, why. Whether anybody has heard it nobody knows.
+    /// The source address of the message, or `None` if there was no attempt to send it.
+    pub source: Option<IpAddr>,
+    /// The destination address of the message, or `None` if there was no attempt to send it.
+    pub destination: Option<SocketAddr>,
+    /// Whether the OS has accepted the message, or its error. Delivery to a host is not confirmed.
     pub result: Result<()>,
 }
 
-/// Why a message left by no interface at all: the [`detail`](crate::Error::detail) of an error.
+/// The reason why a message was sent on no interface.
+///
+/// It is the [`detail`](crate::Error::detail) of an [`Error`] of
+/// [`Broadcaster::send`](crate::Broadcaster::send) or [`discover`](crate::Broadcaster::discover).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NoInterfaceSent {
-    /// What became of it on each; empty if no interface suits.
+    /// The outcome on each interface. Empty if there is no usable interface.
     pub deliveries: Vec<InterfaceSend>,
 }
 
@@ -51,7 +54,7 @@ impl std::error::Error for NoInterfaceSent {
     }
 }
 
-/// An error if nothing was delivered.
+/// Returns an error if the message was sent on no interface.
 pub(super) fn at_least_one(
     deliveries: Vec<InterfaceSend>,
     to: impl fmt::Display,

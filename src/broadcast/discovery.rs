@@ -1,7 +1,8 @@
-//! Who is out there: the question, asked several times, and the answers until the window closes.
+//! Discovery: the query, sent several times, and the replies within the timeout.
 //!
-//! At the end a datagram to itself passes the same queue as the answers: what is before it is taken still, and what the system
-//! has dropped before it is told with it.
+//! After the timeout, the discovery sends a datagram to its own socket. Replies before it in the
+//! receive buffer are still returned, and the number of dropped datagrams that the kernel reports
+//! with it is final.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -21,24 +22,36 @@ use crate::proto::discovery::{Heard, Schedule, Step, Verdict};
 use crate::proto::text::Encoding;
 use crate::udp::Datagram;
 
-/// The answers to a question, as they come; made by [`Broadcaster::discover`](crate::Broadcaster::discover). It ends when its
-/// window is over.
+/// An iterator over the replies to a query, as they arrive.
 ///
-/// An item is an error, and the next one may be an answer again, if
+/// [`Broadcaster::discover`](crate::Broadcaster::discover) creates it. [`next`](Iterator::next)
+/// blocks until a reply arrives, resends the query when that is due, and returns `None` after the
+/// timeout, when the replies in the receive buffer have been returned. Dropping the iterator ends
+/// the discovery.
 ///
-/// * an interface by which the question has left is gone, or does not take it any more; each is told once;
-/// * an answer is longer than [`max_datagram`](crate::broadcast::BroadcastBuilder::max_datagram)
-///   ([`is_truncated`](Error::is_truncated));
-/// * at the end, the system has dropped answers because they came faster than they were taken
-///   ([`ResourceExhausted`](ErrorKind::ResourceExhausted)).
+/// # Errors
 ///
-/// After two errors there are no more items: the cancel token was cancelled ([`is_cancelled`](Error::is_cancelled)), or as many answers
-/// came as are [taken](crate::broadcast::BroadcastBuilder::max_replies) ([`MessageTooLong`](ErrorKind::MessageTooLong)).
+/// An item is an error, and further replies may follow it, if
+///
+/// * an interface on which the query was sent no longer exists
+///   ([`AddressNotAvailable`](crate::ErrorKind::AddressNotAvailable)), or sending on it fails,
+///   which is reported once for each;
+/// * a reply is larger than [`max_datagram`](crate::broadcast::BroadcastBuilder::max_datagram)
+///   ([`Truncated`](crate::ErrorKind::Truncated));
+/// * the kernel has dropped replies because they arrived faster than they were received
+///   ([`ResourceExhausted`](crate::ErrorKind::ResourceExhausted)); this is the last item.
+///
+/// The discovery ends after an error if
+///
+/// * the token is cancelled ([`Cancelled`](crate::ErrorKind::Cancelled));
+/// * more replies arrive than [`max_replies`](crate::broadcast::BroadcastBuilder::max_replies)
+///   ([`MessageTooLong`](crate::ErrorKind::MessageTooLong));
+/// * receiving fails otherwise.
 ///
 /// # Platform-specific behavior
 ///
-/// What the system has dropped is told on Linux.
-#[must_use = "an iterator does nothing until it is asked"]
+/// **Linux**: dropped replies are reported. On other systems they are not.
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Discovery {
     shared: Arc<Shared>,
     message: Vec<u8>,
@@ -47,7 +60,7 @@ pub struct Discovery {
     asked: Instant,
     deliveries: Vec<InterfaceSend>,
     interfaces: Vec<NetworkInterface>,
-    /// By which it has left, and whether it does still.
+    /// The interfaces on which the query was sent, and whether it still is.
     reached: BTreeMap<u32, (Box<str>, bool)>,
     pending: VecDeque<Error>,
     counters: DiscoveryCounters,
@@ -58,30 +71,34 @@ pub struct Discovery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Open,
-    /// The window is over, and what has come is taken; the attempts to send the mark that are left.
+    /// The timeout has expired, and the receive buffer is drained. The number is that of attempts
+    /// left to send the end marker.
     Closing(u32),
     Over,
 }
 
-/// What a discovery has counted; see [`Discovery::counters`].
+/// The counters of a discovery, returned by [`Discovery::counters`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DiscoveryCounters {
-    /// How often the question was asked.
+    /// The number of times that the query was sent.
     pub asked: u64,
-    /// Answers that were handed out.
+    /// The number of replies returned.
     pub replies: u64,
-    /// Answers that said the same again.
+    /// The number of replies that were ignored, because the sender had sent the same bytes before.
     pub duplicates: u64,
-    /// Answers of senders that had said [as much as one may](crate::broadcast::BroadcastBuilder::max_replies_per_sender).
+    /// The number of replies that were ignored, because the sender had reached [its
+    /// maximum](crate::broadcast::BroadcastBuilder::max_replies_per_sender).
     pub dropped: u64,
-    /// Datagrams of this broadcaster's own that it heard.
+    /// The number of datagrams received that this broadcaster had sent itself.
     pub own: u64,
-    /// Datagrams that the system has dropped, as it told last. On Linux.
+    /// The number of datagrams that the kernel has dropped, as last reported. Linux only, 0 on
+    /// other systems.
+    #[doc(alias = "SO_RXQ_OVFL")]
     pub lost: u64,
 }
 
-/// An answer to a discovery.
+/// A reply to a discovery.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct DiscoveryReply {
     datagram: Datagram,
@@ -89,7 +106,8 @@ pub struct DiscoveryReply {
     round_trip: Duration,
 }
 
-/// How often the mark is sent, should the buffer have no room for it, and how long each is waited for.
+/// How many times the end marker is sent, as the receive buffer may be full, and the timeout of
+/// each.
 const MARKS: u32 = 5;
 const MARK_WAIT: Duration = Duration::from_millis(10);
 
@@ -109,13 +127,13 @@ impl Discovery {
     pub(super) fn begin(
         shared: Arc<Shared>,
         message: Vec<u8>,
-        window: Duration,
+        timeout: Duration,
         now: Instant,
     ) -> Result<Discovery> {
         let options = &shared.options;
-        // What the clock cannot tell is for ever, and a year is, too.
+        // A deadline beyond the range of the clock is replaced by one in a year.
         let year = Duration::from_secs(365 * 24 * 3_600);
-        let end = now.checked_add(window).unwrap_or(now + year);
+        let end = now.checked_add(timeout).unwrap_or(now + year);
         let mut discovery = Discovery {
             schedule: Schedule::new(options.repeats, options.spacing, end, now),
             heard: Heard::new(options.most, options.most_of_one),
@@ -138,12 +156,12 @@ impl Discovery {
         Ok(discovery)
     }
 
-    /// What became of the question on each interface, the last time that it was asked.
+    /// Returns the outcome on each interface of the last time the query was sent.
     pub fn deliveries(&self) -> &[InterfaceSend] {
         &self.deliveries
     }
 
-    /// What was counted so far.
+    /// Returns the counters of this discovery so far.
     pub fn counters(&self) -> DiscoveryCounters {
         self.counters
     }
@@ -164,7 +182,7 @@ impl Discovery {
                     *is_reached = false;
                     self.pending.push_back(error.clone().with_target(format_args!("interface {name}")));
                 }
-                // Those that never took it are told at the beginning, with all deliveries.
+                // Interfaces that have never sent the query are in the first `deliveries`.
                 (Err(_), _) => {}
             }
         }
@@ -179,7 +197,8 @@ impl Discovery {
         Ok(())
     }
 
-    /// A datagram to this socket itself, behind all that has come.
+    /// Sends the end marker, a datagram to this socket, which is queued after all received
+    /// datagrams.
     fn mark(&mut self, left: u32) {
         let own = self.shared.endpoint.local_addr();
         let here = match own {
@@ -210,7 +229,7 @@ impl Discovery {
         lost
     }
 
-    /// The end, which may come with a last error.
+    /// Ends the discovery with an error.
     fn end(&mut self, error: Error) -> Option<Result<DiscoveryReply>> {
         self.finish();
         Some(Err(error))
@@ -296,50 +315,54 @@ impl Iterator for Discovery {
 impl FusedIterator for Discovery {}
 
 impl DiscoveryReply {
-    /// Who answered.
-    pub fn source(&self) -> SocketAddr {
-        self.datagram.source()
-    }
-
-    /// The name of the interface by which the answer came.
-    ///
-    /// # Platform-specific behavior
-    ///
-    /// On Windows, that of the interface in whose network the sender is. Empty if that is none.
-    pub fn interface_name(&self) -> &str {
-        &self.interface
-    }
-
-    /// The bytes as they came.
-    pub fn bytes(&self) -> &[u8] {
-        self.datagram.bytes()
-    }
-
-    /// The text, in the broadcaster's encoding.
+    /// Decodes the reply in the encoding of the broadcaster.
     ///
     /// # Errors
     ///
-    /// This returns an error if the bytes are not text of that encoding.
+    /// This returns an error if the bytes are not valid in the encoding
+    /// ([`InvalidText`](crate::ErrorKind::InvalidText)).
     pub fn text(&self) -> Result<Cow<'_, str>> {
         self.datagram.text()
     }
 
-    /// The text in an encoding.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if the bytes are not text of that encoding.
-    pub fn text_in(&self, encoding: Encoding) -> Result<Cow<'_, str>> {
-        self.datagram.text_in(encoding)
+    /// Returns the bytes of the reply.
+    pub fn bytes(&self) -> &[u8] {
+        self.datagram.bytes()
     }
 
-    /// How long after the question was asked last the answer was taken. It is an answer to that one or to one before, which no
-    /// datagram tells.
+    /// Returns the address of the sender.
+    pub fn source(&self) -> SocketAddr {
+        self.datagram.source()
+    }
+
+    /// Returns the name of the interface on which the reply arrived, or an empty text if it is
+    /// unknown.
+    ///
+    /// # Platform-specific behavior
+    ///
+    /// **Windows**: the interface in whose network the sender is.
+    pub fn interface_name(&self) -> &str {
+        &self.interface
+    }
+
+    /// Returns the time from the last query before this reply to the receipt of the reply.
+    ///
+    /// The reply may be to an earlier query: datagrams do not say which.
     pub fn round_trip(&self) -> Duration {
         self.round_trip
     }
 
-    /// The whole datagram.
+    /// Decodes the reply in the given encoding.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the bytes are not valid in the encoding
+    /// ([`InvalidText`](crate::ErrorKind::InvalidText)).
+    pub fn text_in(&self, encoding: Encoding) -> Result<Cow<'_, str>> {
+        self.datagram.text_in(encoding)
+    }
+
+    /// Returns the datagram, with its metadata.
     pub fn datagram(&self) -> &Datagram {
         &self.datagram
     }

@@ -1,4 +1,4 @@
-//! Which interfaces a message leaves by, from where, and to whom.
+//! The interfaces on which a message is sent, with its source and destination addresses.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 
@@ -6,11 +6,14 @@ use crate::error::{ErrorKind, Operation, Result};
 use crate::options::{InterfaceSelector, NetworkInterface};
 use crate::sys::{self, Way};
 
-/// The network interfaces of this machine as they are now, those that are down included.
+/// Returns the network interfaces of this machine with their addresses, interfaces that are down
+/// included.
+///
+/// The list is read from the OS in each call. This function does not block.
 ///
 /// # Errors
 ///
-/// This returns an error if the system does not tell.
+/// This returns an error if the OS call fails.
 ///
 /// # Examples
 ///
@@ -20,34 +23,36 @@ use crate::sys::{self, Way};
 /// assert!(loopback.reaches("127.0.0.1".parse().unwrap()));
 /// # Ok::<(), socketry::Error>(())
 /// ```
+#[doc(alias = "getifaddrs", alias = "if_nameindex", alias = "GetAdaptersAddresses")]
+#[doc(alias = "netifaces", alias = "ifconfig")]
 pub fn network_interfaces() -> Result<Vec<NetworkInterface>> {
     sys::network_interfaces().map_err(|error| sys::failure(Operation::ListInterfaces, error))
 }
 
-/// Which interfaces are meant.
+/// A choice of interfaces.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Choice {
-    /// None is every one.
+    /// Empty means every interface.
     pub(super) chosen: Vec<InterfaceSelector>,
     pub(super) excluded: Vec<InterfaceSelector>,
     pub(super) loopback: bool,
 }
 
-/// To whom.
+/// The destination of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     /// The broadcast address of each network.
     Networks,
-    /// This one, by each interface.
+    /// This address, on each interface.
     Address(IpAddr),
 }
 
-/// A way out: an interface, and what leaves by it.
+/// An interface, and the route of a message on it.
 #[derive(Clone, Debug)]
 pub(super) struct Exit {
     pub(super) interface: Box<str>,
     pub(super) index: u32,
-    /// Or why nothing can.
+    /// Or the kind of the error, if there is none.
     pub(super) route: std::result::Result<Route, ErrorKind>,
 }
 
@@ -67,13 +72,13 @@ fn is_one_of(interface: &NetworkInterface, list: &[InterfaceSelector]) -> bool {
 }
 
 impl Choice {
-    /// Whether every interface is meant that suits.
+    /// Returns true if every usable interface is chosen.
     pub(super) fn is_open(&self) -> bool {
         self.chosen.is_empty() || self.chosen.contains(&InterfaceSelector::All)
     }
 
     pub(super) fn takes(&self, interface: &NetworkInterface) -> bool {
-        // One's own machine is asked only if that is wanted.
+        // Loopback is chosen explicitly only.
         let is_chosen = match self.is_open() {
             true => !interface.is_loopback,
             false => is_one_of(interface, &self.chosen),
@@ -82,7 +87,8 @@ impl Choice {
         is_chosen && !is_one_of(interface, &self.excluded)
     }
 
-    /// The ways out of those that are meant and up. One that was asked for by itself and is not there is in the list, too.
+    /// Returns the routes on chosen interfaces that are up. A chosen interface that does not exist
+    /// is in the list, too.
     pub(super) fn exits(&self, interfaces: &[NetworkInterface], target: Target, port: u16) -> Vec<Exit> {
         let mut exits = Vec::new();
         for interface in interfaces.iter().filter(|interface| self.takes(interface)) {
@@ -111,7 +117,7 @@ impl Choice {
         exits
     }
 
-    /// What was asked for by itself and is not there.
+    /// Returns the chosen interfaces that do not exist.
     pub(super) fn missing(&self, interfaces: &[NetworkInterface]) -> Vec<String> {
         let is_missing = |wanted: &&InterfaceSelector| {
             !interfaces.iter().any(|interface| is_one_of(interface, std::slice::from_ref(*wanted)))
@@ -133,7 +139,7 @@ impl Exit {
     }
 }
 
-/// Whether a message of that kind is for such an interface.
+/// Returns true if the interface supports the destination.
 fn suits(interface: &NetworkInterface, target: Target) -> bool {
     match target {
         Target::Address(address) if address.is_multicast() => interface.is_multicast,
@@ -147,7 +153,7 @@ fn routes(interface: &NetworkInterface, target: Target, port: u16) -> Vec<Route>
     }
     let way = |source| Way { source, interface: interface.index };
     match target {
-        // Each of its networks, and each once although there may be several addresses in it.
+        // Each network once, also with several addresses in it.
         Target::Networks => {
             let mut routes: Vec<Route> = Vec::new();
             for address in &interface.addresses {
@@ -173,7 +179,7 @@ fn routes(interface: &NetworkInterface, target: Target, port: u16) -> Vec<Route>
                 .collect()
         }
         Target::Address(IpAddr::V6(to)) => {
-            // A group is on each link by itself; only an address of the link is one there.
+            // A group is specific to its link, so a link-local source address is preferred.
             let source = interface.addresses.iter().map(|address| address.ip);
             let source = source.filter(IpAddr::is_ipv6).min_by_key(|ip| match ip {
                 IpAddr::V6(ip) => !ip.is_unicast_link_local(),
@@ -185,7 +191,7 @@ fn routes(interface: &NetworkInterface, target: Target, port: u16) -> Vec<Route>
     }
 }
 
-/// Linux takes the last address of 127.0.0.0/8 for all sockets of this machine.
-fn broadcast_of(interface: &NetworkInterface, told: Option<Ipv4Addr>) -> Option<Ipv4Addr> {
-    if interface.is_loopback { told.map(|_| sys::LOOPBACK_BROADCAST) } else { told }
+/// Linux delivers datagrams to the last address of 127.0.0.0/8 to all sockets of this machine.
+fn broadcast_of(interface: &NetworkInterface, reported: Option<Ipv4Addr>) -> Option<Ipv4Addr> {
+    if interface.is_loopback { reported.map(|_| sys::LOOPBACK_BROADCAST) } else { reported }
 }

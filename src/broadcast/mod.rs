@@ -1,22 +1,22 @@
-//! Broadcasts on the local networks, and discovery of devices.
+//! Broadcasts to the local networks, and discovery of devices.
 //!
 //! The main type is at the root of the crate: [`Broadcaster`](crate::Broadcaster).
 //!
 //! | Task | Type |
 //! |---|---|
-//! | Set options of a broadcaster or responder | [`BroadcastBuilder`] |
+//! | Set the options of a broadcaster or responder | [`BroadcastBuilder`] |
 //! | See on which interfaces a message was sent | [`InterfaceSend`], [`NoInterfaceSent`] |
-//! | Find devices | [`Discovery`], an iterator over [`DiscoveryReply`] |
-//! | Answer queries | [`Responder`], [`Query`] |
+//! | Discover devices | [`Discovery`], an iterator over [`DiscoveryReply`] |
+//! | Reply to queries | [`Responder`], [`Query`] |
 //!
 //! ```
 //! use socketry::Broadcaster;
 //! use std::net::Ipv4Addr;
 //! use std::time::Duration;
 //!
-//! let responder = Broadcaster::builder().interface(Ipv4Addr::LOCALHOST).port(0).responder()?;
-//! let broadcaster =
-//!     Broadcaster::builder().interface(Ipv4Addr::LOCALHOST).port(responder.local_addr().port()).build()?;
+//! let local = Broadcaster::builder().interface(Ipv4Addr::LOCALHOST);
+//! let responder = local.clone().port(0).responder()?;
+//! let broadcaster = local.port(responder.local_addr().port()).build()?;
 //! let mut discovery = broadcaster.discover("who is there?", Duration::from_secs(5))?;
 //! let query = responder.recv()?;
 //! responder.reply(&query, "a lamp")?;
@@ -25,11 +25,14 @@
 //! ```
 //!
 //! ```text
-//!   Broadcaster ── send ──► each interface: its own source, its network's broadcast address ──► Responder
-//!        │                                                                                        │
-//!   Discovery: asks, asks again, takes answers until the window closes  ◄──── reply ──────────────┘
+//!   Broadcaster ── send ──► each interface: its source address,        ──► Responder
+//!        │                  the broadcast address of each network              │
+//!        │                                                                     │
+//!   Discovery: sends the query several times,   ◄──────── reply ───────────────┘
+//!              returns replies until the timeout
 //! ```
 
+// The pages of the types have their methods in the order of these declarations.
 pub(crate) mod broadcaster;
 mod builder;
 mod deliveries;

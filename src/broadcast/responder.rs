@@ -12,27 +12,36 @@ use crate::proto::text::Encoding;
 use crate::sys;
 use crate::udp::{Datagram, UdpEndpoint};
 
-/// Hears what is sent to everybody, on the interfaces that it was told, and answers from the right address of each.
+/// A receiver of broadcast messages, which replies to them from the right address.
 ///
-/// It is made by [`BroadcastBuilder::responder`]. On Linux a socket that is bound to the address of one interface is deaf to
-/// broadcasts; so this one is bound to all, and what comes by another interface is passed over.
+/// [`BroadcastBuilder::responder`] creates it. The socket is bound to the wildcard address, since
+/// on Linux a socket that is bound to the address of one interface receives no broadcasts. Messages
+/// that arrive on other interfaces than the chosen ones are discarded; one whose interface is
+/// unknown is accepted.
+///
+/// All methods take `&self` and may be called from several threads. Each message is delivered to
+/// exactly one caller.
 ///
 /// # Platform-specific behavior
 ///
-/// On Windows the system does not tell by which interface a datagram came; it is taken to be the one in whose network the sender
-/// is.
+/// **Windows**: the OS does not report the interface of a datagram. It is taken to be the one in
+/// whose network the sender is.
 ///
 /// # Examples
 ///
-/// A lamp that says its name, on Ctrl-C no more:
+/// A device that replies with its name until the token is cancelled:
 ///
 /// ```no_run
 /// use socketry::{Broadcaster, CancelToken};
 ///
 /// let token = CancelToken::new()?;
-/// let lamp = Broadcaster::builder().port(7788).interface("eth0").cancel_token(&token).responder()?;
+/// let builder = Broadcaster::builder().port(7788).interface("eth0");
+/// let device = builder.cancel_token(&token).responder()?;
 /// let name = || "lamp in the hall".to_owned();
-/// lamp.serve(|query| (query.bytes() == b"who is there?").then(name), |error| eprintln!("{error}"))?;
+/// device.serve(
+///     |query| (query.bytes() == b"who is there?").then(name),
+///     |error| eprintln!("{error}"),
+/// )?;
 /// # Ok::<(), socketry::Error>(())
 /// ```
 pub struct Responder {
@@ -42,10 +51,10 @@ pub struct Responder {
 
 crate::sys::borrowed_handle!(Responder, endpoint);
 
-/// A message to everybody, as a [`Responder`] has heard it.
+/// A message that a [`Responder`] has received.
 ///
-/// What is asked of one peer with [`UdpEndpoint::request`] is a [`Datagram`] to it, and what a TCP server gets by
-/// [`serve_requests`](crate::TcpServer::serve_requests) a [`Request`](crate::tcp::Request).
+/// A [`UdpEndpoint`] receives a [`Datagram`] instead, and a TCP server a
+/// [`Request`](crate::tcp::Request).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Query {
     datagram: Datagram,
@@ -53,6 +62,120 @@ pub struct Query {
 }
 
 impl Responder {
+    /// Blocks until a message arrives, and returns it.
+    ///
+    /// There is no timeout: this call blocks indefinitely. The [cancel
+    /// token](BroadcastBuilder::cancel_token) ends it.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if
+    ///
+    /// * the token is cancelled ([`Cancelled`](crate::ErrorKind::Cancelled));
+    /// * a message is larger than [`max_datagram`](BroadcastBuilder::max_datagram)
+    ///   ([`Truncated`](crate::ErrorKind::Truncated)), whose rest is lost;
+    /// * the OS fails to receive, or to list the interfaces.
+    ///
+    /// The responder remains usable.
+    #[doc(alias = "recvfrom", alias = "recvmsg")]
+    pub fn recv(&self) -> Result<Query> {
+        self.chosen(|| self.endpoint.recv())
+    }
+
+    /// Sends a message to the sender of a query, from the address of the interface on which the
+    /// query arrived.
+    ///
+    /// This method blocks while the send buffer of the OS is full, without a timeout. The cancel
+    /// token limits it.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`UdpEndpoint::reply`] would.
+    #[doc(alias = "sendto", alias = "sendmsg")]
+    pub fn reply(&self, query: &Query, message: impl Message) -> Result<()> {
+        self.endpoint.reply(&query.datagram, message)
+    }
+
+    /// Receives queries and sends the replies that `handler` returns, until the token is cancelled.
+    ///
+    /// This method blocks indefinitely, and returns `Ok` once the [cancel
+    /// token](BroadcastBuilder::cancel_token) is cancelled. If the handler returns `None`, there is
+    /// no reply to that query.
+    ///
+    /// A query that is too large and a reply that cannot be sent are passed to `on_error`, and
+    /// serving continues.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the OS fails to receive, or to list the interfaces.
+    #[doc(alias = "serve_forever")]
+    pub fn serve<M: Message>(
+        &self,
+        mut handler: impl FnMut(&Query) -> Option<M>,
+        mut on_error: impl FnMut(&Error),
+    ) -> Result<()> {
+        loop {
+            let served = match self.recv() {
+                Ok(query) => handler(&query).map_or(Ok(()), |message| self.reply(&query, message)),
+                Err(error) if error.is_truncated() || error.is_cancelled() => Err(error),
+                Err(error) => return Err(error),
+            };
+            match served {
+                Ok(()) => {}
+                Err(error) if error.is_cancelled() => return Ok(()),
+                Err(error) => on_error(&error),
+            }
+        }
+    }
+
+    /// Receives a message, and blocks for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the timeout expires ([`TimedOut`](crate::ErrorKind::TimedOut)), or
+    /// for any reason listed under [`recv`](Self::recv).
+    #[doc(alias = "settimeout")]
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Query> {
+        match Instant::now().checked_add(timeout) {
+            Some(deadline) => self.recv_deadline(deadline),
+            None => self.recv(),
+        }
+    }
+
+    /// Receives a message, and blocks at most until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the deadline passes ([`TimedOut`](crate::ErrorKind::TimedOut)), or
+    /// for any reason listed under [`recv`](Self::recv).
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<Query> {
+        self.chosen(|| self.endpoint.recv_deadline(deadline))
+    }
+
+    /// Receives a message if one is available, and returns `None` otherwise.
+    ///
+    /// This method never blocks.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`recv`](Self::recv) would.
+    #[doc(alias = "MSG_DONTWAIT", alias = "WouldBlock", alias = "EAGAIN", alias = "EWOULDBLOCK")]
+    pub fn try_recv(&self) -> Result<Option<Query>> {
+        let now = Instant::now();
+        match self.chosen(|| self.endpoint.recv_deadline(now)) {
+            Ok(query) => Ok(Some(query)),
+            Err(error) if error.is_timeout() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns the local address: the wildcard address, with the port that the OS chose if port 0
+    /// was bound.
+    #[doc(alias = "getsockname")]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.endpoint.local_addr()
+    }
+
     pub(super) fn new(endpoint: UdpEndpoint, options: BroadcastBuilder) -> Result<Responder> {
         let BroadcastBuilder { choice, target, .. } = options;
         let interfaces = network_interfaces()?;
@@ -83,7 +206,7 @@ impl Responder {
                         Err(error) => Ok(Some(error)),
                     }
                 });
-                // One is enough to go on; the others are tried for what they are worth.
+                // One membership is enough. Errors of the others are ignored.
                 match joined {
                     Ok(error) => {
                         let none = || Error::new(Operation::JoinMulticast, ErrorKind::AddressNotAvailable);
@@ -98,61 +221,11 @@ impl Responder {
         Ok(Responder { endpoint, choice })
     }
 
-    /// Where it listens: the wildcard address, and the port that the system chose if it was asked to.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.endpoint.local_addr()
-    }
-
-    /// Waits for the next message.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if the cancel token was cancelled ([`is_cancelled`](Error::is_cancelled)), if a message is longer than
-    /// [`max_datagram`](BroadcastBuilder::max_datagram) ([`is_truncated`](Error::is_truncated)), or if the system fails.
-    pub fn recv(&self) -> Result<Query> {
-        self.chosen(|| self.endpoint.recv())
-    }
-
-    /// Waits for the next message, no longer than `timeout`.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if [`recv`](Self::recv) would, or if the time is over ([`is_timeout`](Error::is_timeout)).
-    pub fn recv_timeout(&self, timeout: Duration) -> Result<Query> {
-        match Instant::now().checked_add(timeout) {
-            Some(deadline) => self.recv_deadline(deadline),
-            None => self.recv(),
-        }
-    }
-
-    /// Receives the next query, and blocks at most until `deadline`.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if [`recv`](Self::recv) would, or if the deadline passes ([`is_timeout`](Error::is_timeout)).
-    pub fn recv_deadline(&self, deadline: Instant) -> Result<Query> {
-        self.chosen(|| self.endpoint.recv_deadline(deadline))
-    }
-
-    /// Receives a query without blocking. Returns `None` if there is none.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if [`recv`](Self::recv) would, except for the timeout.
-    pub fn try_recv(&self) -> Result<Option<Query>> {
-        let now = Instant::now();
-        match self.chosen(|| self.endpoint.recv_deadline(now)) {
-            Ok(query) => Ok(Some(query)),
-            Err(error) if error.is_timeout() => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The next message that came by an interface that is meant.
+    /// Receives the next message that arrives on a chosen interface.
     fn chosen(&self, mut receive: impl FnMut() -> Result<Datagram>) -> Result<Query> {
         loop {
             let datagram = receive()?;
-            // Interfaces come and go, and listing them costs little compared to a datagram.
+            // Interfaces change, and listing them takes little time compared to a datagram.
             let interfaces = network_interfaces()?;
             let by = incoming(&datagram, &interfaces);
             if by.is_none_or(|interface| self.choice.takes(interface)) {
@@ -161,88 +234,63 @@ impl Responder {
             }
         }
     }
-
-    /// Answers whoever sent a message, from the address of the interface by which it came.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if [`UdpEndpoint::reply`] would.
-    pub fn reply(&self, query: &Query, message: impl Message) -> Result<()> {
-        self.endpoint.reply(&query.datagram, message)
-    }
-
-    /// Answers what the handler has an answer for, until the cancel token is cancelled. What goes wrong with one message or answer is
-    /// told to `failed`, and it goes on: whoever asks asks again.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if the system fails to receive.
-    pub fn serve<M: Message>(
-        &self,
-        mut answer: impl FnMut(&Query) -> Option<M>,
-        mut failed: impl FnMut(&Error),
-    ) -> Result<()> {
-        loop {
-            let served = match self.recv() {
-                Ok(query) => answer(&query).map_or(Ok(()), |message| self.reply(&query, message)),
-                Err(error) if error.is_truncated() || error.is_cancelled() => Err(error),
-                Err(error) => return Err(error),
-            };
-            match served {
-                Ok(()) => {}
-                Err(error) if error.is_cancelled() => return Ok(()),
-                Err(error) => failed(&error),
-            }
-        }
-    }
 }
 
 impl Query {
-    /// Who sent it.
-    pub fn source(&self) -> SocketAddr {
-        self.datagram.source()
-    }
-
-    /// The address it was sent to: that of a network, of a group, or this machine's own. Unknown on Windows.
-    pub fn destination(&self) -> Option<IpAddr> {
-        self.datagram.destination()
-    }
-
-    /// The name of the interface by which it came; empty if it is unknown.
-    pub fn interface_name(&self) -> &str {
-        &self.interface
-    }
-
-    /// The bytes as they came.
-    pub fn bytes(&self) -> &[u8] {
-        self.datagram.bytes()
-    }
-
-    /// The text, in the responder's encoding.
+    /// Decodes the query in the encoding of the responder.
     ///
     /// # Errors
     ///
-    /// This returns an error if the bytes are not text of that encoding.
+    /// This returns an error if the bytes are not valid in the encoding
+    /// ([`InvalidText`](crate::ErrorKind::InvalidText)).
     pub fn text(&self) -> Result<std::borrow::Cow<'_, str>> {
         self.datagram.text()
     }
 
-    /// The text in an encoding.
+    /// Returns the bytes of the query.
+    pub fn bytes(&self) -> &[u8] {
+        self.datagram.bytes()
+    }
+
+    /// Returns the address of the sender.
+    pub fn source(&self) -> SocketAddr {
+        self.datagram.source()
+    }
+
+    /// Returns the address that the query was sent to: a broadcast, multicast or local address.
+    ///
+    /// # Platform-specific behavior
+    ///
+    /// **Windows**: `None`.
+    #[doc(alias = "IP_PKTINFO")]
+    pub fn destination(&self) -> Option<IpAddr> {
+        self.datagram.destination()
+    }
+
+    /// Returns the name of the interface on which the query arrived, or an empty text if it is
+    /// unknown.
+    pub fn interface_name(&self) -> &str {
+        &self.interface
+    }
+
+    /// Decodes the query in the given encoding.
     ///
     /// # Errors
     ///
-    /// This returns an error if the bytes are not text of that encoding.
+    /// This returns an error if the bytes are not valid in the encoding
+    /// ([`InvalidText`](crate::ErrorKind::InvalidText)).
     pub fn text_in(&self, encoding: Encoding) -> Result<std::borrow::Cow<'_, str>> {
         self.datagram.text_in(encoding)
     }
 
-    /// The whole datagram.
+    /// Returns the datagram, with its metadata.
     pub fn datagram(&self) -> &Datagram {
         &self.datagram
     }
 }
 
-/// The interface by which a datagram came; where the system does not tell, the one in whose network the sender is.
+/// Returns the interface on which a datagram arrived, or if the OS does not report it, the one in
+/// whose network the sender is.
 fn incoming<'a>(datagram: &Datagram, interfaces: &'a [NetworkInterface]) -> Option<&'a NetworkInterface> {
     match datagram.interface_index() {
         Some(index) => interfaces.iter().find(|interface| interface.index == index),

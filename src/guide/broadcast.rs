@@ -1,14 +1,15 @@
-//! How to reach everybody on a network without knowing anybody's address, and hear who answers.
+//! Broadcasting to every host on the local networks, and discovering devices.
 //!
-//! From the notes, 网络编程, 004, section 6 (udp广播).
+//! Source: 网络编程, 004, section 6 (udp广播).
 //!
-//! # From the notes' socket to every link
+//! # Broadcast on every interface
 //!
-//! The notes set `SO_BROADCAST` ("否则不能广播"), send to `("<broadcast>", 7788)`, and print who answers. `<broadcast>` is
-//! 255.255.255.255, which is everybody on *one* link: the system chooses which. A [`Broadcaster`](crate::Broadcaster) sends by
-//! every interface, to the broadcast address of each of its networks, and needs no option:
+//! In Python, a program sets `SO_BROADCAST` ("否则不能广播") and sends to `("<broadcast>", 7788)`.
+//! `<broadcast>` is 255.255.255.255, which reaches the hosts of *one* local network, as the OS
+//! sends it on one interface only. A [`Broadcaster`](crate::Broadcaster) sends on every interface,
+//! to the broadcast address of each of its networks, and needs no option:
 //!
-//! <svg viewBox="0 0 380 166" role="img" aria-label="One message leaves by each interface to the broadcast address of its network" style="width:100%;max-width:475px;height:auto;display:block;margin:1em auto" fill="none" stroke="currentColor" stroke-width="1.2">
+//! <svg viewBox="0 0 380 166" role="img" aria-label="One message is sent on each interface, to the broadcast address of its network" style="width:100%;max-width:475px;height:auto;display:block;margin:1em auto" fill="none" stroke="currentColor" stroke-width="1.2">
 //! <rect x="130" y="8" width="120" height="34" rx="3"></rect>
 //! <text x="190" y="29" text-anchor="middle" font-size="12" fill="currentColor" stroke="none">this machine</text>
 //! <line x1="164" y1="42" x2="84" y2="88"></line>
@@ -54,40 +55,41 @@
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!
-//! The program is `cargo run --example udp_broadcast`. A table of who is there, with names and times, is
-//! `cargo run --example discover`.
+//! The program is `cargo run --example udp_broadcast`. `cargo run --example discover` prints a
+//! table of the devices, with names and times.
 //!
-//! # The other side
+//! # Reply to queries
 //!
-//! The notes show who asks. Who is there and answers is a [`Responder`](crate::broadcast::Responder), or any program that is bound to every
-//! local address at the port, such as that of the notes' section 5. Both sides here, on this machine alone:
+//! A [`Responder`](crate::broadcast::Responder) receives broadcasts and replies, and so can any
+//! program that is bound to the port at the wildcard address. Both sides, on this machine only:
 //!
 //! ```
 //! use socketry::Broadcaster;
 //! use std::net::Ipv4Addr;
 //! use std::time::Duration;
 //!
-//! // Nobody else is to hear the test.
-//! let here = Broadcaster::builder().interface(Ipv4Addr::LOCALHOST);
-//! let lamp = here.clone().port(0).responder()?;
-//! let port = lamp.local_addr().port();
-//! let answering = std::thread::spawn(move || {
-//!     let query = lamp.recv_timeout(Duration::from_secs(5))?;
-//!     lamp.reply(&query, format!("灯, asked {:?}", query.text()?))
+//! let local = Broadcaster::builder().interface(Ipv4Addr::LOCALHOST);
+//! let responder = local.clone().port(0).responder()?;
+//! let port = responder.local_addr().port();
+//! let serving = std::thread::spawn(move || {
+//!     let query = responder.recv_timeout(Duration::from_secs(5))?;
+//!     responder.reply(&query, format!("灯, asked {:?}", query.text()?))
 //! });
 //!
-//! let mut discovery = here.port(port).build()?.discover("hi", Duration::from_secs(5))?;
-//! let reply = discovery.next().expect("an answer")?;
+//! let broadcaster = local.port(port).build()?;
+//! let mut discovery = broadcaster.discover("hi", Duration::from_secs(5))?;
+//! let reply = discovery.next().expect("a reply")?;
 //! assert_eq!(reply.text()?, "灯, asked \"hi\"");
 //! assert_eq!(reply.source().port(), port);
-//! answering.join().unwrap()?;
+//! serving.join().unwrap()?;
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!
-//! # The notes' own way
+//! # Broadcast with a plain socket
 //!
-//! A plain endpoint can do as the notes do, with the option that they set. It leaves by the interface of the default route, or
-//! not at all:
+//! A [`UdpEndpoint`](crate::UdpEndpoint) can send to `<broadcast>` as the Python program does, with
+//! the same option. The OS sends on the interface of the default route, and fails if there is no
+//! default route:
 //!
 //! ```no_run
 //! use socketry::UdpEndpoint;
@@ -103,25 +105,30 @@
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!
-//! Without the option the error says which one is missing.
+//! Without the option, the error names it.
 //!
 //! # What goes wrong
 //!
-//! * **It leaves by the wrong link, or by none.** On a machine with Wi-Fi and a cable, `<broadcast>` leaves by that of the default
-//!   route; without one it fails with "network is unreachable". A broadcaster tells for each interface what became of the
-//!   message: [`InterfaceSend`](crate::broadcast::InterfaceSend).
-//! * **`"hi"` is not bytes.** The notes' `s.sendto("hi", dest)` is of Python 2. Here text is encoded, and Python 3 wants
-//!   `b"hi"`.
-//! * **It waits for ever.** The notes' loop has no end. A discovery has a window, asks
-//!   [three times](crate::broadcast::BroadcastBuilder::repeats) in it, because a datagram may be lost, and gives each answer once.
-//! * **Nobody hears it**, because the receiver is bound to the address of one interface, and Linux delivers broadcasts to none
-//!   such. A responder is bound to every address, and passes over what came by other interfaces.
-//! * **No answer comes**, because the asking socket was `connect`ed to the broadcast address and hears only that. A broadcaster
-//!   never connects.
-//! * **Too many answer**, or one who floods. The answers are [bounded](crate::broadcast::BroadcastBuilder::max_replies) in all and for each
-//!   sender, and what was dropped is [counted](crate::broadcast::DiscoveryCounters).
-//! * **IPv6 has no broadcast.** [`ipv6_all_nodes`](crate::broadcast::BroadcastBuilder::ipv6_all_nodes) is its counterpart, a multicast group; any
-//!   other group goes by [`to`](crate::broadcast::BroadcastBuilder::to), or by
+//! * **The OS chooses the wrong interface.** On a machine with Wi-Fi and a cable, `<broadcast>` is
+//!   sent on the interface of the default route. Without one, sending fails with "network
+//!   unreachable". A broadcaster returns the outcome on each interface, an
+//!   [`InterfaceSend`](crate::broadcast::InterfaceSend).
+//! * **`"hi"` is not bytes.** `s.sendto("hi", dest)` is Python 2, and Python 3 needs `b"hi"`. Here,
+//!   text is encoded.
+//! * **The program blocks indefinitely.** A loop of `recvfrom` has no end. A discovery has a
+//!   timeout, sends its query [3 times](crate::broadcast::BroadcastBuilder::repeats) as datagrams
+//!   can be lost, and returns each reply once.
+//! * **The receiver receives nothing**, because it is bound to the address of one interface: Linux
+//!   delivers no broadcasts to such a socket. A responder binds the wildcard address, and discards
+//!   what arrives on other interfaces.
+//! * **No reply arrives**, because the socket is connected to the broadcast address and receives
+//!   from that address only. A broadcaster does not connect its socket.
+//! * **Too many replies arrive**, or one host floods. Replies are
+//!   [limited](crate::broadcast::BroadcastBuilder::max_replies) in total and for each sender, and
+//!   dropped ones are [counted](crate::broadcast::DiscoveryCounters).
+//! * **IPv6 has no broadcast.**
+//!   [`ipv6_all_nodes`](crate::broadcast::BroadcastBuilder::ipv6_all_nodes) selects a multicast
+//!   group instead, and [`to`](crate::broadcast::BroadcastBuilder::to) any other. See also
 //!   [`UdpEndpoint::join_multicast`](crate::UdpEndpoint::join_multicast).
 //!
 //! ---

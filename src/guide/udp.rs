@@ -1,11 +1,11 @@
-//! How to send single messages and receive them, and what UDP does not promise.
+//! Sending and receiving datagrams, and the limits of UDP.
 //!
-//! From the notes, 网络编程, 004, sections 4 (socket-udp发送数据) and 5 (udp接收信息，绑定端口); and 网络编程 (复习), `sendto`,
+//! Source: 网络编程, 004, sections 4 (socket-udp发送数据) and 5 (udp接收信息，绑定端口); 网络编程 (复习), `sendto`,
 //! `recvfrom`, `connect`, `send` and `recv`.
 //!
-//! # Sending
+//! # Send
 //!
-//! The notes make a socket, ask for a line, and call `udpSocket.sendto(sendData.encode("utf-8"), sendAddr)`. Here:
+//! In Python, `udpSocket.sendto(sendData.encode("utf-8"), sendAddr)` sends a line of text. In Rust:
 //!
 //! ```no_run
 //! use socketry::UdpEndpoint;
@@ -20,13 +20,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! It is closed at the end of its scope. Text is encoded in the endpoint's [encoding](crate::udp::UdpBuilder::encoding), UTF-8 if none
-//! is set; bytes go as they are. The program is `cargo run --example udp_send`.
+//! The socket is closed at the end of its scope. Text is encoded in the endpoint's
+//! [encoding](crate::udp::UdpBuilder::encoding), UTF-8 by default. Bytes are sent as they are. The
+//! program is `cargo run --example udp_send`.
 //!
-//! # Receiving
+//! # Receive
 //!
-//! The notes bind to `("", 7788)` and unpack `content, destinfo = udpSocket.recvfrom(1024)`. A
-//! [`Datagram`](crate::Datagram) has both, and more:
+//! In Python, `content, destinfo = udpSocket.recvfrom(1024)` returns the bytes and the sender,
+//! after `bind(("", 7788))`. A [`Datagram`](crate::Datagram) has both, and the text:
 //!
 //! ```no_run
 //! use socketry::{Encoding, UdpEndpoint};
@@ -38,7 +39,9 @@
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!
-//! Both ends in a test, with an answer, which leaves for `datagram.source()` from the address that was asked:
+//! [`recv`](crate::UdpEndpoint::recv) blocks until a datagram arrives. The next program has both
+//! ends. [`reply`](crate::UdpEndpoint::reply) sends to `datagram.source()`, from the address that
+//! the request was sent to:
 //!
 //! ```
 //! use socketry::{Encoding, UdpEndpoint};
@@ -59,32 +62,34 @@
 //!
 //! The program is `cargo run --example udp_recv`.
 //!
-//! # Connecting
+//! # Connect
 //!
-//! "在UDP下，主要指定向哪个地址发送数据": a connected endpoint needs no address to send to. It also hears nobody else, and it is
-//! told when nobody listens at the other end:
+//! "在UDP下，主要指定向哪个地址发送数据": a connected endpoint sends to its peer without an address. It also
+//! receives datagrams of the peer only, and its calls return an error if the port of the peer is
+//! closed:
 //!
 //! ```
 //! use socketry::UdpEndpoint;
 //!
 //! let peer = UdpEndpoint::bind("127.0.0.1:0")?;
-//! // No byte is sent for that.
+//! // This sends no datagram.
 //! let endpoint = UdpEndpoint::connect(peer.local_addr())?;
 //! endpoint.send("你好")?;
 //! assert_eq!(peer.recv()?.text()?, "你好");
 //!
-//! drop(peer); // the port is closed, and the peer's system says so
+//! drop(peer); // closes the port; the peer's OS replies with an ICMP error
 //! endpoint.send("still there?")?;
 //! assert!(endpoint.recv().unwrap_err().is_refused());
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!
-//! To see it step by step: `cargo run --example udp_connected`.
+//! `cargo run --example udp_connected` shows each step.
 //!
 //! # What goes wrong
 //!
-//! **The datagram is longer than the room.** Python's `recvfrom(1024)` drops the rest, and nobody knows. Here a call takes any
-//! datagram, or the limit is said, and what exceeds it is an error that has the beginning, the sender and the true size:
+//! **A datagram is larger than the buffer.** Python's `recvfrom(1024)` discards the rest without an
+//! error. An endpoint accepts a datagram of any size by default. If you set a limit, a larger
+//! datagram is an error with its first bytes, its sender and its size:
 //!
 //! ```
 //! use socketry::UdpEndpoint;
@@ -92,13 +97,15 @@
 //! let endpoint = UdpEndpoint::builder().max_datagram(1024).bind("127.0.0.1:0")?;
 //! UdpEndpoint::bind(0)?.send_to([7; 3000], endpoint.local_addr())?;
 //! let error = endpoint.recv().unwrap_err();
-//! assert_eq!(error.truncated().map(|cut| (cut.length, cut.prefix.len())), Some((3000, 1024)));
+//! let truncated = error.truncated().unwrap();
+//! assert_eq!((truncated.length, truncated.prefix.len()), (3000, 1024));
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!
-//! **The datagram is lost**, and nobody says so: UDP has no receipt. A call that waits for an answer waits for ever, unless it
-//! has a [timeout](crate::udp::UdpBuilder::read_timeout). [`request`](crate::UdpEndpoint::request) asks again, takes an answer from
-//! the one that was asked alone, and gives up:
+//! **A datagram is lost.** UDP does not confirm delivery, so a call that waits for a reply blocks
+//! indefinitely, unless it has a [timeout](crate::udp::UdpBuilder::read_timeout).
+//! [`request`](crate::UdpEndpoint::request) resends the message, accepts a reply of the peer only,
+//! and times out:
 //!
 //! ```
 //! use socketry::{Retry, UdpEndpoint};
@@ -107,7 +114,7 @@
 //! let server = UdpEndpoint::bind("127.0.0.1:0")?;
 //! let address = server.local_addr();
 //! let serving = std::thread::spawn(move || {
-//!     server.recv()?; // the first question is lost
+//!     server.recv()?; // the first request is lost
 //!     server.reply(&server.recv()?, "收到")
 //! });
 //! let retry = Retry::new().attempts(5).initial_delay(Duration::from_millis(20));
@@ -117,11 +124,15 @@
 //! # Ok::<(), socketry::Error>(())
 //! ```
 //!
-//! * **Anybody may send** to a port that is bound. Look at [`from`](crate::Datagram::source) before you believe what you read.
-//! * **The answer leaves from another address** than the question went to, on a machine with several, and the client does not
-//!   take it for the answer. [`reply`](crate::UdpEndpoint::reply) leaves from the right one.
-//! * **An error of an earlier datagram ends a later call** (10054 on Windows). Here an endpoint without a peer goes on.
-//! * **The thread that receives cannot be ended** from outside, in Python. Give the endpoint a [`CancelToken`](crate::CancelToken).
+//! * **The sender is unknown.** Any host can send to a bound port. Check
+//!   [`source`](crate::Datagram::source) before you trust the data.
+//! * **The reply has the wrong source address.** On a machine with several addresses, the OS
+//!   chooses one by its route, and the client discards the reply.
+//!   [`reply`](crate::UdpEndpoint::reply) sends from the address that the request was sent to.
+//! * **An error belongs to an earlier datagram**, such as 10054 (`WSAECONNRESET`) on Windows. An
+//!   endpoint that is not connected ignores it and remains usable.
+//! * **A blocked thread cannot be stopped** in Python. Pass a [`CancelToken`](crate::CancelToken)
+//!   to the builder of the endpoint.
 //!
 //! ---
 //!

@@ -8,7 +8,10 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::options::{UdpOptions, udp_option_setters};
 use crate::sys::{self, CancelToken, Family, Limit};
 
-/// Options for a [`UdpEndpoint`], which [`bind`](Self::bind) or [`connect`](Self::connect) then makes.
+/// A builder for a [`UdpEndpoint`], with its options.
+///
+/// [`bind`](Self::bind), [`connect`](Self::connect) or [`bind_and_connect`](Self::bind_and_connect)
+/// creates the endpoint.
 ///
 /// # Examples
 ///
@@ -34,40 +37,30 @@ pub struct UdpBuilder {
     pub(super) resolver: Option<Resolver>,
 }
 
-udp_option_setters!(UdpBuilder, options);
-
 impl UdpBuilder {
-    /// Sets all [options](UdpOptions) at once, instead of those that were set before.
-    pub fn options(mut self, options: UdpOptions) -> UdpBuilder {
-        self.options = options;
-        self
-    }
-
-    /// Sets a [`CancelToken`] that cancels blocking calls of the endpoint. Defaults to none.
-    pub fn cancel_token(mut self, token: &CancelToken) -> UdpBuilder {
-        self.token = Some(token.clone());
-        self
-    }
-
-    /// Sets the resolver of the host names that the endpoint is given. Defaults to [`Resolver::shared`].
-    pub fn resolver(mut self, resolver: &Resolver) -> UdpBuilder {
-        self.resolver = Some(resolver.clone());
-        self
-    }
-
-    /// Makes the OS count the datagrams that it drops, if it can.
-    pub(crate) fn count_lost(mut self) -> UdpBuilder {
-        self.count_lost = true;
-        self
-    }
-
-    /// Makes the endpoint at a local address. All options stand in this builder, so the address comes last.
+    /// Binds an endpoint to a local address.
+    ///
+    /// The endpoint receives datagrams from any sender. This method does not block, unless the
+    /// address has a host name. The lookup is limited by the [`resolver`](Self::resolver), by
+    /// default to 10 s, and by the [`cancel_token`](Self::cancel_token).
     ///
     /// # Errors
     ///
-    /// This returns an error if the text is not an address, the name cannot be looked up, the address does not belong
-    /// to this machine, another socket has it, the process may not take it, or the system refuses an option: the
-    /// error's [`operation`](crate::Error::operation) says which.
+    /// This returns an error if
+    ///
+    /// * another socket has the address ([`AddressInUse`](crate::ErrorKind::AddressInUse));
+    /// * the address is not one of this machine
+    ///   ([`AddressNotAvailable`](crate::ErrorKind::AddressNotAvailable));
+    /// * the process has no permission, as for ports below 1,024 on Unix
+    ///   ([`PermissionDenied`](crate::ErrorKind::PermissionDenied));
+    /// * the text is not a valid address ([`InvalidAddress`](crate::ErrorKind::InvalidAddress)), or
+    ///   its host name cannot be resolved ([`NameNotFound`](crate::ErrorKind::NameNotFound),
+    ///   [`NameResolution`](crate::ErrorKind::NameResolution));
+    /// * [`dual_stack`](Self::dual_stack) is set and the address is not a wildcard
+    ///   ([`InvalidInput`](crate::ErrorKind::InvalidInput));
+    /// * the OS rejects an option, which [`operation`](crate::Error::operation) names, or does not
+    ///   have it ([`Unsupported`](crate::ErrorKind::Unsupported)).
+    #[doc(alias = "EADDRINUSE", alias = "EADDRNOTAVAIL")]
     pub fn bind(self, address: impl ToBindAddress) -> Result<UdpEndpoint> {
         let address = address.to_bind_address()?;
         let local = self.local(&address)?;
@@ -75,12 +68,24 @@ impl UdpBuilder {
         UdpEndpoint::assemble(socket, None, self)
     }
 
-    /// Makes an endpoint at a port of the system's choice that sends to one peer and hears only it.
+    /// Creates an endpoint that sends to one peer and receives from it only.
+    ///
+    /// The OS chooses the local address and port. Nothing is sent, since UDP has no handshake. This
+    /// method does not block, unless the address has a host name. The lookup is limited by the
+    /// [`resolver`](Self::resolver), by default to 10 s, and by the
+    /// [`cancel_token`](Self::cancel_token).
     ///
     /// # Errors
     ///
-    /// This returns an error if the text is not an address, the name cannot be looked up, no route leads there, or the
-    /// system refuses an option.
+    /// This returns an error if
+    ///
+    /// * there is no route to the peer
+    ///   ([`NetworkUnreachable`](crate::ErrorKind::NetworkUnreachable));
+    /// * the text is not a valid address ([`InvalidAddress`](crate::ErrorKind::InvalidAddress)), or
+    ///   its host name cannot be resolved ([`NameNotFound`](crate::ErrorKind::NameNotFound),
+    ///   [`NameResolution`](crate::ErrorKind::NameResolution));
+    /// * the OS rejects an option, which [`operation`](crate::Error::operation) names, or does not
+    ///   have it ([`Unsupported`](crate::ErrorKind::Unsupported)).
     pub fn connect(self, peer: impl ToAddress) -> Result<UdpEndpoint> {
         let peer = peer.to_address()?;
         let resolved = sys::canonical(self.lookup(&peer, None)?);
@@ -92,7 +97,10 @@ impl UdpBuilder {
         self.connect_socket(socket, resolved).map_err(|error| error.at(peer))
     }
 
-    /// Makes an endpoint at a local address that sends to one peer and hears only it.
+    /// Binds an endpoint to a local address, and connects it to a peer.
+    ///
+    /// The endpoint sends to the peer and receives from it only. The host name of the peer is
+    /// resolved in the family of the local address.
     ///
     /// # Errors
     ///
@@ -105,18 +113,52 @@ impl UdpBuilder {
         self.connect_socket(socket, sys::mapped(resolved, Family::of(&local))).map_err(|error| error.at(peer))
     }
 
-    /// Makes an endpoint of a socket that is open already, with those of the options that can still be set.
+    /// Creates an endpoint from an open socket, with those options that can still be set.
     ///
-    /// The socket becomes blocking as far as anybody can see; timeouts set on it before are taken away. If it is
-    /// connected, so is the endpoint.
+    /// The endpoint is connected if the socket is. Timeouts that were set on the socket are
+    /// removed, and a non-blocking socket becomes blocking. This method never blocks.
     ///
     /// # Errors
     ///
-    /// This returns an error if the system refuses an option.
+    /// This returns an error if the OS rejects an option, or does not have it
+    /// ([`Unsupported`](crate::ErrorKind::Unsupported)). The socket is then closed.
+    #[doc(alias = "fromfd")]
     pub fn adopt(self, socket: UdpSocket) -> Result<UdpEndpoint> {
         let socket = sys::adopt(socket, &self.options)?;
         let peer = socket.peer_addr().ok().map(sys::canonical);
         UdpEndpoint::assemble(socket, peer, self)
+    }
+
+    /// Sets all [options](UdpOptions) at once, and replaces those that were set before.
+    ///
+    /// The default is [`UdpOptions::new`].
+    pub fn options(mut self, options: UdpOptions) -> UdpBuilder {
+        self.options = options;
+        self
+    }
+
+    /// Sets a token that cancels blocking calls of the endpoint.
+    ///
+    /// The default is none. Once the token is cancelled, calls return an error of kind
+    /// [`Cancelled`](crate::ErrorKind::Cancelled). Received datagrams stay in the receive buffer of
+    /// the OS.
+    pub fn cancel_token(mut self, token: &CancelToken) -> UdpBuilder {
+        self.token = Some(token.clone());
+        self
+    }
+
+    /// Sets the resolver of host names that are passed to the builder and to the endpoint.
+    ///
+    /// The default is [`Resolver::shared`].
+    pub fn resolver(mut self, resolver: &Resolver) -> UdpBuilder {
+        self.resolver = Some(resolver.clone());
+        self
+    }
+
+    /// Enables the count of datagrams that the kernel drops, if it has one.
+    pub(crate) fn count_lost(mut self) -> UdpBuilder {
+        self.count_lost = true;
+        self
     }
 
     fn connect_socket(self, socket: UdpSocket, peer: SocketAddr) -> Result<UdpEndpoint> {
@@ -131,7 +173,7 @@ impl UdpBuilder {
         dns::lookup(self.resolver.as_ref(), address, family, limit)
     }
 
-    /// The local address to bind, in the family that `dual_stack` asks for.
+    /// Returns the local address to bind, in the family that `dual_stack` selects.
     fn local(&self, address: &BindAddress) -> Result<SocketAddr> {
         if !self.options.dual_stack {
             return self.lookup(address.as_address(), None);
@@ -144,7 +186,9 @@ impl UdpBuilder {
     }
 }
 
-/// The address as it was given belongs to the error only if the error is about the address.
+udp_option_setters!(UdpBuilder, options);
+
+/// Adds the address as it was passed, if the error is about the address.
 fn bound_at(error: Error, address: &BindAddress) -> Error {
     if error.operation() == Operation::Bind { error.at(address) } else { error }
 }

@@ -1,4 +1,4 @@
-//! To and from the socket types of `std`, and the system's handles.
+//! Conversions from and to the socket types of `std`, and handles of the OS.
 
 use std::net::UdpSocket;
 
@@ -6,7 +6,8 @@ use super::endpoint::UdpEndpoint;
 use crate::error::{Error, Result};
 use crate::sys;
 
-/// Takes a socket over with the defaults of the builder: see [`UdpBuilder::adopt`](crate::udp::UdpBuilder::adopt).
+/// Creates an endpoint from an open socket, as [`UdpBuilder::adopt`](crate::udp::UdpBuilder::adopt)
+/// with default options.
 impl TryFrom<UdpSocket> for UdpEndpoint {
     type Error = Error;
 
@@ -15,7 +16,8 @@ impl TryFrom<UdpSocket> for UdpEndpoint {
     }
 }
 
-/// Gives the socket away: blocking, with the endpoint's timeouts set on it.
+/// Returns the socket, which is blocking and has the timeouts of the endpoint. A timeout of zero is
+/// not set.
 impl From<UdpEndpoint> for UdpSocket {
     fn from(endpoint: UdpEndpoint) -> UdpSocket {
         let (read, write) = (endpoint.read_timeout(), endpoint.write_timeout());

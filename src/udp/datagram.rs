@@ -6,9 +6,9 @@ use crate::error::{Error, Result};
 use crate::proto::text::{Encoding, OnInvalid};
 use crate::sys::PacketInfo;
 
-/// How one datagram came in: its size, who sent it, and which of our addresses it was sent to.
+/// The metadata of a received datagram: size, source, destination and interface.
 ///
-/// It is what [`recv_into`](crate::UdpEndpoint::recv_into) returns, and a part of every [`Datagram`].
+/// [`recv_into`](crate::UdpEndpoint::recv_into) returns it, and every [`Datagram`] has it.
 /// [`reply`](crate::UdpEndpoint::reply) takes either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use]
@@ -17,44 +17,61 @@ pub struct RecvMeta {
     pub(super) info: PacketInfo,
     /// The size of the whole datagram.
     pub(super) length: usize,
-    /// How much of it was kept.
+    /// The number of bytes in the buffer.
     pub(super) len: usize,
 }
 
 impl RecvMeta {
-    /// How many bytes were received; 0 is a datagram like another.
-    #[expect(clippy::len_without_is_empty, reason = "an arrival is not a collection")]
+    /// Returns the number of bytes received, which is 0 for an empty datagram.
+    #[expect(clippy::len_without_is_empty, reason = "the data of a datagram is not a collection")]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Who sent it. An IPv4 address is one on a dual-stack socket as well.
+    /// Returns the address of the sender.
+    ///
+    /// An IPv4 address is an IPv4 address on a dual-stack socket, too, and not IPv4-mapped.
+    #[doc(alias = "sockaddr", alias = "msg_name")]
     pub fn source(&self) -> SocketAddr {
         self.from
     }
 
-    /// The address it was sent to: one of ours, or a broadcast or multicast address.
+    /// Returns the address that the datagram was sent to: a local, broadcast or multicast address,
+    /// or `None` if it is unknown.
+    ///
+    /// On a socket that is bound to one address, or connected, it is the local address of the
+    /// socket.
     ///
     /// # Platform-specific behavior
     ///
-    /// On a socket that is bound to one address, or connected, it is that address. On a wildcard socket it is known on
-    /// Unix, as long as [`packet_info`](crate::udp::UdpBuilder::packet_info) is on; on Windows it is `None`.
+    /// On a socket that is bound to a wildcard address:
+    ///
+    /// * **Unix**: known if [`packet_info`](crate::udp::UdpBuilder::packet_info) is set, as it is
+    ///   by default.
+    /// * **Windows**: `None`.
+    #[doc(alias = "IP_PKTINFO", alias = "IP_RECVDSTADDR", alias = "ipi_addr")]
     pub fn destination(&self) -> Option<IpAddr> {
         self.info.to
     }
 
-    /// The index of the interface it came in by.
+    /// Returns the index of the interface on which the datagram arrived, or `None` if it is
+    /// unknown.
     ///
     /// # Platform-specific behavior
     ///
-    /// Known where packet information is on: by default on wildcard sockets, on Unix.
+    /// * **Unix**: known if [`packet_info`](crate::udp::UdpBuilder::packet_info) is set, as it is
+    ///   by default on wildcard sockets.
+    /// * **Windows**: `None`.
+    #[doc(alias = "IP_PKTINFO", alias = "ipi_ifindex")]
     pub fn interface_index(&self) -> Option<u32> {
         self.info.interface
     }
 
-    /// The true size of a datagram that did not fit, or `None` for one that did.
+    /// Returns the size of the whole datagram if it was truncated, and `None` otherwise.
     ///
-    /// Only with [`Truncation::Deliver`](crate::udp::Truncation::Deliver); otherwise such a datagram is an error.
+    /// Only [`Truncation::Deliver`](crate::udp::Truncation::Deliver) delivers truncated datagrams.
+    /// By default they are errors.
+    #[doc(alias = "MSG_TRUNC")]
     pub fn truncated(&self) -> Option<usize> {
         (self.length > self.len).then_some(self.length)
     }
@@ -66,7 +83,7 @@ impl AsRef<RecvMeta> for RecvMeta {
     }
 }
 
-/// One datagram: its bytes, how it came in, and its text.
+/// A received datagram: its bytes, its text and its metadata.
 ///
 /// # Examples
 ///
@@ -83,90 +100,97 @@ impl AsRef<RecvMeta> for RecvMeta {
 /// assert_eq!(datagram.source(), sender.local_addr());
 /// # Ok::<(), socketry::Error>(())
 /// ```
+#[doc(alias = "recvfrom")]
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Datagram {
     pub(super) bytes: Vec<u8>,
-    pub(super) arrival: RecvMeta,
+    pub(super) meta: RecvMeta,
     pub(super) encoding: Encoding,
 }
 
 impl Datagram {
-    /// The bytes as they came.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// The bytes, taken out.
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
-    }
-
-    /// How many bytes it has.
-    pub fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// Whether it has no bytes; such a datagram can be sent, and is not an end.
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    /// How it came in: see [`RecvMeta`].
-    pub fn meta(&self) -> &RecvMeta {
-        &self.arrival
-    }
-
-    /// Who sent it: see [`RecvMeta::source`].
-    pub fn source(&self) -> SocketAddr {
-        self.arrival.from
-    }
-
-    /// The address it was sent to: see [`RecvMeta::destination`].
-    pub fn destination(&self) -> Option<IpAddr> {
-        self.arrival.destination()
-    }
-
-    /// The interface it came in by: see [`RecvMeta::interface_index`].
-    pub fn interface_index(&self) -> Option<u32> {
-        self.arrival.interface_index()
-    }
-
-    /// The true size, if it did not fit: see [`RecvMeta::truncated`].
-    pub fn truncated(&self) -> Option<usize> {
-        self.arrival.truncated()
-    }
-
-    /// The text, in the [encoding of the endpoint](crate::udp::UdpBuilder::encoding) that received it.
+    /// Decodes the datagram in the [encoding of the endpoint](crate::udp::UdpBuilder::encoding).
     ///
-    /// The whole datagram is taken for text. Where a sender may cut a character in two, give the bytes of one datagram
-    /// after another to a [`Decoder`](crate::text::Decoder).
+    /// The datagram is decoded as a whole. If a sender splits characters between datagrams, decode
+    /// their bytes with a [`Decoder`](crate::text::Decoder).
     ///
     /// # Errors
     ///
-    /// This returns an error if the bytes are not text of that encoding, a character that is cut at the end included.
-    /// It names the sender, the bytes and their offset.
+    /// This returns an error if the bytes are not valid in the encoding, an incomplete character at
+    /// the end included ([`InvalidText`](crate::ErrorKind::InvalidText)). It has the sender, the
+    /// bytes and their offset.
+    #[doc(alias = "decode")]
     pub fn text(&self) -> Result<Cow<'_, str>> {
         self.text_in(self.encoding)
     }
 
-    /// The text in an encoding.
+    /// Returns the bytes of the datagram.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Returns the address of the sender; see [`RecvMeta::source`].
+    pub fn source(&self) -> SocketAddr {
+        self.meta.from
+    }
+
+    /// Returns the number of bytes.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Returns `true` if the datagram has no bytes.
+    ///
+    /// UDP delivers empty datagrams. They do not mean the end of a stream.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Consumes the datagram and returns its bytes.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// Decodes the datagram in the given encoding.
     ///
     /// # Errors
     ///
-    /// This returns an error if the bytes are not text of that encoding.
+    /// This returns an error if the bytes are not valid in the encoding
+    /// ([`InvalidText`](crate::ErrorKind::InvalidText)).
     pub fn text_in(&self, encoding: Encoding) -> Result<Cow<'_, str>> {
         encoding.decode(&self.bytes).map_err(|error| Error::from(error).with_remote(Some(self.source())))
     }
 
-    /// The text in the endpoint's encoding, whatever the bytes are: what is not text becomes `�` each time.
+    /// Decodes the datagram in the encoding of the endpoint, and replaces invalid bytes with `�`.
     pub fn text_lossy(&self) -> Cow<'_, str> {
         self.encoding.decode_with(&self.bytes, OnInvalid::Replace).unwrap_or_default()
+    }
+
+    /// Returns the metadata: size, source, destination and interface.
+    pub fn meta(&self) -> &RecvMeta {
+        &self.meta
+    }
+
+    /// Returns the address that the datagram was sent to; see [`RecvMeta::destination`].
+    pub fn destination(&self) -> Option<IpAddr> {
+        self.meta.destination()
+    }
+
+    /// Returns the index of the interface on which the datagram arrived; see
+    /// [`RecvMeta::interface_index`].
+    pub fn interface_index(&self) -> Option<u32> {
+        self.meta.interface_index()
+    }
+
+    /// Returns the size of the whole datagram if it was truncated; see [`RecvMeta::truncated`].
+    pub fn truncated(&self) -> Option<usize> {
+        self.meta.truncated()
     }
 }
 
 impl AsRef<RecvMeta> for Datagram {
     fn as_ref(&self) -> &RecvMeta {
-        &self.arrival
+        &self.meta
     }
 }
 
@@ -182,7 +206,7 @@ impl fmt::Debug for Datagram {
         let shown = &self.bytes[..self.bytes.len().min(SHOWN)];
         f.debug_struct("Datagram")
             .field("bytes", &format_args!("{}", shown.escape_ascii()))
-            .field("arrival", &self.arrival)
+            .field("meta", &self.meta)
             .field("encoding", &self.encoding)
             .finish()
     }

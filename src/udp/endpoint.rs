@@ -1,9 +1,6 @@
 use std::fmt;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
-use std::time::{Duration, Instant};
-
-use socket2::SockRef;
 
 use super::batch::Segmenting;
 use super::builder::UdpBuilder;
@@ -11,24 +8,29 @@ use crate::addr::{ToAddress, ToBindAddress};
 use crate::dns::Resolver;
 use crate::error::{Error, Operation, Result};
 use crate::options::UdpOptions;
-use crate::proto::text::Encoding;
-use crate::sys::{self, CancelToken, Family, Moment, PacketInfo, ReceiveTimeout, Timing};
+use crate::sys::{self, CancelToken, Family, PacketInfo, ReceiveTimeout, Timing};
 
-/// A UDP socket that sends and receives datagrams, as text or as bytes.
+/// A UDP socket that sends and receives datagrams as text or bytes.
 ///
-/// It is made by [`bind`](Self::bind), by [`connect`](Self::connect), or with options by a [`builder`](Self::builder).
-/// All methods take `&self`: threads share an endpoint by reference or in an `Arc`.
+/// [`bind`](Self::bind) and [`connect`](Self::connect) create an endpoint with default options, a
+/// [`builder`](Self::builder) with others. All methods take `&self` and may be called from several
+/// threads, which share the endpoint by reference or in an `Arc`. Each datagram is delivered to
+/// exactly one caller. The socket is closed when the endpoint is dropped.
 ///
-/// * **Nothing is cut silently.** A datagram longer than the room for it is an error that carries its beginning, its
-///   sender and its true size; see [`Truncation`](crate::udp::Truncation).
-/// * **Text has an encoding.** What is sent as `&str` is encoded, what is received is decoded by
-///   [`Datagram::text`](crate::Datagram::text), both strictly.
-/// * **Every wait can be bounded**: by a [timeout](Self::set_read_timeout), by a [deadline](Self::set_deadline), by a
-///   [`CancelToken`]. Each is exact to a millisecond, and a call that finds its datagram costs one system call.
-/// * **An answer leaves from the address that was asked**: see [`reply`](Self::reply).
+/// * **Timeouts.** By default, calls that receive block indefinitely. A [read
+///   timeout](Self::set_read_timeout), a [deadline](Self::set_deadline) or a [`CancelToken`] ends
+///   them. Timeouts are accurate to about a millisecond.
+/// * **Truncation.** A datagram larger than the buffer is an error with its size, its sender and
+///   its first bytes, unless [`Truncation`](crate::udp::Truncation) is set otherwise.
+/// * **Text.** A `&str` is encoded when it is sent, and [`Datagram::text`](crate::Datagram::text)
+///   decodes. A character or byte that cannot be converted is an error.
+/// * **Replies.** [`reply`](Self::reply) sends from the address that the request was sent to.
 ///
-/// An endpoint that is bound to a wildcard address accepts whatever anybody sends to the port. One that is connected
-/// hears its peer only, and is told when nobody listens there.
+/// An endpoint that is bound to a wildcard address receives datagrams from any sender. A connected
+/// endpoint receives datagrams of its peer only, and its calls return an error of kind
+/// [`ConnectionRefused`](crate::ErrorKind::ConnectionRefused) if the port of the peer is closed.
+///
+/// A receive call whose datagram is available takes one system call.
 ///
 /// # Examples
 ///
@@ -46,23 +48,26 @@ use crate::sys::{self, CancelToken, Family, Moment, PacketInfo, ReceiveTimeout, 
 /// assert_eq!(client.recv()?.text()?, "收到");
 /// # Ok::<(), socketry::Error>(())
 /// ```
+#[doc(alias = "SOCK_DGRAM", alias = "UdpSocket", alias = "DatagramSocket")]
 pub struct UdpEndpoint {
     pub(super) socket: UdpSocket,
     pub(super) local: SocketAddr,
     pub(super) family: Family,
-    /// What is known of where a datagram comes in without asking: the one local address, unless it is bound to all.
+    /// Packet info of every datagram that needs no control message: the local address, unless it is
+    /// a wildcard.
     pub(super) known: PacketInfo,
     pub(super) peer: Option<SocketAddr>,
     pub(super) packet_info: bool,
-    /// Whether the system may hand over several datagrams as one.
+    /// Whether the OS may return several datagrams as one (GRO).
     pub(super) joins: bool,
-    /// Whether single datagrams are received, and nothing is to be known of them but their senders.
+    /// Whether receiving takes the fast path: single datagrams, without packet info and
+    /// busy-polling.
     pub(super) is_plain: bool,
     pub(super) segmenting: Segmenting,
     /// One of [`ErrorQueue`].
     pub(super) error_queue: AtomicU8,
     pub(super) receive_timeout: ReceiveTimeout,
-    /// How many datagrams the system has dropped, as it told last.
+    /// The number of datagrams that the kernel has dropped, as last reported.
     pub(super) lost: AtomicU32,
     pub(super) timing: Timing,
     pub(super) options: UdpOptions,
@@ -70,8 +75,8 @@ pub struct UdpEndpoint {
     pub(super) resolver: Option<Resolver>,
 }
 
-/// Whether the system queues ICMP errors for datagrams sent earlier, and whether some may be waiting that no failed call
-/// told of.
+/// Whether the OS queues ICMP errors for datagrams sent earlier, and whether some may be queued
+/// that no failed call has reported.
 pub(super) struct ErrorQueue;
 
 impl ErrorQueue {
@@ -81,14 +86,26 @@ impl ErrorQueue {
 }
 
 impl UdpEndpoint {
-    /// An endpoint at a local address, without options: see [`UdpBuilder::bind`].
+    /// Binds an endpoint to a local address, with default options.
     ///
-    /// `UdpEndpoint::bind(0)` is one that only sends, or answers to whom it sent: the system chooses the port.
+    /// `UdpEndpoint::bind(0)` binds a port that the OS chooses, for an endpoint that sends first.
+    /// [`UdpBuilder::bind`] sets options.
+    ///
+    /// This method does not block, unless the address has a host name. A lookup takes at most 10 s
+    /// by default; see [`UdpBuilder::resolver`].
     ///
     /// # Errors
     ///
-    /// This returns an error if the text is not an address, the address does not belong to this machine, another
-    /// socket has it, or the process may not take it (ports below 1024).
+    /// This returns an error if
+    ///
+    /// * another socket has the address ([`AddressInUse`](crate::ErrorKind::AddressInUse));
+    /// * the address is not one of this machine
+    ///   ([`AddressNotAvailable`](crate::ErrorKind::AddressNotAvailable));
+    /// * the process has no permission, as for ports below 1,024 on Unix
+    ///   ([`PermissionDenied`](crate::ErrorKind::PermissionDenied));
+    /// * the text is not a valid address ([`InvalidAddress`](crate::ErrorKind::InvalidAddress)), or
+    ///   its host name cannot be resolved ([`NameNotFound`](crate::ErrorKind::NameNotFound),
+    ///   [`NameResolution`](crate::ErrorKind::NameResolution)).
     ///
     /// # Examples
     ///
@@ -100,31 +117,46 @@ impl UdpEndpoint {
     /// assert!(error.is_address_in_use());
     /// # Ok::<(), socketry::Error>(())
     /// ```
+    #[doc(alias = "EADDRINUSE", alias = "EADDRNOTAVAIL", alias = "create_datagram_endpoint")]
     pub fn bind(address: impl ToBindAddress) -> Result<UdpEndpoint> {
         UdpEndpoint::builder().bind(address)
     }
 
-    /// An endpoint that sends to one peer and hears only it, without options: see [`UdpBuilder::connect`].
+    /// Creates an endpoint that sends to one peer and receives from it only, with default options.
+    ///
+    /// The OS chooses the local address and port. [`UdpBuilder::connect`] sets options. Nothing is
+    /// sent, since UDP has no handshake: if the port of the peer is closed, a call after the first
+    /// [`send`](Self::send) returns an error of kind
+    /// [`ConnectionRefused`](crate::ErrorKind::ConnectionRefused).
+    ///
+    /// This method does not block, unless the address has a host name. A lookup takes at most 10 s
+    /// by default; see [`UdpBuilder::resolver`].
     ///
     /// # Errors
     ///
-    /// This returns an error if the text is not an address, the name cannot be looked up, or no route leads there.
-    /// UDP has no handshake: that nobody listens shows when something is sent.
+    /// This returns an error if
+    ///
+    /// * there is no route to the peer
+    ///   ([`NetworkUnreachable`](crate::ErrorKind::NetworkUnreachable));
+    /// * the text is not a valid address ([`InvalidAddress`](crate::ErrorKind::InvalidAddress)), or
+    ///   its host name cannot be resolved ([`NameNotFound`](crate::ErrorKind::NameNotFound),
+    ///   [`NameResolution`](crate::ErrorKind::NameResolution)).
     pub fn connect(peer: impl ToAddress) -> Result<UdpEndpoint> {
         UdpEndpoint::builder().connect(peer)
     }
 
-    /// An endpoint with options.
+    /// Returns a builder with default options.
+    #[doc(alias = "setsockopt")]
     pub fn builder() -> UdpBuilder {
         UdpBuilder::default()
     }
 
-    /// How many datagrams the system has dropped, as it told last.
+    /// Returns the number of datagrams that the kernel has dropped, as last reported.
     pub(crate) fn lost(&self) -> u32 {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Takes over an open socket with all that the builder says of the endpoint.
+    /// Creates the endpoint of an open socket, with the options of the builder.
     pub(super) fn assemble(
         socket: UdpSocket,
         peer: Option<SocketAddr>,
@@ -173,7 +205,8 @@ impl UdpEndpoint {
         Ok(endpoint)
     }
 
-    /// Asks for ICMP errors, unless the endpoint is connected, where the system reports them anyhow.
+    /// Enables the error queue, unless the endpoint is connected: the OS reports its ICMP errors in
+    /// any case.
     pub(super) fn enable_error_queue(&self) -> Result<()> {
         if self.peer.is_none() && self.error_queue.load(Ordering::Relaxed) == ErrorQueue::OFF {
             let enabled = sys::enable_error_queue(&self.socket, self.family);
@@ -186,100 +219,7 @@ impl UdpEndpoint {
         Ok(())
     }
 
-    /// The local address, as it was when the endpoint was made: the port that the system chose, if it was asked to.
-    ///
-    /// What was bound does not change, so it is known here and for a server; a [connection](crate::TcpConnection::local_addr)
-    /// asks the system.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local
-    }
-
-    /// The peer of a connected endpoint.
-    pub fn peer_addr(&self) -> Option<SocketAddr> {
-        self.peer
-    }
-
-    /// The encoding of what is sent and received as text.
-    pub fn encoding(&self) -> Encoding {
-        self.options.encoding
-    }
-
-    /// How long a call that receives may wait; `None`, the default, is for ever. Zero does not wait at all.
-    pub fn read_timeout(&self) -> Option<Duration> {
-        self.timing.read_timeout()
-    }
-
-    /// Sets how long each call that receives may wait, from its beginning.
-    ///
-    /// It holds for calls that begin later, of all threads.
-    pub fn set_read_timeout(&self, timeout: impl Into<Option<Duration>>) {
-        self.timing.set_read_timeout(timeout.into());
-    }
-
-    /// How long a call that sends may wait for room in the system's buffer; `None`, the default, is for ever.
-    pub fn write_timeout(&self) -> Option<Duration> {
-        self.timing.write_timeout()
-    }
-
-    /// Sets how long each call that sends may wait for room in the system's buffer.
-    pub fn set_write_timeout(&self, timeout: impl Into<Option<Duration>>) {
-        self.timing.set_write_timeout(timeout.into());
-    }
-
-    /// The instant after which no call waits; `None` is the default.
-    pub fn deadline(&self) -> Option<Instant> {
-        self.timing.deadline().and_then(Moment::as_instant)
-    }
-
-    /// Sets the instant after which no call waits: one limit over a whole exchange, however many calls it takes.
-    ///
-    /// Where there is a timeout as well, the earlier of the two counts.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use socketry::UdpEndpoint;
-    /// use std::time::{Duration, Instant};
-    ///
-    /// let endpoint = UdpEndpoint::bind("127.0.0.1:0")?;
-    /// let start = Instant::now();
-    /// endpoint.set_deadline(start + Duration::from_millis(50));
-    /// assert!(endpoint.recv().unwrap_err().is_timeout());
-    /// assert!(endpoint.recv().unwrap_err().is_timeout());
-    /// assert!(start.elapsed() >= Duration::from_millis(50));
-    /// # Ok::<(), socketry::Error>(())
-    /// ```
-    pub fn set_deadline(&self, deadline: impl Into<Option<Instant>>) {
-        self.timing.set_deadline(deadline.into());
-    }
-
-    /// The size of the system's receive buffer in bytes, as granted.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if the system cannot tell.
-    ///
-    /// # Platform-specific behavior
-    ///
-    /// Linux grants no more than `net.core.rmem_max` and reports twice what can be used for data, because it counts
-    /// its own bookkeeping (socket(7)).
-    pub fn receive_buffer_size(&self) -> Result<usize> {
-        let size = SockRef::from(&self.socket).recv_buffer_size();
-        size.map_err(|error| sys::failure(Operation::Configure("receive_buffer_size"), error))
-    }
-
-    /// The size of the system's send buffer in bytes, as granted: see
-    /// [`receive_buffer_size`](Self::receive_buffer_size).
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if the system cannot tell.
-    pub fn send_buffer_size(&self) -> Result<usize> {
-        let size = SockRef::from(&self.socket).send_buffer_size();
-        size.map_err(|error| sys::failure(Operation::Configure("send_buffer_size"), error))
-    }
-
-    /// An error of an operation of this endpoint, with its local address.
+    /// Returns an error of an operation of this endpoint, with its local address.
     #[cold]
     pub(super) fn failure(&self, operation: Operation, error: std::io::Error) -> Error {
         let kind = sys::error_kind(&error);

@@ -1,20 +1,21 @@
-//! UDP: endpoints, datagrams and batches.
+//! UDP endpoints, datagrams, batches and multicast.
 //!
 //! The main types are at the root of the crate: [`UdpEndpoint`] and [`Datagram`].
 //!
 //! | Task | Type |
 //! |---|---|
-//! | Set options of an endpoint | [`UdpBuilder`] |
+//! | Set the options of an endpoint | [`UdpBuilder`], [`UdpOptions`] |
 //! | Receive into a buffer of your own | [`RecvMeta`], returned by [`recv_into`](crate::UdpEndpoint::recv_into) |
-//! | Receive or send many datagrams with few system calls | [`RecvBatch`], [`SendBatch`] |
-//! | Decide what happens to a datagram that is longer than the limit | [`Truncation`] |
+//! | Send or receive many datagrams with few system calls | [`SendBatch`], [`RecvBatch`] |
+//! | Choose what happens to a datagram larger than the limit | [`Truncation`] |
 //! | Join a multicast group | [`Membership`], returned by [`join_multicast`](crate::UdpEndpoint::join_multicast) |
 //!
 //! ```
 //! use socketry::UdpEndpoint;
 //! use socketry::udp::RecvBatch;
 //!
-//! let (sender, receiver) = (UdpEndpoint::bind("127.0.0.1:0")?, UdpEndpoint::bind("127.0.0.1:0")?);
+//! let receiver = UdpEndpoint::bind("127.0.0.1:0")?;
+//! let sender = UdpEndpoint::bind("127.0.0.1:0")?;
 //! sender.send_to("one", receiver.local_addr())?;
 //! sender.send_to("two", receiver.local_addr())?;
 //! let mut batch = RecvBatch::new();
@@ -22,17 +23,25 @@
 //! # Ok::<(), socketry::Error>(())
 //! ```
 
-// What is declared first is what the type's page begins with.
+// The page of `UdpEndpoint` has its methods in the order of these declarations: constructors,
+// verbs, settings, and what few programs need. `rustfmt` sorts within a group only.
 pub(crate) mod endpoint;
 
+mod send;
+
+mod receive;
+
+mod request;
+
+mod settings;
+
 mod batch;
+
+mod multicast;
+
 mod builder;
 mod conversions;
 pub(crate) mod datagram;
-mod multicast;
-mod receive;
-mod request;
-mod send;
 
 pub use crate::options::{Truncation, UdpOptions};
 pub use batch::{DatagramRef, RecvBatch, RecvBatchIter, SendBatch};

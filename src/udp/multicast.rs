@@ -1,4 +1,4 @@
-//! Membership in multicast groups, interface by interface.
+//! Membership in multicast groups, for each interface.
 
 use std::net::IpAddr;
 
@@ -9,34 +9,43 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::options::InterfaceSelector;
 use crate::sys::{self, Family, Link};
 
-/// What became of a membership on one interface.
+/// The outcome of joining or leaving a multicast group on one interface.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Membership {
-    /// The interface's name.
+    /// The name of the interface.
     pub interface: Box<str>,
-    /// The interface's index.
+    /// The index of the interface.
     pub index: u32,
-    /// Whether the system granted it, and if not, why.
+    /// Whether the OS has joined or left the group, or its error.
     pub result: Result<()>,
 }
 
 impl UdpEndpoint {
-    /// Becomes a member of a multicast group on interfaces: datagrams to the group that arrive there are received.
+    /// Joins a multicast group on the selected interfaces, to receive datagrams that are sent to
+    /// it.
     ///
-    /// [`InterfaceSelector::All`] is every interface that is up; what the system would choose by itself is one of them only.
-    /// The endpoint is bound to the group's port at a wildcard address. Where several programs of one machine are
-    /// members, each needs [`reuse_address`](crate::udp::UdpBuilder::reuse_address). To *send* to a group no membership is
-    /// needed, but the interface to leave by: see
-    /// [`multicast_interface`](crate::udp::UdpBuilder::multicast_interface).
+    /// [`InterfaceSelector::All`] selects every interface that is up and supports multicast, unlike
+    /// the OS default, which is one of them. This method never blocks.
     ///
-    /// Only groups that this endpoint has joined are heard, also on Linux, where another program's membership would
-    /// otherwise be enough.
+    /// Bind the endpoint to the port of the group at a wildcard address. If several programs on one
+    /// machine join the group, each needs [`reuse_address`](crate::udp::UdpBuilder::reuse_address).
+    /// The endpoint receives datagrams of groups that it has joined only, also on Linux, where the
+    /// default is to receive those of every group that a program on the machine has joined
+    /// (`IP_MULTICAST_ALL`). Sending to a group needs no membership;
+    /// [`multicast_interface`](crate::udp::UdpBuilder::multicast_interface) sets the interface to
+    /// send on.
+    ///
+    /// The result has an entry for each selected interface. Some may have failed.
     ///
     /// # Errors
     ///
-    /// This returns an error if the address is not a multicast address of the socket's family, no such interface is
-    /// up, or no interface grants it. If some do, the others' refusals are in the result.
+    /// This returns an error if
+    ///
+    /// * the address is not a multicast address of the family of the socket
+    ///   ([`InvalidInput`](crate::ErrorKind::InvalidInput));
+    /// * no such interface is up ([`AddressNotAvailable`](crate::ErrorKind::AddressNotAvailable));
+    /// * joining fails on every interface; the error is that of the first one.
     ///
     /// # Examples
     ///
@@ -52,30 +61,41 @@ impl UdpEndpoint {
     /// endpoint.leave_multicast(group, InterfaceSelector::Index(memberships[0].index))?;
     /// # Ok::<(), socketry::Error>(())
     /// ```
+    #[doc(alias = "IP_ADD_MEMBERSHIP", alias = "MCAST_JOIN_GROUP", alias = "IPV6_JOIN_GROUP")]
+    #[doc(alias = "IPV6_ADD_MEMBERSHIP", alias = "IP_MULTICAST_ALL", alias = "IGMP")]
     pub fn join_multicast(
         &self,
         group: impl Into<IpAddr>,
-        on: impl Into<InterfaceSelector>,
+        interfaces: impl Into<InterfaceSelector>,
     ) -> Result<Vec<Membership>> {
         let socket = SockRef::from(&self.socket);
-        self.on_each(Operation::JoinMulticast, group.into(), on.into(), |group, link| match group {
+        self.on_each(Operation::JoinMulticast, group.into(), interfaces.into(), |group, link| match group {
             IpAddr::V4(group) => sys::join_multicast_v4(&socket, &group, link),
             IpAddr::V6(group) => socket.join_multicast_v6(&group, link.index),
         })
     }
 
-    /// Ends the membership of a multicast group on interfaces.
+    /// Leaves a multicast group on the selected interfaces.
+    ///
+    /// This method never blocks. The OS leaves all groups when the endpoint is dropped.
     ///
     /// # Errors
     ///
-    /// This returns an error if the endpoint was a member on none of them, or no such interface is up.
+    /// This returns an error if
+    ///
+    /// * the address is not a multicast address of the family of the socket
+    ///   ([`InvalidInput`](crate::ErrorKind::InvalidInput));
+    /// * no such interface is up, or the endpoint has not joined the group on any of them
+    ///   ([`AddressNotAvailable`](crate::ErrorKind::AddressNotAvailable)).
+    #[doc(alias = "IP_DROP_MEMBERSHIP", alias = "MCAST_LEAVE_GROUP", alias = "IPV6_LEAVE_GROUP")]
+    #[doc(alias = "IPV6_DROP_MEMBERSHIP")]
     pub fn leave_multicast(
         &self,
         group: impl Into<IpAddr>,
-        on: impl Into<InterfaceSelector>,
+        interfaces: impl Into<InterfaceSelector>,
     ) -> Result<Vec<Membership>> {
         let socket = SockRef::from(&self.socket);
-        self.on_each(Operation::LeaveMulticast, group.into(), on.into(), |group, link| match group {
+        self.on_each(Operation::LeaveMulticast, group.into(), interfaces.into(), |group, link| match group {
             IpAddr::V4(group) => sys::leave_multicast_v4(&socket, &group, link),
             IpAddr::V6(group) => socket.leave_multicast_v6(&group, link.index),
         })

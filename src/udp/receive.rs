@@ -1,4 +1,4 @@
-//! Receiving: owned, into a buffer, without taking, without waiting.
+//! Receiving: owned, into a buffer, peeking, without blocking.
 
 use std::cell::RefCell;
 use std::io;
@@ -13,42 +13,60 @@ use crate::options::{LARGEST_DATAGRAM, Truncation};
 use crate::sys::{self, Ended, Limit, Mode, Moment, QueuedError, Received, Sender, Span, Window};
 
 thread_local! {
-    /// Where a datagram is received before its size is known. One for each thread that receives.
+    /// A buffer for a datagram of unknown size, for each thread that receives.
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; LARGEST_DATAGRAM]);
 }
 
 impl UdpEndpoint {
-    /// Receives one datagram.
+    /// Blocks until a datagram arrives, and returns it.
     ///
-    /// It waits as the endpoint is set: for ever, or to its timeout, its deadline or its cancel token.
-    /// A datagram of no bytes is a datagram.
+    /// By default there is no read timeout, and this call blocks indefinitely. The [read
+    /// timeout](Self::set_read_timeout), the [deadline](Self::set_deadline) and the [cancel
+    /// token](crate::udp::UdpBuilder::cancel_token) limit it. An empty datagram is a datagram and
+    /// not an end of the stream.
     ///
     /// # Errors
     ///
     /// This returns an error if
     ///
-    /// * the time is over ([`is_timeout`](Error::is_timeout)) or the cancel token was cancelled
-    ///   ([`is_cancelled`](Error::is_cancelled));
-    /// * the datagram is longer than [`max_datagram`](crate::udp::UdpBuilder::max_datagram)
-    ///   ([`truncated`](Error::truncated) has its beginning, its sender and its size);
-    /// * the endpoint is connected and the peer's system said that nobody listens there
-    ///   ([`is_refused`](Error::is_refused)).
+    /// * the read timeout expires or the deadline passes
+    ///   ([`TimedOut`](crate::ErrorKind::TimedOut)), or the token is cancelled
+    ///   ([`Cancelled`](crate::ErrorKind::Cancelled));
+    /// * the datagram is larger than [`max_datagram`](crate::udp::UdpBuilder::max_datagram)
+    ///   ([`Truncated`](crate::ErrorKind::Truncated)); [`truncated`](Error::truncated) has its
+    ///   beginning, its sender and its size, and the rest is lost;
+    /// * the endpoint is connected, and an earlier datagram arrived at a closed port of the peer
+    ///   ([`ConnectionRefused`](crate::ErrorKind::ConnectionRefused));
+    /// * [`report_unreachable`](crate::udp::UdpBuilder::report_unreachable) is set, and an earlier
+    ///   datagram could not be delivered
+    ///   ([`ConnectionRefused`](crate::ErrorKind::ConnectionRefused),
+    ///   [`HostUnreachable`](crate::ErrorKind::HostUnreachable),
+    ///   [`NetworkUnreachable`](crate::ErrorKind::NetworkUnreachable));
+    /// * [`batches_only`](crate::udp::UdpBuilder::batches_only) is set
+    ///   ([`InvalidInput`](crate::ErrorKind::InvalidInput)).
     ///
-    /// After each of them the endpoint goes on.
+    /// The endpoint remains usable. A timeout or cancellation loses no datagram.
+    #[doc(alias = "recvfrom", alias = "recvmsg", alias = "recv_from")]
     pub fn recv(&self) -> Result<Datagram> {
         self.owned(Operation::Receive, Window::AsSet)
     }
 
-    /// Receives one datagram, waiting no longer than `timeout`, whatever the endpoint's own limits.
+    /// Receives a datagram, and blocks for at most `timeout`.
+    ///
+    /// The read timeout and the deadline of the endpoint do not apply to this call. With
+    /// [`Duration::ZERO`] it does not block.
     ///
     /// # Errors
     ///
     /// This returns an error if [`recv`](Self::recv) would.
+    #[doc(alias = "settimeout")]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Datagram> {
         self.owned(Operation::Receive, Window::Timeout(timeout))
     }
 
-    /// Receives one datagram, waiting no longer than to `deadline`, whatever the endpoint's own limits.
+    /// Receives a datagram, and blocks at most until `deadline`.
+    ///
+    /// The read timeout and the deadline of the endpoint do not apply to this call.
     ///
     /// # Errors
     ///
@@ -57,11 +75,13 @@ impl UdpEndpoint {
         self.owned(Operation::Receive, Window::Deadline(deadline))
     }
 
-    /// Receives one datagram if there is one: `None` if not. It never waits.
+    /// Receives a datagram if one is available, and returns `None` otherwise.
+    ///
+    /// This method never blocks.
     ///
     /// # Errors
     ///
-    /// This returns an error if [`recv`](Self::recv) would, except for the time.
+    /// This returns an error if [`recv`](Self::recv) would, except that there is no timeout.
     ///
     /// # Examples
     ///
@@ -72,19 +92,21 @@ impl UdpEndpoint {
     /// assert!(endpoint.try_recv()?.is_none());
     /// # Ok::<(), socketry::Error>(())
     /// ```
+    #[doc(alias = "MSG_DONTWAIT", alias = "WouldBlock", alias = "EAGAIN", alias = "EWOULDBLOCK")]
+    #[doc(alias = "setblocking", alias = "set_nonblocking", alias = "O_NONBLOCK")]
     pub fn try_recv(&self) -> Result<Option<Datagram>> {
         let is_plain = self.error_queue.load(Ordering::Relaxed) == ErrorQueue::OFF
             && self.token.is_none()
             && !self.options.batches_only;
         if is_plain {
-            // Nothing there is no error, and need not cost what one does.
+            // An empty receive buffer is not an error, and must not have the overhead of one.
             let mut received = Received { info: self.known, ..Received::default() };
             let tried = SCRATCH.with_borrow_mut(|scratch| {
                 let buffer = &mut scratch[..self.options.max_datagram];
                 match sys::receive(&self.socket, buffer, Mode::Try, false, self.packet_info, &mut received) {
                     Ok(()) => {
-                        let arrival = self.arrived(Operation::Receive, buffer, &received);
-                        Some(arrival.map(|arrival| Some(self.copied(buffer, arrival))))
+                        let meta = self.received(Operation::Receive, buffer, &received);
+                        Some(meta.map(|meta| Some(self.copied(buffer, meta))))
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(Ok(None)),
                     Err(error) if sys::is_again(&error) || self.concerns_earlier_datagram(&error) => None,
@@ -102,14 +124,16 @@ impl UdpEndpoint {
         }
     }
 
-    /// Receives one datagram into a buffer of the caller's, without allocating.
+    /// Blocks until a datagram arrives, and writes it to a buffer, without allocating.
     ///
-    /// The buffer's first [`len`](RecvMeta::len) bytes are the datagram.
+    /// The first [`len`](RecvMeta::len) bytes of the buffer are the datagram. The call blocks as
+    /// [`recv`](Self::recv) does.
     ///
     /// # Errors
     ///
-    /// This returns an error if [`recv`](Self::recv) would; the room is the buffer's length.
-    /// When the datagram is too long, the buffer is filled with its beginning, and so is the error.
+    /// This returns an error if [`recv`](Self::recv) would. The limit is the length of the buffer
+    /// instead of [`max_datagram`](crate::udp::UdpBuilder::max_datagram). If a datagram is larger,
+    /// the buffer is filled with its beginning, and the error has a copy.
     ///
     /// # Examples
     ///
@@ -127,29 +151,40 @@ impl UdpEndpoint {
     /// assert_eq!(truncated.prefix, [7; 10]);
     ///
     /// sender.send("next")?;
-    /// let arrival = receiver.recv_into(&mut buffer)?;
-    /// assert_eq!(&buffer[..arrival.len()], b"next");
+    /// let meta = receiver.recv_into(&mut buffer)?;
+    /// assert_eq!(&buffer[..meta.len()], b"next");
     /// # Ok::<(), socketry::Error>(())
     /// ```
+    #[doc(alias = "recvfrom", alias = "recvmsg", alias = "recvfrom_into", alias = "recv_from")]
     #[inline]
     pub fn recv_into(&self, buffer: &mut [u8]) -> Result<RecvMeta> {
         self.receive(Operation::Receive, buffer, self.timing.reading(Window::AsSet))
     }
 
-    /// Looks at the next datagram without taking it: the next call gets it again.
+    /// Blocks until a datagram arrives, and returns it without removing it from the receive buffer
+    /// of the OS.
+    ///
+    /// The next call returns the same datagram. The call blocks as [`recv`](Self::recv) does.
     ///
     /// # Errors
     ///
-    /// This returns an error if [`recv`](Self::recv) would. A datagram that is too long stays.
+    /// This returns an error if [`recv`](Self::recv) would. A datagram that is too large stays in
+    /// the receive buffer, too.
+    #[doc(alias = "MSG_PEEK", alias = "peek_from")]
     pub fn peek(&self) -> Result<Datagram> {
         self.owned(Operation::Peek, Window::AsSet)
     }
 
-    /// Looks at the next datagram, in a buffer of the caller's, without taking it.
+    /// Blocks until a datagram arrives, and writes it to a buffer without removing it from the
+    /// receive buffer of the OS.
+    ///
+    /// The call blocks as [`recv`](Self::recv) does.
     ///
     /// # Errors
     ///
-    /// This returns an error if [`recv_into`](Self::recv_into) would. A datagram that is too long stays.
+    /// This returns an error if [`recv_into`](Self::recv_into) would. A datagram that is too large
+    /// stays in the receive buffer, too.
+    #[doc(alias = "MSG_PEEK", alias = "peek_from")]
     pub fn peek_into(&self, buffer: &mut [u8]) -> Result<RecvMeta> {
         self.receive(Operation::Peek, buffer, self.timing.reading(Window::AsSet))
     }
@@ -159,7 +194,7 @@ impl UdpEndpoint {
         self.datagram(|buffer| self.receive(operation, buffer, span))
     }
 
-    /// Receives one datagram to the end of the span, or to a report about a datagram sent earlier that matters.
+    /// Receives one datagram within the span, or returns an ICMP error that `unreachable` selects.
     pub(super) fn answer_within(
         &self,
         span: Span,
@@ -168,7 +203,7 @@ impl UdpEndpoint {
         self.datagram(|buffer| {
             let mut received = Received { info: self.known, ..Received::default() };
             self.receive_watching(Operation::Receive, buffer, span, unreachable, &mut received)?;
-            self.arrived(Operation::Receive, buffer, &received)
+            self.received(Operation::Receive, buffer, &received)
         })
     }
 
@@ -176,20 +211,19 @@ impl UdpEndpoint {
     fn datagram(&self, receive: impl FnOnce(&mut [u8]) -> Result<RecvMeta>) -> Result<Datagram> {
         SCRATCH.with_borrow_mut(|scratch| {
             let buffer = &mut scratch[..self.options.max_datagram];
-            let arrival = receive(buffer)?;
-            Ok(self.copied(buffer, arrival))
+            let meta = receive(buffer)?;
+            Ok(self.copied(buffer, meta))
         })
     }
 
-    fn copied(&self, buffer: &[u8], arrival: RecvMeta) -> Datagram {
-        Datagram { bytes: buffer[..arrival.len].to_vec(), arrival, encoding: self.options.encoding }
+    fn copied(&self, buffer: &[u8], meta: RecvMeta) -> Datagram {
+        Datagram { bytes: buffer[..meta.len].to_vec(), meta, encoding: self.options.encoding }
     }
 
     /// Receives one datagram.
     ///
-    /// What most calls do stands here by itself: permission to block, one system call, one result. The other ways write
-    /// into a value of their own: were they to write the result, the compiler would have to keep it in memory, and
-    /// copying it from there costs the processor a twentieth of the system call.
+    /// The fast path is permission to block, one system call, one result. The slow paths write to
+    /// an out-parameter, so that the result of the fast path stays in registers (5 % of the call).
     #[inline]
     fn receive(&self, operation: Operation, buffer: &mut [u8], span: Span) -> Result<RecvMeta> {
         let is_plain = self.is_plain
@@ -206,7 +240,7 @@ impl UdpEndpoint {
                         Ok((length, sender)) => Ok((length, sender.into())),
                         Err(refused) => Err(refused),
                     },
-                    // The kernel has seen to it that this is the sender, and need not be asked for it.
+                    // The kernel delivers datagrams of the peer only, so the sender is known.
                     Some(peer) => match sys::receive_connected(&self.socket, buffer) {
                         Ok(length) if length <= buffer.len() => {
                             return Ok(RecvMeta { from: peer, info: self.known, length, len: length });
@@ -217,7 +251,7 @@ impl UdpEndpoint {
                 };
                 match outcome {
                     Ok((length, from)) => {
-                        return self.arrived(
+                        return self.received(
                             operation,
                             buffer,
                             &Received { length, from, info: self.known, ..Received::default() },
@@ -229,10 +263,10 @@ impl UdpEndpoint {
         }
         let mut received = Received { info: self.known, ..Received::default() };
         self.receive_slowly(operation, buffer, span, error, &mut received)?;
-        self.arrived(operation, buffer, &received)
+        self.received(operation, buffer, &received)
     }
 
-    /// Receives one datagram after the plain way was not open, or ended with an error.
+    /// Receives one datagram if the fast path does not apply or has failed.
     #[cold]
     fn receive_slowly(
         &self,
@@ -247,7 +281,7 @@ impl UdpEndpoint {
                 let attempt = self.attempt(operation, buffer, received);
                 self.receive_again(operation, span, Ended::Failed(error), |_| None, attempt)
             }
-            // The time since the beginning is spent.
+            // The attempt has used up part of the timeout.
             Some(_) => {
                 let mut attempt = self.attempt(operation, buffer, received);
                 let limit = Limit { started: None, ..self.limit(span) };
@@ -260,7 +294,8 @@ impl UdpEndpoint {
         }
     }
 
-    /// Receives one datagram. `unreachable` may turn a report about an earlier datagram into the end of the wait.
+    /// Receives one datagram. `unreachable` selects ICMP errors of earlier datagrams that end the
+    /// call.
     fn receive_watching(
         &self,
         operation: Operation,
@@ -275,7 +310,7 @@ impl UdpEndpoint {
         self.watching(operation, span, unreachable, self.attempt(operation, buffer, received))
     }
 
-    /// Runs `attempt`, which receives, to the end of the span.
+    /// Runs `attempt`, which receives, within the span.
     pub(super) fn watching(
         &self,
         operation: Operation,
@@ -320,7 +355,7 @@ impl UdpEndpoint {
         Limit { started: span.started, deadline: span.deadline, token: self.token.as_ref(), also: None }
     }
 
-    /// Finds out whether what ended a call ends the wait.
+    /// Returns the error of a call, or repeats the call if the error is of an earlier datagram.
     #[cold]
     fn receive_again(
         &self,
@@ -356,7 +391,7 @@ impl UdpEndpoint {
     }
 
     #[inline]
-    fn arrived(&self, operation: Operation, buffer: &[u8], received: &Received) -> Result<RecvMeta> {
+    fn received(&self, operation: Operation, buffer: &[u8], received: &Received) -> Result<RecvMeta> {
         let Some(from) = received.from else { return Err(self.shut_down(operation)) };
         if received.lost != 0 {
             self.lost.store(received.lost, Ordering::Relaxed);
@@ -368,7 +403,8 @@ impl UdpEndpoint {
         Ok(RecvMeta { from, info: received.info, length: received.length, len })
     }
 
-    /// There is no sender because there is no datagram: somebody has shut the socket down from outside.
+    /// Returns the error of a result without a sender: there is no datagram, as the socket was shut
+    /// down through its descriptor.
     #[cold]
     pub(super) fn shut_down(&self, operation: Operation) -> Error {
         self.failure(operation, io::ErrorKind::NotConnected.into())
@@ -403,20 +439,20 @@ impl UdpEndpoint {
             .with_elapsed(span.started.map(|started| started.elapsed()))
     }
 
-    /// Whether an error is the report of another datagram's fate and not this call's own.
+    /// Returns true if an error is the ICMP error of an earlier datagram.
     pub(super) fn concerns_earlier_datagram(&self, error: &io::Error) -> bool {
         let reports =
             sys::REPORTS_TO_UNCONNECTED || self.error_queue.load(Ordering::Relaxed) != ErrorQueue::OFF;
         reports && self.peer.is_none() && sys::is_async_error(error)
     }
 
-    /// Takes the reports that are waiting, at most so many that the queue of a socket holds, up to one that matters.
+    /// Drains the error queue, at most as many errors as a socket queues, up to one that matters.
     fn take_reports(
         &self,
         unreachable: &mut impl FnMut(&QueuedError) -> Option<ErrorKind>,
     ) -> io::Result<Option<QueuedError>> {
         const MOST: usize = 1_024;
-        // Whoever reports one leaves the rest in the queue, for the calls that follow.
+        // A call that returns one leaves the rest in the queue for later calls.
         let _ = self.error_queue.compare_exchange(
             ErrorQueue::PENDING,
             ErrorQueue::ON,

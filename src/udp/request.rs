@@ -1,4 +1,4 @@
-//! A question and its answer over a network that loses datagrams.
+//! Requests and replies over a network that loses datagrams.
 
 use std::net::SocketAddr;
 
@@ -11,12 +11,17 @@ use crate::proto::retry::Retry;
 use crate::sys::{self, Moment, Span};
 
 impl UdpEndpoint {
-    /// Sends a message and waits for the answer; sends again when none comes, as the builder's
+    /// Sends a message and blocks until the reply arrives, resending the message as
     /// [`retry`](crate::udp::UdpBuilder::retry) says.
     ///
-    /// See [`request_with`](Self::request_with), which also takes a condition for the answer. It asks one peer, whose address
-    /// is known; who is there is asked by [`Broadcaster::discover`](crate::Broadcaster::discover). Over a TCP connection a question is
-    /// a [`send`](crate::TcpConnection::send) and its answer a [`recv`](crate::TcpConnection::recv).
+    /// With the default, the message is sent at most 4 times, and the call times out after about
+    /// 3.75 s. See [`request_with`](Self::request_with) for the limits and for a condition on the
+    /// reply.
+    ///
+    /// This is for one peer at a known address.
+    /// [`Broadcaster::discover`](crate::Broadcaster::discover) sends a query to every host on the
+    /// local networks. Over a [`TcpConnection`](crate::TcpConnection), a request is a `send` and
+    /// its reply a `recv`.
     ///
     /// # Errors
     ///
@@ -29,43 +34,56 @@ impl UdpEndpoint {
     ///
     /// let server = UdpEndpoint::bind("127.0.0.1:0")?;
     /// let address = server.local_addr();
-    /// let answering = std::thread::spawn(move || {
-    ///     let question = server.recv()?;
-    ///     server.reply(&question, "pong")
+    /// let serving = std::thread::spawn(move || {
+    ///     let request = server.recv()?;
+    ///     server.reply(&request, "pong")
     /// });
     /// let client = UdpEndpoint::bind("127.0.0.1:0")?;
     /// assert_eq!(client.request("ping", address)?.text()?, "pong");
-    /// answering.join().unwrap()?;
+    /// serving.join().unwrap()?;
     /// # Ok::<(), socketry::Error>(())
     /// ```
     pub fn request(&self, message: impl Message, to: impl ToAddress) -> Result<Datagram> {
         self.request_with(message, to, &self.options.retry, |_| true)
     }
 
-    /// Sends a message and waits for an answer that `accept` takes; sends again and waits as `retry` says.
+    /// Sends a message and blocks until a reply arrives that `accept` returns `true` for, resending
+    /// the message as `retry` says.
     ///
-    /// Only what comes from the very address and port that was asked is an answer. What others send meanwhile is
-    /// dropped, and so is what `accept` refuses (a late answer to an earlier question, say: put a number into each
-    /// question). It ends early when the system there says that nobody listens. The endpoint's
-    /// [deadline](Self::set_deadline) and cancel token end it as well; its read timeout does not count.
+    /// A reply comes from the address and port that the message was sent to. Datagrams of other
+    /// senders are discarded, and so are those that `accept` returns `false` for, such as a late
+    /// reply to an earlier request: number the requests to recognize it. The call ends early if the
+    /// port of the peer is closed.
     ///
-    /// While it waits it takes every datagram of the endpoint: another thread that receives there may get the answer
-    /// instead.
+    /// The waits of `retry` limit the call, and so do the endpoint's [deadline](Self::set_deadline)
+    /// and cancel token. The read timeout does not apply. A host name is looked up once, as by
+    /// [`send_to`](Self::send_to), before the first wait.
+    ///
+    /// While it blocks, this call receives every datagram of the endpoint. Another thread that
+    /// receives at the same time may take the reply.
     ///
     /// # Errors
     ///
     /// This returns an error if
     ///
-    /// * all attempts went unanswered, or the deadline came ([`is_timeout`](Error::is_timeout), with the time it took);
-    /// * nobody listens there ([`is_refused`](Error::is_refused));
-    /// * the answer is longer than the endpoint takes ([`is_truncated`](Error::is_truncated));
-    /// * the endpoint is connected to another peer, whose datagrams alone it hears;
-    /// * sending fails: see [`send_to`](Self::send_to).
+    /// * no reply arrives in all attempts, or the deadline passes
+    ///   ([`TimedOut`](crate::ErrorKind::TimedOut));
+    /// * the port of the peer is closed
+    ///   ([`ConnectionRefused`](crate::ErrorKind::ConnectionRefused));
+    /// * the token is cancelled ([`Cancelled`](crate::ErrorKind::Cancelled));
+    /// * the reply is larger than [`max_datagram`](crate::udp::UdpBuilder::max_datagram)
+    ///   ([`Truncated`](crate::ErrorKind::Truncated));
+    /// * the endpoint is connected to another peer, or
+    ///   [`batches_only`](crate::udp::UdpBuilder::batches_only) is set
+    ///   ([`InvalidInput`](crate::ErrorKind::InvalidInput));
+    ///
+    /// or for any reason listed under [`send_to`](Self::send_to). [`elapsed`](Error::elapsed) is
+    /// the time of all attempts.
     ///
     /// # Platform-specific behavior
     ///
-    /// An endpoint without a peer learns only on Linux that nobody listens; elsewhere it waits for the time. A
-    /// connected one learns it everywhere.
+    /// **Linux**: a closed port is reported to connected and unconnected endpoints. On other
+    /// systems it is reported to connected ones only, and the call of an unconnected one times out.
     pub fn request_with(
         &self,
         message: impl Message,
@@ -133,7 +151,7 @@ impl UdpEndpoint {
         ))
     }
 
-    /// Waits for an answer of the peer, to the end of the span.
+    /// Receives a reply of the peer within the span.
     fn answer(
         &self,
         peer: SocketAddr,
@@ -147,11 +165,11 @@ impl UdpEndpoint {
             match received {
                 Ok(datagram) if datagram.source() == peer && accept(&datagram) => return Ok(datagram),
                 Ok(_) => {}
-                // Somebody else's datagram may be too long, or somebody else unreachable.
+                // The truncated datagram of another sender, or the ICMP error of another host.
                 Err(error) if error.peer_addr().is_some_and(|remote| remote != peer) => {}
                 Err(error) => return Err(error),
             }
-            // A flood of other datagrams must not outlast the time.
+            // A flood of other datagrams must not extend the call.
             if span.deadline.is_some_and(|deadline| Moment::now() >= deadline) {
                 return Err(self.ended(Operation::Receive, ErrorKind::TimedOut, span));
             }

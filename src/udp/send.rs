@@ -1,4 +1,4 @@
-//! Sending: to the peer, to an address, back to whoever asked.
+//! Sending: to the peer, to an address, and replies.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::message::Message;
 use crate::sys::{self, CancelToken, Ended, Family, Limit, Mode, Moment, Way};
 
-/// Why a datagram cannot be sent, where the system's own word needs explaining.
+/// Why a datagram cannot be sent, where the error text of the OS needs an explanation.
 #[derive(Debug, thiserror::Error)]
 enum Unsendable {
     #[error("a message of {length} bytes does not fit a datagram, which holds {limit} at most")]
@@ -25,30 +25,46 @@ enum Unsendable {
     OnlyIpv6,
 }
 
-/// How an attempt to send ended, and when it began if anybody looked.
+/// How an attempt to send ended, and when it began if it has a limit.
 pub(super) struct Unsent {
     pub(super) ended: Ended,
     started: Option<Moment>,
 }
 
-/// 65,535 bytes less the headers of UDP (8) and IPv4 (20); IPv6's header does not count (RFC 768, RFC 791, RFC 8200).
+/// 65,535 bytes less the headers of UDP (8) and IPv4 (20); IPv6's header does not count (RFC 768,
+/// RFC 791, RFC 8200).
 const LARGEST_MESSAGE_V4: usize = 65_507;
 const LARGEST_MESSAGE_V6: usize = 65_527;
 
 impl UdpEndpoint {
     /// Sends a message to the peer of a connected endpoint, as one datagram.
     ///
-    /// Text is sent in the endpoint's [encoding](crate::udp::UdpBuilder::encoding), bytes as they are: see [`Message`].
+    /// Text is encoded in the [encoding](crate::udp::UdpBuilder::encoding) of the endpoint, and
+    /// bytes are sent as they are; see [`Message`]. Success means that the OS has accepted the
+    /// datagram, not that the peer has received it.
+    ///
+    /// This method blocks while the send buffer of the OS is full, by default without a timeout.
+    /// The write timeout, the deadline and the cancel token limit it.
     ///
     /// # Errors
     ///
     /// This returns an error if
     ///
-    /// * a character does not exist in the encoding, or the message is longer than 65,507 bytes (IPv6: 65,527): then
-    ///   nothing is sent;
-    /// * the endpoint has no peer;
-    /// * no route leads there, or a firewall of this machine forbids it;
-    /// * the peer's system has said of an earlier datagram that nobody listens there.
+    /// * a character does not exist in the encoding
+    ///   ([`UnencodableText`](crate::ErrorKind::UnencodableText)), or the message is longer than
+    ///   65,507 bytes, or 65,527 with IPv6 ([`MessageTooLong`](crate::ErrorKind::MessageTooLong));
+    /// * the endpoint is not connected ([`NotConnected`](crate::ErrorKind::NotConnected));
+    /// * an earlier datagram arrived at a closed port of the peer
+    ///   ([`ConnectionRefused`](crate::ErrorKind::ConnectionRefused));
+    /// * there is no route to the peer
+    ///   ([`NetworkUnreachable`](crate::ErrorKind::NetworkUnreachable)), or a local firewall
+    ///   forbids it ([`PermissionDenied`](crate::ErrorKind::PermissionDenied));
+    /// * the write timeout expires or the deadline passes
+    ///   ([`TimedOut`](crate::ErrorKind::TimedOut)), or the token is cancelled
+    ///   ([`Cancelled`](crate::ErrorKind::Cancelled)).
+    ///
+    /// In each case the message is not sent, and the endpoint remains usable.
+    #[doc(alias = "sendmsg", alias = "EMSGSIZE", alias = "ECONNREFUSED")]
     #[inline]
     pub fn send(&self, message: impl Message) -> Result<()> {
         let Some(peer) = self.peer else { return Err(self.failure(Operation::Send, not_connected())) };
@@ -59,12 +75,24 @@ impl UdpEndpoint {
 
     /// Sends a message to an address, as one datagram.
     ///
-    /// A name is looked up each time; where that is too often, parse and resolve once and keep the `SocketAddr`.
+    /// A host name is looked up in each call. To send often, resolve the name once and pass the
+    /// `SocketAddr`. The lookup is limited by the deadline, and by the
+    /// [`resolver`](crate::udp::UdpBuilder::resolver), by default to 10 s. Otherwise this method
+    /// blocks as [`send`](Self::send) does.
     ///
     /// # Errors
     ///
-    /// This returns an error if the text is not an address or the name cannot be looked up, if the address is a
-    /// broadcast address without [`broadcast`](crate::udp::UdpBuilder::broadcast), and if [`send`](Self::send) would.
+    /// This returns an error if
+    ///
+    /// * the text is not a valid address ([`InvalidAddress`](crate::ErrorKind::InvalidAddress)), or
+    ///   its host name cannot be resolved ([`NameNotFound`](crate::ErrorKind::NameNotFound),
+    ///   [`NameResolution`](crate::ErrorKind::NameResolution));
+    /// * the address is a broadcast address, and [`broadcast`](crate::udp::UdpBuilder::broadcast)
+    ///   is not set ([`PermissionDenied`](crate::ErrorKind::PermissionDenied));
+    /// * the address is of a family that the socket does not send to
+    ///   ([`AddressNotAvailable`](crate::ErrorKind::AddressNotAvailable));
+    ///
+    /// or for any reason listed under [`send`](Self::send).
     ///
     /// # Examples
     ///
@@ -74,9 +102,11 @@ impl UdpEndpoint {
     /// let endpoint = UdpEndpoint::bind("127.0.0.1:0")?;
     /// let error = endpoint.send_to([0; 65_508], "127.0.0.1:9").unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::MessageTooLong);
-    /// assert!(error.to_string().contains("65508 bytes does not fit a datagram, which holds 65507"));
+    /// let limit = "65508 bytes does not fit a datagram, which holds 65507";
+    /// assert!(error.to_string().contains(limit));
     /// # Ok::<(), socketry::Error>(())
     /// ```
+    #[doc(alias = "sendto", alias = "sendmsg")]
     #[inline]
     pub fn send_to(&self, message: impl Message, to: impl ToAddress) -> Result<()> {
         let to = to.to_address()?;
@@ -92,13 +122,14 @@ impl UdpEndpoint {
         self.send_bytes_to(&bytes, address, None).map_err(|error| error.at(&to))
     }
 
-    /// Sends a message back to whoever sent a datagram, from the address that the datagram was sent to.
+    /// Sends a message to the sender of a datagram, from the address that the datagram was sent to.
     ///
-    /// On a machine with several addresses the system would choose the source of an answer by its route, and a client
-    /// that asked another address would not take it for the answer.
+    /// On a machine with several addresses, the OS would choose the source address by its route,
+    /// and a client discards a reply from another address than it sent its request to. The reply to
+    /// a datagram to a broadcast or multicast address is sent from the address of the interface on
+    /// which it arrived.
     ///
-    /// A datagram that was sent to a broadcast or multicast address is answered from the address of the interface it
-    /// came by.
+    /// This method blocks as [`send`](Self::send) does. It does not look up names.
     ///
     /// # Errors
     ///
@@ -106,17 +137,19 @@ impl UdpEndpoint {
     ///
     /// # Platform-specific behavior
     ///
-    /// On Windows, an endpoint that is bound to a wildcard address answers from the address of the system's choice.
+    /// **Windows**: the OS chooses the source address if the endpoint is bound to a wildcard
+    /// address.
+    #[doc(alias = "sendto", alias = "sendmsg", alias = "IP_PKTINFO")]
     #[inline]
     pub fn reply(&self, request: impl AsRef<RecvMeta>, message: impl Message) -> Result<()> {
         let request = request.as_ref();
         let bytes = self.encoded(&message, &request.from)?;
-        // Where there is only one address, some systems refuse to be told it.
+        // A socket with one local address needs no source, and some systems reject one.
         let source = if self.known.to.is_none() { request.info.local } else { None };
         self.send_bytes_to(&bytes, &request.from, source)
     }
 
-    /// Looks a name up, for an address this socket can send to.
+    /// Resolves a name to an address of a family that this socket can send to.
     #[cold]
     pub(super) fn resolve(&self, to: &Address) -> Result<SocketAddr> {
         let family =
@@ -137,7 +170,7 @@ impl UdpEndpoint {
             .map_err(|error| Error::from(error).with_operation(Operation::Send).with_remote(Some(*to)))
     }
 
-    /// Sends to an address, and leaves from another if one is given.
+    /// Sends to an address, from a source address if one is given.
     #[inline]
     pub(super) fn send_bytes_to(&self, bytes: &[u8], to: &SocketAddr, from: Option<IpAddr>) -> Result<()> {
         if from.is_none() && self.peer.is_none() && self.reaches(to) {
@@ -147,7 +180,7 @@ impl UdpEndpoint {
         self.send_specially(bytes, *to, from)
     }
 
-    /// Sends to an address of the socket's family, by one interface.
+    /// Sends to an address of the socket's family on one interface.
     pub(crate) fn send_by(&self, bytes: &[u8], to: &SocketAddr, way: Way) -> Result<()> {
         sys::pin(&self.socket, to, way)
             .map_err(|error| self.failure(Operation::Send, error).with_remote(Some(*to)))?;
@@ -155,7 +188,7 @@ impl UdpEndpoint {
         sent.map_err(|unsent| self.unsent(unsent, bytes.len(), *to))
     }
 
-    /// Whether the socket takes the address as it is. IPv4 in the form of IPv6 is IPv4.
+    /// Returns true if the address is of the family of the socket. IPv4-mapped IPv6 is IPv4.
     #[inline]
     fn reaches(&self, to: &SocketAddr) -> bool {
         match (self.family, to) {
@@ -170,7 +203,8 @@ impl UdpEndpoint {
         let to = sys::canonical(to);
         let address = if Family::of(&to) == self.family { to } else { self.translated(to)? };
         let sent = match from {
-            // A connected socket has one source and one peer; some systems refuse to be told the address again.
+            // A connected socket has one source and one peer; some systems reject an address in
+            // addition.
             _ if self.peer == Some(to) => self.sending(|mode| sys::send(&self.socket, bytes, mode)),
             Some(source) => {
                 let source = sys::mapped(SocketAddr::new(source, 0), self.family).ip();
@@ -182,7 +216,7 @@ impl UdpEndpoint {
         sent.map_err(|unsent| self.unsent(unsent, bytes.len(), to))
     }
 
-    /// An address of the other family, if the socket can reach it.
+    /// Converts an address of the other family, if the socket is dual-stack.
     #[cold]
     pub(super) fn translated(&self, to: SocketAddr) -> Result<SocketAddr> {
         let reason = match self.family {
@@ -196,12 +230,12 @@ impl UdpEndpoint {
         Err(error.with_local(Some(self.local)).with_remote(Some(to)))
     }
 
-    /// For a socket that was opened elsewhere.
+    /// Queries the OS, for an adopted socket.
     fn is_dual_stack(&self) -> bool {
         socket2::SockRef::from(&self.socket).only_v6().is_ok_and(|only_v6| !only_v6)
     }
 
-    /// Sends; there is room almost always, and then nobody needs to know the time.
+    /// Sends. The send buffer almost always has space; the clock is read only if it has not.
     #[inline]
     pub(super) fn sending(
         &self,
@@ -231,8 +265,9 @@ impl UdpEndpoint {
             false => Err(Ended::Failed(error)),
         };
         let outcome = match outcome {
-            // The report of an earlier datagram ended the call before it began: it is called again, and the report
-            // stays in its queue for a call that receives. An error that comes again is this call's own.
+            // The ICMP error of an earlier datagram failed this call. The call is repeated, and the
+            // error stays in the error queue for a call that receives. An error of the second
+            // attempt is its own.
             Err(Ended::Failed(error)) if self.concerns_earlier_datagram(&error) => {
                 self.send_again(limit, attempt)
             }
@@ -252,7 +287,8 @@ impl UdpEndpoint {
             queue.store(ErrorQueue::PENDING, Ordering::Relaxed);
         }
         match sys::sending(&self.socket, limit, &mut attempt) {
-            // The buffer is full and reports are waiting as well, which keep a poll from sleeping: they are given up.
+            // The send buffer is full and the error queue is not empty, so that a poll returns
+            // immediately. The errors are discarded.
             Err(Ended::Reports) => {
                 while sys::next_queued_error(&self.socket)?.is_some() {}
                 sys::sending(&self.socket, limit, attempt)

@@ -108,7 +108,7 @@ fn check_every_interface() {
         let deliveries = builder.port(PORT).build().unwrap().send(text).unwrap();
         let results = deliveries.into_iter().map(|delivery| {
             let result = delivery.result.map_err(|error| error.kind());
-            (delivery.interface.into_string(), (delivery.from.map(|from| from.to_string()), result))
+            (delivery.interface.into_string(), (delivery.source.map(|source| source.to_string()), result))
         });
         results.collect::<BTreeMap<_, _>>()
     };

@@ -12,15 +12,19 @@ use crate::proto::text::{Encoding, OnInvalid};
 use crate::sys::PacketInfo;
 use crate::udp::RecvMeta;
 
-/// The system copies two to four times as fast to an address that is a multiple of this.
+/// The kernel copies two to four times as fast to an address that is a multiple of this.
 const ALIGNMENT: usize = 64;
 
-/// Room for a datagram of any size, or as many as the system joins, behind as much again.
+/// Space for a datagram of any size, or for as many as the OS joins, after as much again.
 const ROOM: usize = 2 * (LARGEST_DATAGRAM + 1);
 
-/// Received datagrams, in one buffer that is used again: see [`UdpEndpoint::recv_batch`](crate::UdpEndpoint::recv_batch).
+/// A reusable buffer of received datagrams, for
+/// [`UdpEndpoint::recv_batch`](crate::UdpEndpoint::recv_batch).
 ///
-/// The buffer, of 128 KiB, is allocated once, when the batch is first used. The datagrams are read where they lie:
+/// The buffer has 128 KiB. It is allocated when the batch is first used, and kept. Datagrams are
+/// read from it without a copy.
+///
+/// # Examples
 ///
 /// ```
 /// use socketry::udp::RecvBatch;
@@ -43,38 +47,40 @@ const ROOM: usize = 2 * (LARGEST_DATAGRAM + 1);
 /// assert_eq!(texts, ["one", "two"]);
 /// # Ok::<(), socketry::Error>(())
 /// ```
+#[doc(alias = "mmsghdr")]
 #[derive(Default)]
 pub struct RecvBatch {
     room: Vec<u8>,
-    /// Where in the room an address is aligned.
+    /// The offset of an aligned address in the buffer.
     start: usize,
-    /// Where in the room the next datagram goes.
+    /// The offset of the next datagram in the buffer.
     next: usize,
     groups: Vec<Group>,
-    /// Those that the last call has delivered. What stands behind them is for the next.
+    /// The groups that the last call has delivered. Those after them are for the next call.
     delivered: Range<usize>,
-    /// How many datagrams these are.
+    /// The number of datagrams delivered.
     len: usize,
-    /// What a call met after it had something to deliver.
+    /// The error of a call that had datagrams to deliver, for the next call.
     pub(super) error: Option<io::Error>,
     pub(super) encoding: Encoding,
 }
 
-/// Datagrams of one sender that came as one: all of one size but the last, which may be shorter.
+/// Datagrams of one sender that were received as one: all of one size but the last, which may be
+/// shorter.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) from: SocketAddr,
     pub(super) info: PacketInfo,
-    /// Where in the room it begins.
+    /// Its offset in the buffer.
     pub(super) at: usize,
-    /// Its true length, and how much of it is in the room.
+    /// Its length, and how much of it is in the buffer.
     pub(super) length: usize,
     pub(super) kept: usize,
     /// The size of each datagram.
     pub(super) segment: usize,
-    /// How much of each datagram is delivered at most.
+    /// The maximum number of bytes delivered of each datagram.
     pub(super) limit: usize,
-    /// Whether it is one datagram that is to be an error.
+    /// Whether it is one datagram that is larger than the limit, and an error.
     pub(super) is_too_long: bool,
 }
 
@@ -84,7 +90,7 @@ impl Group {
         if self.length <= self.segment { 1 } else { self.length.div_ceil(self.segment) }
     }
 
-    /// The true length of a datagram, and where what is delivered of it lies.
+    /// Returns the length of a datagram, and the range of its delivered bytes.
     #[inline]
     fn datagram(&self, index: usize) -> (usize, Range<usize>) {
         let start = index * self.segment;
@@ -94,7 +100,7 @@ impl Group {
         (length, start..start + kept)
     }
 
-    /// Each datagram as a group of its own.
+    /// Returns one datagram as a group.
     pub(super) fn single(&self, index: usize) -> Group {
         let (length, range) = self.datagram(index);
         Group { at: range.start, length, kept: range.len(), segment: length, ..*self }
@@ -102,25 +108,15 @@ impl Group {
 }
 
 impl RecvBatch {
-    /// An empty one.
+    /// Creates an empty batch.
+    ///
+    /// The buffer is allocated by the first call that receives.
     #[must_use]
     pub fn new() -> RecvBatch {
         RecvBatch::default()
     }
 
-    /// How many datagrams the last call has received.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// The datagrams that the last call has received, in the order in which they came.
+    /// Returns an iterator over the datagrams of the last call, in the order in which they arrived.
     #[must_use]
     pub fn iter(&self) -> RecvBatchIter<'_> {
         RecvBatchIter {
@@ -132,12 +128,24 @@ impl RecvBatch {
         }
     }
 
-    /// Whether there is something that the last call has not delivered.
+    /// Returns the number of datagrams that the last call has received.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Returns `true` if the batch has no datagrams.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Returns true if the last call has left datagrams or an error.
     pub(super) fn has_more(&self) -> bool {
         self.delivered.end < self.groups.len() || self.error.is_some()
     }
 
-    /// Makes room for what is received next.
+    /// Prepares the buffer for the next call.
     pub(super) fn begin(&mut self) {
         if self.room.is_empty() {
             self.room = vec![0; ROOM + ALIGNMENT];
@@ -149,18 +157,18 @@ impl RecvBatch {
         self.len = 0;
     }
 
-    /// The room for the next datagram, if there is as much left.
+    /// Returns the buffer for the next datagram, if that much is left.
     pub(super) fn room(&mut self, bytes: usize) -> Option<&mut [u8]> {
         let next = self.next;
         self.room.get_mut(next..next + bytes)
     }
 
-    /// How many bytes have been received.
+    /// Returns the number of bytes received.
     pub(super) fn used(&self) -> usize {
         self.next - self.start
     }
 
-    /// Where the room for the next datagram begins.
+    /// Returns the offset of the buffer for the next datagram.
     pub(super) fn next(&self) -> usize {
         self.next
     }
@@ -169,7 +177,7 @@ impl RecvBatch {
         !self.groups.is_empty()
     }
 
-    /// Takes what lies in the room; how many datagrams these are.
+    /// Adds a received group, and returns its number of datagrams.
     pub(super) fn add(&mut self, group: Group, is_error: bool) -> usize {
         self.next += group.kept.next_multiple_of(ALIGNMENT);
         let count = group.count();
@@ -185,7 +193,7 @@ impl RecvBatch {
         count
     }
 
-    /// Delivers what the next call is for: all up to a datagram that is an error, or that one.
+    /// Delivers all datagrams up to one that is an error, or that one if it is first.
     pub(super) fn deliver(&mut self) -> std::result::Result<usize, &Group> {
         let start = self.delivered.end;
         self.len = 0;
@@ -223,12 +231,12 @@ impl<'a> IntoIterator for &'a RecvBatch {
     }
 }
 
-/// The datagrams of a [`RecvBatch`].
+/// An iterator over the datagrams of a [`RecvBatch`].
 #[derive(Clone, Debug)]
 pub struct RecvBatchIter<'a> {
     room: &'a [u8],
     groups: std::slice::Iter<'a, Group>,
-    /// The group that is being gone through, the datagram that is next, and how many there are.
+    /// The current group, the index of its next datagram, and its number of datagrams.
     group: Option<(&'a Group, usize, usize)>,
     encoding: Encoding,
     len: usize,
@@ -260,7 +268,7 @@ impl<'a> Iterator for RecvBatchIter<'a> {
 impl ExactSizeIterator for RecvBatchIter<'_> {}
 impl FusedIterator for RecvBatchIter<'_> {}
 
-/// One datagram of a [`RecvBatch`], where it lies: what a [`Datagram`](crate::Datagram) tells, without a copy.
+/// A borrowed datagram of a [`RecvBatch`]: a [`Datagram`](crate::Datagram) without a copy.
 #[derive(Clone, Copy)]
 pub struct DatagramRef<'a> {
     bytes: &'a [u8],
@@ -271,54 +279,7 @@ pub struct DatagramRef<'a> {
 }
 
 impl<'a> DatagramRef<'a> {
-    /// The bytes as they came.
-    #[must_use]
-    pub fn bytes(&self) -> &'a [u8] {
-        self.bytes
-    }
-
-    /// How many bytes it has.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// Whether it has no bytes; such a datagram can be sent, and is not an end.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    /// How it came in, for [`reply`](crate::UdpEndpoint::reply).
-    pub fn meta(&self) -> RecvMeta {
-        RecvMeta { from: self.group.from, info: self.group.info, length: self.length, len: self.bytes.len() }
-    }
-
-    /// Who sent it: see [`RecvMeta::source`].
-    #[must_use]
-    pub fn source(&self) -> SocketAddr {
-        self.group.from
-    }
-
-    /// The address it was sent to: see [`RecvMeta::destination`].
-    #[must_use]
-    pub fn destination(&self) -> Option<IpAddr> {
-        self.group.info.to
-    }
-
-    /// The interface it came in by: see [`RecvMeta::interface_index`].
-    #[must_use]
-    pub fn interface_index(&self) -> Option<u32> {
-        self.group.info.interface
-    }
-
-    /// The true size, if it did not fit: see [`RecvMeta::truncated`].
-    #[must_use]
-    pub fn truncated(&self) -> Option<usize> {
-        (self.length > self.bytes.len()).then_some(self.length)
-    }
-
-    /// The text, in the [encoding of the endpoint](crate::udp::UdpBuilder::encoding) that received it.
+    /// Decodes the datagram in the [encoding of the endpoint](crate::udp::UdpBuilder::encoding).
     ///
     /// # Errors
     ///
@@ -327,23 +288,74 @@ impl<'a> DatagramRef<'a> {
         self.text_in(self.encoding)
     }
 
-    /// The text in an encoding.
+    /// Returns the bytes of the datagram.
+    #[must_use]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Returns the address of the sender; see [`RecvMeta::source`].
+    #[must_use]
+    pub fn source(&self) -> SocketAddr {
+        self.group.from
+    }
+
+    /// Returns the number of bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Returns `true` if the datagram has no bytes.
+    ///
+    /// UDP delivers empty datagrams. They do not mean the end of a stream.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Decodes the datagram in the given encoding.
     ///
     /// # Errors
     ///
-    /// This returns an error if the bytes are not text of that encoding.
+    /// This returns an error if the bytes are not valid in the encoding
+    /// ([`InvalidText`](crate::ErrorKind::InvalidText)).
     pub fn text_in(&self, encoding: Encoding) -> Result<Cow<'a, str>> {
         encoding.decode(self.bytes).map_err(|error| Error::from(error).with_remote(Some(self.source())))
     }
 
-    /// The text in the endpoint's encoding, whatever the bytes are: what is not text becomes `�` each time.
+    /// Decodes the datagram in the encoding of the endpoint, and replaces invalid bytes with `�`.
     #[must_use]
     pub fn text_lossy(&self) -> Cow<'a, str> {
         self.encoding.decode_with(self.bytes, OnInvalid::Replace).unwrap_or_default()
     }
+
+    /// Returns the metadata, which [`reply`](crate::UdpEndpoint::reply) takes.
+    pub fn meta(&self) -> RecvMeta {
+        RecvMeta { from: self.group.from, info: self.group.info, length: self.length, len: self.bytes.len() }
+    }
+
+    /// Returns the address that the datagram was sent to; see [`RecvMeta::destination`].
+    #[must_use]
+    pub fn destination(&self) -> Option<IpAddr> {
+        self.group.info.to
+    }
+
+    /// Returns the index of the interface on which the datagram arrived; see
+    /// [`RecvMeta::interface_index`].
+    #[must_use]
+    pub fn interface_index(&self) -> Option<u32> {
+        self.group.info.interface
+    }
+
+    /// Returns the size of the whole datagram if it was truncated; see [`RecvMeta::truncated`].
+    #[must_use]
+    pub fn truncated(&self) -> Option<usize> {
+        (self.length > self.bytes.len()).then_some(self.length)
+    }
 }
 
-/// Two are equal if the datagrams are: bytes, addresses, size and encoding.
+/// Compares the bytes, the metadata and the encoding.
 impl PartialEq for DatagramRef<'_> {
     fn eq(&self, other: &Self) -> bool {
         let parts = |datagram: &Self| (datagram.meta(), datagram.encoding);
@@ -371,7 +383,7 @@ impl fmt::Debug for DatagramRef<'_> {
         let shown = &self.bytes[..self.bytes.len().min(SHOWN)];
         f.debug_struct("DatagramRef")
             .field("bytes", &format_args!("{}", shown.escape_ascii()))
-            .field("arrival", &self.meta())
+            .field("meta", &self.meta())
             .field("encoding", &self.encoding)
             .finish()
     }

@@ -1,10 +1,13 @@
-//! Datagrams by the thousand: many are sent, or received, in one call.
+//! Batches: many datagrams are sent or received in one call.
+
+// Methods of `UdpEndpoint` are on its page in the order of these declarations.
+mod sending;
+
+mod receiving;
 
 mod incoming;
 mod outgoing;
-mod receiving;
 mod segmenting;
-mod sending;
 
 pub use incoming::{DatagramRef, RecvBatch, RecvBatchIter};
 pub use outgoing::SendBatch;

@@ -8,29 +8,31 @@ use crate::proto::message::Message;
 use crate::proto::text::Encoding;
 use crate::sys;
 
-/// The system copies faster from an address that is a multiple of this, by a twentieth of what large datagrams cost. The
-/// bytes begin at one once their room has grown.
+/// The kernel copies faster from an address that is a multiple of this, by 5 % for large datagrams.
+/// The bytes begin at one once their buffer has grown.
 const ALIGNMENT: usize = 64;
 
-/// The peer of a datagram; `None` is the endpoint's own.
+/// The destination of a datagram; `None` is the peer of the endpoint.
 pub(super) type Peer = Option<SocketAddr>;
 
-/// Datagrams to send in one call: see [`UdpEndpoint::send_batch`](crate::UdpEndpoint::send_batch).
+/// A batch of datagrams to send with [`UdpEndpoint::send_batch`](crate::UdpEndpoint::send_batch).
 ///
-/// It is made by [`UdpEndpoint::batch`](crate::UdpEndpoint::batch), grows as datagrams are put in, and keeps its room when they
-/// have been sent, so that one that is used again allocates nothing.
+/// [`UdpEndpoint::batch`](crate::UdpEndpoint::batch) creates it. It grows as datagrams are added,
+/// and keeps its buffer when they have been sent, so that a batch that is used again does not
+/// allocate.
 ///
-/// How the datagrams reach the system does not show: each peer gets each datagram as if it had been sent by itself, in the order
-/// in which they were put in. Datagrams to different peers may leave in another order.
+/// Each peer receives each datagram as if it had been sent by itself, in the order in which they
+/// were added. Datagrams to different peers may be sent in another order.
+#[doc(alias = "mmsghdr", alias = "iovec")]
 #[derive(Clone)]
 pub struct SendBatch {
     pub(super) bytes: Vec<u8>,
     pub(super) runs: Vec<Run<Peer>>,
     len: usize,
-    /// How many were put in since the batch was empty.
+    /// The number of datagrams added since the batch was empty.
     put: usize,
     encoding: Encoding,
-    /// Room for the plan of a call, kept for the next.
+    /// Buffers for the plan of a call, kept for the next.
     pub(super) room: PlanRoom,
 }
 
@@ -46,23 +48,25 @@ impl SendBatch {
         SendBatch { bytes: Vec::new(), runs: Vec::new(), len: 0, put: 0, encoding, room: PlanRoom::default() }
     }
 
-    /// Puts a message in, for the peer of a connected endpoint, as one datagram.
+    /// Adds a message for the peer of a connected endpoint, as one datagram.
     ///
-    /// Text is put in in the encoding of the endpoint that made the batch, bytes as they are: see [`Message`].
+    /// Text is encoded in the encoding of the endpoint that created the batch, and bytes are added
+    /// as they are; see [`Message`]. This method never blocks.
     ///
     /// # Errors
     ///
-    /// This returns an error if a character does not exist in the encoding; then nothing is put in. A message that is too long
-    /// is found out when it is sent.
+    /// This returns an error if a character does not exist in the encoding
+    /// ([`UnencodableText`](crate::ErrorKind::UnencodableText)). The batch is then unchanged. A
+    /// message that is too long is an error of [`send_batch`](crate::UdpEndpoint::send_batch).
     #[inline]
     pub fn push(&mut self, message: impl Message) -> Result<()> {
         self.put(&message, None)
     }
 
-    /// Puts a message in, for an address, as one datagram.
+    /// Adds a message for an address, as one datagram.
     ///
-    /// A name is looked up before, once for many datagrams: see [`Address`](crate::Address) and
-    /// [`Resolver`](crate::Resolver).
+    /// This method never blocks. It takes no host name: resolve the name once, with a
+    /// [`Resolver`](crate::Resolver), for all datagrams.
     ///
     /// # Errors
     ///
@@ -95,19 +99,21 @@ impl SendBatch {
         Ok(())
     }
 
-    /// How many datagrams are in it, which is how many are still to be sent.
+    /// Returns the number of datagrams that are still to be sent.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is nothing to send.
+    /// Returns `true` if the batch has no datagrams.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Takes all datagrams out, without sending them. The room stays.
+    /// Removes all datagrams without sending them.
+    ///
+    /// The batch keeps its buffer.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.runs.clear();
@@ -115,13 +121,13 @@ impl SendBatch {
         self.put = 0;
     }
 
-    /// The encoding of what is put in as text: that of the endpoint that made the batch.
+    /// Returns the encoding of text in the batch, which is that of the endpoint that created it.
     #[must_use]
     pub fn encoding(&self) -> Encoding {
         self.encoding
     }
 
-    /// Takes out what stands before a position, and keeps the rest as it was put in.
+    /// Removes the datagrams before a position, and keeps the order of the others.
     pub(super) fn keep_from(&mut self, position: Position) {
         let plan = Plan::new(&self.runs, &mut self.room.order);
         let done: Vec<(usize, usize)> = plan.done(position).collect();
@@ -134,7 +140,7 @@ impl SendBatch {
         }
     }
 
-    /// Takes out the first datagrams of a run.
+    /// Removes the first datagrams of a run.
     fn take_out(&mut self, run: usize, count: usize) {
         let run = &mut self.runs[run];
         run.at += count * run.size;
@@ -143,7 +149,7 @@ impl SendBatch {
         self.len -= count;
     }
 
-    /// Takes out the first datagram of a run; which it was.
+    /// Removes the first datagram of a run, and returns its index.
     pub(super) fn take_out_one(&mut self, run: usize) -> usize {
         let index = self.runs[run].index;
         self.take_out(run, 1);

@@ -1,4 +1,4 @@
-//! Receiving a batch: a wait for the first datagram, and then what is there.
+//! Receiving a batch: blocks for the first datagram, and then takes those that are available.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -11,27 +11,36 @@ use crate::sys::{self, CancelToken, Mode, Received, Span, Window};
 use crate::udp::UdpEndpoint;
 use crate::udp::endpoint::ErrorQueue;
 
-/// What is enough for one batch. Beyond this a call more costs nothing that anybody would notice, and one that finds nothing,
-/// which is how all others end, is saved.
+/// A batch of this size ends without a system call that finds no datagram, which ends all others.
+/// The overhead of one more call is negligible for such a batch.
 const ENOUGH_DATAGRAMS: usize = 64;
 const ENOUGH_BYTES: usize = 32_768;
 
 impl UdpEndpoint {
-    /// Receives datagrams into a batch: waits for the first one, and then takes what is there, as much as the batch has room
-    /// for. Returns how many these are, at least one; the batch has them until it is used again.
+    /// Blocks until a datagram arrives, receives it and those that are available after it, and
+    /// returns their number.
     ///
-    /// It waits as the endpoint is set: for ever, or to its timeout, its deadline or its cancel token. It never waits for the batch
-    /// to become full.
+    /// The number is at least 1. The datagrams are in `batch` until the next call. By default there
+    /// is no read timeout, and this call blocks indefinitely. The read timeout, the deadline and
+    /// the cancel token limit the wait for the first datagram. The call does not wait until the
+    /// batch is full.
     ///
-    /// Each datagram is what [`recv`](Self::recv) would have returned. With [`batches_only`](crate::udp::UdpBuilder::batches_only)
-    /// they are received 10 to 50 times as fast as by single calls, if their sender sends them in batches; without, they
-    /// cost what single calls do.
+    /// Each datagram is as [`recv`](Self::recv) would return it. With
+    /// [`batches_only`](crate::udp::UdpBuilder::batches_only) on Linux, receiving is 10 to 50 times
+    /// as fast as by single calls if the sender sends batches. Otherwise each datagram takes one
+    /// system call.
+    ///
+    /// # Limits
+    ///
+    /// A call stops receiving after 64 datagrams or 32 KiB. The last ones received may exceed that.
     ///
     /// # Errors
     ///
-    /// This returns an error if [`recv`](Self::recv) would. When that happens after some datagrams have been received, these are
-    /// delivered and the next call that is given the batch returns the error; what came after a datagram that is too long is
-    /// delivered by the call after that.
+    /// This returns an error if [`recv`](Self::recv) would, except that
+    /// [`batches_only`](crate::udp::UdpBuilder::batches_only) is no error. If the error occurs
+    /// after some datagrams have been received, this call returns these, and the next call with the
+    /// same batch returns the error. Datagrams after one that is too large are returned by the call
+    /// after that.
     ///
     /// # Examples
     ///
@@ -57,12 +66,16 @@ impl UdpEndpoint {
     /// }
     /// # Ok::<(), socketry::Error>(())
     /// ```
+    #[doc(alias = "recvmmsg", alias = "UDP_GRO", alias = "GRO")]
     pub fn recv_batch(&self, batch: &mut RecvBatch) -> Result<usize> {
         self.receive_batch(batch, Window::AsSet)
     }
 
-    /// Receives datagrams into a batch, waiting no longer than `timeout` for the first one, whatever the endpoint's own limits;
-    /// [`Duration::ZERO`] does not wait at all.
+    /// Receives available datagrams into a batch, and blocks for at most `timeout` for the first
+    /// one.
+    ///
+    /// The read timeout and the deadline of the endpoint do not apply to this call. With
+    /// [`Duration::ZERO`] it does not block.
     ///
     /// # Errors
     ///
@@ -71,8 +84,10 @@ impl UdpEndpoint {
         self.receive_batch(batch, Window::Timeout(timeout))
     }
 
-    /// Receives datagrams into a batch, and blocks until the first one, at most until `deadline`, which replaces the read
-    /// timeout for this call.
+    /// Receives available datagrams into a batch, and blocks at most until `deadline` for the first
+    /// one.
+    ///
+    /// The read timeout and the deadline of the endpoint do not apply to this call.
     ///
     /// # Errors
     ///
@@ -81,11 +96,15 @@ impl UdpEndpoint {
         self.receive_batch(batch, Window::Deadline(deadline))
     }
 
-    /// Receives available datagrams into a batch without blocking. Returns `None` if there are none.
+    /// Receives available datagrams into a batch, and returns `None` if there are none.
+    ///
+    /// This method never blocks.
     ///
     /// # Errors
     ///
-    /// This returns an error if [`recv_batch`](Self::recv_batch) would, except for the timeout.
+    /// This returns an error if [`recv_batch`](Self::recv_batch) would, except that there is no
+    /// timeout.
+    #[doc(alias = "MSG_DONTWAIT", alias = "WouldBlock")]
     pub fn try_recv_batch(&self, batch: &mut RecvBatch) -> Result<Option<usize>> {
         match self.receive_batch(batch, Window::Timeout(Duration::ZERO)) {
             Ok(count) => Ok(Some(count)),
@@ -137,10 +156,11 @@ impl UdpEndpoint {
         }
     }
 
-    /// Receives one after the other, until there is nothing or it is enough. Only the first may wait.
+    /// Receives datagrams until none is available or the batch is large enough. Only the first call
+    /// may block.
     fn fill(&self, batch: &mut RecvBatch, mut mode: Mode) -> io::Result<()> {
         let limit = self.options.max_datagram;
-        // What the system joins is cut apart here, so it must be whole.
+        // Joined datagrams are split here, and must not be truncated.
         let most = if self.joins { LARGEST_DATAGRAM } else { limit };
         let with_control = self.joins || self.packet_info;
         let mut count = 0;
@@ -161,7 +181,7 @@ impl UdpEndpoint {
                     break;
                 }
             }
-            // Without a sender there is no datagram; whoever has nothing to deliver says so.
+            // Without a sender there is no datagram; an empty batch is then an error.
             let Some(from) = received.from else { break };
             if received.lost != 0 {
                 self.lost.store(received.lost, Ordering::Relaxed);
@@ -182,7 +202,7 @@ impl UdpEndpoint {
         Ok(())
     }
 
-    /// The error of a call for a single datagram on an endpoint that receives batches only, where one may be many.
+    /// Returns the error of a call for a single datagram on an endpoint that is `batches_only`.
     #[cold]
     pub(in crate::udp) fn refuse_single(&self, operation: Operation) -> Error {
         let error = Error::detailed(operation, ErrorKind::InvalidInput, BatchesOnly);

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::proto::grouping::{Limits, SegmentFault};
 use crate::sys;
 
-/// What a socket's system is known to cut into datagrams; shared by the threads that send.
+/// The limits of segmentation (GSO) of a socket, shared by the threads that send.
 #[derive(Debug)]
 pub(in crate::udp) struct Segmenting {
     segments: AtomicUsize,
@@ -24,10 +24,11 @@ impl Segmenting {
         Limits { segments: self.segments.load(Ordering::Relaxed), size: self.size.load(Ordering::Relaxed) }
     }
 
-    /// Learns from the refusal of a message of `count` datagrams, cut at `segment` bytes, that was sent under `limits`.
+    /// Lowers the limits after the OS has rejected a message of `count` datagrams of `segment`
+    /// bytes, sent under `limits`.
     pub(super) fn learn(&self, limits: Limits, fault: SegmentFault, count: usize, segment: usize) {
         let after = limits.after(fault, count, segment);
-        // Each only becomes less, whatever other threads learn meanwhile.
+        // Limits only become less, also with other threads at the same time.
         self.segments.fetch_min(after.segments, Ordering::Relaxed);
         self.size.fetch_min(after.size, Ordering::Relaxed);
     }

@@ -1,4 +1,5 @@
-//! Sending a batch: call after call to its end, with what the system refuses to cut sent again whole.
+//! Sending a batch with few system calls. Messages that the kernel does not segment are sent again
+//! as datagrams.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,34 +11,40 @@ use crate::sys::{self, CancelToken, Ended, Family};
 use crate::udp::UdpEndpoint;
 
 impl UdpEndpoint {
-    /// An empty batch for datagrams that this endpoint is to send, with its encoding.
+    /// Creates an empty batch of datagrams to send, with the encoding of this endpoint.
     #[must_use]
     pub fn batch(&self) -> SendBatch {
         SendBatch::new(self.options.encoding)
     }
 
-    /// Sends all datagrams of a batch, and returns how many these were; the batch is empty then.
+    /// Sends all datagrams of a batch and returns their number, which leaves the batch empty.
     ///
-    /// Datagrams of one size to one peer (the last may be shorter) go to the system as one, where it can cut them, and others
-    /// as many in one call as it takes: a stream of small datagrams is sent 10 to 50 times as fast as by
-    /// [`send_to`](Self::send_to). Whatever is put together, each peer gets what single sends would have sent it, in the same
-    /// order.
+    /// Consecutive datagrams of one size to one peer (the last may be shorter) are passed to the OS
+    /// as one message, where it can segment them, and others in groups. Small datagrams are sent 10
+    /// to 50 times as fast as by [`send_to`](Self::send_to) on Linux. Each peer receives the same
+    /// datagrams, in the same order, as from single sends.
+    ///
+    /// This method blocks while the send buffer of the OS is full, by default without a timeout.
+    /// The write timeout, the deadline and the cancel token limit the whole call.
     ///
     /// # Errors
     ///
-    /// This returns an error if a datagram cannot be sent, for the reasons of [`send_to`](Self::send_to): it is too long, no
-    /// route leads there, the write timeout is over. [`detail`](Error::detail) has an [`UnsentDatagram`], which tells which one
-    /// it was and how many were sent.
+    /// This returns an error if a datagram cannot be sent, for any reason listed under
+    /// [`send_to`](Self::send_to) but for those of text and names. [`detail`](Error::detail) is an
+    /// [`UnsentDatagram`] with the index of that datagram and the number of datagrams sent.
     ///
-    /// What was sent is no longer in the batch. Of the rest nothing is lost: it is sent when `send_batch` is called again. The
-    /// datagram of the error is taken out, as it would fail again, unless the error is none of its own: the time was over, the
-    /// cancel token was cancelled, or a connected peer's system says of an earlier one that nobody listens there
-    /// ([`is_refused`](Error::is_refused)).
+    /// Datagrams that were sent are removed from the batch, and the others stay, to be sent by the
+    /// next call. The datagram of the error stays, too, if the error is not its own: the call timed
+    /// out ([`TimedOut`](crate::ErrorKind::TimedOut)) or was cancelled
+    /// ([`Cancelled`](crate::ErrorKind::Cancelled)), or an earlier datagram arrived at a closed
+    /// port of the peer ([`ConnectionRefused`](crate::ErrorKind::ConnectionRefused)). Otherwise it
+    /// is removed.
     ///
     /// # Platform-specific behavior
     ///
-    /// The datagrams are cut by the kernel on Linux (since 4.18). What it or the device refuses to cut is sent in other ways, and
-    /// the endpoint remembers. On other systems a batch is one call for each datagram.
+    /// * **Linux**: the kernel segments messages since 4.18. What it or the network device does not
+    ///   segment is sent in other ways, and the endpoint remembers that.
+    /// * **Others**: each datagram takes one system call.
     ///
     /// # Examples
     ///
@@ -56,6 +63,7 @@ impl UdpEndpoint {
     /// assert_eq!(receiver.recv()?.bytes(), [0, 0, 0, 1]);
     /// # Ok::<(), socketry::Error>(())
     /// ```
+    #[doc(alias = "sendmmsg", alias = "UDP_SEGMENT", alias = "GSO")]
     pub fn send_batch(&self, batch: &mut SendBatch) -> Result<usize> {
         let total = batch.len();
         self.refuse_unreachable(batch)?;
@@ -68,7 +76,7 @@ impl UdpEndpoint {
                 let limits = self.segmenting.limits();
                 let cut_at = plan.call(position, limits, sys::MOST_MESSAGES, messages, parts);
                 let Some(first) = messages.first() else { return Ok(()) };
-                // A wait looks at the cancel token.
+                // The wait after `WouldBlock` checks the cancel token.
                 if position != Position::default()
                     && self.token.as_ref().is_some_and(CancelToken::is_cancelled)
                 {
@@ -111,7 +119,8 @@ impl UdpEndpoint {
         }
     }
 
-    /// Takes out the first datagram that this socket cannot send anywhere, and says why.
+    /// Removes the first datagram to an address that this socket cannot send to, and returns its
+    /// error.
     fn refuse_unreachable(&self, batch: &mut SendBatch) -> Result<()> {
         let refused = batch.runs.iter().enumerate().find_map(|(run, datagrams)| match datagrams.peer {
             None if self.peer.is_none() => {
@@ -126,7 +135,7 @@ impl UdpEndpoint {
         Err(self.unsent_of_batch(error, index, 0))
     }
 
-    /// What the system is told of a peer that `refuse_unreachable` has let pass.
+    /// Returns the address of a peer for the OS; `refuse_unreachable` has checked it.
     fn address_of(&self, peer: Peer) -> Option<SocketAddr> {
         if peer == self.peer { None } else { peer.map(|peer| sys::mapped(peer, self.family)) }
     }

@@ -59,7 +59,7 @@ fn send_reaches_responder_and_reports_interface() {
     let deliveries = broadcaster.send("你好").unwrap();
     assert_eq!(deliveries.len(), 1);
     assert!(deliveries[0].result.is_ok() && *deliveries[0].interface == *loopback(), "{deliveries:?}");
-    assert_eq!(deliveries[0].from, Some(Ipv4Addr::LOCALHOST.into()));
+    assert_eq!(deliveries[0].source, Some(Ipv4Addr::LOCALHOST.into()));
     let query = responder.recv_timeout(LONG).unwrap();
     assert_eq!(query.bytes(), b"\xC4\xE3\xBA\xC3");
     assert_eq!(query.interface_name(), &*loopback());
