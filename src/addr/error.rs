@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::error::{Error, ErrorKind, Operation};
 
-/// A text that should be an address is not one: the text, what is wrong, and where.
+/// A text that is not a valid address, with the reason and its offset.
 ///
 /// # Examples
 ///
@@ -46,12 +46,12 @@ impl AddressError {
         AddressError { text: text.into(), offset, fault }
     }
 
-    /// The text as it was given.
+    /// Returns the text that was parsed.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Where in the text the fault is, in bytes.
+    /// Returns the offset of the invalid part in the text, in bytes.
     pub fn offset(&self) -> usize {
         self.offset
     }

@@ -1,63 +1,146 @@
 use std::fmt;
 use std::io;
 
-/// What went wrong, in one word that is the same on every operating system.
+/// The category of an [`Error`](crate::Error), the same on every OS.
 ///
-/// The kind is what a program decides on; [`Error`](crate::Error) carries the rest.
+/// Match on the kind to decide what to do. The [`Error`](crate::Error) has the operation, the
+/// addresses, the elapsed time, and the cause.
+///
+/// | Error of the OS | Kind |
+/// |---|---|
+/// | `EAGAIN`, `EWOULDBLOCK`, `ETIMEDOUT` | [`TimedOut`](Self::TimedOut) |
+/// | `ECONNREFUSED` | [`ConnectionRefused`](Self::ConnectionRefused) |
+/// | `ECONNRESET`, `EPIPE` | [`ConnectionReset`](Self::ConnectionReset) |
+/// | `ECONNABORTED` | [`ConnectionAborted`](Self::ConnectionAborted) |
+/// | `ENOTCONN`, `EDESTADDRREQ` | [`NotConnected`](Self::NotConnected) |
+/// | `EADDRINUSE` | [`AddressInUse`](Self::AddressInUse) |
+/// | `EADDRNOTAVAIL` | [`AddressNotAvailable`](Self::AddressNotAvailable) |
+/// | `ENETUNREACH`, `ENETDOWN` | [`NetworkUnreachable`](Self::NetworkUnreachable) |
+/// | `EHOSTUNREACH`, `EHOSTDOWN` | [`HostUnreachable`](Self::HostUnreachable) |
+/// | `EACCES`, `EPERM` | [`PermissionDenied`](Self::PermissionDenied) |
+/// | `EMSGSIZE` | [`MessageTooLong`](Self::MessageTooLong) |
+/// | `EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM` | [`ResourceExhausted`](Self::ResourceExhausted) |
+/// | `ENOPROTOOPT`, `EOPNOTSUPP`, `EAFNOSUPPORT` | [`Unsupported`](Self::Unsupported) |
+#[doc(alias = "errno", alias = "WSAGetLastError", alias = "io::ErrorKind")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The time allowed was over. Every operating system's own code for it (`EAGAIN`, `ETIMEDOUT`, `WSAETIMEDOUT`)
-    /// ends here.
+    /// A timeout expired or a deadline passed.
+    ///
+    /// This includes every error by which an OS reports an expired timeout (`EAGAIN`, `ETIMEDOUT`,
+    /// `WSAETIMEDOUT`), and a TCP connection whose peer did not acknowledge data or answer probes
+    /// in time.
+    #[doc(alias = "EAGAIN")]
+    #[doc(alias = "EWOULDBLOCK")]
+    #[doc(alias = "WouldBlock")]
+    #[doc(alias = "ETIMEDOUT")]
+    #[doc(alias = "WSAETIMEDOUT")]
+    #[doc(alias = "10060")]
+    #[doc(alias = "socket.timeout")]
     TimedOut,
-    /// A [`CancelToken`](crate::CancelToken) ended the wait.
+    /// A [`CancelToken`](crate::CancelToken) was cancelled, or the server that has the connection
+    /// was shut down.
+    #[doc(alias = "Canceled", alias = "ECANCELED")]
     Cancelled,
-    /// A datagram was longer than the room for it; see [`Error::truncated`](crate::Error::truncated).
+    /// A datagram was larger than the buffer; see [`Error::truncated`](crate::Error::truncated).
+    #[doc(alias = "MSG_TRUNC", alias = "WSAEMSGSIZE", alias = "10040")]
     Truncated,
-    /// A frame of a stream is longer than its framing allows; see [`FrameError`](crate::frame::FrameError).
+    /// A frame of a stream exceeds the maximum length of its framing; see
+    /// [`FrameError`](crate::frame::FrameError).
     FrameTooLong,
-    /// The stream ended where more had to come: within a frame (see [`FrameError`](crate::frame::FrameError)), or before
-    /// as many bytes as were asked for (see [`PartialTransfer`](crate::error::PartialTransfer)).
+    /// The stream ended within a frame (see [`FrameError`](crate::frame::FrameError)), or before
+    /// the expected number of bytes was received (see
+    /// [`PartialTransfer`](crate::error::PartialTransfer)).
+    #[doc(alias = "EOFError", alias = "IncompleteReadError")]
     UnexpectedEof,
-    /// The data to send is longer than the protocol or the system can carry in one message.
+    /// A message is larger than the protocol, the OS, or the given maximum allows.
+    #[doc(alias = "EMSGSIZE")]
     MessageTooLong,
-    /// Nobody listens at the remote address and its system said so.
+    /// No socket listens at the remote address, and the remote host reported that.
+    ///
+    /// For TCP this is a reset in reply to the connection request. For UDP it is an ICMP "port
+    /// unreachable" in reply to an earlier datagram; Windows reports it as `WSAECONNRESET`.
+    #[doc(alias = "ECONNREFUSED")]
+    #[doc(alias = "WSAECONNREFUSED")]
+    #[doc(alias = "10061")]
+    #[doc(alias = "ConnectionRefusedError")]
     ConnectionRefused,
-    /// The remote end broke the connection off, or has closed it while something was still sent to it (a broken pipe).
+    /// The peer reset the connection, or closed it while data was still being sent to it (`EPIPE`).
+    #[doc(alias = "ECONNRESET")]
+    #[doc(alias = "WSAECONNRESET")]
+    #[doc(alias = "10054")]
+    #[doc(alias = "EPIPE")]
+    #[doc(alias = "BrokenPipe")]
+    #[doc(alias = "BrokenPipeError")]
+    #[doc(alias = "ConnectionResetError")]
     ConnectionReset,
-    /// The connection was given up before it was complete.
+    /// The connection was aborted before it was complete, or by the OS of this machine.
+    #[doc(alias = "ECONNABORTED")]
+    #[doc(alias = "WSAECONNABORTED")]
+    #[doc(alias = "10053")]
+    #[doc(alias = "ConnectionAbortedError")]
     ConnectionAborted,
     /// The operation needs a connected socket.
+    #[doc(alias = "ENOTCONN", alias = "WSAENOTCONN", alias = "10057", alias = "EDESTADDRREQ")]
     NotConnected,
-    /// Another socket holds the address.
+    /// Another socket is bound to the address.
+    #[doc(alias = "EADDRINUSE", alias = "WSAEADDRINUSE", alias = "10048")]
     AddressInUse,
-    /// The address does not belong to this machine, or does not suit the socket.
+    /// The address is not an address of this machine, or does not fit the socket, for example in
+    /// its address family.
+    #[doc(alias = "EADDRNOTAVAIL", alias = "WSAEADDRNOTAVAIL", alias = "10049")]
     AddressNotAvailable,
-    /// No route leads to the network.
+    /// There is no route to the network, or the network interface is down.
+    #[doc(alias = "ENETUNREACH", alias = "WSAENETUNREACH", alias = "10051", alias = "ENETDOWN")]
     NetworkUnreachable,
-    /// A route leads there, and the host did not answer.
+    /// There is a route to the host, but the host did not respond to address resolution (ARP,
+    /// neighbor discovery), or a router reported the host as unreachable.
+    #[doc(alias = "EHOSTUNREACH", alias = "WSAEHOSTUNREACH", alias = "10065", alias = "EHOSTDOWN")]
     HostUnreachable,
-    /// The system's rules, or a firewall of this machine, forbid it.
+    /// The OS, or a firewall of this machine, does not permit the operation.
+    #[doc(alias = "EACCES")]
+    #[doc(alias = "EPERM")]
+    #[doc(alias = "WSAEACCES")]
+    #[doc(alias = "10013")]
+    #[doc(alias = "PermissionError")]
     PermissionDenied,
-    /// A text that should be an address is not one; see [`AddressError`](crate::AddressError).
+    /// A text is not a valid address; see [`AddressError`](crate::AddressError).
     InvalidAddress,
-    /// A value makes no sense for the operation.
+    /// A value is not valid for the operation.
+    #[doc(alias = "EINVAL", alias = "WSAEINVAL", alias = "10022", alias = "ValueError")]
     InvalidInput,
-    /// The name does not exist, or has no address of the family asked for.
+    /// The name does not exist, or has no record of the requested kind.
+    #[doc(alias = "EAI_NONAME", alias = "NXDOMAIN", alias = "WSAHOST_NOT_FOUND", alias = "11001")]
     NameNotFound,
-    /// The name could not be looked up now; a later try may succeed.
+    /// Name resolution failed temporarily; a later attempt may succeed.
+    #[doc(alias = "EAI_AGAIN", alias = "WSATRY_AGAIN", alias = "11002", alias = "gaierror")]
     NameResolution,
-    /// Bytes are not text of the encoding asked for; see [`DecodeError`](crate::text::DecodeError).
+    /// Bytes are not valid text of the encoding; see [`DecodeError`](crate::text::DecodeError).
+    #[doc(alias = "EILSEQ", alias = "UnicodeDecodeError")]
     InvalidText,
-    /// A character does not exist in the encoding asked for; see [`EncodeError`](crate::text::EncodeError).
+    /// A character does not exist in the encoding; see [`EncodeError`](crate::text::EncodeError).
+    #[doc(alias = "UnicodeEncodeError")]
     UnencodableText,
-    /// A name that should be an encoding's is not one; see [`UnknownEncoding`](crate::text::UnknownEncoding).
+    /// A text is not the name of an encoding; see
+    /// [`UnknownEncoding`](crate::text::UnknownEncoding).
+    #[doc(alias = "LookupError")]
     UnknownEncoding,
-    /// This operating system cannot do it.
+    /// The operation is not supported on this OS.
+    #[doc(alias = "ENOPROTOOPT", alias = "EOPNOTSUPP", alias = "EAFNOSUPPORT", alias = "ENOSYS")]
     Unsupported,
-    /// Descriptors, buffers or memory of the process or the system are used up.
+    /// The process or the OS is out of file descriptors, buffers, or memory, or a limit of this
+    /// crate is reached, such as the 64 KiB that [`Framed`](crate::frame::Framed) buffers.
+    #[doc(alias = "EMFILE")]
+    #[doc(alias = "ENFILE")]
+    #[doc(alias = "ENOBUFS")]
+    #[doc(alias = "ENOMEM")]
+    #[doc(alias = "WSAEMFILE")]
+    #[doc(alias = "10024")]
+    #[doc(alias = "WSAENOBUFS")]
+    #[doc(alias = "10055")]
     ResourceExhausted,
-    /// Something for which there is no word here; the cause has the system's own.
+    /// Any other error; [`Error::raw_os_error`](crate::Error::raw_os_error) and the source of the
+    /// error have the error of the OS.
     Other,
 }
 

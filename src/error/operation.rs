@@ -1,56 +1,70 @@
 use std::fmt;
 
-/// What the library was doing when an [`Error`](crate::Error) occurred; its `Display` opens the error's text.
+/// The operation that returned an [`Error`](crate::Error).
+///
+/// The text of an error begins with the `Display` output of its operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
-    /// Reading an address from text.
+    /// Parsing an address.
     ParseAddress,
-    /// Looking a name up.
+    /// Resolving a host name.
+    #[doc(alias = "getaddrinfo", alias = "gethostbyname")]
     Resolve,
     /// Creating a socket.
+    #[doc(alias = "socket")]
     Open,
-    /// Setting or reading the socket option of that name.
+    /// Setting or reading the option with this name.
+    #[doc(alias = "setsockopt", alias = "getsockopt")]
     Configure(&'static str),
-    /// Taking a local address.
+    /// Binding a local address.
     Bind,
-    /// Waiting for connections at a local address.
+    /// Listening for connections at a local address.
     Listen,
-    /// Taking a connection that has come.
+    /// Accepting a connection.
     Accept,
     /// Connecting to a remote address.
     Connect,
-    /// Sending a message.
+    /// Sending data.
+    #[doc(alias = "sendto", alias = "sendmsg")]
     Send,
-    /// Receiving a message.
+    /// Receiving data.
+    #[doc(alias = "recv", alias = "recvfrom", alias = "recvmsg")]
     Receive,
-    /// Looking at a message without taking it.
+    /// Receiving data without removing it from the receive buffer.
+    #[doc(alias = "MSG_PEEK")]
     Peek,
-    /// Sending a message and waiting for its answer.
+    /// Sending a message and waiting for its reply.
     Request,
     /// Starting the threads of a server.
     Serve,
-    /// Starting a process that serves.
+    /// Starting a child process that serves connections.
+    #[doc(alias = "fork", alias = "execve")]
     StartProcess,
-    /// Taking over a socket that this process was started with.
+    /// Inheriting a socket from the process that started this one.
+    #[doc(alias = "LISTEN_FDS")]
     Inherit,
     /// Sending a file.
     SendFile,
-    /// Ending a connection, or one direction of it.
+    /// Closing a connection, or its write half.
+    #[doc(alias = "shutdown")]
     Close,
-    /// Becoming a member of a multicast group.
+    /// Joining a multicast group.
+    #[doc(alias = "IP_ADD_MEMBERSHIP", alias = "IPV6_JOIN_GROUP")]
     JoinMulticast,
-    /// Ending the membership of a multicast group.
+    /// Leaving a multicast group.
+    #[doc(alias = "IP_DROP_MEMBERSHIP", alias = "IPV6_LEAVE_GROUP")]
     LeaveMulticast,
     /// Listing the network interfaces.
+    #[doc(alias = "getifaddrs")]
     ListInterfaces,
-    /// Reading an encoding from its name.
+    /// Parsing the name of an encoding.
     ParseEncoding,
-    /// Turning bytes into text.
+    /// Decoding bytes as text.
     Decode,
-    /// Turning text into bytes.
+    /// Encoding text as bytes.
     Encode,
-    /// Making a [`CancelToken`](crate::CancelToken).
+    /// Creating a [`CancelToken`](crate::CancelToken).
     CreateCancelToken,
 }
 

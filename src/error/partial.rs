@@ -5,23 +5,27 @@ use std::sync::Arc;
 
 use super::{Error, ErrorKind};
 
-/// How far a transfer came that did not come to its end.
+/// The number of bytes that were transferred before a read or write failed.
 ///
-/// What it was of is known from the error's [`operation`](Error::operation). Of what was to be received nothing is lost:
-/// the next read gets it. Of what was to be sent the first [`transferred`](Self::transferred) bytes are on their way.
+/// It is the [`detail`](Error::detail) of the error; the error's [`operation`](Error::operation)
+/// says whether bytes were received or sent. Bytes that were received are kept, and the next read
+/// returns them. Of the bytes to send, the OS has taken the first
+/// [`transferred`](Self::transferred).
+#[doc(alias = "IncompleteReadError", alias = "WriteZero")]
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PartialTransfer {
-    /// How many bytes were transferred.
+    /// The number of bytes that were transferred.
     pub transferred: usize,
-    /// How many were expected; `usize::MAX` for a file whose length nobody asked for.
+    /// The number of bytes that were expected, or `usize::MAX` for a file of which the whole rest
+    /// was to be sent.
     pub expected: usize,
     kind: ErrorKind,
     source: Option<Arc<io::Error>>,
 }
 
 impl PartialTransfer {
-    /// The cause is that of the error that ended the transfer.
+    /// Takes the cause from the error that ended the transfer.
     pub(crate) fn new(
         kind: ErrorKind,
         transferred: usize,

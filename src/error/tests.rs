@@ -58,13 +58,13 @@ fn truncated_display_shows_size_limit_and_sender() {
         length: 100,
         limit: 10,
         prefix: vec![7; 10],
-        from: address("127.0.0.1:5000"),
-        to: None,
-        interface: None,
+        source: address("127.0.0.1:5000"),
+        destination: None,
+        interface_index: None,
     };
     let error = Error::detailed(Operation::Receive, ErrorKind::Truncated, detail.clone())
         .with_local(Some(address("127.0.0.1:7788")))
-        .with_remote(Some(detail.from));
+        .with_remote(Some(detail.source));
     assert_eq!(
         error.to_string(),
         "receive at 127.0.0.1:7788 from 127.0.0.1:5000: datagram of 100 bytes does not fit the limit of 10"

@@ -1,23 +1,34 @@
+use std::error::Error as StdError;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-/// What is known of a datagram that was longer than the room for it.
+/// A received datagram that was larger than the limit.
 ///
-/// Nothing that arrived is lost: the error carries the beginning, the sender and the size. The rest of the datagram is
-/// gone, as on every system; the socket goes on with the next one.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("datagram of {length} bytes does not fit the limit of {limit}")]
+/// The error has the beginning of the datagram, its source, and its size. The OS has discarded the
+/// rest. The socket remains usable, and the next call receives the next datagram.
+#[doc(alias = "MSG_TRUNC", alias = "WSAEMSGSIZE", alias = "10040")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Truncated {
-    /// The size of the whole datagram, in bytes.
+    /// The size of the whole datagram in bytes.
     pub length: usize,
-    /// The room there was, in bytes: the buffer's length or the endpoint's largest datagram.
+    /// The limit in bytes: the length of the buffer, or the endpoint's maximum size of a datagram.
     pub limit: usize,
-    /// The first [`limit`](Self::limit) bytes.
+    /// The first [`limit`](Self::limit) bytes of the datagram.
     pub prefix: Vec<u8>,
-    /// Who sent it.
-    pub from: SocketAddr,
-    /// The local address it was sent to, where the system tells.
-    pub to: Option<IpAddr>,
-    /// The index of the interface it came in by, where the system tells.
-    pub interface: Option<u32>,
+    /// The address of the sender.
+    pub source: SocketAddr,
+    /// The local address to which the datagram was sent, if the OS reports it.
+    pub destination: Option<IpAddr>,
+    /// The index of the interface that received the datagram, if the OS reports it.
+    pub interface_index: Option<u32>,
 }
+
+// By hand: `thiserror` would take the field `source` for the cause.
+impl fmt::Display for Truncated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "datagram of {} bytes does not fit the limit of {}", self.length, self.limit)
+    }
+}
+
+impl StdError for Truncated {}

@@ -3,13 +3,17 @@ use std::fmt;
 
 use super::Error;
 
-/// Which datagram of a batch was not sent, and how many were: why [`send_batch`](crate::UdpEndpoint::send_batch) ended early.
+/// The datagram at which [`send_batch`](crate::UdpEndpoint::send_batch) failed, and the number of
+/// datagrams that were sent.
+#[doc(alias = "sendmmsg")]
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct UnsentDatagram {
-    /// Which datagram of the batch it was, counted from 0 in the order in which they were put in since the batch was empty.
+    /// The index of the datagram, counted from 0 in the order in which datagrams were added since
+    /// the batch was last empty.
     pub index: usize,
-    /// How many datagrams of the batch this call has sent, all of them whole. With several peers these need not be the first.
+    /// The number of datagrams of the batch that this call has sent, each of them whole. With
+    /// several peers these need not be the first ones.
     pub sent: usize,
     reason: Error,
 }

@@ -1,4 +1,4 @@
-//! The error type: operation, place, addresses, elapsed time, kind and cause.
+//! The error type: operation, target, addresses, elapsed time, kind and cause.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use super::{ErrorKind, Operation, Truncated};
 
-/// A result whose error is [`Error`].
+/// A result whose error is an [`Error`] by default.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error of this library: the operation, the place as it was given, both addresses, the time it took, the kind and
-/// the cause, as far as each applies.
+/// An error of this crate.
 ///
-/// It reads as one line, in lower case and without a full stop:
+/// An error has the operation, its target, both addresses, the elapsed time, the kind, and the
+/// cause, as far as each applies. `Display` prints one line, in lower case and without a full stop:
 ///
 /// ```text
 /// bind 127.0.0.1:7788: address in use
@@ -26,13 +26,15 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// resolve no-such-name.invalid: no such host
 /// ```
 ///
-/// What to decide on is the [`kind`](Self::kind), or a predicate such as [`is_timeout`](Self::is_timeout): they are the
-/// same on every system. [`source`](StdError::source) is the system's own error where there is one; its words are not
-/// repeated in the line above. The facts of a refusal that this library made itself (which byte, which character, which
-/// part of an address) are had by [`detail`](Self::detail).
+/// Decide on the [`kind`](Self::kind), or on a predicate such as [`is_timeout`](Self::is_timeout):
+/// they are the same on every OS. [`source`](StdError::source) is the error of the OS, if there is
+/// one; its text is not part of the line above. [`detail`](Self::detail) returns the typed facts of
+/// an error that this crate detects itself, such as the offset of an invalid byte.
 ///
-/// `Debug` prints the same line and then the causes, so that `fn main() -> Result<(), socketry::Error>` ends readably.
-/// The type is as large as a pointer. A clone shares the cause and the detail with the original and does not allocate.
+/// `Debug` prints the same line and then the sources, so `fn main() -> Result<(), socketry::Error>`
+/// prints a readable message. The type has the size of a pointer. A clone shares the cause and the
+/// detail with the original and does not allocate. An `Error` converts into an [`io::Error`] and
+/// keeps its kind.
 ///
 /// # Examples
 ///
@@ -48,6 +50,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// assert!(error.elapsed() >= Some(Duration::from_millis(20)));
 /// # Ok::<(), socketry::Error>(())
 /// ```
+#[doc(alias = "OSError", alias = "socket.error")]
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -67,9 +70,9 @@ struct Inner {
 #[derive(Clone)]
 enum Cause {
     None,
-    /// The system's error: the source.
+    /// The error of the OS: the source.
     System(Arc<io::Error>),
-    /// A refusal of our own with its facts: printed as part of the line.
+    /// An error that this crate detected, with its facts: printed as part of the line.
     Detail(Arc<dyn StdError + Send + Sync>),
 }
 
@@ -98,7 +101,7 @@ impl Error {
         Arc::make_mut(&mut self.0)
     }
 
-    /// An error of the system; the kind follows from it.
+    /// An error of the OS; the kind follows from it.
     #[cold]
     pub(crate) fn system(operation: Operation, cause: io::Error) -> Error {
         Error::shared_system(operation, Arc::new(cause))
@@ -110,7 +113,7 @@ impl Error {
         Error::caused(operation, ErrorKind::of(&cause), Cause::System(cause))
     }
 
-    /// A refusal of our own, with a typed cause that is printed as part of the line.
+    /// An error that this crate detected, with a typed cause that is printed as part of the line.
     #[cold]
     pub(crate) fn detailed(
         operation: Operation,
@@ -132,7 +135,7 @@ impl Error {
         self
     }
 
-    /// Adds the place as the user gave it, unless an earlier one is there.
+    /// Adds the target as the caller gave it, unless there is one.
     #[must_use]
     pub(crate) fn at(mut self, place: impl fmt::Display) -> Error {
         if self.0.place.is_none() {
@@ -169,14 +172,14 @@ impl Error {
         self
     }
 
-    /// For a detail that says how long it took.
+    /// For a detail whose text has the elapsed time.
     #[must_use]
     pub(crate) fn tells_elapsed(mut self) -> Error {
         self.inner().tells_elapsed = true;
         self
     }
 
-    /// The system's error alone.
+    /// The error of the OS alone.
     pub(crate) fn system_cause(&self) -> Option<Arc<io::Error>> {
         match &self.0.cause {
             Cause::System(error) => Some(Arc::clone(error)),
@@ -184,66 +187,84 @@ impl Error {
         }
     }
 
-    /// What was being done.
+    /// Returns the operation that failed.
     pub fn operation(&self) -> Operation {
         self.0.operation
     }
 
-    /// What went wrong, the same on every operating system.
+    /// Returns the kind of the error, which is the same on every OS.
+    #[doc(alias = "errno")]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The host, address or value as the caller gave it.
+    /// Returns the host, address, or value of the operation as the caller gave it.
     pub fn target(&self) -> Option<&str> {
         self.0.place.as_deref()
     }
 
-    /// The local address of the socket.
+    /// Returns the local address of the socket, if it is known.
+    #[doc(alias = "getsockname")]
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.0.local
     }
 
-    /// The remote address: the peer asked for, or the sender of what arrived.
+    /// Returns the remote address, if there is one: the requested peer, or the sender of the
+    /// received data.
+    #[doc(alias = "getpeername")]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.0.remote
     }
 
-    /// How long the operation had taken when it failed, where time was part of it.
+    /// Returns the time from the start of the operation to its failure, if the operation measures
+    /// it.
     pub fn elapsed(&self) -> Option<Duration> {
         self.0.elapsed
     }
 
-    /// Whether the time allowed was over.
+    /// Returns `true` if a timeout expired or a deadline passed ([`ErrorKind::TimedOut`]).
+    #[doc(alias = "TimeoutError")]
+    #[doc(alias = "socket.timeout")]
+    #[doc(alias = "ETIMEDOUT")]
+    #[doc(alias = "WouldBlock")]
+    #[doc(alias = "EAGAIN")]
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::TimedOut
     }
 
-    /// Whether a [`CancelToken`](crate::CancelToken) ended the wait.
+    /// Returns `true` if a [`CancelToken`](crate::CancelToken) or the shutdown of a server ended
+    /// the call ([`ErrorKind::Cancelled`]).
+    #[doc(alias = "is_canceled")]
     pub fn is_cancelled(&self) -> bool {
         self.kind() == ErrorKind::Cancelled
     }
 
-    /// Whether a datagram was longer than the room for it.
+    /// Returns `true` if a datagram was larger than the limit ([`ErrorKind::Truncated`]).
+    #[doc(alias = "MSG_TRUNC")]
     pub fn is_truncated(&self) -> bool {
         self.kind() == ErrorKind::Truncated
     }
 
-    /// Whether the remote system said that nobody listens there.
+    /// Returns `true` if the remote host reported that no socket listens at the address
+    /// ([`ErrorKind::ConnectionRefused`]).
+    #[doc(alias = "ECONNREFUSED", alias = "ConnectionRefusedError")]
     pub fn is_refused(&self) -> bool {
         self.kind() == ErrorKind::ConnectionRefused
     }
 
-    /// Whether another socket holds the address.
+    /// Returns `true` if another socket is bound to the address ([`ErrorKind::AddressInUse`]).
+    #[doc(alias = "EADDRINUSE", alias = "10048")]
     pub fn is_address_in_use(&self) -> bool {
         self.kind() == ErrorKind::AddressInUse
     }
 
-    /// Whether the same call may succeed later with nothing changed by the caller: the peer was slow, absent or
-    /// unreachable for now, or a resource was used up.
+    /// Returns `true` if the same call may succeed later without a change by the caller.
     ///
-    /// False for what will fail again (a bad address, an unencodable text, a name that does not exist) and for
-    /// [`Cancelled`](ErrorKind::Cancelled), which somebody wanted.
+    /// This is the case if a timeout expired, if the peer refused, reset, or aborted the
+    /// connection, if the peer or its network is unreachable, if name resolution failed
+    /// temporarily, or if a resource was exhausted. It is `false` for errors that will occur again
+    /// (an invalid address, an unencodable text, a name that does not exist) and for
+    /// [`Cancelled`](ErrorKind::Cancelled).
     pub fn is_temporary(&self) -> bool {
         matches!(
             self.kind(),
@@ -258,10 +279,11 @@ impl Error {
         )
     }
 
-    /// Whether the error concerns one frame of a stream, such as a line that is too long or is not text, and the stream goes
-    /// on with the next one; see [`Framed`](crate::frame::Framed).
+    /// Returns `true` if the error concerns only one frame of a stream, such as a line that is too
+    /// long or is not valid text. The next call then continues with the following frame.
     ///
-    /// False for a stream that has ended, has broken off, or was not ready in time.
+    /// It is `false` if the stream ended, if the connection was reset, or if a timeout expired. See
+    /// also [`Framed`](crate::frame::Framed).
     ///
     /// # Examples
     ///
@@ -284,17 +306,26 @@ impl Error {
         }
     }
 
-    /// Why it failed, without the operation, the place and the time: for whoever knows those, such as the peer whose line it
-    /// was.
+    /// Returns the cause as text, without the operation, the target, and the time.
+    ///
+    /// This is for a reader that knows those, such as the peer that sent the invalid line.
+    #[doc(alias = "strerror")]
     pub fn reason(&self) -> impl fmt::Display + '_ {
         Reason(&self.0)
     }
 
-    /// The typed facts of a refusal that this library made itself: a [`Truncated`], a
-    /// [`DecodeError`](crate::text::DecodeError), an [`EncodeError`](crate::text::EncodeError), an
-    /// [`UnknownEncoding`](crate::text::UnknownEncoding), an [`AddressError`](crate::AddressError), a
-    /// [`FrameError`](crate::frame::FrameError), an [`UnsafeDelimiter`](crate::frame::UnsafeDelimiter), a
-    /// [`PartialTransfer`](crate::error::PartialTransfer), an [`UnsentDatagram`](crate::error::UnsentDatagram), a [`ResolveError`](crate::dns::ResolveError) or the [`ConnectFailures`](crate::tcp::ConnectFailures) of a name's addresses.
+    /// Returns the typed facts of an error that this crate detected itself, if they are of type
+    /// `T`.
+    ///
+    /// The types are [`Truncated`], [`PartialTransfer`](crate::error::PartialTransfer),
+    /// [`UnsentDatagram`](crate::error::UnsentDatagram), [`AddressError`](crate::AddressError),
+    /// [`ConnectFailures`](crate::tcp::ConnectFailures),
+    /// [`ResolveError`](crate::dns::ResolveError),
+    /// [`NoInterfaceSent`](crate::broadcast::NoInterfaceSent),
+    /// [`DecodeError`](crate::text::DecodeError), [`EncodeError`](crate::text::EncodeError),
+    /// [`UnknownEncoding`](crate::text::UnknownEncoding), [`FrameError`](crate::frame::FrameError),
+    /// and [`UnsafeDelimiter`](crate::frame::UnsafeDelimiter). An error of the OS has no detail; it
+    /// is the [`source`](StdError::source).
     ///
     /// # Examples
     ///
@@ -308,6 +339,7 @@ impl Error {
     /// assert_eq!((detail.character(), detail.offset()), ('镕', 3));
     /// # Ok::<(), socketry::Error>(())
     /// ```
+    #[doc(alias = "downcast_ref")]
     pub fn detail<T: StdError + 'static>(&self) -> Option<&T> {
         match &self.0.cause {
             Cause::Detail(detail) => detail.downcast_ref(),
@@ -315,12 +347,15 @@ impl Error {
         }
     }
 
-    /// What is known of a datagram that did not fit: its beginning, its sender, its true size.
+    /// Returns the facts of a datagram that was larger than the limit: its beginning, its source,
+    /// and its size.
     pub fn truncated(&self) -> Option<&Truncated> {
         self.detail()
     }
 
-    /// The system's error code (`errno`, or Winsock's), where the system was asked and refused.
+    /// Returns the error code of the OS (`errno`, or that of Winsock), if the error is one of the
+    /// OS.
+    #[doc(alias = "errno", alias = "WSAGetLastError")]
     pub fn raw_os_error(&self) -> Option<i32> {
         match &self.0.cause {
             Cause::System(error) => error.raw_os_error(),
@@ -424,14 +459,15 @@ impl StdError for Error {
     }
 }
 
-/// Keeps the kind; the whole [`Error`] is inside, to be had by [`io::Error::get_ref`] and a downcast.
+/// Converts the error and keeps its kind. [`io::Error::get_ref`] and a downcast return the whole
+/// [`Error`].
 impl From<Error> for io::Error {
     fn from(error: Error) -> io::Error {
         io::Error::new(error.kind().io_kind(), error)
     }
 }
 
-/// What cannot fail needs no words. It is what lets an address that is already parsed stand where one is expected.
+/// Lets a conversion that cannot fail be used where the error type is [`Error`].
 impl From<std::convert::Infallible> for Error {
     fn from(never: std::convert::Infallible) -> Error {
         match never {}

@@ -147,7 +147,7 @@ impl UdpEndpoint {
     /// sender.send([7; 100])?;
     /// let error = receiver.recv_into(&mut buffer).unwrap_err();
     /// let truncated = error.truncated().unwrap();
-    /// assert_eq!((truncated.length, truncated.limit, truncated.from), (100, 10, sender.local_addr()));
+    /// assert_eq!((truncated.length, truncated.limit, truncated.source), (100, 10, sender.local_addr()));
     /// assert_eq!(truncated.prefix, [7; 10]);
     ///
     /// sender.send("next")?;
@@ -422,9 +422,9 @@ impl UdpEndpoint {
             length: received.length,
             limit: buffer.len(),
             prefix: buffer.to_vec(),
-            from,
-            to: received.info.to,
-            interface: received.info.interface,
+            source: from,
+            destination: received.info.to,
+            interface_index: received.info.interface,
         };
         Error::detailed(operation, ErrorKind::Truncated, truncated)
             .with_local(Some(self.local))

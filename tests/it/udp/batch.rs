@@ -238,9 +238,9 @@ fn truncation_applies_to_each_datagram_in_batch() {
                 Ok(_) => seen.extend(batch.iter().map(|datagram| (datagram.len(), datagram.bytes()[0]))),
                 Err(error) => {
                     let truncated = error.truncated().unwrap();
-                    assert_eq!((truncated.limit, truncated.from), (10, sender.local_addr()));
+                    assert_eq!((truncated.limit, truncated.source), (10, sender.local_addr()));
                     assert_eq!(truncated.prefix, [truncated.length as u8; 10]);
-                    assert_eq!(truncated.to, Some(Ipv4Addr::LOCALHOST.into()));
+                    assert_eq!(truncated.destination, Some(Ipv4Addr::LOCALHOST.into()));
                     assert!(batch.is_empty() && batch.iter().next().is_none());
                     seen.push((truncated.length, 0));
                 }

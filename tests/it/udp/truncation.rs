@@ -32,10 +32,10 @@ fn truncated_error_has_length_limit_prefix_and_source() {
         let truncated = error.truncated().unwrap();
         assert_eq!((truncated.length, truncated.limit), (100, 10));
         assert_eq!(truncated.prefix, [b'x'; 10]);
-        assert_eq!(truncated.from, client.local_addr());
+        assert_eq!(truncated.source, client.local_addr());
         let text = error.to_string();
         assert!(
-            text.contains("100") && text.contains("10") && text.contains(&truncated.from.to_string()),
+            text.contains("100") && text.contains("10") && text.contains(&truncated.source.to_string()),
             "{text}"
         );
     }
@@ -59,7 +59,7 @@ fn recv_into_reports_full_length_on_every_endpoint_kind() {
         let truncated = error.truncated().unwrap();
         assert_eq!((truncated.length, truncated.limit), (3000, 16), "{receiver:?}");
         assert_eq!(truncated.prefix, [7; 16]);
-        assert_eq!(truncated.from, source.local_addr());
+        assert_eq!(truncated.source, source.local_addr());
     }
 }
 
