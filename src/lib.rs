@@ -1,10 +1,10 @@
-//! Typed, blocking networking: TCP servers and clients, UDP, broadcast discovery, name resolution, message framing and
-//! Chinese text encodings. Calls take timeouts, deadlines and cancellation; truncated datagrams, text that cannot be converted
-//! and partial transfers are typed errors.
+//! Typed, blocking networking: TCP servers and clients, UDP, broadcast discovery, name resolution,
+//! message framing and Chinese text encodings. Calls take timeouts, deadlines and cancellation;
+//! truncated datagrams, text that cannot be converted and partial transfers are typed errors.
 //!
-//! It is for programs that block in plain calls: device and LAN tools, line protocols, small servers, teaching, and
-//! programs ported from Python's `socket` module. For tens of thousands of busy connections use `tokio`; for raw sockets and
-//! protocols below UDP and TCP use `socket2`.
+//! It is for programs that block in plain calls: device and LAN tools, line protocols, small
+//! servers, teaching, and programs ported from Python's `socket` module. For tens of thousands of
+//! busy connections use `tokio`; for raw sockets and protocols below UDP and TCP use `socket2`.
 //!
 //! ```
 //! use socketry::{TcpClient, TcpServer};
@@ -39,19 +39,21 @@
 //!
 //! # Concepts
 //!
-//! * A [`UdpEndpoint`], a [`TcpServer`] and a [`TcpConnection`] are open sockets. A builder creates each of them; its methods
-//!   document every option with its default.
-//! * A [`Message`] is what a send method takes: text, which is encoded, or bytes. A [`Datagram`] is what a receive method
-//!   returns: bytes, text, and its [`RecvMeta`].
-//! * An [`Encoding`] is strict by default: a character or byte that cannot be converted is an error with its offset.
-//! * A [`Broadcaster`] sends to every host on the local networks. A [`Discovery`] is one query and its replies. A
-//!   [`Responder`] answers queries.
+//! * A [`UdpEndpoint`], a [`TcpServer`] and a [`TcpConnection`] are open sockets. A builder creates
+//!   each of them; its methods document every option with its default.
+//! * A [`Message`] is what a send method takes: text, which is encoded, or bytes. A [`Datagram`] is
+//!   what a receive method returns: bytes, text, and its [`RecvMeta`].
+//! * An [`Encoding`] is strict by default: a character or byte that cannot be converted is an error
+//!   with its offset.
+//! * A [`Broadcaster`] sends to every host on the local networks. A [`Discovery`] is one query and
+//!   its replies. A [`Responder`] answers queries.
 //! * A framing (module [`frame`]) splits a stream of bytes into lines or other messages.
-//! * An [`Address`] or [`BindAddress`] is parsed once. A host name in it is resolved when it is used, by a [`Resolver`], within
-//!   the timeout of that call.
-//! * A call ends at its timeout, at a deadline over many calls, or when a [`CancelToken`] is cancelled.
-//! * An [`Error`] has the operation, its target, the addresses, the elapsed time and the cause. [`ErrorKind`] is the same on
-//!   every OS.
+//! * An [`Address`] or [`BindAddress`] is parsed once. A host name in it is resolved when it is
+//!   used, by a [`Resolver`], within the timeout of that call.
+//! * A call ends at its timeout, at a deadline over many calls, or when a [`CancelToken`] is
+//!   cancelled.
+//! * An [`Error`] has the operation, its target, the addresses, the elapsed time and the cause.
+//!   [`ErrorKind`] is the same on every OS.
 //!
 //! # Guide
 //!
@@ -70,30 +72,33 @@
 //! 11. [Processes and threads](guide::processes_and_threads)
 //! 12. [From Python's `socket`](guide::from_python)
 //!
-//! See also the [differences between platforms](guide::platforms) and a [comparison](guide::comparison) with `std`, `socket2`,
-//! `tokio`, `message-io`, Go and Python.
+//! See also the [differences between platforms](guide::platforms) and a
+//! [comparison](guide::comparison) with `std`, `socket2`, `tokio`, `message-io`, Go and Python.
 //!
 #![doc = include_str!("guide/cookbook.md")]
 #![doc = include_str!("guide/root.md")]
 //! # Threads
 //!
-//! Every type is `Send`. Endpoints, connections, servers and cancel tokens are `Sync`, so threads share them by reference;
-//! connections can also be cloned. If several threads receive from one endpoint, each datagram is delivered to exactly one of
-//! them. The crate starts threads in two places:
+//! Every type is `Send`. Endpoints, connections, servers and cancel tokens are `Sync`, so threads
+//! share them by reference; connections can also be cloned. If several threads receive from one
+//! endpoint, each datagram is delivered to exactly one of them. The crate starts threads in two
+//! places:
 //!
-//! * A server starts the threads that [`serve`](TcpServer::serve) connections, up to its limit, one thread while connections
-//!   linger after their handlers, and in a worker process one that reads control messages from the parent.
-//! * A [`Resolver`] starts a thread for each lookup of the system's resolver, at most 32 in a process. A thread whose caller
-//!   timed out is abandoned and exits when the system returns.
+//! * A server starts the threads that [`serve`](TcpServer::serve) connections, up to its limit, one
+//!   thread while connections linger after their handlers, and in a worker process one that reads
+//!   control messages from the parent.
+//! * A [`Resolver`] starts a thread for each lookup of the system's resolver, at most 32 in a
+//!   process. A thread whose caller timed out is abandoned and exits when the system returns.
 //!
-//! Only the functions of module [`process`] start processes, and each of them executes a program: the crate does not run its own
-//! code in a forked copy.
+//! Only the functions of module [`process`] start processes, and each of them executes a program:
+//! the crate does not run its own code in a forked copy.
 //!
 //! # Platforms
 //!
-//! Linux is the platform of development and measurement. macOS, FreeBSD and Windows have the same API, except that servers made
-//! of processes need Unix. Items document differences under "Platform-specific behavior"; [`guide::platforms`] lists all of
-//! them. The minimum supported Rust version is 1.85.
+//! Linux is the platform of development and measurement. macOS, FreeBSD and Windows have the same
+//! API, except that servers made of processes need Unix. Items document differences under
+//! "Platform-specific behavior"; [`guide::platforms`] lists all of them. The minimum supported Rust
+//! version is 1.85.
 //!
 //! # What it does not do
 //!

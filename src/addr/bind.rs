@@ -8,8 +8,8 @@ use super::target::{Address, from_socket_addresses, try_from_text};
 
 /// A local address to bind: a host, or every local address, and a port.
 ///
-/// The syntax is that of an [`Address`], and three more forms that mean every local address, as the empty host does in
-/// Python's `bind(("", 7788))`:
+/// The syntax is that of an [`Address`], and three more forms that mean every local address, as the
+/// empty host does in Python's `bind(("", 7788))`:
 ///
 /// | Form | Example |
 /// |---|---|
@@ -17,9 +17,9 @@ use super::target::{Address, from_socket_addresses, try_from_text};
 /// | an empty host and a port | `("", 7788)` |
 /// | a port | `7788`, `"7788"` |
 ///
-/// These bind every IPv4 address (`0.0.0.0`) on every OS. `"[::]:7788"` binds every IPv6 address, and
-/// [`dual_stack`](crate::udp::UdpBuilder::dual_stack) binds both families. Port 0 lets the OS choose a free port.
-/// Methods accept every [`ToBindAddress`](crate::ToBindAddress) directly.
+/// These bind every IPv4 address (`0.0.0.0`) on every OS. `"[::]:7788"` binds every IPv6 address,
+/// and [`dual_stack`](crate::udp::UdpBuilder::dual_stack) binds both families. Port 0 lets the OS
+/// choose a free port. Methods accept every [`ToBindAddress`](crate::ToBindAddress) directly.
 ///
 /// # Examples
 ///

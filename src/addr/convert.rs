@@ -6,7 +6,8 @@ use crate::error::Result;
 
 /// A value that names a host and a port to connect or send to.
 ///
-/// Every method that takes a remote address accepts a `ToAddress`, as methods of `std` accept a `ToSocketAddrs`:
+/// Every method that takes a remote address accepts a `ToAddress`, as methods of `std` accept a
+/// `ToSocketAddrs`:
 ///
 /// | Value | Example |
 /// |---|---|
@@ -18,8 +19,9 @@ use crate::error::Result;
 ///
 /// References to these are accepted, too. [`Address`] documents the syntax.
 ///
-/// Implement the trait for your own types, such as an entry of a configuration file. The conversion does no lookup and
-/// does not block: the method that takes the address resolves its host name, within the timeout of that call.
+/// Implement the trait for your own types, such as an entry of a configuration file. The conversion
+/// does no lookup and does not block: the method that takes the address resolves its host name,
+/// within the timeout of that call.
 ///
 /// # Examples
 ///
@@ -49,14 +51,15 @@ pub trait ToAddress {
     ///
     /// # Errors
     ///
-    /// This returns an error if the value is not a valid address ([`ErrorKind::InvalidAddress`](crate::ErrorKind::InvalidAddress)).
+    /// This returns an error if the value is not a valid address
+    /// ([`ErrorKind::InvalidAddress`](crate::ErrorKind::InvalidAddress)).
     fn to_address(&self) -> Result<Address>;
 }
 
 /// A value that names a local address to bind: a host, or every local address, and a port.
 ///
-/// Everything that is a [`ToAddress`] in this crate is accepted, and three more forms, which mean every local IPv4
-/// address (`0.0.0.0`):
+/// Everything that is a [`ToAddress`] in this crate is accepted, and three more forms, which mean
+/// every local IPv4 address (`0.0.0.0`):
 ///
 /// | Value | Example |
 /// |---|---|
@@ -86,7 +89,8 @@ pub trait ToBindAddress {
     ///
     /// # Errors
     ///
-    /// This returns an error if the value is not a valid address ([`ErrorKind::InvalidAddress`](crate::ErrorKind::InvalidAddress)).
+    /// This returns an error if the value is not a valid address
+    /// ([`ErrorKind::InvalidAddress`](crate::ErrorKind::InvalidAddress)).
     fn to_bind_address(&self) -> Result<BindAddress>;
 }
 

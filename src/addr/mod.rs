@@ -1,4 +1,5 @@
-//! Addresses: [`Address`] to connect or send to, [`BindAddress`] to bind, and the values that convert to them.
+//! Addresses: [`Address`] to connect or send to, [`BindAddress`] to bind, and the values that
+//! convert to them.
 
 mod bind;
 mod convert;

@@ -111,8 +111,9 @@ fn host(text: &str) -> Parsed<Host> {
         }
         start += label.len() + 1;
     }
-    // `127.1`, `0x7f.1` and `2130706433` are IPv4 addresses for some systems and names for others. Guessing would
-    // send data to a machine that nobody named, so such a text is refused, as in the WHATWG's URL standard.
+    // `127.1`, `0x7f.1` and `2130706433` are IPv4 addresses for some systems and names for others.
+    // Guessing would send data to a machine that nobody named, so such a text is refused, as in the
+    // WHATWG's URL standard.
     if name.rsplit('.').next().is_some_and(is_number) {
         return Err((0, Fault::NumericHost));
     }

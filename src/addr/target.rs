@@ -7,8 +7,8 @@ use super::parse::{self, Host};
 
 /// A host and a port to connect or send to.
 ///
-/// Methods accept the text, and every other [`ToAddress`], directly. Parse an `Address` once if a program uses it often, or
-/// to check it before it is used.
+/// Methods accept the text, and every other [`ToAddress`], directly. Parse an `Address` once if a
+/// program uses it often, or to check it before it is used.
 ///
 /// | Text | Example |
 /// |---|---|
@@ -16,10 +16,10 @@ use super::parse::{self, Host};
 /// | an IPv6 address in brackets | `"[::1]:80"`, `"[fe80::1%eth0]:80"` |
 /// | Python's name of the limited broadcast address | `"<broadcast>:7788"` |
 ///
-/// In `(host, port)` an IPv6 address needs no brackets: `("fe80::1%eth0", 80)`. The zone after `%` is the name or the index
-/// of an interface. A host name is resolved when the address is used, not when it is parsed. A host that ends in a number
-/// and is not an IPv4 address of four decimal parts (`127.1`, `256.1.1.1`) is an error, because systems disagree on its
-/// meaning.
+/// In `(host, port)` an IPv6 address needs no brackets: `("fe80::1%eth0", 80)`. The zone after `%`
+/// is the name or the index of an interface. A host name is resolved when the address is used, not
+/// when it is parsed. A host that ends in a number and is not an IPv4 address of four decimal parts
+/// (`127.1`, `256.1.1.1`) is an error, because systems disagree on its meaning.
 ///
 /// [`ToAddress`]: crate::ToAddress
 ///
@@ -97,8 +97,8 @@ impl Address {
         }
     }
 
-    /// The zone of an IPv6 address that was written by the interface's name; a number is part of the
-    /// [`socket_addr`](Self::socket_addr).
+    /// The zone of an IPv6 address that was written by the interface's name; a number is part of
+    /// the [`socket_addr`](Self::socket_addr).
     pub fn zone(&self) -> Option<&str> {
         match &self.0 {
             Repr::Zoned(_, zone, _) => Some(zone),

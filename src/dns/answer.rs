@@ -32,7 +32,8 @@ impl std::fmt::Display for AnswerSource {
     }
 }
 
-/// The addresses of a host, with their source and TTL, from [`Resolver::lookup`](crate::Resolver::lookup).
+/// The addresses of a host, with their source and TTL, from
+/// [`Resolver::lookup`](crate::Resolver::lookup).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
     ips: Vec<IpAddr>,
@@ -47,7 +48,8 @@ impl Resolved {
         Resolved { ips, scopes: Vec::new(), source, until }
     }
 
-    /// Adds an address unless it is present. `scope` is the interface index of a link-local address, and 0 for others.
+    /// Adds an address unless it is present. `scope` is the interface index of a link-local
+    /// address, and 0 for others.
     pub(super) fn push(&mut self, ip: IpAddr, scope: u32) {
         let known = self.scopes.iter().copied().chain(std::iter::repeat(0));
         if self.ips.iter().zip(known).any(|known| known == (&ip, scope)) {
@@ -83,7 +85,8 @@ impl Resolved {
         self.source
     }
 
-    /// Returns the remaining time to live; `None` if the source has none, such as a hosts file or the OS.
+    /// Returns the remaining time to live; `None` if the source has none, such as a hosts file or
+    /// the OS.
     pub fn ttl(&self) -> Option<Duration> {
         self.until.map(|until| until.saturating_duration_since(Instant::now()))
     }

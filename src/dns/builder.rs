@@ -9,11 +9,13 @@ use crate::sys::CancelToken;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backend {
-    /// This crate: hosts file, search list, name servers, cache. It does not know what the OS has in addition, such as
-    /// mDNS, directories (LDAP), or the name service of a private network. Available with the feature `dns`.
+    /// This crate: hosts file, search list, name servers, cache. It does not know what the OS has
+    /// in addition, such as mDNS, directories (LDAP), or the name service of a private network.
+    /// Available with the feature `dns`.
     #[cfg(feature = "dns")]
     Dns,
-    /// The `getaddrinfo` of the OS, in a thread that is abandoned when the timeout expires. There are at most 32 such threads.
+    /// The `getaddrinfo` of the OS, in a thread that is abandoned when the timeout expires. There
+    /// are at most 32 such threads.
     System,
 }
 
@@ -76,18 +78,21 @@ impl Default for ResolverBuilder {
 impl ResolverBuilder {
     /// Sets the back end for names that are not in a hosts file.
     ///
-    /// The default is `Backend::Dns` if name servers are set with `server`. Otherwise it depends on the OS:
+    /// The default is `Backend::Dns` if name servers are set with `server`. Otherwise it depends on
+    /// the OS:
     ///
     /// * On macOS and Windows, and without the feature `dns`, it is [`Backend::System`].
-    /// * Elsewhere it is `Backend::Dns` for names that name servers resolve according to `/etc/nsswitch.conf`, and
-    ///   [`Backend::System`] for others: names in `.local` if there is mDNS, names without a dot if the OS resolves its own
-    ///   and neighboring hosts, and all names if there is a directory (LDAP) or another service.
+    /// * Elsewhere it is `Backend::Dns` for names that name servers resolve according to
+    ///   `/etc/nsswitch.conf`, and [`Backend::System`] for others: names in `.local` if there is
+    ///   mDNS, names without a dot if the OS resolves its own and neighboring hosts, and all names
+    ///   if there is a directory (LDAP) or another service.
     pub fn backend(mut self, backend: Backend) -> Self {
         self.backend = Some(backend);
         self
     }
 
-    /// Adds a hosts file, which replaces that of the OS. If several contain a name, the first one added wins.
+    /// Adds a hosts file, which replaces that of the OS. If several contain a name, the first one
+    /// added wins.
     ///
     /// A changed file is read again within a few seconds. A name has at most 1,000 addresses.
     pub fn hosts(mut self, path: impl Into<PathBuf>) -> Self {
@@ -95,16 +100,18 @@ impl ResolverBuilder {
         self
     }
 
-    /// Sets whether hosts files are read: that of the OS, or the [added](Self::hosts) ones. Defaults to true.
+    /// Sets whether hosts files are read: that of the OS, or the [added](Self::hosts) ones.
+    /// Defaults to true.
     pub fn use_hosts(mut self, on: bool) -> Self {
         self.use_hosts = on;
         self
     }
 
-    /// Sets the timeout of a lookup. It applies to the whole lookup, including all servers, attempts and search domains.
+    /// Sets the timeout of a lookup. It applies to the whole lookup, including all servers,
+    /// attempts and search domains.
     ///
-    /// The default is 10 s. Pass `None` for no limit. If the caller has a limit of its own, such as the connect timeout of a
-    /// client, the earlier one wins.
+    /// The default is 10 s. Pass `None` for no limit. If the caller has a limit of its own, such as
+    /// the connect timeout of a client, the earlier one wins.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.timeout = timeout.into();
         self
@@ -122,7 +129,8 @@ impl ResolverBuilder {
         self
     }
 
-    /// Creates the resolver and reads its files. A missing file is no error and counts as empty; no socket is opened.
+    /// Creates the resolver and reads its files. A missing file is no error and counts as empty; no
+    /// socket is opened.
     pub fn build(self) -> Resolver {
         Resolver::new_with(self)
     }

@@ -1,5 +1,5 @@
-//! Files that are read again when they have changed: looked at now and then, by one thread, while the others go on with what was
-//! read before.
+//! Files that are read again when they have changed: looked at now and then, by one thread, while
+//! the others go on with what was read before.
 
 use std::fs;
 use std::io::Read;
@@ -45,7 +45,8 @@ impl<T> Watched<T> {
         Watched { path, read, now, began: Instant::now(), next, last: Mutex::new(before) }
     }
 
-    /// What it says, read some seconds ago at most, for something that does not take long; others clone it first.
+    /// What it says, read some seconds ago at most, for something that does not take long; others
+    /// clone it first.
     pub(super) fn with<R>(&self, now: Instant, take: impl FnOnce(&Arc<T>) -> R) -> R {
         self.look_if_due(now);
         take(&self.now.read().unwrap_or_else(PoisonError::into_inner))
@@ -75,7 +76,8 @@ impl<T> Watched<T> {
         if found == *last && !anyway {
             return;
         }
-        // What cannot be read now is no reason to forget what was; and what changes while it is read, changes again.
+        // What cannot be read now is no reason to forget what was; and what changes while it is
+        // read, changes again.
         if let Some(bytes) = bytes(&self.path, found) {
             *last = found;
             let new = Arc::new((self.read)(bytes));

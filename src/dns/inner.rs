@@ -1,4 +1,5 @@
-//! A lookup as far as it needs no name server: literals, hosts files, names with a meaning of their own, and the system.
+//! A lookup as far as it needs no name server: literals, hosts files, names with a meaning of their
+//! own, and the system.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -43,8 +44,9 @@ impl Inner {
         Inner { hosts, queries: Queries::new(&options), options }
     }
 
-    /// Both the resolver's own bounds and those of who asks, whose cancel token is the first; a third is not needed, because who asks
-    /// has a resolver of its own if that is to be stopped, too.
+    /// Both the resolver's own bounds and those of who asks, whose cancel token is the first; a
+    /// third is not needed, because who asks has a resolver of its own if that is to be stopped,
+    /// too.
     pub(super) fn bound<'a>(&'a self, started: Instant, asker: Bound<'a>) -> Bound<'a> {
         let own = self.options.timeout.and_then(|time| started.checked_add(time));
         let deadline = own.into_iter().chain(asker.deadline).min();

@@ -1,7 +1,7 @@
 //! Host name resolution: lookups, their answers and their errors.
 //!
-//! The main type is at the root of the crate: [`Resolver`]. Sockets resolve names with a resolver that follows the
-//! system configuration, or with the one given to their builder.
+//! The main type is at the root of the crate: [`Resolver`]. Sockets resolve names with a resolver
+//! that follows the system configuration, or with the one given to their builder.
 //!
 //! | Task | Type |
 //! |---|---|
@@ -24,8 +24,9 @@
 //!
 //! # Without the feature `dns`
 //!
-//! DNS queries of the crate's own are available with the feature `dns`, which is on by default. Without it, a resolver reads hosts
-//! files and uses the `getaddrinfo` of the OS; record lookups, the cache, and the options of queries are not available, and
+//! DNS queries of the crate's own are available with the feature `dns`, which is on by default.
+//! Without it, a resolver reads hosts files and uses the `getaddrinfo` of the OS; record lookups,
+//! the cache, and the options of queries are not available, and
 //! [`lookup_addr`](Resolver::lookup_addr) only finds addresses of a hosts file and of this machine.
 
 mod answer;

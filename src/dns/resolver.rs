@@ -17,12 +17,14 @@ use crate::proto::dns::host::{Host, Spelling};
 ///
 /// Clones share the cache and the files.
 ///
-/// * **Bounded.** One [timeout](ResolverBuilder::timeout) covers the whole lookup: all servers, attempts and search domains.
-///   The number of cached names is limited. Concurrent lookups of the same name share one query.
-/// * **Explained.** An answer has its [source](Resolved::source) and remaining [TTL](Resolved::ttl). An error has the cause:
-///   no such host, no address, or the failure of each server ([`ResolveError`](crate::dns::ResolveError)).
-/// * **Careful.** Queries have a random port and identifier, and a response must repeat the question. A truncated response
-///   is requested again over TCP. An invalid name is not sent.
+/// * **Bounded.** One [timeout](ResolverBuilder::timeout) covers the whole lookup: all servers,
+///   attempts and search domains. The number of cached names is limited. Concurrent lookups of the
+///   same name share one query.
+/// * **Explained.** An answer has its [source](Resolved::source) and remaining
+///   [TTL](Resolved::ttl). An error has the cause: no such host, no address, or the failure of each
+///   server ([`ResolveError`](crate::dns::ResolveError)).
+/// * **Careful.** Queries have a random port and identifier, and a response must repeat the
+///   question. A truncated response is requested again over TCP. An invalid name is not sent.
 ///
 /// A name in a hosts file has the addresses of that file only, in both families.
 ///
@@ -55,8 +57,8 @@ impl Resolver {
         ResolverBuilder::default().build()
     }
 
-    /// Returns the shared resolver of the process, which sockets use unless another is set. It has the system configuration
-    /// and is created at first use.
+    /// Returns the shared resolver of the process, which sockets use unless another is set. It has
+    /// the system configuration and is created at first use.
     ///
     /// # Examples
     ///
@@ -82,17 +84,19 @@ impl Resolver {
 
     /// Resolves a host name to its addresses.
     ///
-    /// Blocks until the name is resolved, or until the [timeout](ResolverBuilder::timeout) expires. The host is a name in any
-    /// script (`例如.中国`), or an IP address. A final dot excludes the search list.
+    /// Blocks until the name is resolved, or until the [timeout](ResolverBuilder::timeout) expires.
+    /// The host is a name in any script (`例如.中国`), or an IP address. A final dot excludes the
+    /// search list.
     ///
     /// # Errors
     ///
     /// This returns an error if
     ///
-    /// * the host does not exist, or has no addresses ([`NameNotFound`](crate::ErrorKind::NameNotFound));
+    /// * the host does not exist, or has no addresses
+    ///   ([`NameNotFound`](crate::ErrorKind::NameNotFound));
     /// * the text is not a valid host name ([`InvalidInput`](crate::ErrorKind::InvalidInput));
-    /// * no server responded within the timeout ([`TimedOut`](crate::ErrorKind::TimedOut)), or all of them failed
-    ///   ([`NameResolution`](crate::ErrorKind::NameResolution));
+    /// * no server responded within the timeout ([`TimedOut`](crate::ErrorKind::TimedOut)), or all
+    ///   of them failed ([`NameResolution`](crate::ErrorKind::NameResolution));
     /// * the cancel token was cancelled ([`Cancelled`](crate::ErrorKind::Cancelled)).
     ///
     /// Its [`detail`](crate::Error::detail) is a [`ResolveError`](crate::dns::ResolveError). If
@@ -126,13 +130,15 @@ impl Resolver {
         inner.resolve(host, name, is_absolute, asker, started)
     }
 
-    /// Resolves a host and port, such as `"host:port"`, to socket addresses in the order in which to try them.
+    /// Resolves a host and port, such as `"host:port"`, to socket addresses in the order in which
+    /// to try them.
     ///
     /// Blocks as [`lookup`](Self::lookup) does.
     ///
     /// # Errors
     ///
-    /// This returns an error if the address is invalid, or for any reason listed under [`lookup`](Self::lookup).
+    /// This returns an error if the address is invalid, or for any reason listed under
+    /// [`lookup`](Self::lookup).
     #[doc(alias = "getaddrinfo")]
     #[doc(alias = "to_socket_addrs")]
     #[doc(alias = "lookup_host")]
@@ -150,21 +156,24 @@ impl Resolver {
     ///
     /// # Errors
     ///
-    /// This returns an error if the host has no IPv4 address, or for any reason listed under [`lookup`](Self::lookup).
+    /// This returns an error if the host has no IPv4 address, or for any reason listed under
+    /// [`lookup`](Self::lookup).
     pub fn gethostbyname(&self, host: &str) -> Result<String> {
         let found = self.lookup(host)?;
         let first = found.addresses().iter().find(|ip| ip.is_ipv4());
         first.map(ToString::to_string).ok_or_else(|| ResolveError::NoRecords("IPv4 address").into_error(host))
     }
 
-    /// Returns the host name of an address (reverse lookup): the first in a hosts file, or that of the PTR record.
+    /// Returns the host name of an address (reverse lookup): the first in a hosts file, or that of
+    /// the PTR record.
     ///
-    /// Blocks as [`lookup`](Self::lookup) does. A loopback address that is not in a hosts file is `localhost`, without a
-    /// query.
+    /// Blocks as [`lookup`](Self::lookup) does. A loopback address that is not in a hosts file is
+    /// `localhost`, without a query.
     ///
     /// # Errors
     ///
-    /// This returns an error if the address has no name, or for any reason listed under [`lookup`](Self::lookup).
+    /// This returns an error if the address has no name, or for any reason listed under
+    /// [`lookup`](Self::lookup).
     #[doc(alias = "gethostbyaddr")]
     #[doc(alias = "getnameinfo")]
     #[doc(alias = "getfqdn")]
@@ -193,7 +202,8 @@ impl fmt::Debug for Resolver {
     }
 }
 
-/// An IPv6 address in brackets, as in front of a port, or with the interface of its link behind it, or both.
+/// An IPv6 address in brackets, as in front of a port, or with the interface of its link behind it,
+/// or both.
 fn ipv6_as_written(host: &str) -> Option<(IpAddr, u32)> {
     let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     match inside.split_once('%') {

@@ -1,5 +1,5 @@
-//! The system's own resolver, which cannot be stopped once it is asked: it is asked by a thread of its own, which is left behind
-//! when the time is over. Of these there are only so many.
+//! The system's own resolver, which cannot be stopped once it is asked: it is asked by a thread of
+//! its own, which is left behind when the time is over. Of these there are only so many.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};

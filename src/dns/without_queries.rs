@@ -1,4 +1,5 @@
-//! The resolver without own queries: the system looks up the names that are in no hosts file. It has the items of `queries/mod.rs`.
+//! The resolver without own queries: the system looks up the names that are in no hosts file. It
+//! has the items of `queries/mod.rs`.
 
 use std::net::IpAddr;
 use std::time::Instant;

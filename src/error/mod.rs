@@ -1,7 +1,8 @@
 //! What went wrong: the parts of an [`Error`], and the details that it carries.
 //!
-//! An error is one line: the operation, its target, the addresses, the cause and the elapsed time. Decide on its
-//! [`kind`](crate::Error::kind), which is the same on every OS. More facts are in its [`detail`](crate::Error::detail):
+//! An error is one line: the operation, its target, the addresses, the cause and the elapsed time.
+//! Decide on its [`kind`](crate::Error::kind), which is the same on every OS. More facts are in its
+//! [`detail`](crate::Error::detail):
 //!
 //! | Detail | Of |
 //! |---|---|

@@ -1,7 +1,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// TCP keepalive: when the OS probes an idle peer, and after how many unanswered probes the connection fails.
+/// TCP keepalive: when the OS probes an idle peer, and after how many unanswered probes the
+/// connection fails.
 ///
 /// The OS counts in whole seconds. A shorter time counts as 1 s.
 ///
@@ -38,7 +39,8 @@ impl Default for Keepalive {
 }
 
 impl Keepalive {
-    /// Returns the default: the first probe after 60 s without received data, and three probes, 10 s apart.
+    /// Returns the default: the first probe after 60 s without received data, and three probes, 10
+    /// s apart.
     ///
     /// The default of most systems is two hours until the first probe.
     pub fn new() -> Keepalive {
@@ -57,13 +59,15 @@ impl Keepalive {
         self
     }
 
-    /// Sets the number of unanswered probes after which the connection fails (`TCP_KEEPCNT`); 0 counts as 1. Defaults to 3.
+    /// Sets the number of unanswered probes after which the connection fails (`TCP_KEEPCNT`); 0
+    /// counts as 1. Defaults to 3.
     pub fn probes(mut self, count: u32) -> Keepalive {
         self.probes = NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
         self
     }
 
-    /// Returns the time after which an unreachable peer is detected, from the last data that it sent.
+    /// Returns the time after which an unreachable peer is detected, from the last data that it
+    /// sent.
     pub fn total(&self) -> Duration {
         self.idle.saturating_add(self.interval.saturating_mul(self.probes.get()))
     }
@@ -72,7 +76,8 @@ impl Keepalive {
         (self.idle, self.interval, self.probes.get())
     }
 
-    /// Probes that detect an unreachable peer after `patience`, to the second: half of it idle, the rest for probes.
+    /// Probes that detect an unreachable peer after `patience`, to the second: half of it idle, the
+    /// rest for probes.
     pub(crate) fn noticing_within(patience: Duration) -> Keepalive {
         let patience = Duration::from_secs(patience.as_secs().max(2));
         let idle = Duration::from_secs(patience.as_secs() / 2);

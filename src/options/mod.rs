@@ -1,4 +1,5 @@
-//! Options with their defaults and documentation, each in one place: plain values, whose setters every builder has, too.
+//! Options with their defaults and documentation, each in one place: plain values, whose setters
+//! every builder has, too.
 
 mod interfaces;
 mod keepalive;
@@ -17,10 +18,11 @@ pub(crate) use tcp::tcp_option_setters;
 pub(crate) use udp::{LARGEST_DATAGRAM, udp_option_setters};
 pub use udp::{Truncation, UdpOptions};
 
-/// Declares a type of options: each with its documentation, type, default, and setter. It also declares a macro that
-/// implements the same setters for a builder with a field of that type, so that an option is added in one place (and
-/// applied in `sys`). The first token is `$`, for the variables of that macro. It is expanded in the builders' modules, so
-/// types of arguments are absolute paths.
+/// Declares a type of options: each with its documentation, type, default, and setter. It also
+/// declares a macro that implements the same setters for a builder with a field of that type, so
+/// that an option is added in one place (and applied in `sys`). The first token is `$`, for the
+/// variables of that macro. It is expanded in the builders' modules, so types of arguments are
+/// absolute paths.
 macro_rules! options {
     (
         ($d:tt)

@@ -1,6 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
-/// A network interface of this machine, from [`network_interfaces`](crate::interfaces::network_interfaces).
+/// A network interface of this machine, from
+/// [`network_interfaces`](crate::interfaces::network_interfaces).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct NetworkInterface {
@@ -30,7 +31,8 @@ pub struct InterfaceAddress {
     pub ip: IpAddr,
     /// The length of the network prefix in bits.
     pub prefix: u8,
-    /// The directed broadcast address of the network. IPv4 only, and not for prefixes of 31 and 32 bits.
+    /// The directed broadcast address of the network. IPv4 only, and not for prefixes of 31 and 32
+    /// bits.
     pub broadcast: Option<Ipv4Addr>,
 }
 
@@ -50,8 +52,8 @@ impl NetworkInterface {
 }
 
 impl InterfaceAddress {
-    /// From the values of the OS. Linux reports no broadcast address for a network that was configured without one, and
-    /// accepts it nevertheless.
+    /// From the values of the OS. Linux reports no broadcast address for a network that was
+    /// configured without one, and accepts it nevertheless.
     pub(crate) fn new(ip: IpAddr, mask: Option<IpAddr>, broadcast: Option<IpAddr>) -> InterfaceAddress {
         let prefix = match (ip, mask) {
             (_, Some(IpAddr::V4(mask))) => mask.to_bits().leading_ones(),

@@ -7,20 +7,22 @@ use crate::proto::message::OwnedMessage;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OverLimit {
-    /// The connection stays in the backlog until another one closes. To its client it is established, and the server is
-    /// slow.
+    /// The connection stays in the backlog until another one closes. To its client it is
+    /// established, and the server is slow.
     ///
-    /// A connection over the limit *per peer* cannot stay there without blocking all others, so it is refused.
+    /// A connection over the limit *per peer* cannot stay there without blocking all others, so it
+    /// is refused.
     #[default]
     Wait,
-    /// The connection is accepted and closed at once. [`refuse_with`](crate::tcp::TcpServerBuilder::refuse_with) sends a
-    /// message before.
+    /// The connection is accepted and closed at once.
+    /// [`refuse_with`](crate::tcp::TcpServerBuilder::refuse_with) sends a message before.
     Refuse,
 }
 
 options! {
     ($)
-    /// Options of a TCP server; [`TcpOptions`](crate::tcp::TcpOptions) has those of its connections.
+    /// Options of a TCP server; [`TcpOptions`](crate::tcp::TcpOptions) has those of its
+    /// connections.
     ///
     /// [`TcpServerBuilder`](crate::tcp::TcpServerBuilder) has the same setters;
     /// [`server_options`](crate::tcp::TcpServerBuilder::server_options) takes a whole value.
@@ -38,56 +40,60 @@ options! {
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     ServerOptions, server_option_setters;
 
-    /// Sets the maximum number of connections that are open at the same time; 0 counts as 1. Defaults to 1,024.
-    /// [`when_full`](Self::when_full) decides what happens to the next one.
+    /// Sets the maximum number of connections that are open at the same time; 0 counts as 1.
+    /// Defaults to 1,024. [`when_full`](Self::when_full) decides what happens to the next one.
     max_connections: usize = 1_024, (connections: usize) => connections.max(1);
 
-    /// Sets the maximum number of open connections of one peer: of one IPv4 address, or of one IPv6 /64 network. Defaults
-    /// to no such limit. One more is refused.
+    /// Sets the maximum number of open connections of one peer: of one IPv4 address, or of one IPv6
+    /// /64 network. Defaults to no such limit. One more is refused.
     max_connections_per_peer: Option<usize> = None, (connections: usize) => Some(connections.max(1));
 
-    /// Sets what happens to a new connection when [`max_connections`](Self::max_connections) are open. Defaults to
-    /// [`OverLimit::Wait`](crate::tcp::OverLimit::Wait).
+    /// Sets what happens to a new connection when [`max_connections`](Self::max_connections) are
+    /// open. Defaults to [`OverLimit::Wait`](crate::tcp::OverLimit::Wait).
     when_full: OverLimit = OverLimit::Wait, (when_full: crate::options::OverLimit) => when_full;
 
-    /// Refuses connections over the limit with a message: text in the server's encoding, or bytes. This implies
-    /// [`OverLimit::Refuse`](crate::tcp::OverLimit::Refuse). Defaults to no message.
+    /// Refuses connections over the limit with a message: text in the server's encoding, or bytes.
+    /// This implies [`OverLimit::Refuse`](crate::tcp::OverLimit::Refuse). Defaults to no message.
     ///
     /// `bind` returns an error if the encoding does not have a character of the text.
     refuse_with: Option<OwnedMessage> = None,
         (message: impl crate::proto::message::Message) => Some(message.to_owned_message());
 
-    /// Sets the maximum number of threads of [`TcpServer::serve`](crate::TcpServer::serve); 0 counts as 1. Defaults to the
-    /// maximum number of connections. With fewer threads, connections stay in the backlog until a thread is free.
+    /// Sets the maximum number of threads of [`TcpServer::serve`](crate::TcpServer::serve); 0
+    /// counts as 1. Defaults to the maximum number of connections. With fewer threads, connections
+    /// stay in the backlog until a thread is free.
     ///
-    /// Keep the default for long conversations, each of which needs a thread. For short exchanges about four threads for
-    /// each processor serve a tenth more than one thread for each connection.
+    /// Keep the default for long conversations, each of which needs a thread. For short exchanges
+    /// about four threads for each processor serve a tenth more than one thread for each
+    /// connection.
     threads: Option<usize> = None, (threads: usize) => Some(threads.max(1));
 
     /// Sets how many idle threads are kept. Others exit after 10 s without work. Defaults to 2.
     idle_threads: usize = 2, (threads: usize) => threads;
 
-    /// Sets the stack size of each thread in bytes. Defaults to that of `std`, 2 MiB, of which the OS allocates what is
-    /// used.
+    /// Sets the stack size of each thread in bytes. Defaults to that of `std`, 2 MiB, of which the
+    /// OS allocates what is used.
     thread_stack_size: Option<usize> = None, (bytes: usize) => Some(bytes);
 
-    /// Sets how many connections the OS queues until they are accepted (`listen(2)`). Defaults to 1,024. The OS has its
-    /// own limit, on Linux `net.core.somaxconn`, which is 4,096 by default.
+    /// Sets how many connections the OS queues until they are accepted (`listen(2)`). Defaults to
+    /// 1,024. The OS has its own limit, on Linux `net.core.somaxconn`, which is 4,096 by default.
     #[doc(alias = "listen", alias = "SOMAXCONN", alias = "request_queue_size")]
     backlog: u32 = 1_024, (connections: u32) => connections;
 
-    /// Sets how long handlers may continue after the [cancel token](crate::tcp::TcpServerBuilder::cancel_token) is
-    /// cancelled. Their connections are aborted then. Defaults to 5 s.
+    /// Sets how long handlers may continue after the
+    /// [cancel token](crate::tcp::TcpServerBuilder::cancel_token) is cancelled. Their connections
+    /// are aborted then. Defaults to 5 s.
     /// [`ServerHandle::shutdown`](crate::tcp::ServerHandle::shutdown) has a timeout of its own.
     shutdown_timeout: Duration = Duration::from_secs(5), (timeout: Duration) => timeout;
 
-    /// Sets whether a wildcard address binds IPv4 and IPv6. Defaults to false: `":7788"` is IPv4 and `"[::]:7788"` is
-    /// IPv6 only, on every OS. IPv4 peers have IPv4 addresses in both cases.
+    /// Sets whether a wildcard address binds IPv4 and IPv6. Defaults to false: `":7788"` is IPv4
+    /// and `"[::]:7788"` is IPv6 only, on every OS. IPv4 peers have IPv4 addresses in both cases.
     #[doc(alias = "IPV6_V6ONLY")]
     dual_stack: bool = false, (on: bool) => on;
 
-    /// Sets whether a port can be bound while connections of an earlier server are in TIME_WAIT, which lasts about a
-    /// minute after a restart. Defaults to true. A port at which another socket listens is never shared by this option.
+    /// Sets whether a port can be bound while connections of an earlier server are in TIME_WAIT,
+    /// which lasts about a minute after a restart. Defaults to true. A port at which another socket
+    /// listens is never shared by this option.
     ///
     /// # Platform-specific behavior
     ///
@@ -95,16 +101,16 @@ options! {
     #[doc(alias = "SO_REUSEADDR", alias = "allow_reuse_address", alias = "EADDRINUSE")]
     reuse_address: bool = true, (on: bool) => on;
 
-    /// Shares the port with other listeners of the same user, among which the OS distributes connections. Defaults to
-    /// false.
+    /// Shares the port with other listeners of the same user, among which the OS distributes
+    /// connections. Defaults to false.
     ///
     /// A listener that is closed closes the connections in its backlog.
     /// [`shutdown`](crate::tcp::ServerHandle::shutdown) serves them first.
     ///
     /// # Platform-specific behavior
     ///
-    /// Linux distributes. On macOS and the BSDs mostly the last listener receives all connections. On Windows an error of
-    /// kind [`Unsupported`](crate::ErrorKind::Unsupported).
+    /// Linux distributes. On macOS and the BSDs mostly the last listener receives all connections.
+    /// On Windows an error of kind [`Unsupported`](crate::ErrorKind::Unsupported).
     #[doc(alias = "SO_REUSEPORT", alias = "allow_reuse_port")]
     reuse_port: bool = false, (on: bool) => on;
 }

@@ -7,9 +7,10 @@ options! {
     ($)
     /// Options of a TCP connection, on either end.
     ///
-    /// [`TcpClientBuilder`](crate::tcp::TcpClientBuilder) and [`TcpServerBuilder`](crate::tcp::TcpServerBuilder) have the
-    /// same setters; `options` of each takes a whole value, to share it among several. An option that is not set keeps
-    /// the default of the OS, unless its setter says otherwise.
+    /// [`TcpClientBuilder`](crate::tcp::TcpClientBuilder) and
+    /// [`TcpServerBuilder`](crate::tcp::TcpServerBuilder) have the same setters; `options` of each
+    /// takes a whole value, to share it among several. An option that is not set keeps the default
+    /// of the OS, unless its setter says otherwise.
     ///
     /// # Examples
     ///
@@ -27,55 +28,62 @@ options! {
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     TcpOptions, tcp_option_setters;
 
-    /// Sets the encoding of text that is sent and received. Defaults to [`Encoding::Utf8`](crate::Encoding::Utf8).
+    /// Sets the encoding of text that is sent and received. Defaults to
+    /// [`Encoding::Utf8`](crate::Encoding::Utf8).
     encoding: Encoding = Encoding::Utf8, (encoding: crate::proto::text::Encoding) => encoding;
 
     /// Sets the timeout of each call that reads. Defaults to no timeout.
     ///
-    /// [`TcpConnection::set_read_timeout`](crate::TcpConnection::set_read_timeout) changes it for one connection.
+    /// [`TcpConnection::set_read_timeout`](crate::TcpConnection::set_read_timeout) changes it for
+    /// one connection.
     #[doc(alias = "SO_RCVTIMEO", alias = "settimeout")]
     read_timeout: Option<Duration> = None, (timeout: impl Into<Option<Duration>>) => timeout.into();
 
-    /// Sets the timeout of each call that writes, for a peer that does not read. `None` is no timeout. Defaults to no
-    /// timeout for a client and to 30 s for a server, whose threads would otherwise block indefinitely.
+    /// Sets the timeout of each call that writes, for a peer that does not read. `None` is no
+    /// timeout. Defaults to no timeout for a client and to 30 s for a server, whose threads would
+    /// otherwise block indefinitely.
     ///
-    /// [`TcpConnection::set_write_timeout`](crate::TcpConnection::set_write_timeout) changes it for one connection.
+    /// [`TcpConnection::set_write_timeout`](crate::TcpConnection::set_write_timeout) changes it for
+    /// one connection.
     #[doc(alias = "SO_SNDTIMEO", alias = "settimeout")]
     write_timeout: Option<Option<Duration>> = None,
         (timeout: impl Into<Option<Duration>>) => Some(timeout.into());
 
-    /// Sets whether small writes are sent at once, without Nagle's algorithm (`TCP_NODELAY`). Defaults to true.
+    /// Sets whether small writes are sent at once, without Nagle's algorithm (`TCP_NODELAY`).
+    /// Defaults to true.
     ///
-    /// If false, the OS delays a small write while an earlier one is unacknowledged, which can take 40 ms with a peer
-    /// that delays its acknowledgments. That saves packets for a program that writes very small pieces and does not wait
-    /// for replies.
+    /// If false, the OS delays a small write while an earlier one is unacknowledged, which can take
+    /// 40 ms with a peer that delays its acknowledgments. That saves packets for a program that
+    /// writes very small pieces and does not wait for replies.
     #[doc(alias = "TCP_NODELAY")]
     nodelay: bool = true, (on: bool) => on;
 
     /// Enables keepalive probes on an idle connection. Defaults to `None`, no probes.
     ///
-    /// Probes are not sent while sent data is unacknowledged. [`dead_peer_timeout`](Self::dead_peer_timeout) covers both
-    /// cases.
+    /// Probes are not sent while sent data is unacknowledged.
+    /// [`dead_peer_timeout`](Self::dead_peer_timeout) covers both cases.
     #[doc(alias = "SO_KEEPALIVE", alias = "TCP_KEEPIDLE", alias = "TCP_KEEPINTVL", alias = "TCP_KEEPCNT")]
     keepalive: Option<Keepalive> = None,
         (keepalive: impl Into<Option<crate::options::Keepalive>>) => keepalive.into();
 
-    /// Sets the time after which an unreachable peer (unplugged cable, lost power) is an error of kind
-    /// [`TimedOut`](crate::ErrorKind::TimedOut), in the call that blocks or in the next one. Whole seconds, at least 2.
-    /// Defaults to `None`: an idle connection to an unreachable peer then stays open indefinitely.
+    /// Sets the time after which an unreachable peer (unplugged cable, lost power) is an error of
+    /// kind [`TimedOut`](crate::ErrorKind::TimedOut), in the call that blocks or in the next one.
+    /// Whole seconds, at least 2. Defaults to `None`: an idle connection to an unreachable peer
+    /// then stays open indefinitely.
     ///
-    /// This sets keepalive, so that half of the time passes in silence and the other half with probes, and the user
-    /// timeout for data that is not acknowledged. A peer that is reachable and sends nothing is no error.
+    /// This sets keepalive, so that half of the time passes in silence and the other half with
+    /// probes, and the user timeout for data that is not acknowledged. A peer that is reachable and
+    /// sends nothing is no error.
     ///
     /// # Platform-specific behavior
     ///
-    /// Only Linux has the user timeout. Elsewhere an unreachable peer is detected by keepalive alone, which does not work while
-    /// sent data is unacknowledged.
+    /// Only Linux has the user timeout. Elsewhere an unreachable peer is detected by keepalive
+    /// alone, which does not work while sent data is unacknowledged.
     #[doc(alias = "keepalive")]
     dead_peer_timeout: Option<Duration> = None, (timeout: impl Into<Option<Duration>>) => timeout.into();
 
-    /// Sets how long sent data may stay unacknowledged before the connection fails (`TCP_USER_TIMEOUT`, RFC 5482).
-    /// Defaults to the limit of the OS, about 15 minutes on Linux.
+    /// Sets how long sent data may stay unacknowledged before the connection fails
+    /// (`TCP_USER_TIMEOUT`, RFC 5482). Defaults to the limit of the OS, about 15 minutes on Linux.
     ///
     /// # Platform-specific behavior
     ///
@@ -83,13 +91,14 @@ options! {
     #[doc(alias = "TCP_USER_TIMEOUT")]
     user_timeout: Option<Duration> = None, (timeout: impl Into<Option<Duration>>) => timeout.into();
 
-    /// Sets what the OS does with unsent data when the connection is closed (`SO_LINGER`): closing blocks until the data
-    /// is sent, at most for this time. Zero discards the data and resets the connection. Defaults to `None`: the OS
-    /// sends the data in the background.
+    /// Sets what the OS does with unsent data when the connection is closed (`SO_LINGER`): closing
+    /// blocks until the data is sent, at most for this time. Zero discards the data and resets the
+    /// connection. Defaults to `None`: the OS sends the data in the background.
     #[doc(alias = "SO_LINGER")]
     linger: Option<Duration> = None, (time: impl Into<Option<Duration>>) => time.into();
 
-    /// Sets the time to live in hops (for IPv6, the hop limit). Defaults to that of the OS, usually 64.
+    /// Sets the time to live in hops (for IPv6, the hop limit). Defaults to that of the OS,
+    /// usually 64.
     #[doc(alias = "IP_TTL", alias = "IPV6_UNICAST_HOPS")]
     ttl: Option<u8> = None, (hops: u8) => Some(hops);
 
@@ -101,24 +110,26 @@ options! {
     #[doc(alias = "IP_TOS", alias = "IPV6_TCLASS")]
     tos: Option<u8> = None, (byte: u8) => Some(byte);
 
-    /// Requests a receive buffer of this many bytes in the kernel. Defaults to that of the OS, which grows with the speed
-    /// of the connection. A requested size does not grow.
+    /// Requests a receive buffer of this many bytes in the kernel. Defaults to that of the OS,
+    /// which grows with the speed of the connection. A requested size does not grow.
     #[doc(alias = "SO_RCVBUF")]
     receive_buffer_size: Option<usize> = None, (bytes: usize) => Some(bytes);
 
-    /// Requests a send buffer of this many bytes in the kernel. Defaults to that of the OS, which grows with the speed of
-    /// the connection. A requested size does not grow.
+    /// Requests a send buffer of this many bytes in the kernel. Defaults to that of the OS, which
+    /// grows with the speed of the connection. A requested size does not grow.
     #[doc(alias = "SO_SNDBUF")]
     send_buffer_size: Option<usize> = None, (bytes: usize) => Some(bytes);
 
-    /// Selects the congestion control algorithm, such as `"cubic"` or `"reno"`. Defaults to that of the OS.
+    /// Selects the congestion control algorithm, such as `"cubic"` or `"reno"`. Defaults to that of
+    /// the OS.
     ///
-    /// On a local network it matters if the default paces what it sends (`bbr`): bulk transfers over loopback are 1.3 to
-    /// 2.6 times as fast with `cubic`.
+    /// On a local network it matters if the default paces what it sends (`bbr`): bulk transfers
+    /// over loopback are 1.3 to 2.6 times as fast with `cubic`.
     ///
     /// # Platform-specific behavior
     ///
-    /// Linux and FreeBSD. Elsewhere an error of kind [`Unsupported`](crate::ErrorKind::Unsupported).
+    /// Linux and FreeBSD. Elsewhere an error of kind
+    /// [`Unsupported`](crate::ErrorKind::Unsupported).
     #[doc(alias = "TCP_CONGESTION")]
     congestion_control: Option<Box<str>> = None, (name: &str) => Some(name.into());
 

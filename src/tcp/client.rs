@@ -11,20 +11,21 @@ use crate::options::{TcpOptions, tcp_option_setters};
 use crate::proto::retry::Retry;
 use crate::sys::CancelToken;
 
-/// Connects to TCP servers, by name or address, within one time.
+/// A TCP client, which connects to servers by name or address.
 ///
-/// It is the settings of connections to come: made by [`new`](Self::new), or with options by a
-/// [`builder`](Self::builder), and used as often as needed, by any thread.
+/// A client is a set of options for new connections. Use it as often as needed, from any thread.
 ///
-/// * **The addresses of a name race** (RFC 8305, "Happy Eyeballs"): those of IPv6 and IPv4 in turn, in the order of the look-up
-///   otherwise. The next one begins when one has failed, or has not answered for
-///   [250 ms](TcpClientBuilder::attempt_delay), beside those under way, of which there are six at most. The first that is
-///   connected wins, and the others are closed. It is done without threads.
-/// * **One time for everything**: all of that, repeated attempts included, is over after
-///   [`timeout`](TcpClientBuilder::connect_timeout), 10 s unless set otherwise. Where it is too short for all addresses, they begin
-///   closer together, down to 100 ms.
-/// * **Every address is tried**, and an error tells of each what came of it.
-/// * **It can go on for ever**: [`reconnect`](Self::reconnect) is an iterator over connections with waits between.
+/// * **Happy Eyeballs** (RFC 8305). The addresses of a name are tried in the order of the lookup,
+///   IPv6 and IPv4 alternating. The next attempt begins when one has failed or has not responded
+///   for [250 ms](TcpClientBuilder::attempt_delay), with at most six in progress. The first
+///   connection wins, and the other attempts are closed. No threads are used.
+/// * **One timeout.** The [`connect_timeout`](TcpClientBuilder::connect_timeout), 10 s by default,
+///   covers the whole connect: lookup, all addresses and retries. If it is too short for all
+///   addresses, the attempts begin closer together, down to 100 ms.
+/// * **Errors with every address.** The error of a failed connect has the outcome of each attempt
+///   ([`ConnectFailures`](crate::tcp::ConnectFailures)).
+/// * **Reconnects.** [`reconnect`](Self::reconnect) is an iterator over connections, with
+///   exponential backoff.
 ///
 /// # Examples
 ///
@@ -52,7 +53,7 @@ pub struct TcpClient {
     pub(super) resolver: Option<Resolver>,
 }
 
-/// Options for a [`TcpClient`], and for the connections that it makes.
+/// Options for creating a [`TcpClient`] and its connections.
 ///
 /// # Examples
 ///
@@ -79,7 +80,8 @@ pub struct TcpClientBuilder {
     resolver: Option<Resolver>,
 }
 
-/// How long a connect may take unless somebody says otherwise. The system's own limit is about two minutes.
+/// How long a connect may take unless somebody says otherwise. The system's own limit is about two
+/// minutes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// RFC 8305, 5: "One recommended value for a default delay is 250 milliseconds."
@@ -106,41 +108,45 @@ impl Default for TcpClientBuilder {
 tcp_option_setters!(TcpClientBuilder, settings.options);
 
 impl TcpClientBuilder {
-    /// Sets all [options](TcpOptions) of the connections at once, instead of those that were set before.
+    /// Sets all [options](TcpOptions) of the connections at once, instead of those that were set
+    /// before.
     pub fn options(mut self, options: TcpOptions) -> TcpClientBuilder {
         self.settings.options = options;
         self
     }
 
-    /// Sets the timeout of a connect as a whole: name resolution, all addresses, and retries. `None` is the limit of the
-    /// OS, about two minutes for each address. Defaults to 10 s.
+    /// Sets the timeout of a connect as a whole: name resolution, all addresses, and retries.
+    /// `None` is the limit of the OS, about two minutes for each address. Defaults to 10 s.
     #[doc(alias = "ETIMEDOUT", alias = "create_connection")]
     pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> TcpClientBuilder {
         self.connect_timeout = timeout.into();
         self
     }
 
-    /// Sets how long an address may be silent until the next one is tried beside it, 10 ms to 2 s; what is outside counts as
-    /// the nearest of these. Defaults to 250 ms, as RFC 8305 recommends.
+    /// Sets how long an attempt may be unanswered before the next address is tried concurrently, 10
+    /// ms to 2 s. Other values are clamped. Defaults to 250 ms, as RFC 8305, section 5, recommends.
     ///
-    /// It is less where the [`connect_timeout`](Self::connect_timeout) would be over before all have begun. `None` tries the addresses one
-    /// after the other, in the same order: each for an equal share of the time that remains, at least 2 s.
+    /// The delay is shorter if the [`connect_timeout`](Self::connect_timeout) would expire before
+    /// all attempts have begun. `None` tries the addresses sequentially, each for an equal share of
+    /// the remaining time, at least 2 s.
     pub fn attempt_delay(mut self, delay: impl Into<Option<Duration>>) -> TcpClientBuilder {
         self.attempt_delay = delay.into().map(|delay| delay.clamp(SHORTEST_DELAY, LONGEST_DELAY));
         self
     }
 
-    /// Tries again when a connect has failed in a way that may pass (nobody listens yet, the host did not answer), with the
-    /// waits of a [`Retry`] between: its attempts are counted with the first, and its waits are between them. Defaults to
-    /// one attempt.
+    /// Sets how many times a connect is attempted, and the delays in between, after a failure that
+    /// may be temporary, such as a refused connection. The first attempt counts. Defaults to one
+    /// attempt.
     pub fn retry(mut self, retry: Retry) -> TcpClientBuilder {
         self.retry = Some(retry);
         self
     }
 
-    /// Connects from a local address; port 0 is any free port. Defaults to the system's choice. Addresses of the other
-    /// family are not tried then, and from a port that is not 0 the others one after the other, as a port can be left from
-    /// once at a time.
+    /// Sets the local address to connect from. Port 0 is any free port. Defaults to the choice of
+    /// the OS.
+    ///
+    /// Addresses of the other family are not tried. With a port other than 0, addresses are tried
+    /// sequentially, because only one socket can use the port at a time.
     pub fn local_address(mut self, address: impl Into<SocketAddr>) -> TcpClientBuilder {
         self.local = Some(address.into());
         self
@@ -153,7 +159,7 @@ impl TcpClientBuilder {
     /// ```
     /// use socketry::{Resolver, TcpClient};
     ///
-    /// // Names of this file alone, for a test.
+    /// // Only the names of this file, for a test.
     /// let names = std::env::temp_dir().join(format!("names-{}", std::process::id()));
     /// std::fs::write(&names, "127.0.0.1 shop.example\n")?;
     /// let client = TcpClient::builder().resolver(&Resolver::builder().hosts(&names).build()).build();
@@ -169,7 +175,8 @@ impl TcpClientBuilder {
         self
     }
 
-    /// Sets a [`CancelToken`] that cancels connects of the client and blocking calls of its connections. Defaults to none.
+    /// Sets a [`CancelToken`] that cancels connects of the client and blocking calls of its
+    /// connections. Defaults to none.
     pub fn cancel_token(mut self, token: &CancelToken) -> TcpClientBuilder {
         self.token = Some(token.clone());
         self.cancel_connections(token)
@@ -183,7 +190,7 @@ impl TcpClientBuilder {
         self
     }
 
-    /// The client, for any number of connections. Nothing is asked of the system before it connects, so it cannot fail.
+    /// Creates the client. This method never blocks and cannot fail.
     #[must_use]
     pub fn build(self) -> TcpClient {
         let TcpClientBuilder { settings, connect_timeout, attempt_delay, retry, local, token, resolver } =
@@ -191,7 +198,7 @@ impl TcpClientBuilder {
         TcpClient { settings, connect_timeout, attempt_delay, retry, local, token, resolver }
     }
 
-    /// Connects: see [`TcpClient::connect`].
+    /// Connects without keeping the client. Blocks as [`TcpClient::connect`] does.
     ///
     /// # Errors
     ///
@@ -208,48 +215,58 @@ impl Default for TcpClient {
 }
 
 impl TcpClient {
-    /// A client without options.
+    /// Creates a client with default options.
     #[must_use]
     pub fn new() -> TcpClient {
         TcpClientBuilder::default().build()
     }
 
-    /// A client with options.
+    /// Returns a builder with default options.
     pub fn builder() -> TcpClientBuilder {
         TcpClientBuilder::default()
     }
 
-    /// Connects to an address, or to the address of a name that answers first: see [above](Self).
+    /// Connects to an address, or to the address of a host name that responds first.
+    ///
+    /// Blocks until the connection is established, or until the
+    /// [`connect_timeout`](TcpClientBuilder::connect_timeout) expires.
     ///
     /// # Errors
     ///
     /// This returns an error if
     ///
-    /// * the text is not an address, or the name cannot be looked up;
-    /// * no address could be connected to: the error's kind is that of the most preferred, and where there were several,
-    ///   [`ConnectFailures`](crate::tcp::ConnectFailures) has them all;
-    /// * the time is over ([`is_timeout`](crate::Error::is_timeout)) or the cancel token was cancelled
-    ///   ([`is_cancelled`](crate::Error::is_cancelled)).
+    /// * the address is invalid ([`InvalidAddress`](crate::ErrorKind::InvalidAddress)), or the
+    ///   lookup fails ([`NameNotFound`](crate::ErrorKind::NameNotFound),
+    ///   [`NameResolution`](crate::ErrorKind::NameResolution));
+    /// * no address can be connected to, with the kind of the preferred address, such as
+    ///   [`ConnectionRefused`](crate::ErrorKind::ConnectionRefused). If there are several
+    ///   addresses, its detail is [`ConnectFailures`](crate::tcp::ConnectFailures);
+    /// * the timeout expires ([`TimedOut`](crate::ErrorKind::TimedOut)), or the cancel token is
+    ///   cancelled ([`Cancelled`](crate::ErrorKind::Cancelled)).
     ///
     /// # Examples
     ///
     /// ```
     /// use socketry::TcpClient;
     ///
-    /// let nobody = socketry::TcpServer::bind("127.0.0.1:0")?.local_addr();
-    /// let error = TcpClient::new().connect(nobody).unwrap_err();
+    /// let closed = socketry::TcpServer::bind("127.0.0.1:0")?.local_addr();
+    /// let error = TcpClient::new().connect(closed).unwrap_err();
     /// assert!(error.is_refused());
-    /// assert_eq!(error.peer_addr(), Some(nobody));
+    /// assert_eq!(error.peer_addr(), Some(closed));
     /// assert!(error.elapsed().is_some());
     /// # Ok::<(), socketry::Error>(())
     /// ```
+    #[doc(alias = "create_connection")]
+    #[doc(alias = "connect_ex")]
     pub fn connect(&self, address: impl ToAddress) -> Result<TcpConnection> {
         let address = address.to_address()?;
         self.connect_within(&address, self.retry, &mut Observer::none())
     }
 
-    /// As [`connect`](Self::connect), and tells what happens meanwhile: which addresses there are, which is tried when, and what
-    /// comes of each.
+    /// Connects, and calls `observer` with each event: the addresses, the beginning and the outcome
+    /// of each attempt.
+    ///
+    /// Blocks as [`connect`](Self::connect) does. The observer runs on the current thread.
     ///
     /// # Errors
     ///
@@ -279,13 +296,16 @@ impl TcpClient {
         self.connect_within(&address, self.retry, &mut Observer::new(&mut observer))
     }
 
-    /// Connects again and again: an iterator over connections, which waits between rounds that fail as the client's
-    /// [`retry`](TcpClientBuilder::retry) says, [`Retry::default`] if none is set, and ends with its attempts. Each round has
-    /// the [`timeout`](TcpClientBuilder::connect_timeout) of a connect.
+    /// Returns an iterator over connections to one server.
+    ///
+    /// Each call of `next` blocks until a connection is established. Rounds that fail are separated
+    /// by the delays of the client's [`retry`](TcpClientBuilder::retry), by default
+    /// [`Retry::default`], and the iterator ends after its number of attempts. Each round has its
+    /// own [`connect_timeout`](TcpClientBuilder::connect_timeout).
     ///
     /// # Errors
     ///
-    /// This returns an error if the text is not an address. What else goes wrong is an item of the iterator.
+    /// This returns an error if the address is invalid. Other errors are items of the iterator.
     ///
     /// # Examples
     ///
@@ -312,7 +332,7 @@ impl TcpClient {
     ///     }
     /// }
     /// assert_eq!(words, ["one", "two"]);
-    /// assert_eq!(failures, 3, "then nobody listens any more");
+    /// assert_eq!(failures, 3, "then the port is closed");
     /// # serving.join().unwrap()?;
     /// # Ok::<(), socketry::Error>(())
     /// ```
@@ -320,12 +340,12 @@ impl TcpClient {
         Ok(Reconnect::new(self, address.to_address()?))
     }
 
-    /// Takes over a stream that somebody else opened, with the options that can still be set. It becomes blocking, and
-    /// timeouts set on it before are taken away.
+    /// Adopts a connected stream, with the options that can still be set. The stream becomes
+    /// blocking, and its timeouts are removed.
     ///
     /// # Errors
     ///
-    /// This returns an error if the stream is not connected or the system refuses an option.
+    /// This returns an error if the stream is not connected, or if the OS rejects an option.
     pub fn adopt(&self, stream: TcpStream) -> Result<TcpConnection> {
         TcpConnection::adopt(stream, &self.settings)
     }

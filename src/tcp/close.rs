@@ -1,8 +1,9 @@
 //! Ending a connection so that what was sent still arrives.
 //!
-//! A socket that is closed with unread input, or that gets input after it was closed, answers with a reset, and the reset
-//! makes the peer's system throw away what it has not read yet: the answer. So the polite end is to say that nothing
-//! follows, to read what the peer still sends until it ends, too, and only then to close. RFC 9112, 9.6, has the story.
+//! A socket that is closed with unread input, or that gets input after it was closed, answers with
+//! a reset, and the reset makes the peer's system throw away what it has not read yet: the answer.
+//! So the polite end is to say that nothing follows, to read what the peer still sends until it
+//! ends, too, and only then to close. RFC 9112, 9.6, has the story.
 
 use std::net::Shutdown;
 use std::time::Duration;
@@ -21,7 +22,8 @@ pub(super) const MOST_DRAINED: usize = 64 * 1024;
 pub(super) enum Closing {
     /// The socket is closed.
     Plain,
-    /// The polite end, unless the peer has ended its side before; the server's, and apart from the thread that drops it.
+    /// The polite end, unless the peer has ended its side before; the server's, and apart from the
+    /// thread that drops it.
     Polite,
 }
 
@@ -76,11 +78,12 @@ fn half_close(inner: &Inner) -> Result<()> {
 }
 
 impl TcpConnection {
-    /// Says that nothing more will be sent: the peer reads its end after what was sent. Reading goes on.
+    /// Shuts down the write half: the peer reads the end of the stream after the data. Reading is
+    /// still possible.
     ///
     /// # Errors
     ///
-    /// This returns an error if the connection is no more.
+    /// This returns an error if the connection is closed.
     ///
     /// # Examples
     ///
@@ -97,25 +100,30 @@ impl TcpConnection {
     /// assert_eq!(client.recv(1024)?, b"thanks");
     /// # Ok::<(), socketry::Error>(())
     /// ```
+    #[doc(alias = "shutdown")]
+    #[doc(alias = "SHUT_WR")]
     pub fn half_close(&self) -> Result<()> {
         half_close(&self.inner)
     }
 
-    /// Ends the connection politely: says that nothing follows, waits until the peer ends its side, too, and closes.
+    /// Closes the connection gracefully: shuts down the write half, waits for the end of the peer's
+    /// stream, and closes.
     ///
-    /// It reads and drops what the peer still sends, at most 64 KiB and for at most 2 s (or to the
-    /// [deadline](Self::set_deadline), if that is earlier), because to close with unread input may destroy what was sent
-    /// before: the peer's system throws it away when it is told of the reset. A connection that is just dropped is closed
-    /// at once, except that one accepted by a [`TcpServer`](crate::TcpServer) ends politely, too, while a thread of the
-    /// server waits for the peer.
+    /// Blocks for at most 2 s, or until the [deadline](Self::set_deadline). Received data is
+    /// discarded, at most 64 KiB. Closing with unread input would reset the connection, and the
+    /// peer could lose data that was sent before. A connection that is dropped is closed at once,
+    /// except that a connection of a [`TcpServer`](crate::TcpServer) is closed gracefully, too, in
+    /// the background.
     ///
-    /// Other handles of the connection can be read from to its end; the socket itself is closed with the last of them.
+    /// Other handles can be read from until the end of the stream. The socket is closed with the
+    /// last handle.
     ///
     /// # Errors
     ///
-    /// This returns an error if the peer did not end its side in that time ([`is_timeout`](Error::is_timeout)), sent too
-    /// much ([`MessageTooLong`](ErrorKind::MessageTooLong)) or broke the connection off. The connection is closed all
-    /// the same, and whether everything arrived is not known.
+    /// This returns an error if the peer did not end its stream in time
+    /// ([`TimedOut`](ErrorKind::TimedOut)), sent too much
+    /// ([`MessageTooLong`](ErrorKind::MessageTooLong)), or reset the connection. The connection is
+    /// closed in any case, and it is unknown whether all data arrived.
     pub fn close(self) -> Result<()> {
         if self.inner.has_ended() {
             return half_close(&self.inner);
@@ -126,12 +134,14 @@ impl TcpConnection {
         result
     }
 
-    /// Breaks the connection off: what was not sent yet is dropped, and the peer is told by a reset, once the last handle
-    /// is dropped. Every call that waits on another handle ends now.
+    /// Aborts the connection: unsent data is discarded, and the peer receives a reset when the last
+    /// handle is dropped. Blocking calls on other handles end at once.
     ///
     /// # Platform-specific behavior
     ///
-    /// On Windows it ends within 100 ms.
+    /// On Windows, blocking calls end within 100 ms.
+    #[doc(alias = "SO_LINGER")]
+    #[doc(alias = "RST")]
     pub fn abort(self) {
         // Without effect on a connection that is no more.
         let _ = socket2::SockRef::from(&self.inner.stream).set_linger(Some(Duration::ZERO));

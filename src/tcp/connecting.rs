@@ -44,7 +44,8 @@ impl TcpClient {
         }
     }
 
-    /// Waits between two attempts; when there is no time for another, the last one's error is the result.
+    /// Waits between two attempts; when there is no time for another, the last one's error is the
+    /// result.
     fn wait(
         &self,
         wait: Duration,

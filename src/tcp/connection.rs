@@ -19,22 +19,25 @@ use crate::sys::{self, CancelToken, Limit, Moment, ReceiveTimeout, Span, Timing}
 
 /// A TCP connection: a stream of bytes to and from one peer.
 ///
-/// It comes from a [`TcpClient`](crate::TcpClient), from a [`TcpServer`](crate::TcpServer), or from a `TcpStream` of `std`.
-/// All methods take `&self`, and both the connection and a reference to it are [`Read`](std::io::Read) and
-/// [`Write`](std::io::Write). A clone is another handle of the same connection, with the same limits.
+/// A [`TcpClient`](crate::TcpClient) or a [`TcpServer`](crate::TcpServer) returns it; a `TcpStream`
+/// of `std` can be converted. All methods take `&self` and may be called from several threads. The
+/// connection and references to it implement [`Read`](std::io::Read) and [`Write`](std::io::Write).
+/// A clone is another handle of the same connection, with the same limits. The socket is closed
+/// when the last handle is dropped.
 ///
-/// * **Every wait can be bounded**: by a [timeout](Self::set_read_timeout) for each call, by a
-///   [deadline](Self::set_deadline) over many calls, which a peer that drips cannot outlast, by a [`CancelToken`]. What ends
-///   so is always [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) or `Cancelled`, on every system.
-/// * **Nothing is lost when time is over**: a [`recv_exact`](Self::recv_exact) that got a part keeps it for the next
-///   call, and a [`send`](Self::send) that could not finish says how much went out.
-/// * **It has no message boundaries.** What was sent by one call may come in pieces, or together with what follows. For
-///   lines and other messages see [`lines`](Self::lines), [`framed`](Self::framed) and the module
-///   [`frame`](crate::frame).
-/// * **Text has an encoding.** [`send`](Self::send) encodes a `&str`; [`recv_text`](Self::recv_text) never cuts a
+/// * **Limits.** A [timeout](Self::set_read_timeout) applies to each call, a
+///   [deadline](Self::set_deadline) to all calls until it is cleared, and a [`CancelToken`] cancels
+///   blocking calls. The error is of kind [`TimedOut`](crate::ErrorKind::TimedOut) or
+///   [`Cancelled`](crate::ErrorKind::Cancelled) on every OS.
+/// * **No data is lost on a timeout.** [`recv_exact`](Self::recv_exact) keeps received bytes for
+///   the next read, and [`send`](Self::send) reports how many bytes were sent.
+/// * **TCP has no message boundaries.** The bytes of one `send` can arrive in several pieces, or
+///   together with those of the next. Use [`lines`](Self::lines) or [`framed`](Self::framed) for
+///   messages; see the module [`frame`](crate::frame).
+/// * **Text.** [`send`](Self::send) encodes a `&str`; [`recv_text`](Self::recv_text) never splits a
 ///   character.
 ///
-/// A read that finds its bytes is one system call, with a limit or without.
+/// A read of available bytes is one system call, with or without a limit.
 ///
 /// # Examples
 ///
@@ -56,8 +59,8 @@ pub struct TcpConnection {
     pub(super) inner: Arc<Inner>,
 }
 
-/// The fields are dropped from the first to the last: whoever is told that there is room for another connection finds
-/// this one's descriptor free.
+/// The fields are dropped from the first to the last: whoever is told that there is room for
+/// another connection finds this one's descriptor free.
 pub(super) struct Inner {
     pub(super) stream: TcpStream,
     pub(super) receive_timeout: ReceiveTimeout,
@@ -113,7 +116,8 @@ impl Inner {
         self.state.load(Ordering::Relaxed) & PEER_ENDED != 0
     }
 
-    /// Ends the connection from outside: whoever waits on it is woken, and told that it was stopped.
+    /// Ends the connection from outside: whoever waits on it is woken, and told that it was
+    /// stopped.
     pub(super) fn cut(&self) {
         self.state.fetch_or(CUT, Ordering::SeqCst);
         let _ = self.stream.shutdown(std::net::Shutdown::Both);
@@ -146,7 +150,8 @@ impl TcpConnection {
         TcpConnection { inner: Arc::new(inner) }
     }
 
-    /// A connection to an address, without options: see [`TcpClient::connect`](crate::TcpClient::connect).
+    /// Connects with default options. Blocks as [`TcpClient::connect`](crate::TcpClient::connect)
+    /// does.
     ///
     /// # Errors
     ///
@@ -155,11 +160,14 @@ impl TcpConnection {
         TcpClient::new().connect(address)
     }
 
-    /// The local address. The system is asked for it each time; what [was bound](crate::UdpEndpoint::local_addr) is known.
+    /// Returns the local address. This is a system call; the addresses of endpoints and servers are
+    /// known since `bind`, which is why they need no `Result`.
     ///
     /// # Errors
     ///
-    /// This returns an error if the system cannot tell.
+    /// This returns an error if the OS call fails, as on macOS after the peer has reset the
+    /// connection.
+    #[doc(alias = "getsockname")]
     pub fn local_addr(&self) -> Result<SocketAddr> {
         let local = self.inner.stream.local_addr();
         local
@@ -167,49 +175,57 @@ impl TcpConnection {
             .map_err(|error| self.inner.failure(Operation::Configure("local_addr"), error))
     }
 
-    /// The address of the peer.
+    /// Returns the address of the peer.
+    #[doc(alias = "getpeername")]
     pub fn peer_addr(&self) -> SocketAddr {
         self.inner.peer
     }
 
-    /// The encoding of what is sent and received as text.
+    /// Returns the encoding of text that is sent and received.
     pub fn encoding(&self) -> Encoding {
         self.inner.encoding
     }
 
-    /// How long each call that reads may wait; `None`, the default, is for ever. Zero does not wait at all.
+    /// Returns the timeout of each call that reads. `None`, the default, is no timeout.
     pub fn read_timeout(&self) -> Option<Duration> {
         self.inner.timing.read_timeout()
     }
 
-    /// Sets how long each call that reads may wait, from its beginning.
+    /// Sets the timeout of each call that reads. `None` is no timeout; with zero, calls do not
+    /// block.
     ///
-    /// It holds for calls that begin later, of all handles. Each call begins anew, so a peer that sends a byte now and
-    /// then can go on for ever: see [`set_deadline`](Self::set_deadline).
+    /// The timeout applies to calls that begin later, on all handles. Each call has the full
+    /// timeout, so a peer that sends one byte at a time can keep a sequence of calls busy
+    /// indefinitely. Use [`set_deadline`](Self::set_deadline) against that.
+    #[doc(alias = "settimeout")]
+    #[doc(alias = "SO_RCVTIMEO")]
     pub fn set_read_timeout(&self, timeout: impl Into<Option<Duration>>) {
         self.inner.timing.set_read_timeout(timeout.into());
     }
 
-    /// How long each call that writes may wait for room in the system's buffer; `None`, the default of a client, is for
-    /// ever.
+    /// Returns the timeout of each call that writes. `None` is no timeout. Defaults to no timeout
+    /// for a client and to 30 s for a server.
     pub fn write_timeout(&self) -> Option<Duration> {
         self.inner.timing.write_timeout()
     }
 
-    /// Sets how long each call that writes may wait for room in the system's buffer, which there is none of while the
-    /// peer does not read.
+    /// Sets the timeout of each call that writes, for a peer that does not read. `None` is no
+    /// timeout.
+    #[doc(alias = "settimeout")]
+    #[doc(alias = "SO_SNDTIMEO")]
     pub fn set_write_timeout(&self, timeout: impl Into<Option<Duration>>) {
         self.inner.timing.set_write_timeout(timeout.into());
     }
 
-    /// The instant after which no call waits; `None` is the default.
+    /// Returns the deadline of all calls. `None` is the default.
     pub fn deadline(&self) -> Option<Instant> {
         self.inner.timing.deadline().and_then(Moment::as_instant)
     }
 
-    /// Sets the instant after which no call waits: one limit over a whole exchange, however many calls it takes.
+    /// Sets a deadline, which applies to all calls until it is cleared: one limit for a sequence of
+    /// calls.
     ///
-    /// Where there is a timeout as well, the earlier of the two counts.
+    /// If a timeout is set, too, the earlier one wins.
     ///
     /// # Examples
     ///
@@ -228,42 +244,47 @@ impl TcpConnection {
         self.inner.timing.set_deadline(deadline.into());
     }
 
-    /// Whether small writes leave at once, without waiting for the answer to earlier ones (`TCP_NODELAY`).
+    /// Returns true if small writes are sent at once (`TCP_NODELAY`).
     ///
     /// # Errors
     ///
-    /// This returns an error if the system cannot tell.
+    /// This returns an error if the OS call fails.
     pub fn nodelay(&self) -> Result<bool> {
         self.get("nodelay", self.inner.stream.nodelay())
     }
 
-    /// Sets whether small writes leave at once (`TCP_NODELAY`). On by default: see
-    /// [`nodelay`](crate::tcp::TcpClientBuilder::nodelay).
+    /// Sets whether small writes are sent at once (`TCP_NODELAY`). See
+    /// [`nodelay`](crate::tcp::TcpOptions::nodelay).
     ///
     /// # Errors
     ///
-    /// This returns an error if the system refuses.
+    /// This returns an error if the OS call fails.
+    #[doc(alias = "TCP_NODELAY")]
+    #[doc(alias = "setsockopt")]
     pub fn set_nodelay(&self, on: bool) -> Result<()> {
         self.get("nodelay", self.inner.stream.set_nodelay(on))
     }
 
-    /// Has the system ask whether an idle peer is still there; `None` ends that.
+    /// Enables keepalive probes on an idle connection; `None` disables them. See
+    /// [`keepalive`](crate::tcp::TcpOptions::keepalive).
     ///
     /// # Errors
     ///
-    /// This returns an error if the system refuses.
+    /// This returns an error if the OS call fails.
+    #[doc(alias = "SO_KEEPALIVE")]
     pub fn set_keepalive(&self, keepalive: impl Into<Option<Keepalive>>) -> Result<()> {
         let result = sys::set_keepalive(&SockRef::from(&self.inner.stream), keepalive.into().as_ref());
         result.map_err(|error| self.inner.place(error))
     }
 
-    /// Makes a peer that has vanished an error within this time: see
-    /// [`dead_peer_timeout`](crate::tcp::TcpClientBuilder::dead_peer_timeout). `None` ends that, and with it keepalive and the user timeout,
-    /// which it consists of, whoever set them.
+    /// Sets the time after which an unreachable peer is an error. See
+    /// [`dead_peer_timeout`](crate::tcp::TcpOptions::dead_peer_timeout).
+    ///
+    /// `None` disables it, and with it keepalive and the user timeout, which it consists of.
     ///
     /// # Errors
     ///
-    /// This returns an error if the system refuses.
+    /// This returns an error if the OS call fails.
     ///
     /// # Examples
     ///
@@ -284,36 +305,39 @@ impl TcpConnection {
         result.map_err(|error| self.inner.place(error))
     }
 
-    /// Sets how long what was sent may go unacknowledged before the connection is an error (`TCP_USER_TIMEOUT`); `None`
-    /// is the system's own, some 15 minutes on Linux.
+    /// Sets how long sent data may stay unacknowledged (`TCP_USER_TIMEOUT`). `None` is the limit of
+    /// the OS, about 15 minutes on Linux. See
+    /// [`user_timeout`](crate::tcp::TcpOptions::user_timeout).
     ///
     /// # Errors
     ///
-    /// This returns an error if the system refuses.
+    /// This returns an error if the OS call fails.
     ///
     /// # Platform-specific behavior
     ///
-    /// Linux. An error of kind [`Unsupported`](crate::ErrorKind::Unsupported) elsewhere.
+    /// Linux only. Elsewhere an error of kind [`Unsupported`](crate::ErrorKind::Unsupported).
+    #[doc(alias = "TCP_USER_TIMEOUT")]
     pub fn set_user_timeout(&self, timeout: impl Into<Option<Duration>>) -> Result<()> {
         let result = sys::set_user_timeout(&SockRef::from(&self.inner.stream), timeout.into());
         self.get("user_timeout", result)
     }
 
-    /// How long the system goes on sending what is left when the connection is closed.
+    /// Returns how long closing blocks to send remaining data (`SO_LINGER`).
     ///
     /// # Errors
     ///
-    /// This returns an error if the system cannot tell.
+    /// This returns an error if the OS call fails.
     pub fn linger(&self) -> Result<Option<Duration>> {
         self.get("linger", SockRef::from(&self.inner.stream).linger())
     }
 
-    /// Sets what the system does with unsent bytes when the connection is closed (`SO_LINGER`): see
-    /// [`linger`](crate::tcp::TcpClientBuilder::linger).
+    /// Sets how long closing blocks to send remaining data (`SO_LINGER`). See
+    /// [`linger`](crate::tcp::TcpOptions::linger).
     ///
     /// # Errors
     ///
-    /// This returns an error if the system refuses.
+    /// This returns an error if the OS call fails.
+    #[doc(alias = "SO_LINGER")]
     pub fn set_linger(&self, linger: impl Into<Option<Duration>>) -> Result<()> {
         self.get("linger", SockRef::from(&self.inner.stream).set_linger(linger.into()))
     }

@@ -17,7 +17,8 @@ impl TcpConnection {
     }
 }
 
-/// Takes a stream over with the defaults of a client: see [`TcpClient::adopt`](crate::TcpClient::adopt).
+/// Takes a stream over with the defaults of a client: see
+/// [`TcpClient::adopt`](crate::TcpClient::adopt).
 impl TryFrom<TcpStream> for TcpConnection {
     type Error = Error;
 
@@ -26,11 +27,11 @@ impl TryFrom<TcpStream> for TcpConnection {
     }
 }
 
-/// Gives the stream away: blocking, with the connection's timeouts set on it. While there are other handles it is a
-/// duplicate.
+/// Gives the stream away: blocking, with the connection's timeouts set on it. While there are other
+/// handles it is a duplicate.
 ///
-/// It fails if bytes were read and kept for the next read, since the stream would not have them, and if the process has no
-/// descriptors left for a duplicate.
+/// It fails if bytes were read and kept for the next read, since the stream would not have them,
+/// and if the process has no descriptors left for a duplicate.
 impl TryFrom<TcpConnection> for TcpStream {
     type Error = Error;
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Operation};
 
-/// What came of each address of a name to which nothing could be connected; the [`detail`](Error::detail) of the error.
+/// The outcome of each address of a failed connect: the [`detail`](Error::detail) of its error.
 ///
-/// It reads as the rest of a line: `all 2 addresses failed within 3s: [2001:db8::7]:5432 timed out, 192.0.2.7:5432
-/// connection refused`.
+/// Its `Display` is part of a line:
+/// `all 2 addresses failed within 3s: [2001:db8::7]:5432 timed out, 192.0.2.7:5432 connection refused`.
 #[derive(Clone, Debug)]
 pub struct ConnectFailures {
     attempts: Vec<FailedAttempt>,
@@ -17,15 +17,15 @@ pub struct ConnectFailures {
     elapsed: Duration,
 }
 
-/// An address to which no connection came about.
+/// A failed attempt to connect to one address.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FailedAttempt {
     /// The address.
     pub address: SocketAddr,
-    /// What went wrong.
+    /// The kind of the error.
     pub kind: ErrorKind,
-    /// How long it took.
+    /// The duration of the attempt.
     pub elapsed: Duration,
     source: Option<Arc<io::Error>>,
 }
@@ -42,14 +42,14 @@ impl FailedAttempt {
 }
 
 impl ConnectFailures {
-    /// What came of each address that was tried, in the order of preference. Those that had not answered when the time was over
-    /// have timed out.
+    /// Returns the failed attempts in the order of preference. Attempts that were unanswered at the
+    /// timeout have timed out.
     pub fn attempts(&self) -> &[FailedAttempt] {
         &self.attempts
     }
 
-    /// How many addresses the name has; those that are not among the [`attempts`](Self::attempts) were not tried, because
-    /// the time was over.
+    /// Returns the number of addresses of the name. If it exceeds the number of
+    /// [`attempts`](Self::attempts), the timeout expired before the others were tried.
     pub fn addresses(&self) -> usize {
         self.addresses
     }

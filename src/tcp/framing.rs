@@ -1,16 +1,16 @@
-//! A connection as a stream of lines and other frames.
+//! Connections as streams of lines and other frames.
 
 use super::connection::TcpConnection;
 use crate::frame::{Framed, Framing, Lines, TextChunks};
 use crate::proto::text::Encoding;
 
 impl TcpConnection {
-    /// The connection as lines of text in an encoding: see [`Lines`] for their limit and other options, and [`Framed`] for
-    /// when something is written.
+    /// Returns a view of the connection as lines of text. [`Lines`] has their options, and
+    /// [`Framed`] the methods.
     ///
-    /// It borrows the connection. A view that owns it is made by [`into_framed`](Self::into_framed), with [`Lines`] for its
-    /// framing. Make one view and keep it: what has arrived beyond the line that was received is in the view, and is lost with
-    /// it.
+    /// The view borrows the connection; [`into_framed`](Self::into_framed) makes one that owns it.
+    /// Keep one view: it buffers bytes that arrived after the received line, which are lost when it
+    /// is dropped.
     ///
     /// # Examples
     ///
@@ -26,12 +26,16 @@ impl TcpConnection {
     /// assert_eq!(answering.recv()?.as_deref(), Some("第一行"));
     /// # Ok::<(), socketry::Error>(())
     /// ```
+    #[doc(alias = "readline")]
+    #[doc(alias = "makefile")]
     pub fn lines(&self, encoding: Encoding) -> Framed<&TcpConnection, Lines> {
         self.framed(Lines::new(encoding))
     }
 
-    /// The connection as text in its own [encoding](Self::encoding), in chunks as they arrive, with no character cut in two.
-    /// It borrows the connection, as [`lines`](Self::lines) does.
+    /// Returns a view of the connection as text in its [encoding](Self::encoding), in chunks as
+    /// they arrive. No character is split.
+    ///
+    /// The view borrows the connection, as [`lines`](Self::lines) does.
     ///
     /// # Examples
     ///
@@ -53,8 +57,10 @@ impl TcpConnection {
         self.framed(TextChunks::new(self.encoding()))
     }
 
-    /// The connection as frames of any kind. It borrows the connection, as [`lines`](Self::lines) does; a view that owns it
-    /// is made by [`into_framed`](Self::into_framed).
+    /// Returns a view of the connection as frames of any kind.
+    ///
+    /// The view borrows the connection, as [`lines`](Self::lines) does;
+    /// [`into_framed`](Self::into_framed) makes one that owns it.
     ///
     /// # Examples
     ///
@@ -73,12 +79,14 @@ impl TcpConnection {
     /// assert_eq!(answering.recv()?, Some(vec![]));
     /// # Ok::<(), socketry::Error>(())
     /// ```
+    #[doc(alias = "makefile")]
     pub fn framed<F: Framing>(&self, framing: F) -> Framed<&TcpConnection, F> {
         Framed::new(self, framing).with_remote(self.peer_addr())
     }
 
-    /// The connection as frames of any kind, in a view that owns it: to keep in a struct, return from a function or give to
-    /// a thread. [`Framed::into_parts`] gives it back.
+    /// Converts the connection into a view as frames of any kind, which owns it: to store in a
+    /// struct, return from a function or move to a thread. [`Framed::into_parts`] returns the
+    /// connection.
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! A connection's two directions, each with an owner.
+//! The two halves of a connection.
 
 use std::fmt;
 use std::net::Shutdown;
@@ -9,18 +9,18 @@ use super::write::impl_write;
 use crate::error::Result;
 use crate::proto::message::Message;
 
-/// The side of a connection that reads; made by [`TcpConnection::split`].
+/// The read half of a connection, from [`TcpConnection::split`].
 pub struct TcpReadHalf(TcpConnection);
 
-/// The side of a connection that writes; made by [`TcpConnection::split`]. When it is dropped, the peer is told that
-/// nothing follows.
+/// The write half of a connection, from [`TcpConnection::split`]. Dropping it shuts down the write
+/// half of the socket, so the peer reads the end of the stream.
 pub struct TcpWriteHalf(Option<TcpConnection>);
 
 impl TcpConnection {
-    /// Divides the connection into its two directions, for two threads. The one that writes says that nothing follows when
-    /// it is dropped.
+    /// Splits the connection into its two halves, for two threads. Dropping the write half shuts
+    /// down writing.
     ///
-    /// Clones do the same without that: every handle of a connection reads and writes.
+    /// Clones work as well, without the shutdown: every handle can read and write.
     ///
     /// # Examples
     ///
@@ -47,12 +47,12 @@ impl TcpConnection {
 }
 
 impl TcpReadHalf {
-    /// The connection itself, for its addresses, limits and options.
+    /// Returns the connection, for its addresses, limits and options.
     pub fn connection(&self) -> &TcpConnection {
         &self.0
     }
 
-    /// Receives what is there: see [`TcpConnection::recv`].
+    /// Receives at most `max` available bytes. Blocks as [`TcpConnection::recv`] does.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl TcpReadHalf {
         self.0.recv(max)
     }
 
-    /// Receives what is there into a buffer of one's own: see [`TcpConnection::recv_into`].
+    /// Receives available bytes into a buffer. Blocks as [`TcpConnection::recv_into`] does.
     ///
     /// # Errors
     ///
@@ -70,11 +70,12 @@ impl TcpReadHalf {
         self.0.recv_into(buffer)
     }
 
-    /// The whole connection again.
+    /// Reunites the two halves of a connection.
     ///
     /// # Errors
     ///
-    /// This returns an error if the halves are not of the same connection: both, as they were.
+    /// This returns an error if the halves are not of the same connection. The error contains both
+    /// halves.
     pub fn reunite(
         self,
         writer: TcpWriteHalf,
@@ -90,12 +91,12 @@ impl TcpReadHalf {
 }
 
 impl TcpWriteHalf {
-    /// The connection itself, for its addresses, limits and options.
+    /// Returns the connection, for its addresses, limits and options.
     pub fn connection(&self) -> &TcpConnection {
         self.0.as_ref().unwrap_or_else(|| unreachable!("it is taken when the half is consumed"))
     }
 
-    /// Sends a message, all of it: see [`TcpConnection::send`].
+    /// Sends a whole message. Blocks as [`TcpConnection::send`] does.
     ///
     /// # Errors
     ///

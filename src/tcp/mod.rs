@@ -1,7 +1,8 @@
 //! TCP: servers, clients and connections.
 //!
-//! The main types are at the root of the crate: [`TcpServer`](crate::TcpServer), [`TcpClient`](crate::TcpClient) and
-//! [`TcpConnection`](crate::TcpConnection). This module has their builders and what they return.
+//! The main types are at the root of the crate: [`TcpServer`](crate::TcpServer),
+//! [`TcpClient`](crate::TcpClient) and [`TcpConnection`](crate::TcpConnection). This module has
+//! their builders and what they return.
 //!
 //! | Task | Type |
 //! |---|---|

@@ -6,54 +6,57 @@ use super::failures::FailedAttempt;
 use crate::dns::Resolved;
 use crate::error::{Error, rounded};
 
-/// What happens while a client connects; told to the observer of
-/// [`TcpClient::connect_with`](crate::TcpClient::connect_with). It reads as a line of a log.
+/// An event during a connect, passed to the observer of
+/// [`TcpClient::connect_with`](crate::TcpClient::connect_with). Its `Display` is one line for a
+/// log.
 ///
-/// The order in one round is: what a name stands for; the addresses; each attempt as it begins, and when it fails; and at last the one that is
-/// connected. Attempts that are under way then are given up, and not told of.
+/// The order in one round is: the answer of the lookup; the addresses; the beginning of each
+/// attempt, and its failure; and the established connection. Attempts that are still in progress
+/// then are cancelled without an event.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum ConnectEvent<'a> {
-    /// The name was looked up; an IP address is not.
+    /// The host name was resolved. An IP address is not.
     #[non_exhaustive]
     Resolved {
-        /// Its addresses, who says so, and for how long.
+        /// The addresses, their source and TTL.
         found: &'a Resolved,
-        /// How long the look-up took.
+        /// The duration of the lookup.
         elapsed: Duration,
     },
     /// The addresses are known.
     #[non_exhaustive]
     Addresses {
-        /// All of them, in the order in which they will be tried.
+        /// All addresses, in the order in which they are tried.
         addresses: &'a [SocketAddr],
     },
-    /// An attempt began.
+    /// An attempt begins.
     #[non_exhaustive]
     Attempting {
-        /// Whom to.
+        /// The address.
         address: SocketAddr,
     },
-    /// An attempt failed, or its time was over.
+    /// An attempt failed or timed out.
     #[non_exhaustive]
     Failed {
-        /// The address, and what came of it.
+        /// The address and the error.
         attempt: &'a FailedAttempt,
     },
-    /// An attempt is connected, and the connection is what will be returned.
+    /// An attempt has established the connection, which will be returned.
     #[non_exhaustive]
     Connected {
-        /// Whom to.
+        /// The address.
         address: SocketAddr,
-        /// How long it took from the beginning of this attempt.
+        /// The time since the beginning of this attempt.
         elapsed: Duration,
     },
-    /// All attempts have failed, and there will be others: see [`TcpClientBuilder::retry`](crate::tcp::TcpClientBuilder::retry).
+    /// All attempts failed, and another round follows
+    /// ([`TcpClientBuilder::retry`](crate::tcp::TcpClientBuilder::retry)).
     #[non_exhaustive]
     Waiting {
-        /// How long from now.
+        /// The delay until the next round.
         wait: Duration,
-        /// What would be returned if there were no others.
+        /// The error of this round.
         error: &'a Error,
     },
 }

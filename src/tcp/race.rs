@@ -1,4 +1,5 @@
-//! The race of `proto::race` over sockets: connects that do not block, and one poll for all of them, in the calling thread.
+//! The race of `proto::race` over sockets: connects that do not block, and one poll for all of
+//! them, in the calling thread.
 
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -40,7 +41,8 @@ struct Attempts<'a, 'o> {
     failed: Vec<Option<FailedAttempt>>,
 }
 
-/// The stream of the first address that is connected; or else what came of each that was tried, in the order of preference.
+/// The stream of the first address that is connected; or else what came of each that was tried, in
+/// the order of preference.
 ///
 /// # Errors
 ///
@@ -112,8 +114,8 @@ impl Attempts<'_, '_> {
         }
     }
 
-    /// Besides what a connect says: a family that this system does not have, and a lack of descriptors that those under way
-    /// may end.
+    /// Besides what a connect says: a family that this system does not have, and a lack of
+    /// descriptors that those under way may end.
     fn is_of_the_address(&self, error: &Error) -> bool {
         match error.operation() {
             Operation::Connect => true,

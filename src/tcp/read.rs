@@ -48,7 +48,8 @@ impl Inner {
         }
         let mut limit = self.limit(span);
         if self.timing.is_over(span.started) {
-            // Also when there is something to read: a peer that never stops cannot outlast a deadline.
+            // Also when there is something to read: a peer that never stops cannot outlast a
+            // deadline.
             return Err(self.unfinished(Operation::Receive, Ended::TimedOut, span));
         }
         if let Some(_permit) = self.receive_timeout.permit(&self.stream, limit) {
@@ -57,7 +58,8 @@ impl Inner {
                 Ok(_) => return self.ended(buffer.len()),
                 // The time since the beginning is spent.
                 Err(error) if sys::is_again(&error) => limit.started = None,
-                // A cut comes first: what arrives after it makes the system break the connection off.
+                // A cut comes first: what arrives after it makes the system break the connection
+                // off.
                 Err(error) => return Err(self.unfinished(Operation::Receive, Ended::Failed(error), span)),
             }
         }
@@ -74,7 +76,8 @@ impl Inner {
         }
     }
 
-    /// Nothing was read: the peer has ended its side, or the connection was cut, or there was no room.
+    /// Nothing was read: the peer has ended its side, or the connection was cut, or there was no
+    /// room.
     #[cold]
     fn ended(&self, room: usize) -> Result<usize> {
         if self.is_cut() {
@@ -138,27 +141,27 @@ impl Inner {
 }
 
 impl TcpConnection {
-    /// Receives what is there, at most `max` bytes; it waits for the first of them. Empty when the peer has ended its
-    /// side: nothing follows.
+    /// Receives at most `max` available bytes. The vector is empty at the end of the stream.
     ///
-    /// As Python's `recv`, with an allocation of the size of what came. To receive into a buffer of one's own there is
-    /// [`recv_into`](Self::recv_into).
+    /// Blocks until a byte is available, or until the read timeout expires. By default there is
+    /// none, and this call blocks indefinitely. [`recv_into`](Self::recv_into) uses a buffer of the
+    /// caller instead of allocating one.
     ///
     /// # Errors
     ///
     /// This returns an error if
     ///
-    /// * the time is over ([`is_timeout`](Error::is_timeout)) or the cancel token was cancelled
-    ///   ([`is_cancelled`](Error::is_cancelled));
-    /// * the peer broke the connection off, or vanished
-    ///   ([`ConnectionReset`](ErrorKind::ConnectionReset), [`TimedOut`](ErrorKind::TimedOut)).
+    /// * the timeout expires ([`TimedOut`](ErrorKind::TimedOut)) or the cancel token is cancelled
+    ///   ([`Cancelled`](ErrorKind::Cancelled));
+    /// * the peer resets the connection ([`ConnectionReset`](ErrorKind::ConnectionReset)), or is
+    ///   unreachable ([`TimedOut`](ErrorKind::TimedOut)).
     #[doc(alias = "read")]
     pub fn recv(&self, max: usize) -> Result<Vec<u8>> {
         self.inner.recv(max, Window::AsSet)
     }
 
-    /// Receives at most `max` available bytes, and blocks until there is one, at most for `timeout`, which replaces the
-    /// read timeout for this call.
+    /// Receives at most `max` available bytes, and blocks until there is one, at most for
+    /// `timeout`, which replaces the read timeout for this call.
     ///
     /// # Errors
     ///
@@ -167,8 +170,8 @@ impl TcpConnection {
         self.inner.recv(max, Window::Timeout(timeout))
     }
 
-    /// Receives at most `max` available bytes, and blocks until there is one, at most until `deadline`, which replaces the
-    /// read timeout for this call.
+    /// Receives at most `max` available bytes, and blocks until there is one, at most until
+    /// `deadline`, which replaces the read timeout for this call.
     ///
     /// # Errors
     ///
@@ -177,8 +180,8 @@ impl TcpConnection {
         self.inner.recv(max, Window::Deadline(deadline))
     }
 
-    /// Receives at most `max` available bytes without blocking. Returns `None` if there are none yet, and an empty vector
-    /// at the end of the stream.
+    /// Receives at most `max` available bytes without blocking. Returns `None` if there are none
+    /// yet, and an empty vector at the end of the stream.
     ///
     /// # Errors
     ///
@@ -213,10 +216,11 @@ impl TcpConnection {
         Ok((!nothing).then_some(received))
     }
 
-    /// Receives what is there into a buffer of one's own, and gives how many bytes that were; it waits for the first of them.
-    /// 0 when the peer has ended its side, or where the buffer has no room.
+    /// Receives available bytes into a buffer, and returns their number. Returns 0 at the end of
+    /// the stream, or if the buffer is empty.
     ///
-    /// It is [`Read::read`](std::io::Read::read) with this crate's error.
+    /// Blocks as [`recv`](Self::recv) does. This is [`Read::read`](std::io::Read::read) with the
+    /// error of this crate.
     ///
     /// # Errors
     ///
@@ -240,18 +244,20 @@ impl TcpConnection {
     /// # Ok::<(), socketry::Error>(())
     /// ```
     #[inline]
+    #[doc(alias = "read")]
     pub fn recv_into(&self, buffer: &mut [u8]) -> Result<usize> {
         self.inner.read(buffer)
     }
 
-    /// Receives exactly so many bytes as the buffer holds, in one time: the read timeout is for all of them together.
+    /// Receives exactly as many bytes as the buffer holds.
     ///
-    /// When that fails, what came is not lost: the next read of any kind gets it first, so the same call can be made
-    /// again, and the error's [`PartialTransfer`] says how much it is.
+    /// Blocks until the buffer is full. The read timeout applies to the whole call. On an error,
+    /// received bytes are kept and returned by the next read, so the call can be repeated;
+    /// [`PartialTransfer`] has their number.
     ///
     /// # Errors
     ///
-    /// This returns an error if [`recv`](Self::recv) would, or if the peer ends its side before
+    /// This returns an error if [`recv`](Self::recv) would, or if the stream ends early
     /// ([`UnexpectedEof`](ErrorKind::UnexpectedEof)).
     ///
     /// # Examples
@@ -276,16 +282,23 @@ impl TcpConnection {
     /// assert_eq!(&buffer, b"abcde");
     /// # Ok::<(), socketry::Error>(())
     /// ```
+    #[doc(alias = "MSG_WAITALL")]
+    #[doc(alias = "read_exact")]
     pub fn recv_exact(&self, buffer: &mut [u8]) -> Result<()> {
         self.inner.read_exact(buffer)
     }
 
-    /// Receives everything up to the end of the peer's side, at most `max` bytes. The read timeout is for each piece.
+    /// Receives all bytes until the end of the stream, at most `max`.
+    ///
+    /// Blocks until the peer shuts down its write half. The read timeout applies to each read, and
+    /// restarts when data arrives. On an error, received bytes are kept and returned by the next
+    /// read.
     ///
     /// # Errors
     ///
-    /// This returns an error if [`recv`](Self::recv) would, or if more than `max` bytes come
-    /// ([`MessageTooLong`](ErrorKind::MessageTooLong)). What came is kept for the next read.
+    /// This returns an error if [`recv`](Self::recv) would, or if more than `max` bytes arrive
+    /// ([`MessageTooLong`](ErrorKind::MessageTooLong)).
+    #[doc(alias = "read_to_end")]
     pub fn recv_to_end(&self, max: usize) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         loop {
@@ -316,20 +329,22 @@ impl TcpConnection {
         }
     }
 
-    /// Receives text: what is there, at most `max` bytes (at least 4) of it, decoded. Empty when the peer has ended its
-    /// side.
+    /// Receives available text, decoded from at most `max` bytes (at least 4). The string is empty
+    /// at the end of the stream.
     ///
-    /// A character of which only the beginning has come is left for the next call, so text is never cut within one. Where
-    /// it is cut otherwise is chance: for lines see [`lines`](Self::lines). An encoding with states (ISO-2022-JP) begins
-    /// anew with each call.
+    /// Blocks until a character is complete. The read timeout applies to each read. An incomplete
+    /// character is kept for the next call, so no character is split. Text is otherwise returned as
+    /// it arrives; use [`lines`](Self::lines) for lines. An encoding with state (ISO-2022-JP)
+    /// starts in its initial state with each call.
     ///
     /// # Errors
     ///
     /// This returns an error if
     ///
     /// * [`recv`](Self::recv) would;
-    /// * the bytes are not text of the [encoding](Self::encoding), or the peer ended its side within a character
-    ///   ([`InvalidText`](ErrorKind::InvalidText)). They are kept, and [`recv`](Self::recv) gets them.
+    /// * the bytes are invalid in the [encoding](Self::encoding), or the stream ends within a
+    ///   character ([`InvalidText`](ErrorKind::InvalidText)). The bytes are kept, and
+    ///   [`recv`](Self::recv) returns them.
     pub fn recv_text(&self, max: usize) -> Result<String> {
         let mut buffer = vec![0; max.clamp(4, 64 * 1024)];
         let mut filled = 0;
@@ -362,12 +377,15 @@ impl TcpConnection {
         }
     }
 
-    /// Looks at what is there without taking it; it waits for the first byte, and gives how many were copied. 0 when the
-    /// peer has ended its side.
+    /// Copies available bytes into a buffer without consuming them, and returns their number.
+    /// Returns 0 at the end of the stream.
+    ///
+    /// Blocks as [`recv`](Self::recv) does.
     ///
     /// # Errors
     ///
     /// This returns an error if [`recv`](Self::recv) would.
+    #[doc(alias = "MSG_PEEK")]
     pub fn peek(&self, buffer: &mut [u8]) -> Result<usize> {
         let inner = &*self.inner;
         if inner.unread.is_any() {
@@ -380,7 +398,8 @@ impl TcpConnection {
     }
 }
 
-/// A new buffer with what `read` puts into it. It is as large as requested only once that much has been read.
+/// A new buffer with what `read` puts into it. It is as large as requested only once that much has
+/// been read.
 fn owned(max: usize, read: impl FnOnce(&mut [u8]) -> Result<usize>) -> Result<Vec<u8>> {
     let mut buffer = vec![0; max.min(64 * 1024)];
     let length = read(&mut buffer)?;
@@ -389,7 +408,8 @@ fn owned(max: usize, read: impl FnOnce(&mut [u8]) -> Result<usize>) -> Result<Ve
     Ok(buffer)
 }
 
-/// Implements `Read` for a type with its connection's [`Inner`] at a place, and for references to it.
+/// Implements `Read` for a type with its connection's [`Inner`] at a place, and for references to
+/// it.
 macro_rules! impl_read {
     ($type:ty, $($inner:tt)+) => {
         $crate::tcp::read::impl_read!(@ $type, $($inner)+);

@@ -10,18 +10,20 @@ use crate::error::Result;
 use crate::proto::reconnect::{Rounds, Step};
 use crate::sys::{self, Limit, Moment};
 
-/// Connections to one server, each after the one before has ended; made by
+/// An iterator over connections to one server, from
 /// [`TcpClient::reconnect`](crate::TcpClient::reconnect).
 ///
-/// An item is a connection, or what a round of attempts has failed with; after that the next call waits, longer and longer, and
-/// tries again. It has no thread: time passes in [`next`](Iterator::next).
+/// An item is a connection, or the error of a failed round of attempts. After an error, the next
+/// call blocks for a growing delay and tries again. It uses no thread: time passes in
+/// [`next`](Iterator::next).
 ///
-/// * **It ends** after as many failed rounds in a row as the client's [`Retry`](crate::Retry) has attempts; with an error that
-///   is not [temporary](crate::Error::is_temporary), such as a name that does not exist; or when the client's
-///   [`CancelToken`](crate::CancelToken) is cancelled, without an error.
-/// * **It never spins.** A connection counts as over when the next one is asked for. One that lasted less than the longest wait
-///   is followed by a wait as a failed round is, so that a server that accepts and closes at once is left in peace; it does
-///   not count as failed. No wait is shorter than 10 ms.
+/// * The iterator ends after as many consecutive failed rounds as the client's
+///   [`Retry`](crate::Retry) has attempts, after an error that is not
+///   [temporary](crate::Error::is_temporary), such as a name that does not exist, or when the
+///   client's [`CancelToken`](crate::CancelToken) is cancelled.
+/// * A connection counts as over when the next one is requested. If it lasted less than the maximum
+///   delay, it is followed by a delay as after a failed round, so that a server that accepts and
+///   closes at once is not flooded; it does not count as failed. The minimum delay is 10 ms.
 #[must_use = "an iterator does nothing until it is asked"]
 pub struct Reconnect {
     client: TcpClient,

@@ -1,4 +1,4 @@
-//! Sending files without a copy through this process.
+//! Sending files without copying them through this process.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -11,21 +11,24 @@ use crate::sys::{self, Limit, Span};
 const CHUNK: usize = 64 * 1024;
 
 impl TcpConnection {
-    /// Sends a file, from where it stands to its end, and gives the number of bytes. The file stands at its end then.
+    /// Sends a file from its current position to its end, and returns the number of bytes. The file
+    /// position is the end then.
     ///
-    /// On Linux the system moves the bytes by itself (sendfile(2)), which `std::io::copy` from a file to a `TcpStream`
-    /// does not ask for. The write timeout is for all of it together.
+    /// Blocks until the OS has accepted all bytes. The write timeout applies to the whole call. On
+    /// Linux, the kernel copies the bytes (sendfile(2)), which `std::io::copy` from a file to a
+    /// `TcpStream` does not use.
     ///
     /// # Errors
     ///
-    /// This returns an error if the file cannot be read, or if [`send`](Self::send) would; the file stands behind what was
-    /// sent, and the error's [`PartialTransfer`] says how much that is.
+    /// This returns an error if the file cannot be read, or if [`send`](Self::send) would. The file
+    /// position is after the bytes that were sent, and [`PartialTransfer`] has their number.
     ///
     /// # Platform-specific behavior
     ///
-    /// sendfile(2) on Linux and Android; elsewhere, and for files that it does not take, 64 KiB are read and written at a
-    /// time. A peer that is gone is an error and not a `SIGPIPE`, as everywhere in this crate: sendfile(2) has no flag for
-    /// that, so the signal is held back from the thread during the call.
+    /// sendfile(2) on Linux and Android. Elsewhere, and for files that it does not support, 64 KiB
+    /// are read and written at a time. A disconnected peer is an error and not a `SIGPIPE`, as
+    /// everywhere in this crate: sendfile(2) has no flag for that, so the signal is blocked in the
+    /// thread during the call.
     ///
     /// # Examples
     ///
@@ -42,12 +45,16 @@ impl TcpConnection {
     /// # std::fs::remove_file(&path)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[doc(alias = "sendfile")]
+    #[doc(alias = "TransmitFile")]
     pub fn send_file(&self, file: &File) -> Result<u64> {
         self.inner.send_file(file, None, u64::MAX)
     }
 
-    /// Sends a part of a file: `length` bytes from `offset` on, or fewer if the file ends before. On Linux where the file
-    /// stands does not change; elsewhere it stands behind what was sent.
+    /// Sends `length` bytes of a file from `offset`, or fewer if the file ends before.
+    ///
+    /// Blocks as [`send_file`](Self::send_file) does. On Linux the file position does not change;
+    /// elsewhere it is after the bytes that were sent.
     ///
     /// # Errors
     ///
@@ -62,8 +69,8 @@ impl Inner {
         let span = self.timing.writing();
         let limit = self.limit(span);
         let is_limited = span.deadline.is_some() || limit.token.is_some() || limit.also.is_some();
-        // sendfile(2) has no flag for one call, so the socket is made so for its time. A read of another thread finds a
-        // socket that does not block, and polls.
+        // sendfile(2) has no flag for one call, so the socket is made so for its time. A read of
+        // another thread finds a socket that does not block, and polls.
         let _unblocked = is_limited.then(|| Unblocked::new(self));
         let mut sent = 0;
         while sent < length {

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Bytes that the next read gets before those of the stream. Empty almost always, and then it costs one look at a flag.
+/// Bytes that the next read gets before those of the stream. Empty almost always, and then it costs
+/// one look at a flag.
 #[derive(Default)]
 pub(super) struct Unread {
     is_any: AtomicBool,
@@ -89,7 +90,8 @@ mod tests {
         assert_eq!(unread.lock().capacity(), 0, "an idle connection holds no buffer");
     }
 
-    /// Two threads may have seen that there is something, of which the first took all: that is not the end of the stream.
+    /// Two threads may have seen that there is something, of which the first took all: that is not
+    /// the end of the stream.
     #[test]
     fn pushback_buffer_returns_none_when_empty() {
         let unread = Unread::default();

@@ -8,7 +8,8 @@ use crate::proto::message::Message;
 use crate::sys::{self, CancelToken, Limit, Mode, Span};
 
 impl Inner {
-    /// How the first attempt is made: there is room almost always, and then nobody needs to know the time.
+    /// How the first attempt is made: there is room almost always, and then nobody needs to know
+    /// the time.
     #[inline]
     fn first_mode(&self) -> Mode {
         let limit = self.limit(Span::default());
@@ -94,21 +95,27 @@ impl Inner {
 }
 
 impl TcpConnection {
-    /// Sends a message, all of it: text in the connection's [encoding](Self::encoding), bytes as they are (see
-    /// [`Message`]). The write timeout is for all of it together.
+    /// Sends a whole message: text in the connection's [encoding](Self::encoding), or bytes (see
+    /// [`Message`]).
     ///
-    /// That it returns means that the system has taken the bytes, not that the peer has them.
+    /// Blocks until the OS has accepted all bytes. The write timeout applies to the whole call. The
+    /// peer may not have received the bytes when this returns. Messages of several threads can
+    /// interleave if they exceed the OS send buffer.
     ///
     /// # Errors
     ///
     /// This returns an error if
     ///
-    /// * a character does not exist in the encoding: then nothing is sent;
-    /// * the time is over or the cancel token was cancelled while the peer did not read. The error's [`PartialTransfer`] says how
-    ///   many bytes went out;
-    /// * the peer has closed or broken off the connection: `ConnectionReset`, also where the system calls it a broken
-    ///   pipe.
+    /// * the encoding does not have a character
+    ///   ([`UnencodableText`](crate::ErrorKind::UnencodableText)); nothing is sent then;
+    /// * the timeout expires or the cancel token is cancelled. [`PartialTransfer`] has the number
+    ///   of bytes that were sent;
+    /// * the peer has closed or reset the connection
+    ///   ([`ConnectionReset`](crate::ErrorKind::ConnectionReset), also for `EPIPE`).
     #[inline]
+    #[doc(alias = "sendall")]
+    #[doc(alias = "write_all")]
+    #[doc(alias = "EPIPE")]
     pub fn send(&self, message: impl Message) -> Result<()> {
         let bytes = message
             .on_the_wire(self.inner.encoding)
@@ -117,7 +124,8 @@ impl TcpConnection {
     }
 }
 
-/// Implements `Write` for a type with its connection's [`Inner`] at a place, and for references to it.
+/// Implements `Write` for a type with its connection's [`Inner`] at a place, and for references to
+/// it.
 macro_rules! impl_write {
     ($type:ty, $($inner:tt)+) => {
         $crate::tcp::write::impl_write!(@ $type, $($inner)+);

@@ -121,7 +121,8 @@ impl Inner {
         for record in kept().flat_map(|kept| kept.records.iter()) {
             if let RecordData::Address(ip) = record {
                 let canonical = ip.to_canonical();
-                // An IPv4 address in the form of IPv6 is none of IPv6, and may be there in its own form.
+                // An IPv4 address in the form of IPv6 is none of IPv6, and may be there in its own
+                // form.
                 if canonical == *ip || self.wants(canonical) && !has(canonical) {
                     ips.push(canonical);
                 }

@@ -1,5 +1,6 @@
-//! Speaking to servers: a fresh connected socket for each that is asked, so that its port is random, the system drops what comes
-//! from others, and a server that is not there is known at once; or TCP.
+//! Speaking to servers: a fresh connected socket for each that is asked, so that its port is
+//! random, the system drops what comes from others, and a server that is not there is known at
+//! once; or TCP.
 
 use std::io::IoSlice;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
@@ -142,7 +143,8 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// A server that is gone when it is asked something more: its system says so, and whoever waits is told at once.
+    /// A server that is gone when it is asked something more: its system says so, and whoever waits
+    /// is told at once.
     #[test]
     fn receive_fails_promptly_when_server_closes() {
         if !sys::HAS_RESOLV_CONF {

@@ -1,4 +1,5 @@
-//! Several threads that want the same at the same time: one asks, and what it is told is told to all.
+//! Several threads that want the same at the same time: one asks, and what it is told is told to
+//! all.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -60,7 +61,8 @@ impl<T: Clone + Send + 'static> Flights<T> {
 }
 
 impl<T: Clone + Send + 'static> Drop for Lead<'_, T> {
-    /// Whoever comes after this begins again; those who wait are told next, when the keeper is dropped.
+    /// Whoever comes after this begins again; those who wait are told next, when the keeper is
+    /// dropped.
     fn drop(&mut self) {
         self.flights.all().remove(&self.wanted);
     }

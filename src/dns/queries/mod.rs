@@ -1,4 +1,5 @@
-//! Own queries: with the feature `dns`. `without_queries.rs` has the same items for a build without them.
+//! Own queries: with the feature `dns`. `without_queries.rs` has the same items for a build without
+//! them.
 
 mod addresses;
 mod exchange;

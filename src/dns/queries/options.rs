@@ -72,8 +72,8 @@ impl Options {
 
 /// Options of DNS queries, which are available with the feature `dns`.
 impl ResolverBuilder {
-    /// Adds a name server: an IP address, with or without a port. The default port is 53. Defaults to the servers of
-    /// `resolv.conf`.
+    /// Adds a name server: an IP address, with or without a port. The default port is 53. Defaults
+    /// to the servers of `resolv.conf`.
     ///
     /// # Errors
     ///
@@ -95,34 +95,36 @@ impl ResolverBuilder {
         Ok(self)
     }
 
-    /// Sets the file that is read instead of `/etc/resolv.conf`. Options of this builder take precedence over the file.
+    /// Sets the file that is read instead of `/etc/resolv.conf`. Options of this builder take
+    /// precedence over the file.
     pub fn resolv_conf(mut self, path: impl Into<PathBuf>) -> Self {
         self.queries.conf = path.into();
         self
     }
 
-    /// Sets the file that is read instead of `/etc/nsswitch.conf` to choose the [back end](Self::backend). If it does not
-    /// exist, name servers are queried for all names.
+    /// Sets the file that is read instead of `/etc/nsswitch.conf` to choose the
+    /// [back end](Self::backend). If it does not exist, name servers are queried for all names.
     pub fn nsswitch_conf(mut self, path: impl Into<PathBuf>) -> Self {
         self.queries.services = path.into();
         self
     }
 
-    /// Sets the search list: the domains that are appended to a name. Defaults to that of `resolv.conf`.
+    /// Sets the search list: the domains that are appended to a name. Defaults to that of
+    /// `resolv.conf`.
     pub fn search<S: AsRef<str>>(mut self, domains: impl IntoIterator<Item = S>) -> Self {
         self.queries.search = Some(domains.into_iter().map(|domain| domain.as_ref().into()).collect());
         self
     }
 
-    /// Sets the number of dots from which a name is queried as it is before the search list is used. Defaults to that of
-    /// `resolv.conf`, or 1.
+    /// Sets the number of dots from which a name is queried as it is before the search list is
+    /// used. Defaults to that of `resolv.conf`, or 1.
     pub fn ndots(mut self, dots: usize) -> Self {
         self.queries.ndots = Some(dots);
         self
     }
 
-    /// Sets how long one query waits for the response of one server before the next server is queried. The default is the `timeout`
-    /// option of `resolv.conf`, or 5 s.
+    /// Sets how long one query waits for the response of one server before the next server is
+    /// queried. The default is the `timeout` option of `resolv.conf`, or 5 s.
     ///
     /// The [`timeout`](Self::timeout) applies to the whole lookup, including all queries.
     pub fn query_timeout(mut self, timeout: Duration) -> Self {
@@ -130,36 +132,37 @@ impl ResolverBuilder {
         self
     }
 
-    /// Sets how many times all servers are queried, 1 to 100. Other values are clamped. Defaults to that of `resolv.conf`,
-    /// or 2.
+    /// Sets how many times all servers are queried, 1 to 100. Other values are clamped. Defaults to
+    /// that of `resolv.conf`, or 2.
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.queries.attempts = Some(attempts.clamp(1, 100));
         self
     }
 
-    /// Sets whether all queries use TCP (`use-vc`). Defaults to that of `resolv.conf`, or false. Truncated responses are
-    /// requested again over TCP in any case.
+    /// Sets whether all queries use TCP (`use-vc`). Defaults to that of `resolv.conf`, or false.
+    /// Truncated responses are requested again over TCP in any case.
     pub fn use_tcp(mut self, on: bool) -> Self {
         self.queries.use_tcp = Some(on);
         self
     }
 
-    /// Sets whether the AAAA query is sent only after the response to the A query, from another socket (`single-request`),
-    /// for servers and routers that drop one of two concurrent queries. Defaults to that of `resolv.conf`, or false.
+    /// Sets whether the AAAA query is sent only after the response to the A query, from another
+    /// socket (`single-request`), for servers and routers that drop one of two concurrent queries.
+    /// Defaults to that of `resolv.conf`, or false.
     pub fn single_request(mut self, on: bool) -> Self {
         self.queries.single_request = Some(on);
         self
     }
 
-    /// Sets the maximum number of cached names. The cache uses at most 1 KiB for each of them. Defaults to 4,096; 0 disables
-    /// the cache.
+    /// Sets the maximum number of cached names. The cache uses at most 1 KiB for each of them.
+    /// Defaults to 4,096; 0 disables the cache.
     pub fn cache_size(mut self, names: usize) -> Self {
         self.queries.bounds.names = names;
         self
     }
 
-    /// Sets the minimum and the maximum time for which an answer is cached, whatever its TTL. Defaults to 0 s and one day.
-    /// An answer with a TTL of 0 is not cached.
+    /// Sets the minimum and the maximum time for which an answer is cached, whatever its TTL.
+    /// Defaults to 0 s and one day. An answer with a TTL of 0 is not cached.
     pub fn cache_ttl(mut self, min: Duration, max: Duration) -> Self {
         (self.queries.bounds.shortest, self.queries.bounds.longest) = (min, max);
         self

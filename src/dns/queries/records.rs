@@ -17,32 +17,38 @@ use crate::proto::dns::wire::Kind;
 
 /// Lookups of DNS records, which are available with the feature `dns`.
 impl Resolver {
-    /// Looks up the TXT records of a name ([RFC 1035, section 3.3.14](https://www.rfc-editor.org/rfc/rfc1035#section-3.3.14)), such
-    /// as those that prove the ownership of a domain.
+    /// Looks up the TXT records of a name
+    /// ([RFC 1035, section 3.3.14](https://www.rfc-editor.org/rfc/rfc1035#section-3.3.14)), such as
+    /// those that prove the ownership of a domain.
     ///
     /// This is available with the feature `dns`.
     ///
-    /// Blocks until a server responds, or until the [timeout](crate::dns::ResolverBuilder::timeout) expires.
+    /// Blocks until a server responds, or until the [timeout](crate::dns::ResolverBuilder::timeout)
+    /// expires.
     ///
     /// # Errors
     ///
-    /// This returns an error if the name has no TXT records, or for any reason listed under [`lookup`](Self::lookup).
+    /// This returns an error if the name has no TXT records, or for any reason listed under
+    /// [`lookup`](Self::lookup).
     pub fn lookup_txt(&self, name: &str) -> Result<Vec<Txt>> {
         let records = self.inner.records(name, Kind::Txt, "text")?;
         let txt = |record| if let RecordData::Txt(txt) = record { Some(txt) } else { None };
         Ok(records.into_iter().filter_map(txt).collect())
     }
 
-    /// Looks up the mail exchangers of a domain ([RFC 1035, section 3.3.9](https://www.rfc-editor.org/rfc/rfc1035#section-3.3.9)),
-    /// sorted by preference. Those of the same preference stay in the order of the response.
+    /// Looks up the mail exchangers of a domain
+    /// ([RFC 1035, section 3.3.9](https://www.rfc-editor.org/rfc/rfc1035#section-3.3.9)), sorted by
+    /// preference. Those of the same preference stay in the order of the response.
     ///
     /// This is available with the feature `dns`.
     ///
-    /// Blocks until a server responds, or until the [timeout](crate::dns::ResolverBuilder::timeout) expires.
+    /// Blocks until a server responds, or until the [timeout](crate::dns::ResolverBuilder::timeout)
+    /// expires.
     ///
     /// # Errors
     ///
-    /// This returns an error if the domain has no MX records, or for any reason listed under [`lookup`](Self::lookup).
+    /// This returns an error if the domain has no MX records, or for any reason listed under
+    /// [`lookup`](Self::lookup).
     pub fn lookup_mx(&self, domain: &str) -> Result<Vec<Mx>> {
         let records = self.inner.records(domain, Kind::Mx, "mail exchange")?;
         let mx = |record| if let RecordData::Mx(mx) = record { Some(mx) } else { None };
@@ -51,17 +57,19 @@ impl Resolver {
         Ok(exchangers)
     }
 
-    /// Looks up the hosts of a service ([RFC 2782](https://www.rfc-editor.org/rfc/rfc2782)), such as
-    /// `_xmpp-client._tcp.example.com`, sorted by priority. Those of the same priority stay in the order of the response; choose
-    /// among them by weight.
+    /// Looks up the hosts of a service ([RFC 2782](https://www.rfc-editor.org/rfc/rfc2782)), such
+    /// as `_xmpp-client._tcp.example.com`, sorted by priority. Those of the same priority stay in
+    /// the order of the response; choose among them by weight.
     ///
     /// This is available with the feature `dns`.
     ///
-    /// Blocks until a server responds, or until the [timeout](crate::dns::ResolverBuilder::timeout) expires.
+    /// Blocks until a server responds, or until the [timeout](crate::dns::ResolverBuilder::timeout)
+    /// expires.
     ///
     /// # Errors
     ///
-    /// This returns an error if the name has no SRV records, or for any reason listed under [`lookup`](Self::lookup).
+    /// This returns an error if the name has no SRV records, or for any reason listed under
+    /// [`lookup`](Self::lookup).
     pub fn lookup_srv(&self, service: &str) -> Result<Vec<Srv>> {
         let records = self.inner.records(service, Kind::Srv, "service")?;
         let srv = |record| if let RecordData::Srv(srv) = record { Some(srv) } else { None };

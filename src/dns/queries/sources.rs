@@ -10,7 +10,8 @@ const MOST: usize = 64;
 
 /// Puts the addresses of a host in the order in which they should be tried.
 pub(super) fn in_order(ips: &mut [IpAddr]) {
-    // What servers rotate stays as they have it, and IPv4 alone has nothing else to be told apart by.
+    // What servers rotate stays as they have it, and IPv4 alone has nothing else to be told apart
+    // by.
     if ips.len() < 2 || ips.iter().all(IpAddr::is_ipv4) {
         return;
     }

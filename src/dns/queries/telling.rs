@@ -91,7 +91,8 @@ impl Inner {
         Ok(Found { answers, troubles: outcome.troubles, server: outcome.server })
     }
 
-    /// The last kind, which is A, first: if the time is over before the other is answered, it is enough.
+    /// The last kind, which is A, first: if the time is over before the other is answered, it is
+    /// enough.
     fn ask_one_at_a_time(
         &self,
         name: &HostName,
@@ -157,7 +158,8 @@ impl Inner {
         }
         let mut answers: Vec<_> = lookup.answers().map(|(kind, answer)| (kind, answer.cloned())).collect();
         if lookup.has_something() {
-            // RFC 4074, 4.2: some servers say of a name that has no IPv6 address that there is no such host.
+            // RFC 4074, 4.2: some servers say of a name that has no IPv6 address that there is no
+            // such host.
             answers.iter_mut().flat_map(|(_, answer)| answer).for_each(|answer| answer.exists = true);
         }
         if let (Some(server), false) = (lookup.answered_by(), conf.rotate) {

@@ -128,8 +128,8 @@ fn attempt_delay_is_clamped_to_range() {
     assert_eq!(client().build().attempt_delay, Some(250 * MS));
 }
 
-/// With addresses that do not answer, which a loopback interface has on Linux: a listener whose queue is full has its packets
-/// dropped.
+/// With addresses that do not answer, which a loopback interface has on Linux: a listener whose
+/// queue is full has its packets dropped.
 #[cfg(target_os = "linux")]
 mod silent {
     use super::*;
@@ -215,13 +215,15 @@ mod silent {
         }
     }
 
-    /// The others begin and fail meanwhile; its packet is sent again after a second, and then there is room.
+    /// The others begin and fail meanwhile; its packet is sent again after a second, and then there
+    /// is room.
     #[test]
     fn slow_address_wins_when_no_other_connects() {
         let (slow, hole, refused) = (Hole::dig(), Hole::dig(), deserted());
         let addresses = [slow.address(), refused, hole.address(), refused];
         while slow.server.accept_timeout(MS).is_ok() {}
-        // Drained before the connect, it would answer at once; filled again, it is silent for the first packet.
+        // Drained before the connect, it would answer at once; filled again, it is silent for the
+        // first packet.
         let filled: Vec<_> =
             std::iter::from_fn(|| TcpStream::connect_timeout(&slow.address(), 200 * MS).ok()).collect();
         let drained = std::cell::Cell::new(false);
@@ -239,7 +241,8 @@ mod silent {
         drop((filled, slow, hole));
     }
 
-    /// While the thread is held up, one is refused and two are connected: packets are sent again after a second.
+    /// While the thread is held up, one is refused and two are connected: packets are sent again
+    /// after a second.
     #[test]
     fn preferred_address_wins_when_several_connect_at_once() {
         let (refuses, one, two, hole) = (Hole::dig(), Hole::dig(), Hole::dig(), Hole::dig());
@@ -284,8 +287,8 @@ mod silent {
         assert!(started.elapsed() < PATIENCE);
     }
 
-    /// An ignored test of these in a process of its own, under strace if there is something to inject; `None`, said aloud, where
-    /// it may not trace.
+    /// An ignored test of these in a process of its own, under strace if there is something to
+    /// inject; `None`, said aloud, where it may not trace.
     fn play(part: &str, kind: &str, address: SocketAddr, inject: Option<&str>) -> Option<Output> {
         let own = std::env::current_exe().unwrap();
         let mut command = match inject {

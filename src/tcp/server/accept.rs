@@ -62,7 +62,8 @@ impl Shared {
         self.next_in(&mut self.listener(), closing, deadline)
     }
 
-    /// The next connection if one is in the backlog, without blocking. If another thread accepts, that one takes it.
+    /// The next connection if one is in the backlog, without blocking. If another thread accepts,
+    /// that one takes it.
     pub(super) fn try_next(self: &Arc<Self>, closing: Closing) -> Result<Next> {
         let mut guard = match self.listener.try_lock() {
             Ok(guard) => guard,
@@ -131,8 +132,8 @@ impl Shared {
         }
     }
 
-    /// Takes those who wait, at most so many that others have a turn, without waiting for any. True if the server has
-    /// ended and nobody waits any more.
+    /// Takes those who wait, at most so many that others have a turn, without waiting for any. True
+    /// if the server has ended and nobody waits any more.
     pub(super) fn accept_some(
         self: &Arc<Self>,
         listener: &TcpListener,
@@ -164,7 +165,8 @@ impl Shared {
                     }
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    // If the shutdown has begun meanwhile, whoever comes before the end must be held off first.
+                    // If the shutdown has begun meanwhile, whoever comes before the end must be
+                    // held off first.
                     if phase == Phase::Open && self.phase() >= Phase::Draining {
                         continue;
                     }
@@ -191,8 +193,8 @@ impl Shared {
         self.options.waits_when_full() && state.admission.is_full() && state.phase <= Phase::Draining
     }
 
-    /// Where those who come at the limit wait, waits until somebody leaves. Then the phase, as [`State::step`]
-    /// tells it; `None` if the time is over.
+    /// Where those who come at the limit wait, waits until somebody leaves. Then the phase, as
+    /// [`State::step`] tells it; `None` if the time is over.
     fn wait_for_room(&self, deadline: Option<Moment>) -> Option<Phase> {
         let mut state = self.state();
         while self.is_closed_to(&state) {
@@ -250,7 +252,8 @@ impl Shared {
         if let Some(Ok(message)) =
             self.options.refuse_with.as_ref().map(|message| message.to_bytes(self.settings.options.encoding))
         {
-            // A new connection has buffer space for a message; without it, the connection is closed already.
+            // A new connection has buffer space for a message; without it, the connection is closed
+            // already.
             let _ = sys::write(&stream, &message, Mode::Try);
             let _ = stream.shutdown(Shutdown::Write);
             // To close it with unread input would destroy the message.

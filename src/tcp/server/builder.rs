@@ -16,7 +16,7 @@ use crate::sys::sync::{Condvar, Mutex};
 use crate::sys::{self, CancelToken, Told};
 use crate::tcp::connection::Settings;
 
-/// Options for a [`TcpServer`] and for each of its connections; [`bind`](Self::bind) then makes it.
+/// Options for creating a [`TcpServer`], and for its connections.
 ///
 /// # Examples
 ///
@@ -50,22 +50,25 @@ tcp_option_setters!(TcpServerBuilder, settings.options);
 server_option_setters!(TcpServerBuilder, options);
 
 impl TcpServerBuilder {
-    /// Sets all [options](ServerOptions) of the server at once, instead of those that were set before.
+    /// Sets all [options](ServerOptions) of the server at once, instead of those that were set
+    /// before.
     pub fn server_options(mut self, options: ServerOptions) -> Self {
         self.options = options;
         self
     }
 
-    /// Sets all [options](TcpOptions) of its connections at once, instead of those that were set before.
+    /// Sets all [options](TcpOptions) of its connections at once, instead of those that were set
+    /// before.
     pub fn options(mut self, options: TcpOptions) -> Self {
         self.settings.options = options;
         self
     }
 
-    /// Sets a [`CancelToken`] that begins a [shutdown](crate::tcp::ServerHandle::shutdown) when it is cancelled, with the
-    /// [`shutdown_timeout`](Self::shutdown_timeout). Defaults to none.
+    /// Sets a [`CancelToken`] that begins a [shutdown](crate::tcp::ServerHandle::shutdown) when it
+    /// is cancelled, with the [`shutdown_timeout`](Self::shutdown_timeout). Defaults to none.
     ///
-    /// It does not cancel blocking calls of connections; [`cancel_connections`](Self::cancel_connections) does.
+    /// It does not cancel blocking calls of connections;
+    /// [`cancel_connections`](Self::cancel_connections) does.
     ///
     /// # Examples
     ///
@@ -93,39 +96,51 @@ impl TcpServerBuilder {
         self
     }
 
-    /// Sets a callback for events that do not end the server: errors and panics of handlers, refused connections, failed
-    /// accepts. Defaults to none; [`ServerCounters`](crate::tcp::ServerCounters) counts them in any case. The callback runs
-    /// on the thread on which the event occurs, and delays its work.
+    /// Sets a callback for events that do not end the server: errors and panics of handlers,
+    /// refused connections, failed accepts. Defaults to none;
+    /// [`ServerCounters`](crate::tcp::ServerCounters) counts them in any case. The callback runs on
+    /// the thread on which the event occurs, and delays its work.
     pub fn on_event(mut self, observer: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
         self
     }
 
-    /// Makes the server, which listens from now on. All options stand in this builder, so the address comes last.
+    /// Binds the server to a local address and listens.
+    ///
+    /// Blocks only to resolve a host name, if the address has one.
     ///
     /// # Errors
     ///
-    /// This returns an error if the text is not an address, the name cannot be looked up, the address does not belong to this
-    /// machine, another socket has it, the process may not take it (ports below 1024), or the system refuses an option: the
-    /// error's [`operation`](crate::Error::operation) says which.
+    /// This returns an error if
+    ///
+    /// * the address is invalid ([`InvalidAddress`](crate::ErrorKind::InvalidAddress)), or its name
+    ///   cannot be resolved;
+    /// * another socket uses the port ([`AddressInUse`](crate::ErrorKind::AddressInUse)), or the
+    ///   address is not local ([`AddressNotAvailable`](crate::ErrorKind::AddressNotAvailable));
+    /// * the process may not bind the port, such as one below 1024
+    ///   ([`PermissionDenied`](crate::ErrorKind::PermissionDenied));
+    /// * the OS rejects an option: the [`operation`](crate::Error::operation) has its name.
+    #[doc(alias = "EADDRINUSE")]
+    #[doc(alias = "listen")]
     pub fn bind(self, address: impl ToBindAddress) -> Result<TcpServer> {
         let address = address.to_bind_address()?;
         let local = self.local(&address)?;
         let listener = sys::listen(local, &self.settings.options, &self.options);
         let listener = listener.map_err(|error| match error.operation() {
-            // The address as it was given belongs to the error only if the error is about the address.
+            // The address as it was given belongs to the error only if the error is about the
+            // address.
             Operation::Bind | Operation::Listen => error.at(&address),
             _ => error,
         })?;
         self.assemble(listener, true)
     }
 
-    /// Makes a server of a listener that is open already: options of its connections are set, and those of the listener itself
-    /// (backlog, address, device) are as they are.
+    /// Adopts an open listener. Options of connections are set; those of the listener (backlog,
+    /// address, device) stay.
     ///
     /// # Errors
     ///
-    /// This returns an error if the system refuses.
+    /// This returns an error if the OS rejects an option.
     pub fn adopt(self, listener: TcpListener) -> Result<TcpServer> {
         let listener = sys::adopt_listener(listener, &self.settings.options)?;
         // Others may have it, too, such as whoever opened it.

@@ -8,7 +8,8 @@ use super::state::Phase;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::sys;
 
-/// Adopts a listener with the default options: see [`TcpServerBuilder::adopt`](crate::tcp::TcpServerBuilder::adopt).
+/// Adopts a listener with default options. See
+/// [`TcpServerBuilder::adopt`](crate::tcp::TcpServerBuilder::adopt).
 impl TryFrom<TcpListener> for TcpServer {
     type Error = Error;
 
@@ -17,12 +18,13 @@ impl TryFrom<TcpListener> for TcpServer {
     }
 }
 
-/// Releases the listener in blocking mode. Connections in its queue stay there, accepted connections remain open, and for
-/// [handles](TcpServer::handle) the server has ended.
+/// Releases the listener in blocking mode. Connections in its queue stay there, accepted
+/// connections remain open, and for [handles](TcpServer::handle) the server has ended.
 ///
 /// Options that connections inherit from the listener, such as `TCP_NODELAY`, stay set.
 ///
-/// This returns an error of kind [`Cancelled`](ErrorKind::Cancelled) if a shutdown has begun, and closes the listener then.
+/// This returns an error of kind [`Cancelled`](ErrorKind::Cancelled) if a shutdown has begun, and
+/// closes the listener then.
 impl TryFrom<TcpServer> for TcpListener {
     type Error = Error;
 

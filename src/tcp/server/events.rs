@@ -6,90 +6,95 @@ use std::time::Duration;
 use super::report::ServerCounters;
 use crate::error::Error;
 
-/// Something that a server goes on after, for whoever wants to log it: see
-/// [`on_event`](crate::tcp::TcpServerBuilder::on_event). All of them are counted as well. Its `Display` is one line.
+/// A non-fatal event of a server, passed to [`on_event`](crate::tcp::TcpServerBuilder::on_event).
+/// Its `Display` is one line for a log. [`ServerCounters`](crate::tcp::ServerCounters) counts all
+/// events.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum ServerEvent<'a> {
-    /// A handler ended with an error; its connection is closed.
+    /// A handler returned an error. Its connection is closed.
     HandlerFailed {
-        /// Whose connection it was.
+        /// The address of the peer.
         peer: SocketAddr,
-        /// What the handler returned.
+        /// The error of the handler.
         error: &'a (dyn std::error::Error + 'static),
     },
-    /// A handler panicked; its connection is closed.
+    /// A handler panicked. Its connection is closed.
     HandlerPanicked {
-        /// Whose connection it was.
+        /// The address of the peer.
         peer: SocketAddr,
-        /// The panic's message, if it was a text.
+        /// The message of the panic, if it is text.
         message: &'a str,
     },
-    /// A connection was turned away at a limit.
+    /// A connection was refused because a limit was reached.
     Refused {
-        /// Who came.
+        /// The address of the peer.
         peer: SocketAddr,
     },
-    /// An accept failed and is tried again, after a pause if descriptors or memory are used up.
+    /// An accept failed and is retried, after a delay if the process is out of file descriptors
+    /// (`EMFILE`) or memory.
     AcceptFailed {
-        /// The system's error.
+        /// The error of the OS.
         error: &'a Error,
     },
-    /// A connection did not complete its next request in time, and is closed; see
+    /// A connection did not complete its next request in time and is closed; see
     /// [`serve_requests`](crate::TcpServer::serve_requests).
     Expired {
-        /// Whose connection it was.
+        /// The address of the peer.
         peer: SocketAddr,
-        /// The same as an error, with both addresses.
+        /// The error, with both addresses.
         error: &'a Error,
     },
-    /// A process was started that serves a connection; see
+    /// A process was started to serve a connection; see
     /// [`serve_children`](crate::TcpServer#method.serve_children).
     ChildStarted {
-        /// Whose connection it is.
+        /// The address of the peer.
         peer: SocketAddr,
-        /// The system's number of the process.
+        /// The process identifier.
         process: u32,
     },
-    /// A process that served a connection ended with another code than 0, or by a signal, unasked.
+    /// A process that served a connection exited with a code other than 0, or was killed by a
+    /// signal unexpectedly.
     ChildEnded {
-        /// Whose connection it was.
+        /// The address of the peer.
         peer: SocketAddr,
-        /// The system's number of the process.
+        /// The process identifier.
         process: u32,
-        /// What it ended with.
+        /// The exit status.
         status: ExitStatus,
     },
-    /// A process could not be started; the error names the program, and the peer if it was for one.
+    /// A process could not be started. The error has the program, and the peer if there is one.
     ProcessFailed {
-        /// The system's error.
+        /// The error of the OS.
         error: &'a Error,
     },
-    /// A worker process accepts connections; see [`serve_workers`](crate::TcpServer#method.serve_workers).
+    /// A worker process accepts connections; see
+    /// [`serve_workers`](crate::TcpServer#method.serve_workers).
     WorkerStarted {
-        /// Which of the workers, counted from 0.
+        /// The index of the worker, from 0.
         worker: usize,
-        /// The system's number of the process.
+        /// The process identifier.
         process: u32,
     },
-    /// A worker process has ended.
+    /// A worker process exited.
     WorkerEnded {
-        /// Which of the workers, counted from 0.
+        /// The index of the worker, from 0.
         worker: usize,
-        /// The system's number of the process.
+        /// The process identifier.
         process: u32,
-        /// What it ended with, if the system tells.
+        /// The exit status, if it is known.
         status: Option<ExitStatus>,
-        /// Whether it was told to end.
+        /// Whether the exit was requested.
         was_requested: bool,
-        /// After how long another is started in its place; `None` if none is, or is there already.
+        /// The delay until it is started again; `None` if it is not, or if its replacement runs
+        /// already.
         restarts_in: Option<Duration>,
-        /// What it has done, as it told last; whom it had then counts as aborted.
+        /// The counters that it reported last. Its open connections count as aborted.
         counters: &'a ServerCounters,
     },
-    /// No thread could be started, so fewer connections are served at once.
+    /// A thread could not be started, so fewer connections are served concurrently.
     ThreadFailed {
-        /// The system's error.
+        /// The error of the OS.
         error: &'a Error,
     },
 }

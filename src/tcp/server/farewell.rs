@@ -1,7 +1,8 @@
-//! The polite end of connections whose handlers are done, apart from the threads that serve: one thread waits for all of
-//! them, and is there only while there are some.
+//! The polite end of connections whose handlers are done, apart from the threads that serve: one
+//! thread waits for all of them, and is there only while there are some.
 //!
-//! Each has said that nothing follows, and is read until the peer ends its side, too, or until it has taken 2 s or 64 KiB.
+//! Each has said that nothing follows, and is read until the peer ends its side, too, or until it
+//! has taken 2 s or 64 KiB.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::TcpStream;

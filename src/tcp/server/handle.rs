@@ -5,58 +5,63 @@ use std::time::Duration;
 use super::report::{ServerCounters, ShutdownReport};
 use super::state::Shared;
 
-/// Ends a server and watches it, from any thread; made by [`TcpServer::handle`](crate::TcpServer::handle). Clones are
-/// handles of the same server.
+/// A handle to shut down and observe a server from any thread, from
+/// [`TcpServer::handle`](crate::TcpServer::handle). Clones are handles of the same server.
 #[derive(Clone, Debug)]
 pub struct ServerHandle {
     pub(super) shared: Arc<Shared>,
 }
 
 impl ServerHandle {
-    /// Where the server listens: the port that the system chose, if it was asked to.
+    /// Returns the local address of the server, with the port that the OS chose for port 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.shared.address
     }
 
-    /// What the server has done so far.
+    /// Returns the counters of the server.
     pub fn counters(&self) -> ServerCounters {
         self.shared.counters()
     }
 
-    /// Ends the server, and waits until it has ended:
+    /// Shuts the server down gracefully.
     ///
-    /// 1. Whoever waits for a connection is woken at once.
-    /// 2. The connections that were waiting in the system's queue are accepted and served; none is reset. Then the port is
+    /// Blocks until the server has ended, a little longer than `timeout` at most:
+    ///
+    /// 1. Blocked accepts are woken at once.
+    /// 2. Connections in the backlog are accepted and served; none is reset. Then the port is
     ///    closed.
-    /// 3. Handlers go on to their end.
-    /// 4. Connections that are still open after `timeout` are aborted: calls that wait on them end with
-    ///    [`Cancelled`](crate::ErrorKind::Cancelled). A handler that does not notice, because it does not call, is left behind
-    ///    in its thread; nothing waits for it.
+    /// 3. Handlers continue until they return.
+    /// 4. Connections that are open at `timeout` are aborted: blocking calls on them return an
+    ///    error of kind [`Cancelled`](crate::ErrorKind::Cancelled). A handler that does not return
+    ///    is abandoned with its thread.
     ///
-    /// Where connections are taken by [`accept`](crate::TcpServer::accept), somebody must go on to take those of the queue
-    /// until it says that it [is stopped](crate::Error::is_cancelled).
+    /// If the server is used by [`accept`](crate::TcpServer::accept), the backlog is served by
+    /// further calls until one returns an error of kind [`Cancelled`](crate::ErrorKind::Cancelled),
+    /// and the port is closed when the server is dropped.
     ///
-    /// A second call, also by another handle, waits for the same end; the earlier time counts. A handler that calls it
-    /// waits for itself: there use [`begin_shutdown`](Self::begin_shutdown).
+    /// A second call, on any handle, waits for the same end; the earlier timeout wins. A handler
+    /// that calls this waits for itself; use [`begin_shutdown`](Self::begin_shutdown) there.
     ///
     /// # Platform-specific behavior
     ///
-    /// Who comes in the moment between the last accept and the end of the listener is connected by the system and then reset.
-    /// On Linux newcomers are held off before, if the process may do that (`CAP_NET_ADMIN`, on recent kernels): their systems
-    /// try again after a second, and meet a closed port, or the next server. Who is in the middle of connecting then has 10 ms to
-    /// be connected, and is served; who is further away may be reset still. A listener that was
-    /// [adopted](crate::tcp::TcpServerBuilder::adopt) is left as it is, because others may have it.
+    /// A connection that is established between the last accept and the close of the listener is
+    /// reset. On Linux, if the process may do so (`CAP_NET_ADMIN`, on recent kernels), the kernel
+    /// drops new SYNs before: their clients retry after a second and find a closed port, or the
+    /// next server. Handshakes in progress have 10 ms to finish; slower ones can be reset. A
+    /// listener that was [adopted](crate::tcp::TcpServerBuilder::adopt) is not filtered, because
+    /// other processes may use it.
     pub fn shutdown(&self, timeout: Duration) -> ShutdownReport {
         self.shared.begin_shutdown(timeout);
         self.shared.wait_for_end()
     }
 
-    /// Begins what [`shutdown`](Self::shutdown) does, and does not wait: whoever serves returns with the report.
+    /// Begins a [`shutdown`](Self::shutdown) without blocking. The call that serves returns the
+    /// report.
     pub fn begin_shutdown(&self, timeout: Duration) {
         self.shared.begin_shutdown(timeout);
     }
 
-    /// Waits until the server has ended, without ending it.
+    /// Waits until the server has ended, without shutting it down. Blocks without a timeout.
     pub fn wait(&self) -> ShutdownReport {
         self.shared.wait_for_end()
     }

@@ -1,5 +1,5 @@
-//! What a server has for the sake of processes: those that serve its connections, and those that accept from the same listener.
-//! A build without them has `without_processes.rs` in its place.
+//! What a server has for the sake of processes: those that serve its connections, and those that
+//! accept from the same listener. A build without them has `without_processes.rs` in its place.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -115,8 +115,8 @@ impl State {
     }
 }
 
-/// How many a server still takes that leaves the queue to others: one for which it was woken last may be waiting, and nobody
-/// else is woken for it.
+/// How many a server still takes that leaves the queue to others: one for which it was woken last
+/// may be waiting, and nobody else is woken for it.
 const LOOKS: usize = 8;
 
 impl Shared {
@@ -149,7 +149,8 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::time::Duration;
 
-    /// Whoever leaves takes one for whom it may have been woken last, and not the queue; the others find that as it was.
+    /// Whoever leaves takes one for whom it may have been woken last, and not the queue; the others
+    /// find that as it was.
     #[test]
     fn handoff_accepts_few_and_leaves_backlog() {
         const PATIENCE: Duration = Duration::from_secs(20);

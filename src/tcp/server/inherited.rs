@@ -2,14 +2,15 @@ use std::net::TcpListener;
 
 use crate::error::{Error, ErrorKind, Operation, Result};
 
-/// Returns the listeners that a service manager, such as systemd, has passed to this process (`LISTEN_FDS`), in order. Empty
-/// if there are none.
+/// Returns the listeners that a service manager, such as systemd, has passed to this process
+/// (`LISTEN_FDS`), in order. Empty if there are none.
 ///
-/// [`TcpServerBuilder::adopt`](crate::tcp::TcpServerBuilder::adopt) makes a server of each. Child processes do not inherit
-/// them. A second call returns none. Available with the feature `listen-fds`.
+/// [`TcpServerBuilder::adopt`](crate::tcp::TcpServerBuilder::adopt) makes a server of each. Child
+/// processes do not inherit them. A second call returns none. Available with the feature
+/// `listen-fds`.
 ///
-/// Call it in `main` before other threads exist: it removes variables from the environment, which other threads might be
-/// reading.
+/// Call it in `main` before other threads exist: it removes variables from the environment, which
+/// other threads might be reading.
 ///
 /// # Errors
 ///

@@ -1,10 +1,12 @@
 use std::fmt;
 
-/// What a server has done so far; see [`ServerHandle::counters`](crate::tcp::ServerHandle::counters).
+/// The counters of a server, from [`ServerHandle::counters`](crate::tcp::ServerHandle::counters).
 ///
-/// Every connection that was admitted is in exactly one of four: `accepted = active + served + drained + aborted`. What ended by
-/// itself is `served + drained`, told apart by whether a shutdown had begun. A connection that was `refused` was not admitted, and
-/// how a handler ended (`failed`, `panicked`, `crashed`) is counted beside what became of its connection.
+/// Every accepted connection is in exactly one of four:
+/// `accepted = active + served + drained + aborted`. A connection that closed before a shutdown
+/// began is in `served`, and one that closed during it in `drained`. A `refused` connection is not
+/// in `accepted`. The outcomes of handlers (`failed`, `panicked`, `crashed`) are counted in
+/// addition.
 ///
 /// # Examples
 ///
@@ -31,40 +33,41 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ServerCounters {
-    /// Connections that were admitted.
+    /// Accepted connections.
     pub accepted: u64,
-    /// Those of them that are open now.
+    /// Open connections.
     pub active: u64,
-    /// Those that ended before a shutdown had begun.
+    /// Connections that closed before a shutdown began.
     pub served: u64,
-    /// Those that ended after a shutdown had begun, in time: they are not in `served`.
+    /// Connections that closed during a shutdown, before its timeout.
     pub drained: u64,
-    /// Those that were cut because a shutdown's time was over.
+    /// Connections that were aborted at the timeout of a shutdown.
     pub aborted: u64,
-    /// Connections that were turned away at a limit.
+    /// Connections that were refused because a limit was reached.
     pub refused: u64,
-    /// Handlers that ended with an error.
+    /// Handlers that returned an error.
     pub failed: u64,
     /// Handlers that panicked.
     pub panicked: u64,
-    /// Processes that were ended by a signal, unasked, while they served.
+    /// Processes that a signal killed unexpectedly while they served.
     pub crashed: u64,
-    /// Accepts that failed, each of which was tried again.
+    /// Failed accepts, each of which was retried.
     pub accept_errors: u64,
-    /// Requests that were handled, by [`serve_requests`](crate::TcpServer::serve_requests).
+    /// Requests that were handled by [`serve_requests`](crate::TcpServer::serve_requests).
     pub requests: u64,
-    /// Connections that did not complete their next request in time, and were closed, by the same.
+    /// Connections that `serve_requests` closed because their next request was not complete in
+    /// time.
     pub expired: u64,
-    /// Threads that serve or wait to.
+    /// Threads that serve or are idle.
     pub threads: u64,
-    /// Those of them that wait.
+    /// Idle threads.
     pub idle_threads: u64,
 }
 
-/// How a server ended: what became of its connections.
+/// The report of a shutdown: the outcomes of the server's connections.
 ///
-/// `served`, `drained` and `aborted` together are all connections that were admitted, each in one of them; `served + drained` ended
-/// by themselves. See [`ServerCounters`] for the whole sum.
+/// Every accepted connection is in one of `served`, `drained` and `aborted`. See also
+/// [`ServerCounters`].
 ///
 /// # Examples
 ///
@@ -83,19 +86,19 @@ pub struct ServerCounters {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// Connections that ended before the shutdown.
+    /// Connections that closed before the shutdown.
     pub served: u64,
-    /// Connections that were open or waiting when it began and ended in time: they are not in `served`.
+    /// Connections that were open or in the backlog when it began, and closed before its timeout.
     pub drained: u64,
-    /// Connections that were cut when its time was over.
+    /// Connections that were aborted at its timeout.
     pub aborted: u64,
-    /// Connections that were turned away at a limit.
+    /// Connections that were refused because a limit was reached.
     pub refused: u64,
-    /// Handlers that ended with an error.
+    /// Handlers that returned an error.
     pub failed: u64,
     /// Handlers that panicked.
     pub panicked: u64,
-    /// Processes that were ended by a signal, unasked, while they served.
+    /// Processes that a signal killed unexpectedly while they served.
     pub crashed: u64,
 }
 

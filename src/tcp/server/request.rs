@@ -5,11 +5,12 @@ use crate::error::Result;
 use crate::frame::{Framing, Reply};
 use crate::tcp::connection::TcpConnection;
 
-/// One request in the hand of a handler, and the way to answer it; see
-/// [`TcpServer::serve_requests`](crate::TcpServer::serve_requests).
+/// A request, passed to the handler of
+/// [`TcpServer::serve_requests`](crate::TcpServer::serve_requests), which can reply to it.
 ///
-/// The other two of similar names are of UDP: [`UdpEndpoint::request`](crate::UdpEndpoint::request) asks one peer, and a
-/// [`Query`](crate::broadcast::Query) is what a [`Responder`](crate::broadcast::Responder) has heard of somebody who asks everybody.
+/// Two similar names belong to UDP: [`UdpEndpoint::request`](crate::UdpEndpoint::request) sends a
+/// request to one peer, and a [`Query`](crate::broadcast::Query) is a discovery query that a
+/// [`Responder`](crate::broadcast::Responder) received.
 pub struct Request<'a, F: Framing> {
     frame: &'a F::Frame,
     connection: &'a TcpConnection,
@@ -30,23 +31,26 @@ impl<'a, F: Framing> Request<'a, F> {
         self.is_last
     }
 
-    /// What was asked, borrowed from the server's buffer.
+    /// Returns the frame of the request, borrowed from the server's buffer.
     pub fn frame(&self) -> &F::Frame {
         self.frame
     }
 
-    /// Who asks.
+    /// Returns the address of the peer.
     pub fn peer_addr(&self) -> SocketAddr {
         self.connection.peer_addr()
     }
 
-    /// The connection, for its addresses, limits and options. What is read from it here is missing in later requests.
+    /// Returns the connection, for its addresses, limits and options. Bytes that are read from it
+    /// here are missing in later requests.
     pub fn connection(&self) -> &TcpConnection {
         self.connection
     }
 
-    /// Answers with a frame; any number of them, or none. They leave together with the answers to the requests that are in
-    /// hand already: see [`Framed`](crate::frame::Framed).
+    /// Replies with a frame. A handler can call this any number of times, or not at all.
+    ///
+    /// Replies to pipelined requests that are already buffered are sent together; see
+    /// [`Framed`](crate::frame::Framed).
     ///
     /// # Errors
     ///
@@ -55,7 +59,7 @@ impl<'a, F: Framing> Request<'a, F> {
         self.reply.send(frame)
     }
 
-    /// Has the connection closed after this request.
+    /// Closes the connection after this request.
     pub fn close(&mut self) {
         self.is_last = true;
     }

@@ -1,5 +1,6 @@
-//! Requests and answers, with a blocking handler, at the cost of an event loop: an idle connection waits in a poller and
-//! holds neither a thread nor a buffer; a thread takes it when something has come, and gives it back when that is answered.
+//! Requests and answers, with a blocking handler, at the cost of an event loop: an idle connection
+//! waits in a poller and holds neither a thread nor a buffer; a thread takes it when something has
+//! come, and gives it back when that is answered.
 //!
 //! ```text
 //!      listener ─► members: waiting ──(readable)──► ready ──► taken by a thread: read, handler, answer
@@ -26,30 +27,33 @@ use crate::sys::{self, Mode, Moment, Poller};
 use crate::tcp::connection::TcpConnection;
 
 impl TcpServer {
-    /// Serves requests, each a frame, until the server is shut down: for many connections of which few ask something at a
-    /// time.
+    /// Serves requests, each a frame, until the server is shut down: for many connections that are
+    /// mostly idle.
     ///
-    /// A connection that has asked nothing waits in the system and costs no thread and no buffer: ten thousand of them take
-    /// a few megabytes. When something comes, one of the [`threads`](crate::tcp::TcpServerBuilder::threads) takes the connection,
-    /// calls the handler for each request that is complete, and gives the connection back. There are as many threads as
-    /// handlers that block at the same time.
+    /// Blocks the current thread. An idle connection uses no thread and no buffer: 10,000 of them
+    /// take a few megabytes. When data arrives, one of the
+    /// [`threads`](crate::tcp::TcpServerBuilder::threads) takes the connection, calls the handler
+    /// for each complete request, and returns the connection. There are as many threads as handlers
+    /// that block at the same time.
     ///
-    /// * The requests of one connection are handled one after the other, those of several at the same time.
-    /// * The builder's [`read_timeout`](crate::tcp::TcpServerBuilder::read_timeout) is how long a connection may take until its
-    ///   next request is *complete*: one that drips cannot outlast it. Then it is closed, and told as
-    ///   [`ServerEvent::Expired`]. Defaults to none.
-    /// * A handler's error or panic, or a frame that is none, ends the connection. So does a connection that breaks off within
-    ///   a request, which is told as a handler's error is.
-    /// * At a shutdown what has arrived is answered, and connections that are idle are closed.
+    /// * Requests of one connection are handled sequentially, those of several connections
+    ///   concurrently.
+    /// * The builder's [`read_timeout`](crate::tcp::TcpServerBuilder::read_timeout) limits the time
+    ///   until the next request is *complete*, also for a peer that sends one byte at a time. Then
+    ///   the connection is closed and reported as [`ServerEvent::Expired`]. Defaults to none.
+    /// * An error or panic of a handler, or an invalid frame, closes the connection. So does the
+    ///   end of the stream within a request, which is reported as the error of a handler is.
+    /// * At a shutdown, requests that have arrived are answered, and idle connections are closed.
     ///
     /// # Errors
     ///
-    /// This returns an error if no thread can be started or the system has no descriptors left for waiting.
+    /// This returns an error if no thread can be started, or if the process is out of file
+    /// descriptors.
     ///
     /// # Platform-specific behavior
     ///
-    /// It waits by epoll(7) on Linux. Elsewhere it waits by poll(2), whose cost grows with the number of connections, and
-    /// holds two descriptors for each.
+    /// Linux uses epoll(7). Elsewhere poll(2) is used, whose overhead grows with the number of
+    /// connections, and each connection uses two file descriptors.
     ///
     /// # Examples
     ///
@@ -204,7 +208,8 @@ where
             let phase = shared.phase();
             let (after, more) = self.attend(shared, &member.connection, &mut framing, &mut outbox);
             count += more;
-            // While the server ends, a connection ends with a look that has found nothing, and not before.
+            // While the server ends, a connection ends with a look that has found nothing, and not
+            // before.
             let is_ending = phase >= Phase::Draining && more == 0;
             if after == After::End || is_ending || shared.phase() < Phase::Draining {
                 break (after, is_ending);
@@ -285,7 +290,8 @@ where
             let expires = timeout.and_then(|timeout| Moment::now().after(timeout.as_nanos() as u64));
             let member = Member { connection, framing: None, expires, is_late, is_awaited: false };
             let key = members.insert(member);
-            // Its first request is on its way mostly, and need not be waited for by way of the poller.
+            // Its first request is on its way mostly, and need not be waited for by way of the
+            // poller.
             members.make_ready(key);
         });
         match is_over {
@@ -323,8 +329,9 @@ where
                 Err(error) if sys::is_again(&error) => return (After::Wait, count),
                 Err(error) => {
                     let error = inner.failure(Operation::Receive, error);
-                    // Who is gone and had asked nothing has nothing to be answered. All else is told: a request that had
-                    // begun is lost, and a peer that has vanished or a system that fails is no end like another.
+                    // Who is gone and had asked nothing has nothing to be answered. All else is
+                    // told: a request that had begun is lost, and a peer that has vanished or a
+                    // system that fails is no end like another.
                     let is_gone = framing.is_empty() && error.kind() == ErrorKind::ConnectionReset;
                     if !is_gone && !inner.is_cut() {
                         shared.isolated(peer, || Err(error.into()));

@@ -16,28 +16,31 @@ use crate::sys::Moment;
 use crate::tcp::close::Closing;
 use crate::tcp::connection::TcpConnection;
 
-/// Listens at a local address and serves the connections that come.
+/// A TCP server: a listener with limits, ways of serving, and a graceful shutdown.
 ///
-/// It is made by [`bind`](Self::bind), or with options by a [`builder`](Self::builder), and then used in one of these ways:
+/// Create it with [`bind`](Self::bind), or with a [`builder`](Self::builder), and use one of these
+/// methods:
 ///
-/// | by | who serves | for |
+/// | Method | Runs on | Use for |
 /// |---|---|---|
-/// | [`accept`](Self::accept), [`incoming`](Self::incoming) | whoever calls | one connection, or threads of one's own |
-/// | [`serve_sequential`](Self::serve_sequential) | the calling thread, one connection after the other | short answers |
-/// | [`serve`](Self::serve) | threads, each one connection at a time | conversations |
-/// | [`serve_requests`](Self::serve_requests) | threads, each one request at a time | thousands of connections that are idle mostly |
-/// | [`serve_children`](Self#method.serve_children) (Unix) | a process for each connection | programs that read and write, isolation |
-/// | [`serve_workers`](Self#method.serve_workers) (Unix) | worker processes, each with threads | a crash that does not end all, replacing the program while it serves |
+/// | [`accept`](Self::accept), [`incoming`](Self::incoming) | the calling thread | one connection, or threads of the caller |
+/// | [`serve_sequential`](Self::serve_sequential) | the calling thread, one connection at a time | short replies |
+/// | [`serve`](Self::serve) | a thread for each connection | conversations |
+/// | [`serve_requests`](Self::serve_requests) | a few threads, one request at a time | thousands of mostly idle connections |
+/// | [`serve_children`](Self#method.serve_children) (Unix) | a process for each connection | isolation, programs that use standard input and output |
+/// | [`serve_workers`](Self#method.serve_workers) (Unix) | worker processes with threads | surviving crashes, replacing the program while it serves |
 ///
-/// * **It ends.** A [`ServerHandle`] wakes a server that waits, has everything served that has come, cuts what takes too
-///   long, and reports; see [`shutdown`](ServerHandle::shutdown).
-/// * **It is bounded**: in [connections](TcpServerBuilder::max_connections), in
-///   [connections of one peer](TcpServerBuilder::max_connections_per_peer), in
-///   [threads](TcpServerBuilder::threads), and by the timeouts that each connection begins with.
-/// * **It goes on.** A connection that is gone before it is accepted is nobody's loss; when descriptors are used up, it
-///   waits until there are some, and does not spin. A handler's error or panic ends its connection only. All of that is
-///   counted, and told to whoever wants to [hear](TcpServerBuilder::on_event) it.
-/// * **What was answered arrives**: a connection ends politely (see [`TcpConnection::close`](crate::TcpConnection::close)).
+/// * **Shutdown.** A [`ServerHandle`] wakes the server, serves the backlog, aborts what exceeds the
+///   timeout, and reports; see [`shutdown`](ServerHandle::shutdown).
+/// * **Limits** on [connections](TcpServerBuilder::max_connections),
+///   [connections per peer](TcpServerBuilder::max_connections_per_peer),
+///   [threads](TcpServerBuilder::threads), and timeouts of each connection.
+/// * **Errors of one connection do not end the server.** It continues after a connection that is
+///   aborted before it is accepted, waits when the process is out of file descriptors (`EMFILE`),
+///   and isolates errors and panics of handlers. All of them are counted, and passed to
+///   [`on_event`](TcpServerBuilder::on_event).
+/// * **Graceful close.** Connections are closed so that the last reply arrives; see
+///   [`TcpConnection::close`](crate::TcpConnection::close).
 ///
 /// # Examples
 ///
@@ -71,13 +74,17 @@ use crate::tcp::connection::TcpConnection;
 /// serving.join().unwrap()?;
 /// # Ok::<(), socketry::Error>(())
 /// ```
+#[doc(alias = "socketserver")]
+#[doc(alias = "ThreadingTCPServer")]
+#[doc(alias = "TcpListener")]
 pub struct TcpServer {
     pub(super) shared: Arc<Shared>,
     /// The handle that an event loop borrows. `None` once the server serves, which consumes it.
     pub(super) listener: Option<Arc<TcpListener>>,
 }
 
-/// The connections of a server as they come; made by [`TcpServer::incoming`]. It ends when the server is shut down.
+/// An iterator over accepted connections, from [`TcpServer::incoming`]. It ends when the server is
+/// shut down.
 #[derive(Debug)]
 #[must_use = "an iterator does nothing until it is asked"]
 pub struct Incoming<'a> {
@@ -85,7 +92,7 @@ pub struct Incoming<'a> {
 }
 
 impl TcpServer {
-    /// A server at a local address, without options: see [`TcpServerBuilder::bind`].
+    /// Binds a server to a local address with default options. See [`TcpServerBuilder::bind`].
     ///
     /// # Errors
     ///
@@ -101,63 +108,68 @@ impl TcpServer {
     /// assert!(error.is_address_in_use());
     /// # Ok::<(), socketry::Error>(())
     /// ```
+    #[doc(alias = "listen")]
+    #[doc(alias = "create_server")]
     pub fn bind(address: impl ToBindAddress) -> Result<TcpServer> {
         TcpServer::builder().bind(address)
     }
 
-    /// A server with options.
+    /// Returns a builder with default options.
     pub fn builder() -> TcpServerBuilder {
         TcpServerBuilder::default()
     }
 
-    /// Where it listens: the port that the system chose, if it was asked to.
+    /// Returns the local address, with the port that the OS chose for port 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.shared.address
     }
 
-    /// What ends the server from another thread.
+    /// Returns a handle, which shuts the server down from another thread.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         ServerHandle { shared: Arc::clone(&self.shared) }
     }
 
-    /// Waits for the next connection.
+    /// Accepts the next connection.
     ///
-    /// Where there are as many as may be, it waits until one of them is dropped, or refuses, as the builder says. Of several
-    /// threads that call it each connection reaches one.
+    /// Blocks until a connection arrives. If the limit on connections is reached, blocks until one
+    /// closes, or refuses the new one, depending on [`when_full`](TcpServerBuilder::when_full). If
+    /// several threads accept, each connection is returned to one of them.
     ///
     /// # Errors
     ///
-    /// This returns an error if the server is shut down and nobody waits any more ([`is_cancelled`](Error::is_cancelled)), or if
-    /// something is wrong with the listener itself. An error that concerns one connection, or a lack of descriptors, is
-    /// waited out and counted.
+    /// This returns an error if the server has been shut down and its backlog is empty
+    /// ([`Cancelled`](ErrorKind::Cancelled)), or if the listener fails. An error that concerns one
+    /// connection, or a lack of file descriptors, is counted and retried.
+    #[doc(alias = "accept4")]
     pub fn accept(&self) -> Result<TcpConnection> {
         self.accept_within(None, None)
     }
 
-    /// Waits for the next connection, no longer than `timeout`.
+    /// Accepts the next connection, and blocks at most for `timeout`.
     ///
     /// # Errors
     ///
-    /// This returns an error if [`accept`](Self::accept) would, or if the time is over
-    /// ([`is_timeout`](Error::is_timeout)).
+    /// This returns an error if [`accept`](Self::accept) would, or if the timeout expires
+    /// ([`TimedOut`](ErrorKind::TimedOut)).
     pub fn accept_timeout(&self, timeout: Duration) -> Result<TcpConnection> {
         let started = Moment::now();
         let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
         self.accept_within(Some(started), started.after(nanos))
     }
 
-    /// Waits for the next connection, no longer than to `deadline`.
+    /// Accepts the next connection, and blocks at most until `deadline`.
     ///
     /// # Errors
     ///
-    /// This returns an error if [`accept_timeout`](Self::accept_timeout) would.
+    /// This returns an error if [`accept`](Self::accept) would, or if the deadline passes
+    /// ([`TimedOut`](ErrorKind::TimedOut)).
     pub fn accept_deadline(&self, deadline: Instant) -> Result<TcpConnection> {
         self.accept_within(Some(Moment::now()), Some(deadline.into()))
     }
 
-    /// Accepts a connection if one is in the backlog, without blocking. Returns `None` if there is none, if the limit on
-    /// connections is reached, or if another thread is accepting, which takes it then.
+    /// Accepts a connection if one is in the backlog, without blocking. Returns `None` if there is
+    /// none, if the limit on connections is reached, or if another thread is accepting.
     ///
     /// # Errors
     ///
@@ -184,7 +196,8 @@ impl TcpServer {
         }
     }
 
-    /// Before it serves: from then on the listener is closed as soon as the shutdown has accepted its queue.
+    /// Called before the server serves, so that the listener is closed as soon as a shutdown has
+    /// accepted the backlog.
     pub(super) fn stop_lending(&mut self) {
         self.listener = None;
     }
@@ -200,7 +213,7 @@ impl TcpServer {
             .with_elapsed(started.map(Moment::elapsed)))
     }
 
-    /// The connections as they come, until the server is shut down.
+    /// Returns an iterator over accepted connections, which ends when the server is shut down.
     ///
     /// # Examples
     ///
@@ -221,14 +234,15 @@ impl TcpServer {
         Incoming { server: self }
     }
 
-    /// Serves one connection after the other in the calling thread, until the server is shut down.
+    /// Serves connections sequentially on the calling thread, until the server is shut down.
     ///
-    /// While one is served the next ones wait in the system's queue: give them a
-    /// [`read_timeout`](TcpServerBuilder::read_timeout), or one that is silent keeps all others waiting for ever.
+    /// Blocks the current thread. While one connection is served, the next ones stay in the
+    /// backlog. Set a [`read_timeout`](TcpServerBuilder::read_timeout): without one, a peer that
+    /// sends nothing blocks all others indefinitely.
     ///
     /// # Errors
     ///
-    /// This returns an error if something is wrong with the listener itself. What goes wrong with one connection is counted.
+    /// This returns an error if the listener fails. Errors of one connection are counted.
     pub fn serve_sequential(
         mut self,
         mut handler: impl FnMut(TcpConnection) -> HandlerResult,
@@ -241,18 +255,19 @@ impl TcpServer {
         Ok(self.shared.wait_for_end())
     }
 
-    /// Serves each connection in a thread, until the server is shut down.
+    /// Serves each connection on a thread, until the server is shut down.
     ///
-    /// The threads accept for themselves and are used again: there are as many as there are connections at a time, up to
-    /// [`threads`](TcpServerBuilder::threads), and those that are idle for 10 s end, but for a few. The calling thread waits.
+    /// Blocks the current thread. Threads are reused: there are as many as concurrent connections,
+    /// up to [`threads`](TcpServerBuilder::threads). All but a few exit after 10 s without work.
     ///
-    /// When the handler returns, the connection is closed politely, unless the handler has given a clone of it to somebody.
-    /// The error type of the handler takes every error by `?`.
+    /// When the handler returns, the connection is closed gracefully, unless a clone of it exists.
+    /// The error type of the handler converts from every error with `?`.
     ///
     /// # Errors
     ///
-    /// This returns an error if no thread can be started. What goes wrong with one connection is counted, and told to
-    /// [`on_event`](TcpServerBuilder::on_event).
+    /// This returns an error if no thread can be started. Errors of one connection are counted, and
+    /// passed to [`on_event`](TcpServerBuilder::on_event).
+    #[doc(alias = "serve_forever")]
     pub fn serve(
         mut self,
         handler: impl Fn(TcpConnection) -> HandlerResult + Send + Sync + 'static,
@@ -263,7 +278,7 @@ impl TcpServer {
 }
 
 impl Drop for TcpServer {
-    /// Closes the port. Connections go on.
+    /// Closes the port. Connections remain open.
     fn drop(&mut self) {
         self.stop_lending();
         let listener = self.shared.listener().take();
@@ -286,7 +301,7 @@ impl Iterator for Incoming<'_> {
 
 impl FusedIterator for Incoming<'_> {}
 
-/// As [`incoming`](TcpServer::incoming).
+/// Equivalent to [`incoming`](TcpServer::incoming).
 impl<'a> IntoIterator for &'a TcpServer {
     type Item = Result<TcpConnection>;
     type IntoIter = Incoming<'a>;

@@ -18,7 +18,8 @@ use crate::sys::sync::{Condvar, Mutex, MutexGuard};
 use crate::sys::{CancelToken, Poller, ReceiveTimeout, Told};
 use crate::tcp::connection::{Inner, Settings};
 
-/// One server. Its listener is taken out when it is closed; until then it belongs to whoever accepts.
+/// One server. Its listener is taken out when it is closed; until then it belongs to whoever
+/// accepts.
 pub(in crate::tcp) struct Shared {
     pub(super) address: SocketAddr,
     pub(super) settings: Settings,
@@ -66,7 +67,8 @@ pub(super) struct Totals {
 pub(super) enum Phase {
     /// Connections are accepted.
     Open,
-    /// Those that were waiting when the shutdown began are accepted, at most as many as the queue holds.
+    /// Those that were waiting when the shutdown began are accepted, at most as many as the queue
+    /// holds.
     Draining,
     /// Nothing is accepted; those inside go on.
     Closed,
@@ -137,7 +139,8 @@ impl Drop for Ticket {
         let awaits_room = std::mem::take(&mut state.awaits_room);
         let is_awaited = awaits_room || state.phase != Phase::Open;
         drop(state);
-        // It is a system call even when nobody waits, and while the server is open almost never does somebody.
+        // It is a system call even when nobody waits, and while the server is open almost never
+        // does somebody.
         if is_awaited {
             self.shared.changed.notify_all();
         }
@@ -147,8 +150,8 @@ impl Drop for Ticket {
     }
 }
 
-/// How long the third segment of a handshake is waited for: it is on its way in the same building, or its thread has lost
-/// the processor meanwhile.
+/// How long the third segment of a handshake is waited for: it is on its way in the same building,
+/// or its thread has lost the processor meanwhile.
 const HANDSHAKE: Duration = Duration::from_millis(10);
 
 impl Shared {
@@ -220,9 +223,10 @@ impl Shared {
         }
     }
 
-    /// Has the system hold off those who want to connect, where it can and the listener is this server's alone. Otherwise one
-    /// who comes between the last accept and the end of the listener would be connected and then reset; so it tries again by
-    /// itself after a second, and meets a closed port, or the next server.
+    /// Has the system hold off those who want to connect, where it can and the listener is this
+    /// server's alone. Otherwise one who comes between the last accept and the end of the listener
+    /// would be connected and then reset; so it tries again by itself after a second, and meets a
+    /// closed port, or the next server.
     ///
     /// Who is in the middle of connecting is waited for, for a moment.
     pub(super) fn hold_newcomers(&self, listener: &TcpListener) {
@@ -284,15 +288,16 @@ impl Shared {
         }
     }
 
-    /// Closes the listener. If a [`TcpServer`](super::serve::TcpServer) still lends its handle, it stops listening now,
-    /// where the OS supports that, and is closed when that server is dropped.
+    /// Closes the listener. If a [`TcpServer`](super::serve::TcpServer) still lends its handle, it
+    /// stops listening now, where the OS supports that, and is closed when that server is dropped.
     fn release(&self, listener: Option<Arc<TcpListener>>) {
         if let Some(listener) = listener.filter(|listener| self.is_alone && Arc::strong_count(listener) > 1) {
             crate::sys::stop_listening(&listener);
         }
     }
 
-    /// Waits until the server has ended, or its time is over; then it is cut, and those inside have a moment to notice.
+    /// Waits until the server has ended, or its time is over; then it is cut, and those inside have
+    /// a moment to notice.
     pub(super) fn wait_for_end(&self) -> ShutdownReport {
         const MOMENT: Duration = Duration::from_millis(200);
         let mut state = self.state();
@@ -377,7 +382,8 @@ impl Shared {
 
     pub(super) fn observe(&self, event: &ServerEvent<'_>) {
         if let Some(observer) = &self.observer {
-            // An observer that panics has been heard of by the panic's own message, and is no reason to stop serving.
+            // An observer that panics has been heard of by the panic's own message, and is no
+            // reason to stop serving.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| observer(event)));
         }
     }

@@ -1,6 +1,6 @@
-//! Threads that accept for themselves: one leads, which is to wait for connections, and hands the lead over when it has
-//! one, which it then serves. Nobody is woken in vain, nothing goes through a queue, and the one thread that waits can be
-//! woken by a descriptor.
+//! Threads that accept for themselves: one leads, which is to wait for connections, and hands the
+//! lead over when it has one, which it then serves. Nobody is woken in vain, nothing goes through a
+//! queue, and the one thread that waits can be woken by a descriptor.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -30,7 +30,8 @@ pub(super) struct Seat {
     is_called: AtomicBool,
 }
 
-/// What the threads of a server do: one of them at a time gets the next piece of work, and whoever gets one does it.
+/// What the threads of a server do: one of them at a time gets the next piece of work, and whoever
+/// gets one does it.
 pub(super) trait Duty: Send + Sync + 'static {
     type Work;
 
@@ -149,7 +150,8 @@ impl Shared {
         }
     }
 
-    /// Waits to lead. False if there is nothing to lead any more, or enough others wait; then the thread is gone.
+    /// Waits to lead. False if there is nothing to lead any more, or enough others wait; then the
+    /// thread is gone.
     fn take_lead(&self, duty: &impl Duty, seat: &Arc<Seat>) -> bool {
         let mut state = self.state();
         let leads = loop {
@@ -199,7 +201,8 @@ impl Shared {
     fn hand_lead_over(self: &Arc<Self>, duty: &Arc<impl Duty>) {
         let mut state = self.state();
         state.is_led = false;
-        // One that starts will lead; by then, somebody whose work is short may be back, and another is not needed.
+        // One that starts will lead; by then, somebody whose work is short may be back, and another
+        // is not needed.
         let is_needed = state.idle.is_empty() && state.starting == 0;
         let may_grow = self.options.threads.is_none_or(|most| state.threads < most);
         let is_new = is_needed && may_grow && state.phase < Phase::Cut;
@@ -219,8 +222,8 @@ impl Shared {
 }
 
 impl State {
-    /// The one who came last, whose memory is still in the processor's caches; so those who are not needed are not called for
-    /// long enough to end.
+    /// The one who came last, whose memory is still in the processor's caches; so those who are not
+    /// needed are not called for long enough to end.
     fn next_to_call(&mut self) -> Option<Arc<Seat>> {
         let seat = self.idle.pop()?;
         seat.is_called.store(true, Ordering::Relaxed);

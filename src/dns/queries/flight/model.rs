@@ -1,4 +1,5 @@
-//! One asks for all, in every order in which threads can come to it; that somebody waits for ever is a fault that `loom` finds.
+//! One asks for all, in every order in which threads can come to it; that somebody waits for ever
+//! is a fault that `loom` finds.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,8 +12,8 @@ fn wanted() -> Wanted {
     (HostName::found("host.test"), vec![Kind::A])
 }
 
-/// Has so many threads fly at the same time; the first `failing` who ask are interrupted. What each is told, and how often
-/// somebody has asked.
+/// Has so many threads fly at the same time; the first `failing` who ask are interrupted. What each
+/// is told, and how often somebody has asked.
 fn fly_together(threads: usize, failing: usize) -> (Vec<Result<usize, Interrupted>>, usize) {
     let flights = Arc::new(Flights::new());
     // Counters of std: they are no part of what is checked.
@@ -64,7 +65,8 @@ fn oneshot_value_reaches_waiter() {
     });
 }
 
-/// The switch is thrown at any moment around the wait, and around the moment when somebody says what is waited for.
+/// The switch is thrown at any moment around the wait, and around the moment when somebody says
+/// what is waited for.
 #[test]
 fn cancel_ends_oneshot_wait_in_any_order() {
     for is_kept in [false, true] {

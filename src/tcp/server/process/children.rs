@@ -1,5 +1,5 @@
-//! One process for each connection. A thread of the server starts it, waits for its end, and ends the connection politely;
-//! nobody polls, and no child is left a zombie.
+//! One process for each connection. A thread of the server starts it, waits for its end, and ends
+//! the connection politely; nobody polls, and no child is left a zombie.
 
 use std::fmt;
 use std::io;
@@ -24,8 +24,8 @@ use crate::tcp::server::workers::Duty;
 
 /// Options for the processes that serve one connection each.
 ///
-/// [`TcpServer::serve_children`](crate::TcpServer::serve_children) starts them. Any program can serve that reads its standard
-/// input and writes its standard output, as the example shows.
+/// [`TcpServer::serve_children`](crate::TcpServer::serve_children) starts them. Any program can
+/// serve that reads its standard input and writes its standard output, as the example shows.
 ///
 /// # Examples
 ///
@@ -67,18 +67,20 @@ enum Kind {
 impl Children {
     /// Runs any program, with the connection as its standard input and output, as `inetd` does.
     ///
-    /// Standard error is inherited, unless the command sets it. The environment has the addresses under the names that
-    /// `tcpserver` uses: `PROTO` (`TCP`), `TCPREMOTEIP`, `TCPREMOTEPORT`, `TCPLOCALIP`, `TCPLOCALPORT`.
+    /// Standard error is inherited, unless the command sets it. The environment has the addresses
+    /// under the names that `tcpserver` uses: `PROTO` (`TCP`), `TCPREMOTEIP`, `TCPREMOTEPORT`,
+    /// `TCPLOCALIP`, `TCPLOCALPORT`.
     ///
     /// The server's [`read_timeout`](crate::tcp::TcpServerBuilder::read_timeout) and
-    /// [`write_timeout`](crate::tcp::TcpServerBuilder::write_timeout) also apply to the program: a read or write that takes
-    /// longer fails.
+    /// [`write_timeout`](crate::tcp::TcpServerBuilder::write_timeout) also apply to the program: a
+    /// read or write that takes longer fails.
     pub fn inetd_style(command: impl Fn(&TcpConnection) -> Command + Send + Sync + 'static) -> Children {
         Children { command: Box::new(command), kind: Kind::Program, terminate_at: TerminateAt::HalfTime }
     }
 
-    /// Runs this program again, with the same arguments. There, [`process::connection`](super::connection) returns the
-    /// connection. Standard output is inherited.
+    /// Runs this program again, with the same arguments. There,
+    /// [`process::connection`](super::connection) returns the connection. Standard output is
+    /// inherited.
     ///
     /// # Errors
     ///
@@ -88,16 +90,17 @@ impl Children {
         Ok(Children::with_socket(move |_| again.command()))
     }
 
-    /// Runs a command that calls [`process::connection`](super::connection): this program with other arguments, or another
-    /// program.
+    /// Runs a command that calls [`process::connection`](super::connection): this program with
+    /// other arguments, or another program.
     pub fn with_socket(command: impl Fn(&TcpConnection) -> Command + Send + Sync + 'static) -> Children {
         Children { command: Box::new(command), kind: Kind::Role, terminate_at: TerminateAt::HalfTime }
     }
 
-    /// Sets whether a shutdown sends `SIGTERM` to the children when it begins. Defaults to false: the signal is sent when half
-    /// of the shutdown timeout has passed.
+    /// Sets whether a shutdown sends `SIGTERM` to the children when it begins. Defaults to false:
+    /// the signal is sent when half of the shutdown timeout has passed.
     ///
-    /// Use it for programs that finish the current request after `SIGTERM`. Most programs exit at once.
+    /// Use it for programs that finish the current request after `SIGTERM`. Most programs exit at
+    /// once.
     pub fn terminate_immediately(mut self, on: bool) -> Children {
         self.terminate_at = if on { TerminateAt::Start } else { TerminateAt::HalfTime };
         self
@@ -134,28 +137,33 @@ impl Again {
 impl TcpServer {
     /// Serves each connection with a process of its own, until the server is shut down.
     ///
-    /// Blocks the current thread. At most [`max_connections`](crate::tcp::TcpServerBuilder::max_connections) processes run at
-    /// the same time. When a process exits, its connection is closed gracefully: the output of the process is delivered, even if
-    /// the process did not read all of its input.
+    /// Blocks the current thread. At most
+    /// [`max_connections`](crate::tcp::TcpServerBuilder::max_connections) processes run at the same
+    /// time. When a process exits, its connection is closed gracefully: the output of the process
+    /// is delivered, even if the process did not read all of its input.
     ///
-    /// * A process with an exit code other than 0 counts as failed, one that a signal kills as crashed. Both are reported as
-    ///   [`ServerEvent::ChildEnded`](crate::tcp::ServerEvent::ChildEnded). If a process cannot be started, its connection is
-    ///   closed; the start is retried if the OS lacks resources.
-    /// * A shutdown serves the backlog first. Running processes receive `SIGTERM` when half of the timeout has passed, and
-    ///   `SIGKILL` at its end, together with the other processes of their process groups.
+    /// * A process with an exit code other than 0 counts as failed, one that a signal kills as
+    ///   crashed. Both are reported as
+    ///   [`ServerEvent::ChildEnded`](crate::tcp::ServerEvent::ChildEnded). If a process cannot be
+    ///   started, its connection is closed; the start is retried if the OS lacks resources.
+    /// * A shutdown serves the backlog first. Running processes receive `SIGTERM` when half of the
+    ///   timeout has passed, and `SIGKILL` at its end, together with the other processes of their
+    ///   process groups.
     /// * Each process leads a process group, so a Ctrl-C at the terminal only reaches this process.
     ///
-    /// If this process is killed, its children continue until their clients disconnect or their timeouts expire.
+    /// If this process is killed, its children continue until their clients disconnect or their
+    /// timeouts expire.
     ///
     /// # Errors
     ///
-    /// This returns an error if no thread can be started, or if this process is itself a child that has not
-    /// [claimed its role](crate::process::connection). Errors of one connection are counted.
+    /// This returns an error if no thread can be started, or if this process is itself a child that
+    /// has not [claimed its role](crate::process::connection). Errors of one connection are
+    /// counted.
     ///
     /// # Platform-specific behavior
     ///
-    /// Unix, with the feature `process`. Not available on Windows, where a socket cannot be the standard input of a process that
-    /// `std` starts.
+    /// Unix, with the feature `process`. Not available on Windows, where a socket cannot be the
+    /// standard input of a process that `std` starts.
     pub fn serve_children(mut self, children: Children) -> Result<ShutdownReport> {
         Role::refuse_to_start_again()?;
         self.stop_lending();
@@ -254,8 +262,8 @@ impl Duty for Children {
     }
 }
 
-/// How often a process is started that cannot be because the system is short of something, and how long after the first time
-/// it is tried again; twice as long each time.
+/// How often a process is started that cannot be because the system is short of something, and how
+/// long after the first time it is tried again; twice as long each time.
 const ATTEMPTS: u32 = 9;
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 

@@ -9,7 +9,8 @@ use crate::sys::Poller;
 use crate::tcp::server::handle::ServerHandle;
 use crate::tcp::server::report::ServerCounters;
 
-/// The status of a worker process, from [`ServerHandle::workers`](crate::tcp::ServerHandle::workers).
+/// The status of a worker process, from
+/// [`ServerHandle::workers`](crate::tcp::ServerHandle::workers).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct WorkerStatus {
@@ -21,7 +22,8 @@ pub struct WorkerStatus {
     pub state: WorkerState,
     /// The time of its start.
     pub started: Instant,
-    /// The counters that it reported last: every 100 ms while it is busy, and every second otherwise.
+    /// The counters that it reported last: every 100 ms while it is busy, and every second
+    /// otherwise.
     pub counters: ServerCounters,
 }
 
@@ -135,9 +137,11 @@ impl ServerHandle {
         self.shared.hooks.crew.get().cloned()
     }
 
-    /// Returns the worker processes of [`serve_workers`](crate::TcpServer::serve_workers). Empty for other servers.
+    /// Returns the worker processes of [`serve_workers`](crate::TcpServer::serve_workers). Empty
+    /// for other servers.
     ///
-    /// [`counters`](Self::counters) returns the sums over all workers, including those that have exited.
+    /// [`counters`](Self::counters) returns the sums over all workers, including those that have
+    /// exited.
     ///
     /// # Platform-specific behavior
     ///
@@ -148,16 +152,17 @@ impl ServerHandle {
 
     /// Replaces the worker processes sequentially, for example by a new version of the program.
     ///
-    /// Blocks until all of them are replaced. For each worker a new one is started. When that one accepts connections, the old
-    /// one stops accepting, serves its connections for up to `timeout`, and is killed if it is still running then. Connections in
-    /// the backlog are accepted by the others; none is reset.
+    /// Blocks until all of them are replaced. For each worker a new one is started. When that one
+    /// accepts connections, the old one stops accepting, serves its connections for up to
+    /// `timeout`, and is killed if it is still running then. Connections in the backlog are
+    /// accepted by the others; none is reset.
     ///
     /// # Errors
     ///
     /// This returns an error if
     ///
-    /// * a new worker exits or exceeds its [start timeout](crate::process::Workers::start_timeout), which leaves the remaining
-    ///   old workers in place;
+    /// * a new worker exits or exceeds its [start timeout](crate::process::Workers::start_timeout),
+    ///   which leaves the remaining old workers in place;
     /// * a restart is in progress;
     /// * the server is shut down ([`is_cancelled`](Error::is_cancelled)), or has no workers.
     ///

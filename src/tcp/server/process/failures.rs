@@ -6,7 +6,8 @@ use crate::error::{Error, ErrorKind, Operation};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProcessError {
-    /// The process was started as a worker or child, and acts as a parent: `main` does not claim its role first.
+    /// The process was started as a worker or child, and acts as a parent: `main` does not claim
+    /// its role first.
     #[error(
         "this process was started as a {role}, and has not called `process::{role}`, as `main` must at first"
     )]
@@ -20,7 +21,8 @@ pub enum ProcessError {
     /// A restart is in progress.
     #[error("the workers are being restarted already")]
     RestartUnderWay,
-    /// A new worker exited, or did not accept connections in time. Workers that were not replaced yet continue.
+    /// A new worker exited, or did not accept connections in time. Workers that were not replaced
+    /// yet continue.
     #[error("worker {worker} did not begin to serve; those that were not replaced yet go on")]
     RestartFailed {
         /// The index of the worker.

@@ -1,4 +1,5 @@
-//! Servers with processes: one process for each connection, or worker processes that share a listener. Unix only.
+//! Servers with processes: one process for each connection, or worker processes that share a
+//! listener. Unix only.
 //!
 //! ```text
 //!  one for each connection              workers
@@ -10,9 +11,9 @@
 //!    └── child                            └── worker 2:  └─ all accept
 //! ```
 //!
-//! Each process executes a program file. A plain `fork` is not used, because it is not safe in a program with threads: the
-//! copy has one thread, and the locks of all the others. A process finds out what it was started for by calling [`worker`]
-//! or [`connection`] first in `main`.
+//! Each process executes a program file. A plain `fork` is not used, because it is not safe in a
+//! program with threads: the copy has one thread, and the locks of all the others. A process finds
+//! out what it was started for by calling [`worker`] or [`connection`] first in `main`.
 //!
 //! # Threads or processes
 //!
@@ -24,8 +25,9 @@
 //!
 //! # Platform-specific behavior
 //!
-//! The module is available on Unix with the feature `process`. On Windows, `std` starts processes with a file or a pipe as
-//! standard input, not with a socket, and there is no safe, maintained way to pass a listener to a process.
+//! The module is available on Unix with the feature `process`. On Windows, `std` starts processes
+//! with a file or a pipe as standard input, not with a socket, and there is no safe, maintained way
+//! to pass a listener to a process.
 
 mod children;
 mod counters;

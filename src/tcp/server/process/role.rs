@@ -1,5 +1,5 @@
-//! What a process was started for: said in its environment, together with the parent's number, because what a process
-//! inherits it may hand on to children of its own.
+//! What a process was started for: said in its environment, together with the parent's number,
+//! because what a process inherits it may hand on to children of its own.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,23 +33,26 @@ impl Role {
         command.env(VARIABLE, format!("{name} of {parent} in {encoding}"));
     }
 
-    /// The socket that this process was given with the role; `None` if it has another role or none, or has taken it.
+    /// The socket that this process was given with the role; `None` if it has another role or none,
+    /// or has taken it.
     pub(super) fn take(self) -> Result<Option<(StandardInput, Encoding)>> {
-        // A parent that is gone by now is not this one's parent any more; the socket is there all the same.
+        // A parent that is gone by now is not this one's parent any more; the socket is there all
+        // the same.
         let Some(given) = Given::here().filter(|given| given.role == self) else { return Ok(None) };
         if TAKEN.swap(true, Ordering::SeqCst) {
             return Ok(None);
         }
         let failed = |error| sys::failure(Operation::Inherit, error);
         match sys::take_standard_input().map_err(failed)? {
-            // Whoever was connected has broken off, and the socket does not know any more who it was.
+            // Whoever was connected has broken off, and the socket does not know any more who it
+            // was.
             None if given.is_own => Err(failed(std::io::ErrorKind::NotConnected.into())),
             taken => Ok(taken.map(|socket| (socket, given.encoding))),
         }
     }
 
-    /// Refuses to start processes in one that is itself such a process and does not know it: it would start itself again,
-    /// and that one itself, and so on.
+    /// Refuses to start processes in one that is itself such a process and does not know it: it
+    /// would start itself again, and that one itself, and so on.
     pub(super) fn refuse_to_start_again() -> Result<()> {
         match Given::here() {
             Some(Given { role, is_own: true, .. }) if !TAKEN.load(Ordering::SeqCst) => {
@@ -83,15 +86,18 @@ impl Given {
 
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// Returns the connection that this process serves, if [`Children::self_exe`](super::Children::self_exe) or
+/// Returns the connection that this process serves, if
+/// [`Children::self_exe`](super::Children::self_exe) or
 /// [`Children::with_socket`](super::Children::with_socket) started it, and `None` otherwise.
 ///
-/// Call it first in `main`: the code that follows is that of the parent. The connection has the timeouts and the encoding of
-/// the server. It was the standard input, which is `/dev/null` from now on. A second call returns `None`.
+/// Call it first in `main`: the code that follows is that of the parent. The connection has the
+/// timeouts and the encoding of the server. It was the standard input, which is `/dev/null` from
+/// now on. A second call returns `None`.
 ///
 /// # Errors
 ///
-/// This returns an error if the connection cannot be inherited, for example because the client has reset it.
+/// This returns an error if the connection cannot be inherited, for example because the client has
+/// reset it.
 ///
 /// # Examples
 ///

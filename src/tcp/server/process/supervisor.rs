@@ -1,5 +1,5 @@
-//! The parent of worker processes: starts them, hears them, and buries them. What it does when is decided by
-//! [`Supervision`]; one thread does it, and sleeps while nothing happens.
+//! The parent of worker processes: starts them, hears them, and buries them. What it does when is
+//! decided by [`Supervision`]; one thread does it, and sleeps while nothing happens.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -25,34 +25,38 @@ use crate::tcp::server::state::{Phase, Shared};
 impl TcpServer {
     /// Serves connections with worker processes, until the server is shut down.
     ///
-    /// Blocks the current thread, which watches the workers. All of them accept from this server's listener, so a connection that
-    /// an exiting worker has not accepted is accepted by another. A worker is this program, started again, and claims its role by
-    /// [`process::worker`](crate::process::worker), which has an example. Of this server's options, only those of the listener
-    /// apply; each worker has its own options for its connections.
+    /// Blocks the current thread, which watches the workers. All of them accept from this server's
+    /// listener, so a connection that an exiting worker has not accepted is accepted by another. A
+    /// worker is this program, started again, and claims its role by
+    /// [`process::worker`](crate::process::worker), which has an example. Of this server's options,
+    /// only those of the listener apply; each worker has its own options for its connections.
     ///
-    /// * A worker that exits is started again after a [delay](crate::process::Workers::backoff), which grows with consecutive
-    ///   early exits, and is reported as [`ServerEvent::WorkerEnded`](crate::tcp::ServerEvent::WorkerEnded). The others continue
-    ///   to accept.
-    /// * [`ServerHandle::restart_workers`](crate::tcp::ServerHandle::restart_workers) replaces them sequentially without losing a
-    ///   connection.
-    /// * At a [shutdown](crate::tcp::ServerHandle::shutdown), the workers serve the backlog and their connections, and exit. A
-    ///   worker that is still running at the timeout is killed. The timeout of the workers is slightly shorter than that of the
-    ///   server.
-    /// * [`ServerHandle::counters`](crate::tcp::ServerHandle::counters) and the report are sums over all workers, including those
-    ///   that have exited. Connections of a worker that crashed count as aborted.
-    /// * If this process exits in any other way, or is killed, the workers detect that their control connection is closed. They
-    ///   shut down within their [timeout](crate::process::Workers::orphan_timeout) and one second.
+    /// * A worker that exits is started again after a [delay](crate::process::Workers::backoff),
+    ///   which grows with consecutive early exits, and is reported as
+    ///   [`ServerEvent::WorkerEnded`](crate::tcp::ServerEvent::WorkerEnded). The others continue to
+    ///   accept.
+    /// * [`ServerHandle::restart_workers`](crate::tcp::ServerHandle::restart_workers) replaces them
+    ///   sequentially without losing a connection.
+    /// * At a [shutdown](crate::tcp::ServerHandle::shutdown), the workers serve the backlog and
+    ///   their connections, and exit. A worker that is still running at the timeout is killed. The
+    ///   timeout of the workers is slightly shorter than that of the server.
+    /// * [`ServerHandle::counters`](crate::tcp::ServerHandle::counters) and the report are sums
+    ///   over all workers, including those that have exited. Connections of a worker that crashed
+    ///   count as aborted.
+    /// * If this process exits in any other way, or is killed, the workers detect that their
+    ///   control connection is closed. They shut down within their
+    ///   [timeout](crate::process::Workers::orphan_timeout) and one second.
     ///
     /// # Errors
     ///
-    /// This returns an error if no worker is left because all of them exited [too
-    /// often](crate::process::Workers::max_failed_starts), if the process is out of file descriptors, or if this process is
-    /// itself a worker that has not claimed its role.
+    /// This returns an error if no worker is left because all of them exited
+    /// [too often](crate::process::Workers::max_failed_starts), if the process is out of file
+    /// descriptors, or if this process is itself a worker that has not claimed its role.
     ///
     /// # Platform-specific behavior
     ///
-    /// Unix, with the feature `process`. Not available on Windows, where no safe way is known to pass a listener to a process
-    /// that `std` starts.
+    /// Unix, with the feature `process`. Not available on Windows, where no safe way is known to
+    /// pass a listener to a process that `std` starts.
     pub fn serve_workers(mut self, workers: Workers) -> Result<ShutdownReport> {
         Role::refuse_to_start_again()?;
         self.stop_lending();
@@ -116,7 +120,8 @@ struct Process {
 
 impl Process {
     fn say(&self, note: &Note) {
-        // It holds thousands of notes; one that has not read them does nothing, and is killed when its time is over.
+        // It holds thousands of notes; one that has not read them does nothing, and is killed when
+        // its time is over.
         let _ = (&mut &self.socket).write_all(&note.encode());
     }
 }

@@ -37,11 +37,11 @@ const SELDOM: Duration = Duration::from_secs(1);
 /// How long a worker waits to be heard.
 const HEARING: Duration = Duration::from_secs(1);
 
-/// Returns the worker that this process is, if [`TcpServer::serve_workers`](crate::TcpServer::serve_workers) started it, and
-/// `None` otherwise.
+/// Returns the worker that this process is, if
+/// [`TcpServer::serve_workers`](crate::TcpServer::serve_workers) started it, and `None` otherwise.
 ///
-/// Call it first in `main`: the code that follows is that of the parent. Blocks until the parent has sent the listener. A
-/// second call returns `None`.
+/// Call it first in `main`: the code that follows is that of the parent. Blocks until the parent
+/// has sent the listener. A second call returns `None`.
 ///
 /// # Errors
 ///
@@ -112,23 +112,26 @@ impl Worker {
         }
     }
 
-    /// Returns the index of the worker, from 0. Its replacement after an exit or a restart has the same index.
+    /// Returns the index of the worker, from 0. Its replacement after an exit or a restart has the
+    /// same index.
     pub fn index(&self) -> usize {
         self.number
     }
 
-    /// Creates the server of this worker on the shared listener, with the options of the builder. Use any way of serving, such as
-    /// [`serve`](crate::TcpServer::serve).
+    /// Creates the server of this worker on the shared listener, with the options of the builder.
+    /// Use any way of serving, such as [`serve`](crate::TcpServer::serve).
     ///
-    /// The parent ends the worker: the server is shut down on its request, and when the parent exits. Serving returns then, and
-    /// `main` should return, too. [Limits](TcpServerBuilder::max_connections) apply to this process.
+    /// The parent ends the worker: the server is shut down on its request, and when the parent
+    /// exits. Serving returns then, and `main` should return, too.
+    /// [Limits](TcpServerBuilder::max_connections) apply to this process.
     ///
     /// If the parent has exited and this process is still running one second after its
     /// [timeout](crate::process::Workers::orphan_timeout), it calls [`std::process::exit`].
     ///
     /// # Errors
     ///
-    /// This returns an error if no thread can be started, or for any reason listed under [`TcpServerBuilder::adopt`].
+    /// This returns an error if no thread can be started, or for any reason listed under
+    /// [`TcpServerBuilder::adopt`].
     pub fn server(self, builder: TcpServerBuilder) -> Result<TcpServer> {
         let Worker { socket, listener, grace, arrived, .. } = self;
         let server = builder.adopt(listener)?;

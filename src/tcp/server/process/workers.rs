@@ -37,8 +37,8 @@ impl Workers {
     /// Runs `count` workers, at least 1: this program again, with the same arguments. There,
     /// [`process::worker`](super::worker) returns the [`Worker`](super::Worker).
     ///
-    /// For handlers that compute, use one worker for each processor. Use more if handlers block on something within their
-    /// process, such as a lock.
+    /// For handlers that compute, use one worker for each processor. Use more if handlers block on
+    /// something within their process, such as a lock.
     ///
     /// # Errors
     ///
@@ -48,8 +48,8 @@ impl Workers {
         Ok(Workers::with_command(count, move |_| again.command()))
     }
 
-    /// Runs `count` workers by a command, which receives the index of the worker: this program with other arguments, or another
-    /// program that calls [`process::worker`](super::worker).
+    /// Runs `count` workers by a command, which receives the index of the worker: this program with
+    /// other arguments, or another program that calls [`process::worker`](super::worker).
     pub fn with_command(count: usize, command: impl Fn(usize) -> Command + Send + Sync + 'static) -> Workers {
         Workers {
             count: count.max(1),
@@ -65,30 +65,33 @@ impl Workers {
         }
     }
 
-    /// Sets the delay before a worker that exited is started again: `initial_delay`, doubled for each consecutive early exit, up
-    /// to `max_delay`. An exit within 10 s is early. Defaults to 100 ms and 30 s.
+    /// Sets the delay before a worker that exited is started again: `initial_delay`, doubled for
+    /// each consecutive early exit, up to `max_delay`. An exit within 10 s is early. Defaults to
+    /// 100 ms and 30 s.
     pub fn backoff(mut self, initial_delay: Duration, max_delay: Duration) -> Workers {
         (self.policy.first, self.policy.longest) = (initial_delay, max_delay);
         self
     }
 
-    /// Sets the number of consecutive early exits after which a worker is not started again. Defaults to 10, which takes about
-    /// 90 s if each worker exits at once.
+    /// Sets the number of consecutive early exits after which a worker is not started again.
+    /// Defaults to 10, which takes about 90 s if each worker exits at once.
     ///
-    /// When no worker is left, the server returns an error. A [restart](crate::tcp::ServerHandle::restart_workers) resets the
-    /// count.
+    /// When no worker is left, the server returns an error. A
+    /// [restart](crate::tcp::ServerHandle::restart_workers) resets the count.
     pub fn max_failed_starts(mut self, exits: u32) -> Workers {
         self.policy.short_lives = exits;
         self
     }
 
-    /// Sets how long a worker may take from its start until it accepts connections. It is killed then. Defaults to 30 s.
+    /// Sets how long a worker may take from its start until it accepts connections. It is killed
+    /// then. Defaults to 30 s.
     pub fn start_timeout(mut self, timeout: Duration) -> Workers {
         self.policy.start_timeout = timeout;
         self
     }
 
-    /// Sets how long workers continue after their parent has exited, with their connections and the backlog. Defaults to 5 s.
+    /// Sets how long workers continue after their parent has exited, with their connections and the
+    /// backlog. Defaults to 5 s.
     pub fn orphan_timeout(mut self, timeout: Duration) -> Workers {
         self.grace = timeout;
         self

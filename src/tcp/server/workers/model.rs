@@ -1,5 +1,5 @@
-//! The lead goes from thread to thread, in every order in which they can come to it; a wake-up that is lost leaves somebody
-//! waiting for ever, which `loom` finds.
+//! The lead goes from thread to thread, in every order in which they can come to it; a wake-up that
+//! is lost leaves somebody waiting for ever, which `loom` finds.
 
 use std::sync::Weak;
 use std::sync::atomic::AtomicU32;
@@ -61,7 +61,8 @@ impl Duty for Working {
     }
 }
 
-/// So much work on so many threads, in every order with so many interruptions; `ends` has another thread shut it down.
+/// So much work on so many threads, in every order with so many interruptions; `ends` has another
+/// thread shut it down.
 fn check(work: u32, threads: usize, interruptions: usize, ends: bool) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(interruptions);

@@ -80,8 +80,8 @@ fn worker_leave_hands_off_backlog_and_drain_serves_it() {
     }
 }
 
-/// Of several that wait for connections one is woken for each; when that one does not accept, another does when it is told to
-/// look.
+/// Of several that wait for connections one is woken for each; when that one does not accept,
+/// another does when it is told to look.
 #[test]
 #[cfg(target_os = "linux")]
 fn recheck_message_makes_worker_accept_missed_connection() {
