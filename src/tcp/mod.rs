@@ -30,25 +30,32 @@
 //! # Ok::<(), socketry::Error>(())
 //! ```
 
-// What is declared first is what the type's page begins with.
+// The order of these modules is the order of the methods on the page of `TcpConnection`.
 pub(crate) mod connection;
 
-pub(crate) mod client;
+mod write;
+
+mod read;
+
+mod framing;
+
 mod close;
+
+mod halves;
+
+mod send_file;
+
+mod settings;
+
+pub(crate) mod client;
 mod connecting;
 mod conversions;
 mod failures;
-mod framing;
-mod halves;
 mod observe;
-
 mod race;
-mod read;
 mod reconnect;
-mod send_file;
 pub(crate) mod server;
 mod unread;
-mod write;
 
 pub use crate::options::{Keepalive, OverLimit, ServerOptions, TcpOptions};
 pub use client::TcpClientBuilder;

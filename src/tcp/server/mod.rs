@@ -10,6 +10,11 @@
 //!           state: who is inside, the phase, the report
 //! ```
 
+// The order of these modules is the order of the methods on the page of `TcpServer`.
+pub(crate) mod serve;
+
+mod requests;
+
 mod accept;
 mod builder;
 mod conversions;
@@ -26,8 +31,6 @@ pub mod process;
 mod registry;
 mod report;
 mod request;
-mod requests;
-pub(crate) mod serve;
 mod state;
 mod workers;
 

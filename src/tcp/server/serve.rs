@@ -119,15 +119,46 @@ impl TcpServer {
         TcpServerBuilder::default()
     }
 
-    /// Returns the local address, with the port that the OS chose for port 0.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.shared.address
+    /// Serves each connection on a thread, until the server is shut down.
+    ///
+    /// Blocks the current thread. Threads are reused: there are as many as concurrent connections,
+    /// up to [`threads`](TcpServerBuilder::threads). All but a few exit after 10 s without work.
+    ///
+    /// When the handler returns, the connection is closed gracefully, unless a clone of it exists.
+    /// The error type of the handler converts from every error with `?`.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if no thread can be started. Errors of one connection are counted, and
+    /// passed to [`on_event`](TcpServerBuilder::on_event).
+    #[doc(alias = "serve_forever")]
+    pub fn serve(
+        mut self,
+        handler: impl Fn(TcpConnection) -> HandlerResult + Send + Sync + 'static,
+    ) -> Result<ShutdownReport> {
+        self.stop_lending();
+        self.shared.serve(Connections(handler))
     }
 
-    /// Returns a handle, which shuts the server down from another thread.
-    #[must_use]
-    pub fn handle(&self) -> ServerHandle {
-        ServerHandle { shared: Arc::clone(&self.shared) }
+    /// Serves connections sequentially on the calling thread, until the server is shut down.
+    ///
+    /// Blocks the current thread. While one connection is served, the next ones stay in the
+    /// backlog. Set a [`read_timeout`](TcpServerBuilder::read_timeout): without one, a peer that
+    /// sends nothing blocks all others indefinitely.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the listener fails. Errors of one connection are counted.
+    pub fn serve_sequential(
+        mut self,
+        mut handler: impl FnMut(TcpConnection) -> HandlerResult,
+    ) -> Result<ShutdownReport> {
+        self.stop_lending();
+        while let Next::Connection(connection) = self.shared.next(Closing::Polite, None)? {
+            let peer = connection.peer_addr();
+            self.shared.isolated(peer, || handler(connection));
+        }
+        Ok(self.shared.wait_for_end())
     }
 
     /// Accepts the next connection.
@@ -196,23 +227,6 @@ impl TcpServer {
         }
     }
 
-    /// Called before the server serves, so that the listener is closed as soon as a shutdown has
-    /// accepted the backlog.
-    pub(super) fn stop_lending(&mut self) {
-        self.listener = None;
-    }
-
-    fn accept_within(&self, started: Option<Moment>, deadline: Option<Moment>) -> Result<TcpConnection> {
-        let kind = match self.shared.next(Closing::Polite, deadline)? {
-            Next::Connection(connection) => return Ok(connection),
-            Next::TimedOut => ErrorKind::TimedOut,
-            Next::Over => ErrorKind::Cancelled,
-        };
-        Err(Error::new(Operation::Accept, kind)
-            .with_local(Some(self.shared.address))
-            .with_elapsed(started.map(Moment::elapsed)))
-    }
-
     /// Returns an iterator over accepted connections, which ends when the server is shut down.
     ///
     /// # Examples
@@ -234,46 +248,32 @@ impl TcpServer {
         Incoming { server: self }
     }
 
-    /// Serves connections sequentially on the calling thread, until the server is shut down.
-    ///
-    /// Blocks the current thread. While one connection is served, the next ones stay in the
-    /// backlog. Set a [`read_timeout`](TcpServerBuilder::read_timeout): without one, a peer that
-    /// sends nothing blocks all others indefinitely.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if the listener fails. Errors of one connection are counted.
-    pub fn serve_sequential(
-        mut self,
-        mut handler: impl FnMut(TcpConnection) -> HandlerResult,
-    ) -> Result<ShutdownReport> {
-        self.stop_lending();
-        while let Next::Connection(connection) = self.shared.next(Closing::Polite, None)? {
-            let peer = connection.peer_addr();
-            self.shared.isolated(peer, || handler(connection));
-        }
-        Ok(self.shared.wait_for_end())
+    /// Returns a handle, which shuts the server down from another thread.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle { shared: Arc::clone(&self.shared) }
     }
 
-    /// Serves each connection on a thread, until the server is shut down.
-    ///
-    /// Blocks the current thread. Threads are reused: there are as many as concurrent connections,
-    /// up to [`threads`](TcpServerBuilder::threads). All but a few exit after 10 s without work.
-    ///
-    /// When the handler returns, the connection is closed gracefully, unless a clone of it exists.
-    /// The error type of the handler converts from every error with `?`.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if no thread can be started. Errors of one connection are counted, and
-    /// passed to [`on_event`](TcpServerBuilder::on_event).
-    #[doc(alias = "serve_forever")]
-    pub fn serve(
-        mut self,
-        handler: impl Fn(TcpConnection) -> HandlerResult + Send + Sync + 'static,
-    ) -> Result<ShutdownReport> {
-        self.stop_lending();
-        self.shared.serve(Connections(handler))
+    /// Returns the local address, with the port that the OS chose for port 0.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.shared.address
+    }
+
+    /// Called before the server serves, so that the listener is closed as soon as a shutdown has
+    /// accepted the backlog.
+    pub(super) fn stop_lending(&mut self) {
+        self.listener = None;
+    }
+
+    fn accept_within(&self, started: Option<Moment>, deadline: Option<Moment>) -> Result<TcpConnection> {
+        let kind = match self.shared.next(Closing::Polite, deadline)? {
+            Next::Connection(connection) => return Ok(connection),
+            Next::TimedOut => ErrorKind::TimedOut,
+            Next::Over => ErrorKind::Cancelled,
+        };
+        Err(Error::new(Operation::Accept, kind)
+            .with_local(Some(self.shared.address))
+            .with_elapsed(started.map(Moment::elapsed)))
     }
 }
 
