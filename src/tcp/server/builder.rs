@@ -167,6 +167,7 @@ impl TcpServerBuilder {
             settings: self.settings,
             inherited,
             listener: Mutex::new(Some(Arc::clone(&listener))),
+            lendable: Mutex::new(Some(listener)),
             is_alone,
             holds: AtomicBool::new(false),
             changed: Condvar::new(),
@@ -184,7 +185,7 @@ impl TcpServerBuilder {
             let told: Arc<dyn Told> = shared.clone();
             token.tell(Arc::downgrade(&told));
         }
-        Ok(TcpServer { shared, listener: Some(listener) })
+        Ok(TcpServer { shared, lent: OnceLock::new() })
     }
 
     /// The local address to bind, in the family that `dual_stack` asks for.

@@ -35,8 +35,8 @@ impl TryFrom<TcpServer> for TcpListener {
         if server.shared.phase() != Phase::Open {
             return Err(cancelled());
         }
-        let own = server.listener.take();
-        drop(server.shared.listener().take());
+        let own = server.shared.lendable().take();
+        drop((server.lent.take(), server.shared.listener().take()));
         server.shared.close(None);
         // A shutdown that begins meanwhile may have stopped it.
         let listener = own.and_then(Arc::into_inner).ok_or_else(cancelled)?;
@@ -45,9 +45,13 @@ impl TryFrom<TcpServer> for TcpListener {
 }
 
 impl TcpServer {
-    /// The listener, which the server closes when it is dropped.
-    fn lent(&self) -> &TcpListener {
-        self.listener.as_ref().expect("only a server that serves lends nothing, and that one is consumed")
+    /// The listener, which stays open from now on until the server is dropped. If it is closed
+    /// already, a handle that is readable, so that an event loop learns of the end.
+    fn lent(&self) -> &dyn sys::AsSocket {
+        match self.lent.get_or_init(|| self.shared.lendable().clone()) {
+            Some(listener) => listener,
+            None => &self.shared.wake,
+        }
     }
 }
 

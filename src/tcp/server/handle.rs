@@ -36,8 +36,10 @@ impl ServerHandle {
     ///    is abandoned with its thread.
     ///
     /// If the server is used by [`accept`](crate::TcpServer::accept), the backlog is served by
-    /// further calls until one returns an error of kind [`Cancelled`](crate::ErrorKind::Cancelled),
-    /// and the port is closed when the server is dropped.
+    /// further calls until one returns an error of kind [`Cancelled`](crate::ErrorKind::Cancelled).
+    /// A server that has lent its handle to an event loop (`AsFd`, `AsSocket`) closes the port when
+    /// it is dropped. On Linux it refuses connections until then; elsewhere the OS still accepts
+    /// them into the backlog.
     ///
     /// A second call, on any handle, waits for the same end; the earlier timeout wins. A handler
     /// that calls this waits for itself; use [`begin_shutdown`](Self::begin_shutdown) there.

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::iter::FusedIterator;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::accept::Next;
@@ -79,8 +79,8 @@ use crate::tcp::connection::TcpConnection;
 #[doc(alias = "TcpListener")]
 pub struct TcpServer {
     pub(super) shared: Arc<Shared>,
-    /// The handle that an event loop borrows. `None` once the server serves, which consumes it.
-    pub(super) listener: Option<Arc<TcpListener>>,
+    /// The listener whose handle an event loop has borrowed; `None` if it was closed before.
+    pub(super) lent: OnceLock<Option<Arc<TcpListener>>>,
 }
 
 /// An iterator over accepted connections, from [`TcpServer::incoming`]. It ends when the server is
@@ -262,7 +262,8 @@ impl TcpServer {
     /// Called before the server serves, so that the listener is closed as soon as a shutdown has
     /// accepted the backlog.
     pub(super) fn stop_lending(&mut self) {
-        self.listener = None;
+        self.lent.take();
+        self.shared.lendable().take();
     }
 
     fn accept_within(&self, started: Option<Moment>, deadline: Option<Moment>) -> Result<TcpConnection> {

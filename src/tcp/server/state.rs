@@ -27,6 +27,8 @@ pub(in crate::tcp) struct Shared {
     /// The kernel's timeout that connections have from their listener.
     pub(super) inherited: ReceiveTimeout,
     pub(super) listener: Mutex<Option<Arc<TcpListener>>>,
+    /// The listener again, for an event loop that borrows its handle. `None` once it is closed.
+    pub(super) lendable: Mutex<Option<Arc<TcpListener>>>,
     /// Whether nobody else accepts from the listener, now or after this server's end.
     pub(super) is_alone: bool,
     /// Whether those who want to connect are held off: see [`Shared::hold_newcomers`].
@@ -244,6 +246,10 @@ impl Shared {
         self.listener.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn lendable(&self) -> MutexGuard<'_, Option<Arc<TcpListener>>> {
+        self.lendable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether nothing is accepted any more.
     pub(super) fn has_ended(&self) -> bool {
         self.phase() >= Phase::Closed
@@ -288,9 +294,10 @@ impl Shared {
         }
     }
 
-    /// Closes the listener. If a [`TcpServer`](super::serve::TcpServer) still lends its handle, it
+    /// Closes the listener. If a [`TcpServer`](super::serve::TcpServer) has lent its handle, it
     /// stops listening now, where the OS supports that, and is closed when that server is dropped.
     fn release(&self, listener: Option<Arc<TcpListener>>) {
+        drop(self.lendable().take());
         if let Some(listener) = listener.filter(|listener| self.is_alone && Arc::strong_count(listener) > 1) {
             crate::sys::stop_listening(&listener);
         }

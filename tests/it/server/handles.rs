@@ -67,6 +67,22 @@ fn lent_handle_stays_open_until_server_is_dropped() {
     assert!(TcpListener::bind(address).is_ok(), "the port is free");
 }
 
+#[test]
+fn server_that_lent_no_handle_closes_port_at_its_end() {
+    let server = server();
+    let address = server.local_addr();
+    server.handle().begin_shutdown(PATIENCE);
+    assert!(server.accept().unwrap_err().is_cancelled());
+    assert!(TcpListener::bind(address).is_ok(), "the port is free while the server is there");
+    // An event loop that borrows a handle only now is woken by it.
+    #[cfg(unix)]
+    {
+        let mut handles = [rustix::event::PollFd::new(&server, rustix::event::PollFlags::IN)];
+        assert_eq!(rustix::event::poll(&mut handles, None).unwrap(), 1);
+        assert!(server.try_accept().unwrap_err().is_cancelled());
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn server_converts_from_and_to_owned_fd() {
