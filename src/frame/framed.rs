@@ -8,27 +8,30 @@ use super::wire::Wire;
 use crate::error::Result;
 use crate::proto::frame::Framing;
 
-/// Frames over anything that can be read and written: a connection, a `&TcpStream`, a pipe to a program.
+/// A view of a stream as frames, for any reader and writer: a connection, a `&TcpStream`, a pipe to
+/// a program.
 ///
-/// Receiving needs both `Read` and `Write`, to write what is held before it waits; sending alone is content with a
-/// writer, such as a connection's writing half. For a reader alone there is [`FrameReader`](super::FrameReader).
+/// Receiving needs `Read` and `Write`, because pending replies are written before it blocks.
+/// Sending only needs `Write`. For a reader alone, use [`FrameReader`](super::FrameReader).
 ///
 /// # When something is written
 ///
-/// [`send`](Self::send) writes at once, unless a further complete frame is in hand: a peer that sends many requests without
-/// waiting for answers gets the answers together, in few writes. What is held for that is written as soon as the frames
-/// in hand are answered and [`recv`](Self::recv) has to wait for the stream, when it is 64 KiB, and by
-/// [`flush`](Self::flush). [`feed`](Self::feed) holds a frame in any case.
+/// [`send`](Self::send) writes at once, unless another complete frame is buffered: replies to a
+/// peer that pipelines requests are written together, in few writes. Pending bytes are written when
+/// the buffered frames are answered and [`recv`](Self::recv) has to wait for the stream, when there
+/// are 64 KiB of them, and by [`flush`](Self::flush). [`feed`](Self::feed) never writes a frame at
+/// once.
 ///
-/// What is held when the view is dropped is written then, unless writing has failed before; whether that succeeds nobody is
-/// told. Nothing is held after [`recv`](Self::recv) has returned `None`. Whoever ends before that, with frames in hand or
-/// queued, and wants to know, ends with [`finish`](Self::finish). What has arrived and was not received goes with the view,
-/// so one view serves a stream from its beginning to its end.
+/// Dropping the view writes pending bytes, unless an earlier write failed. Errors are ignored; call
+/// [`finish`](Self::finish) to see them. Nothing is pending after [`recv`](Self::recv) has returned
+/// `None`. Received bytes that were not returned are lost with the view, so use one view for a
+/// stream from its beginning to its end.
 ///
-/// # After an error
+/// # Errors
 ///
-/// A timeout loses nothing: what has arrived of a frame is kept, and what was not written of one is held, so that the next
-/// call goes on with either. An error of one frame ([`FrameError`](super::FrameError)) leaves the next ones as they are.
+/// A timeout loses nothing: an incomplete frame is kept, and so are unwritten bytes; the next call
+/// continues with both. An error of one frame ([`FrameError`](super::FrameError)) does not affect
+/// the following frames.
 ///
 /// # Examples
 ///
@@ -51,15 +54,18 @@ use crate::proto::frame::Framing;
 /// assert_eq!(client.recv()?.as_deref(), Some("hello"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "makefile")]
+#[doc(alias = "BufReader")]
+#[doc(alias = "Codec")]
 pub struct Framed<S, F> {
     wire: Wire<S>,
     framing: F,
-    /// The other end, for errors, where somebody knows it.
+    /// The peer, for errors, if it is known.
     remote: Option<SocketAddr>,
 }
 
 impl<S, F: Framing> Framed<S, F> {
-    /// A view over `stream`, from its present place on.
+    /// Creates a view of a stream from its current position.
     pub fn new(stream: S, framing: F) -> Framed<S, F> {
         Framed { wire: Wire::new(stream), framing, remote: None }
     }
@@ -70,39 +76,40 @@ impl<S, F: Framing> Framed<S, F> {
         self
     }
 
-    /// The framing, with what it holds.
+    /// Returns the framing, with its buffer.
     pub fn framing(&self) -> &F {
         &self.framing
     }
 
-    /// How many bytes are held, to be written.
+    /// Returns the number of bytes that are pending to be written.
     pub fn pending(&self) -> usize {
         self.wire.outbox.held()
     }
 
-    /// The stream.
+    /// Returns a reference to the stream.
     pub fn get_ref(&self) -> &S {
         self.wire.stream()
     }
 
-    /// The stream, to set it up. Bytes read from it here are missing in the frames, and bytes written overtake what is
-    /// held.
+    /// Returns a mutable reference to the stream, to set options. Bytes that are read from it are
+    /// missing in the frames, and bytes that are written overtake pending ones.
     pub fn get_mut(&mut self) -> &mut S {
         self.wire.stream_mut()
     }
 
-    /// The stream. What has arrived and was not received is lost, and what is held and not written.
+    /// Consumes the view and returns the stream. Buffered and pending bytes are lost.
     pub fn into_inner(self) -> S {
         self.wire.into_stream()
     }
 
-    /// The stream, and the framing with what has arrived: [`new`](Self::new) puts them together again. What is held and
-    /// not written is lost: [`flush`](Self::flush) it before.
+    /// Consumes the view and returns the stream and the framing with its buffered bytes;
+    /// [`new`](Self::new) reunites them. Pending bytes are lost: [`flush`](Self::flush) them
+    /// before.
     pub fn into_parts(self) -> (S, F) {
         (self.wire.into_stream(), self.framing)
     }
 
-    /// Gives memory back, down to what is in hand and what is held, for a connection that is idle.
+    /// Shrinks the buffers to their contents, for a connection that is idle.
     pub fn shrink(&mut self) {
         self.framing.shrink();
         self.wire.outbox.release();
@@ -110,15 +117,20 @@ impl<S, F: Framing> Framed<S, F> {
 }
 
 impl<S: Read + Write, F: Framing> Framed<S, F> {
-    /// Receives the next frame; `None` when the stream has ended behind one.
+    /// Receives the next frame. Returns `None` at the end of the stream.
     ///
-    /// What is held to be written is written before the stream is waited for.
+    /// Writes pending bytes, then blocks until a frame is complete, or until the stream's read
+    /// timeout expires.
     ///
     /// # Errors
     ///
-    /// This returns an error if the stream cannot be read, or what is held not written, in the time that the stream
-    /// allows; nothing is lost by it, and the next call goes on. It returns an error once for each frame that is
-    /// too long, malformed, or cut by the end of the stream; the next call goes on behind it.
+    /// This returns an error if
+    ///
+    /// * the stream cannot be read, or pending bytes cannot be written, within its timeouts.
+    ///   Nothing is lost; the next call continues;
+    /// * a frame is too long, malformed, or incomplete at the end of the stream
+    ///   ([`FrameError`](super::FrameError)). This is returned once for each frame; the next call
+    ///   continues after it.
     ///
     /// # Examples
     ///
@@ -132,11 +144,13 @@ impl<S: Read + Write, F: Framing> Framed<S, F> {
     /// assert_eq!(pairs.recv()?, None);
     /// # Ok::<(), socketry::Error>(())
     /// ```
+    #[doc(alias = "readline")]
+    #[doc(alias = "read_frame")]
     pub fn recv(&mut self) -> Result<Option<<F::Frame as ToOwned>::Owned>> {
         Ok(self.recv_ref()?.map(ToOwned::to_owned))
     }
 
-    /// Receives the next frame, borrowed; else as [`recv`](Self::recv).
+    /// Receives the next frame, borrowed from the buffer. Blocks as [`recv`](Self::recv) does.
     ///
     /// # Errors
     ///
@@ -146,7 +160,8 @@ impl<S: Read + Write, F: Framing> Framed<S, F> {
         Ok(is_there.then(|| self.framing.frame()))
     }
 
-    /// Receives the next frame, borrowed, together with the way to answer it while it is; else as [`recv`](Self::recv).
+    /// Receives the next frame, borrowed from the buffer, together with a [`Reply`] to answer it.
+    /// Blocks as [`recv`](Self::recv) does.
     ///
     /// # Errors
     ///
@@ -203,16 +218,22 @@ impl<S: Read + Write, F: Framing> Framed<S, F> {
 }
 
 impl<S: Write, F: Framing> Framed<S, F> {
-    /// Sends a frame: at once, or, if a further frame is in hand, together with the answer to that.
+    /// Sends a frame: at once, or together with the reply to the next frame if one is buffered.
+    ///
+    /// Blocks until the frame is written, or until the stream's write timeout expires.
     ///
     /// # Errors
     ///
-    /// This returns an error if the frame is over the framing's limit, contains what ends a frame, has a character that the
-    /// encoding does not have, or if 64 KiB are held that cannot be written in time
-    /// ([`ErrorKind::ResourceExhausted`](crate::ErrorKind::ResourceExhausted)). Then the frame was not taken.
+    /// This returns an error if
     ///
-    /// It returns an error of the stream if not all could be written, in the time that the stream allows. Then the frame was
-    /// taken and is held, and [`flush`](Self::flush) goes on with it.
+    /// * the frame exceeds the framing's limit, contains the delimiter, or has a character that the
+    ///   encoding does not have. The frame was not accepted;
+    /// * 64 KiB are pending and cannot be written
+    ///   ([`ErrorKind::ResourceExhausted`](crate::ErrorKind::ResourceExhausted)). The frame was not
+    ///   accepted;
+    /// * the stream does not accept all bytes in time. The frame was accepted and is pending;
+    ///   [`flush`](Self::flush) continues with it.
+    #[doc(alias = "write_frame")]
     pub fn send(&mut self, frame: impl AsRef<F::Frame>) -> Result<()> {
         let more = self.framing.has_next();
         let (stream, outbox) = self.wire.parts();
@@ -220,11 +241,13 @@ impl<S: Write, F: Framing> Framed<S, F> {
         sent.map_err(|error| error.with_remote(self.remote))
     }
 
-    /// Holds a frame to be written with others: see [above](Self#when-something-is-written).
+    /// Appends a frame to the pending bytes; see
+    /// [when something is written](Self#when-something-is-written). Blocks only if 64 KiB are
+    /// pending.
     ///
     /// # Errors
     ///
-    /// This returns an error if [`send`](Self::send) would; the stream is written to only once 64 KiB are held.
+    /// This returns an error if [`send`](Self::send) would.
     ///
     /// # Examples
     ///
@@ -245,12 +268,13 @@ impl<S: Write, F: Framing> Framed<S, F> {
         sent.map_err(|error| error.with_remote(self.remote))
     }
 
-    /// Writes everything that is held and gives the stream back: how a program ends that has answered its last request and
-    /// leaves others in hand.
+    /// Writes all pending bytes and returns the stream, for a program that has answered its last
+    /// request and leaves others unread. Blocks as [`flush`](Self::flush) does.
     ///
     /// # Errors
     ///
-    /// This returns an error if [`flush`](Self::flush) would; then the rest is lost. Where it may not be, flush before.
+    /// This returns an error if [`flush`](Self::flush) would. Remaining bytes are lost then; to
+    /// keep them, flush before.
     ///
     /// # Examples
     ///
@@ -261,7 +285,7 @@ impl<S: Write, F: Framing> Framed<S, F> {
     /// let stream = std::io::Cursor::new(b"quit\nnever answered\n".to_vec());
     /// let mut lines = Framed::new(stream, Lines::new(Encoding::Utf8));
     /// assert_eq!(lines.recv_ref()?, Some("quit"));
-    /// lines.send("bye")?; // held: another line is in hand
+    /// lines.send("bye")?; // pending: another line is buffered
     /// assert_eq!(lines.pending(), 4);
     /// let stream = lines.finish()?;
     /// assert!(stream.into_inner().ends_with(b"bye\n"));
@@ -272,12 +296,13 @@ impl<S: Write, F: Framing> Framed<S, F> {
         Ok(self.wire.into_stream())
     }
 
-    /// Writes everything that is held.
+    /// Writes all pending bytes. Blocks until they are written, or until the stream's write timeout
+    /// expires.
     ///
     /// # Errors
     ///
-    /// This returns an error if the stream does not take all of it, in the time that it allows. The rest is held for the
-    /// next call.
+    /// This returns an error if the stream does not accept all bytes in time. The rest stays
+    /// pending for the next call.
     pub fn flush(&mut self) -> Result<()> {
         let (stream, outbox) = self.wire.parts();
         outbox.flush(stream).map_err(|error| error.with_remote(self.remote))

@@ -1,19 +1,20 @@
-//! Streams cut into frames: lines, delimited and length-prefixed messages, over any reader and writer.
+//! Message framing: lines, delimited and length-prefixed messages, over any reader and writer.
 //!
-//! A stream has no messages: what one side writes at once, the other may read in pieces, or together with the next. A
-//! *framing* says where one ends and the next begins, and a view puts it on a stream:
+//! A stream has no message boundaries: the peer may read the bytes of one write in pieces, or
+//! together with those of the next. A *framing* defines where a message ends, and a view applies it
+//! to a stream:
 //!
-//! | framing | a frame is |
+//! | Framing | A frame is |
 //! |---|---|
 //! | [`Lines`] | a line of text in any [`Encoding`](crate::Encoding), or text with another delimiter |
-//! | [`Delimited`] | bytes with a delimiter behind them |
-//! | [`LengthPrefixed`] | bytes with their length before them |
-//! | [`FixedLength`] | bytes, always as many |
-//! | [`TextChunks`] | text as it arrives, with no character cut in two |
+//! | [`Delimited`] | bytes followed by a delimiter |
+//! | [`LengthPrefixed`] | bytes preceded by their length |
+//! | [`FixedLength`] | a fixed number of bytes |
+//! | [`TextChunks`] | text as it arrives, without split characters |
 //!
-//! | view | over | does |
+//! | View | Stream | Operations |
 //! |---|---|---|
-//! | [`Framed`] | `Read + Write` | receives and sends, and writes answers to pipelined requests together |
+//! | [`Framed`] | `Read + Write` | receives and sends; writes replies to pipelined requests together |
 //! | [`FrameReader`] | `Read` | receives |
 //!
 //! ```
@@ -37,17 +38,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Nothing grows without bound, nothing is lost
+//! # Limits and timeouts
 //!
-//! Every framing has a limit. What is over it is an error with the limit, and the stream goes on with the next frame. A
-//! call that ends by a timeout loses nothing: what has arrived of a frame is kept for the next call, and so is what could
-//! not be written.
+//! Every framing has a maximum length. A longer frame is an error, and the stream continues with
+//! the next frame. A timeout loses nothing: an incomplete frame is kept for the next call, and so
+//! are unwritten bytes.
 //!
-//! # What it costs
+//! # Memory
 //!
-//! A line received by [`recv_ref`](Framed::recv_ref) is borrowed from the buffer: it is neither copied nor allocated.
-//! Nothing is allocated before the first call; a view then has a buffer of 9 KiB, or 72 KiB once the stream has filled
-//! that, and text decoded from it another. `cargo bench --bench frames` measures it.
+//! A frame from [`recv_ref`](Framed::recv_ref) is borrowed from the buffer, without a copy or an
+//! allocation. The first call allocates a buffer of 9 KiB, which grows to 72 KiB once the stream
+//! has filled it. Decoded text has another buffer. `cargo bench --bench frames` measures it.
 
 mod framed;
 mod outbox;

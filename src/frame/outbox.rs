@@ -97,7 +97,8 @@ impl Outbox {
         Ok(())
     }
 
-    /// An earlier flush has failed, or a peer does not read. Whoever sends on in spite of it does not fill the memory.
+    /// An earlier flush has failed, or a peer does not read. Whoever sends on in spite of it does
+    /// not fill the memory.
     #[cold]
     fn make_room<S: Write>(&mut self, stream: &mut S) -> Result<()> {
         match self.flush(stream) {

@@ -6,10 +6,10 @@ use super::failed;
 use crate::error::{Operation, Result};
 use crate::proto::frame::Framing;
 
-/// Frames received from anything that can be read: a connection's reading half, a file, a slice.
+/// A view of a reader as frames: the read half of a connection, a file, a slice.
 ///
-/// It is also an iterator over owned frames, which goes on behind a frame that is an error and behind a timeout, and ends
-/// with the stream, or with an error in reading it.
+/// It is also an iterator over owned frames, which continues after the error of a frame and after a
+/// timeout, and ends with the stream or after an error of the reader.
 ///
 /// # Examples
 ///
@@ -29,39 +29,42 @@ pub struct FrameReader<R, F> {
 }
 
 impl<R, F: Framing> FrameReader<R, F> {
-    /// A view over `reader`, from its present place on.
+    /// Creates a view of a reader from its current position.
     pub fn new(reader: R, framing: F) -> FrameReader<R, F> {
         FrameReader { reader, framing, has_failed: false }
     }
 
-    /// The framing, with what it holds.
+    /// Returns the framing, with its buffer.
     pub fn framing(&self) -> &F {
         &self.framing
     }
 
-    /// The reader.
+    /// Returns a reference to the reader.
     pub fn get_ref(&self) -> &R {
         &self.reader
     }
 
-    /// The reader, to set it up. Bytes read from it here are missing in the frames.
+    /// Returns a mutable reference to the reader. Bytes that are read from it are missing in the
+    /// frames.
     pub fn get_mut(&mut self) -> &mut R {
         &mut self.reader
     }
 
-    /// The reader. What has arrived and was not received is lost; [`into_parts`](Self::into_parts) keeps it.
+    /// Consumes the view and returns the reader. Buffered bytes are lost;
+    /// [`into_parts`](Self::into_parts) keeps them.
     pub fn into_inner(self) -> R {
         self.reader
     }
 
-    /// The reader, and the framing with what it holds: [`new`](Self::new) puts them together again.
+    /// Consumes the view and returns the reader and the framing with its buffered bytes;
+    /// [`new`](Self::new) reunites them.
     pub fn into_parts(self) -> (R, F) {
         (self.reader, self.framing)
     }
 }
 
 impl<R: Read, F: Framing> FrameReader<R, F> {
-    /// Receives the next frame; `None` when the stream has ended behind one.
+    /// Receives the next frame. Returns `None` at the end of the stream. Blocks as the reader does.
     ///
     /// # Errors
     ///
@@ -70,7 +73,7 @@ impl<R: Read, F: Framing> FrameReader<R, F> {
         Ok(self.recv_ref()?.map(ToOwned::to_owned))
     }
 
-    /// Receives the next frame, borrowed; else as [`recv`](Self::recv).
+    /// Receives the next frame, borrowed from the buffer. Blocks as [`recv`](Self::recv) does.
     ///
     /// # Errors
     ///
@@ -100,7 +103,8 @@ impl<R, F: fmt::Debug> fmt::Debug for FrameReader<R, F> {
     }
 }
 
-/// Makes the next frame the current one, and reads as long as there is none. False when the stream has ended.
+/// Makes the next frame the current one, and reads as long as there is none. False when the stream
+/// has ended.
 #[inline]
 pub(crate) fn receive<F: Framing>(
     framing: &mut F,

@@ -5,12 +5,13 @@ use super::outbox::Outbox;
 use crate::error::Result;
 use crate::proto::frame::Framing;
 
-/// The way to answer a frame while it is borrowed: see [`Framed::recv_with_reply`](super::Framed::recv_with_reply).
+/// A reply to a frame that is still borrowed, from
+/// [`Framed::recv_with_reply`](super::Framed::recv_with_reply).
 pub struct Reply<'a, S, F> {
     stream: &'a mut S,
     framing: &'a F,
     outbox: &'a mut Outbox,
-    /// Whether a further frame is in hand.
+    /// Whether another complete frame is buffered.
     more: bool,
 }
 
@@ -19,7 +20,7 @@ impl<'a, S: Write, F: Framing> Reply<'a, S, F> {
         Reply { stream, framing, outbox, more }
     }
 
-    /// Sends a frame, by the rule of [`Framed::send`](super::Framed::send).
+    /// Sends a frame. Blocks as [`Framed::send`](super::Framed::send) does.
     ///
     /// # Errors
     ///
@@ -28,7 +29,7 @@ impl<'a, S: Write, F: Framing> Reply<'a, S, F> {
         self.outbox.send(self.stream, self.framing, frame.as_ref(), !self.more)
     }
 
-    /// Holds a frame, by the rule of [`Framed::feed`](super::Framed::feed).
+    /// Appends a frame to the pending bytes, as [`Framed::feed`](super::Framed::feed) does.
     ///
     /// # Errors
     ///
@@ -37,7 +38,8 @@ impl<'a, S: Write, F: Framing> Reply<'a, S, F> {
         self.outbox.send(self.stream, self.framing, frame.as_ref(), false)
     }
 
-    /// Whether a further frame is in hand, so that what is sent now is held until that is answered, too.
+    /// Returns true if another complete frame is buffered, so that a reply stays pending until that
+    /// one is answered, too.
     pub fn has_more(&self) -> bool {
         self.more
     }
@@ -45,6 +47,6 @@ impl<'a, S: Write, F: Framing> Reply<'a, S, F> {
 
 impl<S, F> fmt::Debug for Reply<'_, S, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reply").field("held", &self.outbox.held()).field("more", &self.more).finish()
+        f.debug_struct("Reply").field("pending", &self.outbox.held()).field("more", &self.more).finish()
     }
 }

@@ -7,7 +7,8 @@ pub(super) struct Wire<S> {
     /// Taken when the stream is given back.
     stream: Option<S>,
     pub(super) outbox: Outbox,
-    /// How to do that: known since something was sent, because only then the stream is known to be a writer.
+    /// How to do that: known since something was sent, because only then the stream is known to be
+    /// a writer.
     flush: Option<fn(&mut Outbox, &mut S)>,
 }
 

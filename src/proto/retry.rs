@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-/// How often something is tried and how long each try waits for its answer.
+/// A retry policy: exponential backoff with jitter and a maximum number of attempts.
 ///
-/// The waits grow: each is [`multiplier`](Self::multiplier) times the one before, up to [`max_delay`](Self::max_delay).
-/// Each is then made longer or shorter at random by up to the [`jitter`](Self::jitter), so that many clients that
-/// started together do not stay together.
+/// Each delay is [`multiplier`](Self::multiplier) times the previous one, up to [`max_delay`](Self::max_delay). Random
+/// [`jitter`](Self::jitter) makes it longer or shorter, so that clients that started together do not stay synchronized.
 ///
-/// The default is 4 attempts that wait 250 ms, 500 ms, 1 s and 2 s, each ±25 %: an answer is given up for lost
-/// after about 3.75 s.
+/// The default is 4 attempts with delays of 250 ms, 500 ms, 1 s and 2 s, each ±25 %, in all about 3.75 s.
 ///
 /// # Examples
 ///
@@ -23,6 +21,7 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[must_use]
+#[doc(alias = "backoff")]
 pub struct Retry {
     attempts: u32,
     first: Duration,
@@ -44,47 +43,47 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// The default: see the type.
+    /// Returns the default policy.
     pub fn new() -> Retry {
         Retry::default()
     }
 
-    /// One attempt that waits this long.
+    /// Returns a policy of one attempt with this delay.
     pub fn single(wait: Duration) -> Retry {
         Retry::new().attempts(1).initial_delay(wait).max_delay(wait).jitter(0.0)
     }
 
-    /// Sets how often it is tried in all, the first time included. 0 counts as 1. Defaults to 4.
+    /// Sets the number of attempts, including the first; 0 counts as 1. Defaults to 4.
     pub fn attempts(mut self, attempts: u32) -> Retry {
         self.attempts = attempts.max(1);
         self
     }
 
-    /// Sets how long the first attempt waits. Defaults to 250 ms.
+    /// Sets the delay of the first attempt. Defaults to 250 ms.
     pub fn initial_delay(mut self, wait: Duration) -> Retry {
         self.first = wait;
         self
     }
 
-    /// Sets by how much each wait is longer than the one before; less than 1 counts as 1. Defaults to 2.
+    /// Sets the factor from one delay to the next; less than 1 counts as 1. Defaults to 2.
     pub fn multiplier(mut self, multiplier: f64) -> Retry {
         self.multiplier = if multiplier >= 1.0 { multiplier } else { 1.0 };
         self
     }
 
-    /// Sets the wait that no attempt exceeds, jitter aside. Defaults to 4 s.
+    /// Sets the maximum delay, without jitter. Defaults to 4 s.
     pub fn max_delay(mut self, wait: Duration) -> Retry {
         self.longest = wait;
         self
     }
 
-    /// Sets the part of each wait, 0 to 1, by which it may be longer or shorter. Defaults to 0.25.
+    /// Sets the jitter as a fraction of each delay, 0 to 1. Defaults to 0.25.
     pub fn jitter(mut self, part: f64) -> Retry {
         self.jitter = if part >= 0.0 { part.min(1.0) } else { 0.0 };
         self
     }
 
-    /// How long all attempts wait together, jitter aside.
+    /// Returns the sum of all delays, without jitter.
     pub fn total_delay(&self) -> Duration {
         let waits = (0..self.attempts.min(MOST_SUMMED)).map(|attempt| self.base(attempt));
         let summed = waits.fold(Duration::ZERO, Duration::saturating_add);

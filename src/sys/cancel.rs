@@ -38,6 +38,9 @@ use crate::error::{Operation, Result};
 /// # Ok::<(), socketry::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[doc(alias = "CancellationToken")]
+#[doc(alias = "interrupt")]
+#[doc(alias = "self-pipe")]
 pub struct CancelToken(Arc<Inner>);
 
 struct Inner {

@@ -1,12 +1,13 @@
 use crate::error::{Error, ErrorKind, Operation};
 use crate::proto::text::{DecodeError, EncodeError};
 
-/// Why a stream's bytes are not a frame, or a value cannot be sent as one.
+/// An error of one frame, received or to be sent.
 ///
-/// In an [`Error`](crate::Error) it is the [`detail`](crate::Error::detail), but for the two about text: there the detail
-/// is the [`DecodeError`] or [`EncodeError`] itself, as everywhere in the library.
+/// This is the [`detail`](crate::Error::detail) of an [`Error`](crate::Error), except for the two
+/// variants about text: there the detail is the [`DecodeError`] or [`EncodeError`] itself, as
+/// everywhere in the crate.
 ///
-/// It concerns one frame. A stream goes on with the next one: what is too long or malformed is passed over up to its end.
+/// A stream continues with the next frame: a frame that is too long or malformed is skipped.
 ///
 /// # Examples
 ///
@@ -23,51 +24,53 @@ use crate::proto::text::{DecodeError, EncodeError};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// A frame is longer than the framing's limit. One that arrives is passed over without being stored.
+    /// A frame is longer than the framing's limit. A received one is skipped without being stored.
     #[error("{}", too_long(*.limit, *.length))]
     #[non_exhaustive]
     TooLong {
         /// The limit, in bytes; of a text in UTF-8.
         limit: usize,
-        /// The frame's length in bytes, where it is known: announced by a prefix, or that of what should be sent.
+        /// The length of the frame in bytes, if it is known from a prefix or the frame is to be
+        /// sent.
         length: Option<u64>,
     },
     /// The stream ended in the middle of a frame.
     #[error("stream ended in the middle of a frame ({} received)", so_far(.partial.len(), *.length))]
     #[non_exhaustive]
     UnexpectedEof {
-        /// The received part of the frame: at most the framing's limit and an incomplete delimiter. A complete length
-        /// prefix is not part of it. For [`Lines`](super::Lines) this is the decoded text in UTF-8.
+        /// The received part of the frame: at most the framing's limit and an incomplete delimiter.
+        /// A complete length prefix is not part of it. For [`Lines`](super::Lines) this is the
+        /// decoded text in UTF-8.
         partial: Vec<u8>,
         /// The length of the whole frame in bytes, if it is known.
         length: Option<u64>,
     },
-    /// Bytes are not text of the encoding.
+    /// The bytes are invalid in the encoding.
     #[error(transparent)]
     Text(DecodeError),
-    /// A character of the text to send does not exist in the encoding.
+    /// The encoding does not have a character of the text to send.
     #[error(transparent)]
     Unencodable(EncodeError),
-    /// The frame to send has the delimiter in it, at its end with the one to follow, or is a line that ends with a CR: it
-    /// would be received as another one.
+    /// The frame to send contains the delimiter, also together with the one that follows it, or is
+    /// a line that ends with a CR. It would be received as something else.
     #[error("frame contains the delimiter")]
     ContainsDelimiter,
-    /// The frame to send does not have the one length that all have.
+    /// The frame to send does not have the fixed length.
     #[error("frame is {length} bytes, expected {expected}")]
     #[non_exhaustive]
     WrongLength {
-        /// Its length, in bytes.
+        /// The length of the frame in bytes.
         length: usize,
-        /// That of every frame, in bytes.
+        /// The fixed length in bytes.
         expected: usize,
     },
-    /// So much is waiting to be written that the frame was not taken.
+    /// Too many bytes are pending to be written. The frame was not accepted.
     #[error("write buffer full: {pending} bytes pending, limit {limit}")]
     #[non_exhaustive]
     WriteBufferFull {
-        /// How many bytes wait.
+        /// The number of pending bytes.
         pending: usize,
-        /// From how many on nothing more is taken.
+        /// The maximum number of pending bytes.
         limit: usize,
     },
 }

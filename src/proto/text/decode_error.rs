@@ -3,7 +3,7 @@ use std::fmt;
 use super::{Encoding, Malformed};
 use crate::error::{Error, ErrorKind, Operation};
 
-/// Bytes that are not text of the encoding asked for: which, and where in the stream.
+/// An error of decoding: the invalid bytes and their offset in the stream.
 ///
 /// It reads as one line:
 ///
@@ -66,7 +66,7 @@ impl DecodeError {
         DecodeError { consumed, ..self }
     }
 
-    /// The encoding that was asked for.
+    /// Returns the encoding.
     pub fn encoding(&self) -> Encoding {
         self.encoding
     }

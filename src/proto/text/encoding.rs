@@ -100,6 +100,10 @@ const SHORT: usize = 1024;
 /// `encoding_rs`, which is 10 to 20 MB/s when it encodes Chinese.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[doc(alias = "charset")]
+#[doc(alias = "codecs")]
+#[doc(alias = "codepage")]
+#[doc(alias = "936")]
 pub enum Encoding {
     /// UTF-8, all of Unicode in 1 to 4 bytes. The default.
     #[default]
@@ -146,6 +150,7 @@ impl Encoding {
     /// assert_eq!(error.to_string(), "incomplete gb2312 character B5 at byte 2, the end of the text");
     /// # Ok::<(), socketry::Error>(())
     /// ```
+    #[doc(alias = "bytes.decode")]
     pub fn decode(self, bytes: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
         self.decode_with(bytes, OnInvalid::Strict)
     }
@@ -232,6 +237,7 @@ impl Encoding {
     /// assert_eq!(Encoding::Gbk.encode("😀").unwrap_err().character(), '😀');
     /// # Ok::<(), socketry::Error>(())
     /// ```
+    #[doc(alias = "str.encode")]
     pub fn encode(self, text: &str) -> Result<Cow<'_, [u8]>, EncodeError> {
         self.encode_with(text, OnInvalid::Strict)
     }

@@ -1,4 +1,4 @@
-/// What to do with bytes that are not text, or with characters that an encoding does not have: Python's `errors=`.
+/// The handling of invalid bytes and of characters that an encoding does not have, like Python's `errors=`.
 ///
 /// # Examples
 ///
@@ -15,14 +15,14 @@
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[doc(alias = "errors")]
 pub enum OnInvalid {
-    /// It is an error, which says what and where. The default.
+    /// Returns an error with the bytes or the character, and its offset. This is the default.
     #[default]
     Strict,
-    /// A malformed sequence becomes one U+FFFD `�`; a character that the encoding does not have becomes one `?`.
-    /// Never an HTML character reference such as `&#128512;`, which would be text of another kind in the peer's
-    /// hands.
+    /// Replaces a malformed sequence by one U+FFFD `�`, and a character that the encoding does not have by one `?`. HTML
+    /// character references such as `&#128512;` are never produced.
     Replace,
-    /// It is left out.
+    /// Omits it.
     Ignore,
 }
