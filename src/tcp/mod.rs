@@ -7,6 +7,7 @@
 //! | Task | Type |
 //! |---|---|
 //! | Set options of a server or client | [`TcpServerBuilder`], [`TcpClientBuilder`] |
+//! | Share options among several | [`TcpOptions`], [`ServerOptions`] |
 //! | Shut a server down, read its counters | [`ServerHandle`], [`ServerCounters`], [`ShutdownReport`] |
 //! | Handle a request of [`serve_requests`](crate::TcpServer::serve_requests) | [`Request`] |
 //! | Log refused connections, failed handlers, failed accepts | [`ServerEvent`] |
