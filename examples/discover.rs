@@ -89,7 +89,7 @@ fn ask(args: &Args, token: &CancelToken) -> Outcome {
     let broadcaster = args.links.choose(builder).build()?;
     let found = broadcaster.discover(&args.message, args.seconds);
     let mut found = found.map_err(|error| args.links.explain(error))?;
-    links::note_deliveries(found.deliveries());
+    links::note_deliveries(found.sends());
     let row = |name: &str, address: &str, interface: &str, round_trip: &str| {
         say!("{} {address:<21} {interface:<9} {round_trip}", cli::filled(name, 16))
     };
@@ -112,7 +112,7 @@ fn ask(args: &Args, token: &CancelToken) -> Outcome {
     let counted = found.counters();
     say!(
         "asked {}, replies {}, duplicates {}, dropped {}, lost {}",
-        counted.asked,
+        counted.queries,
         counted.replies,
         counted.duplicates,
         counted.dropped,

@@ -66,7 +66,7 @@ fn main() -> ExitCode {
         let broadcaster = args.links.choose(builder).build()?;
         let answers = broadcaster.discover(&args.message, args.seconds);
         let mut answers = answers.map_err(|error| args.links.explain(error))?;
-        links::note_deliveries(answers.deliveries());
+        links::note_deliveries(answers.sends());
         for answer in answers.by_ref() {
             match answer {
                 Ok(answer) => {

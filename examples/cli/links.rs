@@ -54,8 +54,10 @@ pub(crate) fn note_deliveries(deliveries: &[InterfaceSend]) {
             _ => String::new(),
         };
         match &delivery.result {
-            Ok(()) => note(format_args!("{}: sent{way}", delivery.interface)),
-            Err(error) => note(format_args!("{}: not sent{way}: {}", delivery.interface, error.reason())),
+            Ok(()) => note(format_args!("{}: sent{way}", delivery.interface_name)),
+            Err(error) => {
+                note(format_args!("{}: not sent{way}: {}", delivery.interface_name, error.reason()))
+            }
         }
     }
 }

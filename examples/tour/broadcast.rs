@@ -38,9 +38,9 @@ pub(crate) fn a_question_to_everybody() -> Outcome {
 
 fn listed(broadcaster: &Broadcaster) -> Outcome {
     let mut discovery = broadcaster.discover("who is there?", Duration::from_millis(150))?;
-    for delivery in discovery.deliveries() {
+    for delivery in discovery.sends() {
         if let (Some(from), Some(to)) = (delivery.source, delivery.destination) {
-            show!("\"who is there?\" left by {}, from {from} to {to}", delivery.interface)?;
+            show!("\"who is there?\" left by {}, from {from} to {to}", delivery.interface_name)?;
         }
     }
     for found in discovery.by_ref() {
@@ -50,7 +50,7 @@ fn listed(broadcaster: &Broadcaster) -> Outcome {
     let counted = discovery.counters();
     show!(
         "asked {} times, in case one gets lost; {} replies, and {} that said the same again",
-        counted.asked,
+        counted.queries,
         counted.replies,
         counted.duplicates
     )?;
@@ -62,8 +62,8 @@ pub(crate) fn an_interface_that_is_not_there() -> Outcome {
     let port = listener.local_addr().port();
     for delivery in on_loopback().interface("nosuch0").port(port).build()?.send("hi")? {
         match delivery.result {
-            Ok(()) => show!("{}: sent", delivery.interface)?,
-            Err(error) => show!("{}: {error}", delivery.interface)?,
+            Ok(()) => show!("{}: sent", delivery.interface_name)?,
+            Err(error) => show!("{}: {error}", delivery.interface_name)?,
         }
     }
     let query = listener.recv_timeout(LONGEST_WAIT)?;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::builder::BroadcastBuilder;
-use super::deliveries::{InterfaceSend, at_least_one};
 use super::discovery::Discovery;
 use super::links::{Target, network_interfaces};
+use super::sends::{InterfaceSend, at_least_one};
 use crate::error::{Error, Operation, Result};
 use crate::options::NetworkInterface;
 use crate::proto::message::Message;
@@ -108,7 +108,7 @@ impl Broadcaster {
     ///
     /// let broadcaster = Broadcaster::builder().port(7788).interface(Ipv4Addr::LOCALHOST).build()?;
     /// for delivery in broadcaster.send("hi")? {
-    ///     println!("{}: {:?}", delivery.interface, delivery.result);
+    ///     println!("{}: {:?}", delivery.interface_name, delivery.result);
     /// }
     /// # Ok::<(), socketry::Error>(())
     /// ```
@@ -166,8 +166,8 @@ impl Shared {
                 Err(kind) => Err(Error::new(Operation::Send, *kind)),
             };
             InterfaceSend {
-                interface: exit.interface,
-                index: exit.index,
+                interface_name: exit.interface,
+                interface_index: exit.index,
                 source: exit.route.as_ref().ok().map(|route| route.way.source),
                 destination: exit.route.as_ref().ok().map(|route| route.to),
                 result: result.map_err(|error| error.at(place)),

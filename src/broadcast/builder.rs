@@ -81,7 +81,7 @@ impl BroadcastBuilder {
         self.check()?;
         if self.port == 0 {
             return Err(Error::new(Operation::Configure("port"), ErrorKind::InvalidInput)
-                .at("0, at which nobody listens"));
+                .at("port 0, which exists for binding only"));
         }
         let endpoint = self.udp.clone().count_lost().bind(self.everywhere(self.local_port))?;
         Ok(Broadcaster::new(endpoint, self))

@@ -13,9 +13,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::broadcaster::Shared;
-use super::deliveries::{InterfaceSend, at_least_one};
 use super::links::network_interfaces;
 use super::responder::name_of;
+use super::sends::{InterfaceSend, at_least_one};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::options::NetworkInterface;
 use crate::proto::discovery::{Heard, Schedule, Step, Verdict};
@@ -58,7 +58,7 @@ pub struct Discovery {
     schedule: Schedule,
     heard: Heard,
     asked: Instant,
-    deliveries: Vec<InterfaceSend>,
+    sends: Vec<InterfaceSend>,
     interfaces: Vec<NetworkInterface>,
     /// The interfaces on which the query was sent, and whether it still is.
     reached: BTreeMap<u32, (Box<str>, bool)>,
@@ -82,7 +82,7 @@ enum Phase {
 #[non_exhaustive]
 pub struct DiscoveryCounters {
     /// The number of times that the query was sent.
-    pub asked: u64,
+    pub queries: u64,
     /// The number of replies returned.
     pub replies: u64,
     /// The number of replies that were ignored, because the sender had sent the same bytes before.
@@ -138,7 +138,7 @@ impl Discovery {
             schedule: Schedule::new(options.repeats, options.spacing, end, now),
             heard: Heard::new(options.most, options.most_of_one),
             asked: now,
-            deliveries: Vec::new(),
+            sends: Vec::new(),
             interfaces: Vec::new(),
             reached: BTreeMap::new(),
             pending: VecDeque::new(),
@@ -150,15 +150,15 @@ impl Discovery {
         };
         if discovery.schedule.poll(now) == Step::Ask {
             discovery.ask(now)?;
-            let deliveries = std::mem::take(&mut discovery.deliveries);
-            discovery.deliveries = at_least_one(deliveries, discovery.shared.options.target)?;
+            let sends = std::mem::take(&mut discovery.sends);
+            discovery.sends = at_least_one(sends, discovery.shared.options.target)?;
         }
         Ok(discovery)
     }
 
     /// Returns the outcome on each interface of the last time the query was sent.
-    pub fn deliveries(&self) -> &[InterfaceSend] {
-        &self.deliveries
+    pub fn sends(&self) -> &[InterfaceSend] {
+        &self.sends
     }
 
     /// Returns the counters of this discovery so far.
@@ -168,15 +168,15 @@ impl Discovery {
 
     fn ask(&mut self, now: Instant) -> Result<()> {
         self.interfaces = network_interfaces()?;
-        self.deliveries = self.shared.send(&self.message, &self.interfaces);
+        self.sends = self.shared.send(&self.message, &self.interfaces);
         self.asked = now;
-        self.counters.asked += 1;
-        let is_first = self.counters.asked == 1;
-        for delivery in &mut self.deliveries {
-            let known = self.reached.get_mut(&delivery.index);
+        self.counters.queries += 1;
+        let is_first = self.counters.queries == 1;
+        for delivery in &mut self.sends {
+            let known = self.reached.get_mut(&delivery.interface_index);
             match (&delivery.result, known) {
                 (Ok(()), _) => {
-                    self.reached.insert(delivery.index, (delivery.interface.clone(), true));
+                    self.reached.insert(delivery.interface_index, (delivery.interface_name.clone(), true));
                 }
                 (Err(error), Some((name, is_reached))) if *is_reached => {
                     *is_reached = false;
@@ -187,7 +187,7 @@ impl Discovery {
             }
         }
         for (index, (name, is_reached)) in &mut self.reached {
-            let is_there = self.deliveries.iter().any(|delivery| delivery.index == *index);
+            let is_there = self.sends.iter().any(|delivery| delivery.interface_index == *index);
             if *is_reached && !is_there && !is_first {
                 *is_reached = false;
                 let error = Error::detailed(Operation::Send, ErrorKind::AddressNotAvailable, Gone);

@@ -35,12 +35,12 @@
 // The pages of the types have their methods in the order of these declarations.
 pub(crate) mod broadcaster;
 mod builder;
-mod deliveries;
 mod discovery;
 pub(crate) mod links;
 mod responder;
+mod sends;
 
 pub use builder::BroadcastBuilder;
-pub use deliveries::{InterfaceSend, NoInterfaceSent};
 pub use discovery::{Discovery, DiscoveryCounters, DiscoveryReply};
 pub use responder::{Query, Responder};
+pub use sends::{InterfaceSend, NoInterfaceSent};

@@ -3,8 +3,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::builder::BroadcastBuilder;
-use super::deliveries::NoInterfaceSent;
 use super::links::{Choice, Target, network_interfaces};
+use super::sends::NoInterfaceSent;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::options::NetworkInterface;
 use crate::proto::message::Message;
@@ -189,7 +189,7 @@ impl Responder {
         let mut meant = interfaces.iter().filter(|interface| interface.is_up && choice.takes(interface));
         if meant.clone().next().is_none() {
             let down = interfaces.iter().find(|interface| !choice.is_open() && choice.takes(interface));
-            let none = NoInterfaceSent { deliveries: Vec::new() };
+            let none = NoInterfaceSent { sends: Vec::new() };
             return Err(down.map_or_else(
                 || Error::detailed(Operation::Bind, ErrorKind::AddressNotAvailable, none),
                 |interface| unavailable(&interface.name),

@@ -14,9 +14,9 @@ use crate::sys::{self, Family, Link};
 #[non_exhaustive]
 pub struct Membership {
     /// The name of the interface.
-    pub interface: Box<str>,
+    pub interface_name: Box<str>,
     /// The index of the interface.
-    pub index: u32,
+    pub interface_index: u32,
     /// Whether the OS has joined or left the group, or its error.
     pub result: Result<()>,
 }
@@ -58,7 +58,7 @@ impl UdpEndpoint {
     /// let endpoint = UdpEndpoint::bind(":0")?;
     /// let memberships = endpoint.join_multicast(group, Ipv4Addr::LOCALHOST)?;
     /// assert!(memberships[0].result.is_ok());
-    /// endpoint.leave_multicast(group, InterfaceSelector::Index(memberships[0].index))?;
+    /// endpoint.leave_multicast(group, InterfaceSelector::Index(memberships[0].interface_index))?;
     /// # Ok::<(), socketry::Error>(())
     /// ```
     #[doc(alias = "IP_ADD_MEMBERSHIP", alias = "MCAST_JOIN_GROUP", alias = "IPV6_JOIN_GROUP")]
@@ -123,8 +123,8 @@ impl UdpEndpoint {
         let mut memberships: Vec<Membership> = links
             .iter()
             .map(|link| Membership {
-                interface: link.name.clone(),
-                index: link.index,
+                interface_name: link.name.clone(),
+                interface_index: link.index,
                 result: act(group, link).map_err(|error| {
                     self.failure(operation, error).at(format_args!("{group} on interface {}", link.name))
                 }),

@@ -108,7 +108,10 @@ fn check_every_interface() {
         let deliveries = builder.port(PORT).build().unwrap().send(text).unwrap();
         let results = deliveries.into_iter().map(|delivery| {
             let result = delivery.result.map_err(|error| error.kind());
-            (delivery.interface.into_string(), (delivery.source.map(|source| source.to_string()), result))
+            (
+                delivery.interface_name.into_string(),
+                (delivery.source.map(|source| source.to_string()), result),
+            )
         });
         results.collect::<BTreeMap<_, _>>()
     };
@@ -150,7 +153,7 @@ fn check_every_interface() {
         assert_eq!(replies, BTreeMap::from(expected));
         let counters = discovery.counters();
         // That each query is sent once is seen by the peers; a duplicate is any reply after the first.
-        assert!(counters.asked == 3 && counters.duplicates >= 4 && counters.lost == 0, "{counters:?}");
+        assert!(counters.queries == 3 && counters.duplicates >= 4 && counters.lost == 0, "{counters:?}");
     }
 }
 
@@ -177,9 +180,9 @@ fn remove_interface_during_discovery() {
     // It is told once, and the other one is asked on.
     assert!(discovery.next().is_none(), "no more answers than those that there were");
     let after = discovery.counters();
-    assert_eq!(after.asked, 40);
+    assert_eq!(after.queries, 40);
     assert!(after.duplicates > before.duplicates, "{before:?}, {after:?}");
-    let reached: Vec<_> = discovery.deliveries().iter().map(|delivery| &*delivery.interface).collect();
+    let reached: Vec<_> = discovery.sends().iter().map(|delivery| &*delivery.interface_name).collect();
     assert_eq!(reached, ["h1"]);
 }
 

@@ -140,7 +140,7 @@ fn discovery_over_lossy_network_has_no_duplicates() {
         // That a responder misses ten questions, or its answers are lost, is one chance in some thousands for each.
         assert!(each.len() >= 2 && each.iter().all(|text| text.starts_with("I am ")), "{texts:?}");
         let counters = discovery.counters();
-        assert_eq!((counters.asked, counters.replies), (10, each.len() as u64), "{counters:?}");
+        assert_eq!((counters.queries, counters.replies), (10, each.len() as u64), "{counters:?}");
         assert!(counters.duplicates > 0, "{counters:?}");
     });
 }

@@ -41,7 +41,7 @@ fn host() {
     let endpoint = UdpEndpoint::builder().read_timeout(PATIENCE).bind(":0").unwrap();
     let memberships = endpoint.join_multicast(GROUP, InterfaceSelector::All).unwrap();
     let joined = memberships.iter().filter(|membership| membership.result.is_ok());
-    let joined: Vec<&str> = joined.map(|membership| &*membership.interface).collect();
+    let joined: Vec<&str> = joined.map(|membership| &*membership.interface_name).collect();
     assert_eq!(joined.iter().filter(|name| name.starts_with('h')).count(), LINKS.len(), "{memberships:?}");
     println!("\nat port {}", endpoint.local_addr().port());
     std::io::stdout().flush().unwrap();

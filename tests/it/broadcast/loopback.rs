@@ -58,7 +58,7 @@ fn send_reaches_responder_and_reports_interface() {
     let broadcaster = broadcaster_for(&responder).encoding(Encoding::Gb2312).build().unwrap();
     let deliveries = broadcaster.send("你好").unwrap();
     assert_eq!(deliveries.len(), 1);
-    assert!(deliveries[0].result.is_ok() && *deliveries[0].interface == *loopback(), "{deliveries:?}");
+    assert!(deliveries[0].result.is_ok() && *deliveries[0].interface_name == *loopback(), "{deliveries:?}");
     assert_eq!(deliveries[0].source, Some(Ipv4Addr::LOCALHOST.into()));
     let query = responder.recv_timeout(LONG).unwrap();
     assert_eq!(query.bytes(), b"\xC4\xE3\xBA\xC3");
@@ -85,7 +85,7 @@ fn discover_returns_each_reply_once_with_source() {
         assert_eq!(replies[0].source().port(), responder.local_addr().port());
         assert!(replies[0].round_trip() < LONG);
         let counters = discovery.counters();
-        assert_eq!((counters.asked, counters.replies, counters.duplicates), (4, 1, 3), "{counters:?}");
+        assert_eq!((counters.queries, counters.replies, counters.duplicates), (4, 1, 3), "{counters:?}");
         assert!(discovery.next().is_none(), "it stays at its end");
         // And once more, with the same socket.
         let again = broadcaster.discover("again", Duration::from_millis(100)).unwrap();
@@ -310,7 +310,7 @@ fn unknown_interface_is_reported_as_unavailable() {
     let none = Broadcaster::builder().interface("nosuch0").build().unwrap();
     let error = none.send("hi").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddressNotAvailable);
-    assert_eq!(error.detail::<NoInterfaceSent>().unwrap().deliveries.len(), 1);
+    assert_eq!(error.detail::<NoInterfaceSent>().unwrap().sends.len(), 1);
     let error = none.discover("hi", LONG).unwrap_err();
     assert!(error.to_string().starts_with("send to everybody: send failed on every interface: "), "{error}");
     let error = Broadcaster::builder().port(0).interface("nosuch0").responder().unwrap_err();
@@ -372,7 +372,7 @@ fn loopback_option_adds_loopback_interface() {
     let both = Broadcaster::builder().port(port).interface("nosuch0").loopback(true).build().unwrap();
     let deliveries = both.send("hi").unwrap();
     let reached: Vec<_> =
-        deliveries.iter().map(|delivery| (&*delivery.interface, delivery.result.is_ok())).collect();
+        deliveries.iter().map(|delivery| (&*delivery.interface_name, delivery.result.is_ok())).collect();
     assert!(reached.contains(&(&*loopback(), true)) && reached.contains(&("nosuch0", false)), "{reached:?}");
     assert_eq!(responder.recv_timeout(LONG).unwrap().bytes(), b"hi");
 }

@@ -13,7 +13,7 @@ fn join_multicast_receives_group_until_leave() {
     let member = UdpEndpoint::builder().read_timeout(PATIENCE).bind(":0").unwrap();
     let memberships = member.join_multicast(GROUP, Ipv4Addr::LOCALHOST).unwrap();
     assert_eq!(memberships.len(), 1);
-    let loopback = memberships[0].index;
+    let loopback = memberships[0].interface_index;
 
     let sender = UdpEndpoint::builder().multicast_interface(loopback).bind("127.0.0.1:0").unwrap();
     let to = SocketAddr::from((GROUP, member.local_addr().port()));
@@ -44,7 +44,7 @@ fn multicast_membership_is_not_shared_between_sockets() {
     let member = shared.clone().bind(":0").unwrap();
     let port = member.local_addr().port();
     let other = shared.bind(port).unwrap();
-    let loopback = member.join_multicast(GROUP, Ipv4Addr::LOCALHOST).unwrap()[0].index;
+    let loopback = member.join_multicast(GROUP, Ipv4Addr::LOCALHOST).unwrap()[0].interface_index;
     let sender = UdpEndpoint::builder().multicast_interface(loopback).bind("127.0.0.1:0").unwrap();
     sender.send_to("to members", SocketAddr::from((GROUP, port))).unwrap();
     assert_eq!(member.recv().unwrap().bytes(), b"to members");

@@ -8,9 +8,9 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 #[non_exhaustive]
 pub struct InterfaceSend {
     /// The name of the interface, or the name that was chosen if there is no such interface.
-    pub interface: Box<str>,
+    pub interface_name: Box<str>,
     /// The index of the interface, or 0 if there is no such interface.
-    pub index: u32,
+    pub interface_index: u32,
     /// The source address of the message, or `None` if there was no attempt to send it.
     pub source: Option<IpAddr>,
     /// The destination address of the message, or `None` if there was no attempt to send it.
@@ -27,20 +27,20 @@ pub struct InterfaceSend {
 #[non_exhaustive]
 pub struct NoInterfaceSent {
     /// The outcome on each interface. Empty if there is no usable interface.
-    pub deliveries: Vec<InterfaceSend>,
+    pub sends: Vec<InterfaceSend>,
 }
 
 impl fmt::Display for NoInterfaceSent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.deliveries.is_empty() {
+        if self.sends.is_empty() {
             return f.write_str("no usable interface");
         }
         f.write_str("send failed on every interface: ")?;
-        for (number, delivery) in self.deliveries.iter().enumerate() {
+        for (number, delivery) in self.sends.iter().enumerate() {
             let comma = if number > 0 { ", " } else { "" };
             match &delivery.result {
-                Err(error) => write!(f, "{comma}{}: {}", delivery.interface, error.reason())?,
-                Ok(()) => write!(f, "{comma}{}", delivery.interface)?,
+                Err(error) => write!(f, "{comma}{}: {}", delivery.interface_name, error.reason())?,
+                Ok(()) => write!(f, "{comma}{}", delivery.interface_name)?,
             }
         }
         Ok(())
@@ -49,20 +49,17 @@ impl fmt::Display for NoInterfaceSent {
 
 impl std::error::Error for NoInterfaceSent {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        let errors = self.deliveries.iter().filter_map(|delivery| delivery.result.as_ref().err());
+        let errors = self.sends.iter().filter_map(|delivery| delivery.result.as_ref().err());
         errors.map(|error| error as &(dyn std::error::Error + 'static)).next()
     }
 }
 
 /// Returns an error if the message was sent on no interface.
-pub(super) fn at_least_one(
-    deliveries: Vec<InterfaceSend>,
-    to: impl fmt::Display,
-) -> Result<Vec<InterfaceSend>> {
-    if deliveries.iter().any(|delivery| delivery.result.is_ok()) {
-        return Ok(deliveries);
+pub(super) fn at_least_one(sends: Vec<InterfaceSend>, to: impl fmt::Display) -> Result<Vec<InterfaceSend>> {
+    if sends.iter().any(|delivery| delivery.result.is_ok()) {
+        return Ok(sends);
     }
-    let first = deliveries.iter().find_map(|delivery| delivery.result.as_ref().err());
+    let first = sends.iter().find_map(|delivery| delivery.result.as_ref().err());
     let kind = first.map_or(ErrorKind::NetworkUnreachable, Error::kind);
-    Err(Error::detailed(Operation::Send, kind, NoInterfaceSent { deliveries }).at(to))
+    Err(Error::detailed(Operation::Send, kind, NoInterfaceSent { sends }).at(to))
 }
