@@ -1,7 +1,9 @@
-//! Lines of 64 bytes out of memory, ours against the standard library's and tokio-util's: `cargo bench --bench frames`.
+//! Lines of 64 bytes out of memory, ours against the standard library's and tokio-util's:
+//! `cargo bench --bench frames`.
 //!
-//! Decoding alone: the stream is a slice that is read as a socket would be, by copying. Each figure is for one line, with
-//! everything that it takes; the ratio is to our borrowed lines of the same text, more is faster.
+//! Decoding alone: the stream is a slice that is read as a socket would be, by copying. Each figure
+//! is for one line, with everything that it takes; the ratio is to our borrowed lines of the same
+//! text, more is faster.
 
 mod kit;
 

@@ -1,7 +1,9 @@
-//! How fast the text codecs are, next to `encoding_rs` and to Python's codecs: `cargo bench --bench text`.
+//! How fast the text codecs are, next to `encoding_rs` and to Python's codecs:
+//! `cargo bench --bench text`.
 //!
-//! Every figure is in MB of UTF-8 per second and the median of rounds in which all contenders take turns, so that a
-//! slow moment of the machine meets all of them. The ratios are socketry's figure by the other's.
+//! Every figure is in MB of UTF-8 per second and the median of rounds in which all contenders take
+//! turns, so that a slow moment of the machine meets all of them. The ratios are socketry's figure
+//! by the other's.
 #![allow(clippy::print_stdout, reason = "a program that prints a table")]
 
 #[path = "kit/record.rs"]
@@ -24,7 +26,8 @@ fn main() {
     if let Some(place) = arguments.iter().position(|argument| argument == "--first-use") {
         return first_use(&arguments[place + 1], &arguments[place + 2]);
     }
-    // As `cargo bench` says it. Everything else, `cargo test --benches` above all, only wants to know whether it runs.
+    // As `cargo bench` says it. Everything else, `cargo test --benches` above all, only wants to
+    // know whether it runs.
     let is_test = !arguments.iter().any(|argument| argument == "--bench");
     let sizes: &[usize] = if is_test { &[1024] } else { &[96, 64 * 1024, 1024 * 1024] };
     let rounds = if is_test { 1 } else { ROUNDS };
@@ -56,7 +59,8 @@ fn main() {
 enum Kind {
     /// Ideographs as unequally common as in prose, or a little less.
     Chinese,
-    /// All ideographs of GB 2312's first level with equal chances: harder on the caches than any prose.
+    /// All ideographs of GB 2312's first level with equal chances: harder on the caches than any
+    /// prose.
     Uniform,
     /// Words of ASCII between short runs of ideographs.
     Mixed,
@@ -295,7 +299,8 @@ impl Drop for Python {
     }
 }
 
-/// The tables are made at the first use: what that call takes, and what stays. Each is a process of its own.
+/// The tables are made at the first use: what that call takes, and what stays. Each is a process of
+/// its own.
 fn print_first_uses(runs: usize) {
     println!("\n{:<9}{:<9}{:>10}{:>14}", "first", "use", "takes", "then resident");
     for encoding in ["gb2312", "gbk", "gb18030"] {

@@ -1,7 +1,8 @@
 //! What can be written where an address to bind is asked for, and what comes of it.
 //!
-//! From the notes, 网络编程 (复习), `socket.bind(address)`: the address is `(host, port)`, the host is an IP address or a
-//! name, `''` is every address of this machine, and a port is bound by one process only.
+//! From the notes, 网络编程 (复习), `socket.bind(address)`: the address is `(host, port)`, the host
+//! is an IP address or a name, `''` is every address of this machine, and a port is bound by one
+//! process only.
 //!
 //! ```text
 //! cargo run --example bind_addresses
@@ -72,7 +73,8 @@ fn refusals() -> Outcome {
     for text in ["127.0.0.1", "127.0.0.1:77888", "127.0.0.256:7788", "::1:7788", "http://localhost:7788"] {
         show(format_args!("{text:?}"), UdpEndpoint::bind(text), "which should be no address")?;
     }
-    // `.invalid` is kept from ever existing (RFC 6761), and 203.0.113.0/24 is for documentation (RFC 5737).
+    // `.invalid` is kept from ever existing (RFC 6761), and 203.0.113.0/24 is for documentation
+    // (RFC 5737).
     show(r#""nobody.invalid:0""#, UdpEndpoint::bind("nobody.invalid:0"), "which should not exist")?;
     show(r#""203.0.113.1:0""#, UdpEndpoint::bind("203.0.113.1:0"), "the address of another machine")
 }

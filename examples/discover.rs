@@ -1,14 +1,15 @@
 //! Lists who is there on the links of this machine; or is there, and answers.
 //!
-//! From the notes, UDP, section 6 ("udp广播"), and beyond it: the other side, a question that is asked again in case it was
-//! lost, every link, and each answer once.
+//! From the notes, UDP, section 6 ("udp广播"), and beyond it: the other side, a question that is
+//! asked again in case it was lost, every link, and each answer once.
 //!
 //! ```text
-//! cargo run --example discover -- [--port P] [--message M] [--seconds S] [--interface NAME]... [--loopback] | --serve NAME [--for S]
+//! cargo run --example discover -- [--port P] [--message M] [--seconds S] [--interface NAME]...
+//!     [--loopback] | --serve NAME [--for S]
 //! ```
 //!
-//! A machine asks by its two links, at which there is another one. What became of the question on each interface is said on
-//! standard error; the table and the counts are on standard output:
+//! A machine asks by its two links, at which there is another one. What became of the question on
+//! each interface is said on standard error; the table and the counts are on standard output:
 //!
 //! ```text
 //! $ cargo run --example discover
@@ -31,11 +32,12 @@
 //! ^Canswered 6
 //! ```
 //!
-//! It asks three times, because a datagram may be lost; answers that say the same again are duplicates. An answer by
-//! another link is a line of its own. Ctrl-C ends the listening early.
+//! It asks three times, because a datagram may be lost; answers that say the same again are
+//! duplicates. An answer by another link is a line of its own. Ctrl-C ends the listening early.
 //!
-//! Every message that comes is shown, and only the question is answered: `--message`, which is to be the same on both sides.
-//! By `--message hi` it answers the notes' script and the example `udp_broadcast`.
+//! Every message that comes is shown, and only the question is answered: `--message`, which is to
+//! be the same on both sides. By `--message hi` it answers the notes' script and the example
+//! `udp_broadcast`.
 
 mod cli;
 

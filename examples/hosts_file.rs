@@ -1,8 +1,10 @@
-//! A hosts file has the last word: what stands there, who is asked for the rest, and what becomes of a change. File and name
-//! server are this program's own, on the loopback interface; neither network nor root is needed.
+//! A hosts file has the last word: what stands there, who is asked for the rest, and what becomes
+//! of a change. File and name server are this program's own, on the loopback interface; neither
+//! network nor root is needed.
 //!
-//! From the notes, 网络编程 (复习), `gethostbyname` and the hosts file (`C:\Windows\System32\drivers\etc\hosts`,
-//! `/etc/hosts`): the file is looked at before a DNS server is asked, and overrides it.
+//! From the notes, 网络编程 (复习), `gethostbyname` and the hosts file
+//! (`C:\Windows\System32\drivers\etc\hosts`, `/etc/hosts`): the file is looked at before a DNS
+//! server is asked, and overrides it.
 //!
 //! ```text
 //! cargo run --example hosts_file
@@ -34,8 +36,8 @@
 //! end:     the server was asked for camera.example, scanner.example, xn--fsqu6v.xn--fiqs8s, and for no other
 //! ```
 //!
-//! A resolver looks every 5 s whether the file has changed, and `flush` makes it look at once. `resolve_name` is the example for
-//! names, files and servers of your own.
+//! A resolver looks every 5 s whether the file has changed, and `flush` makes it look at once.
+//! `resolve_name` is the example for names, files and servers of your own.
 
 mod cli;
 
@@ -56,7 +58,8 @@ use socketry::{CancelToken, Resolver, UdpEndpoint};
 #[derive(Parser)]
 struct Args {}
 
-/// What the server says of every name: an address for documentation (RFC 5737), as all of them here.
+/// What the server says of every name: an address for documentation (RFC 5737), as all of them
+/// here.
 const OF_THE_SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 53);
 
 const LINES: &str = "\
@@ -189,11 +192,13 @@ fn answer(query: &[u8]) -> Option<(String, Vec<u8>)> {
     // The end of the name, type and class.
     let question = rest.get(..at + 5)?;
     let is_for_ipv4 = question.ends_with(&[0, 1, 0, 1]);
-    // The number of the query, that this is an answer, and how many there are of question, answer and the rest.
+    // The number of the query, that this is an answer, and how many there are of question, answer
+    // and the rest.
     let mut answer =
         [&header[..2], &[0x81, 0x80, 0, 1, 0, is_for_ipv4.into(), 0, 0, 0, 0], question].concat();
     if is_for_ipv4 {
-        // The name is that of byte 12, type and class are A and IN, it holds for 60 s, and here are 4 bytes.
+        // The name is that of byte 12, type and class are A and IN, it holds for 60 s, and here are
+        // 4 bytes.
         answer.extend([0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
         answer.extend(OF_THE_SERVER.octets());
     }

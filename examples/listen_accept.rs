@@ -1,5 +1,5 @@
-//! `listen` and `accept`: who waits where, in what order they are let in, and how the waiting ends. Server and clients
-//! are in this process, on the loopback interface.
+//! `listen` and `accept`: who waits where, in what order they are let in, and how the waiting ends.
+//! Server and clients are in this process, on the loopback interface.
 //!
 //! From the notes, 网络编程 (复习), `listen([backlog])` ("指定最大的等待连接的数量") and `accept()`
 //! ("返回一个对(client,address)").
@@ -31,8 +31,8 @@
 //!           too late: connect to 127.0.0.1:38651: connection refused after 59.53µs
 //! ```
 //!
-//! The backlog is a hint. Linux lets one more wait than it says, and drops the attempts of the next, whose system repeats
-//! them after 1 s, 3 s and so on; other systems round it up, or refuse.
+//! The backlog is a hint. Linux lets one more wait than it says, and drops the attempts of the
+//! next, whose system repeats them after 1 s, 3 s and so on; other systems round it up, or refuse.
 
 mod cli;
 
@@ -45,7 +45,8 @@ use clap::Parser;
 use cli::{Outcome, say};
 use socketry::{Encoding, TcpClient, TcpConnection, TcpServer};
 
-/// Shows what listen's backlog is, in what order accept lets clients in, and how a blocked accept ends.
+/// Shows what listen's backlog is, in what order accept lets clients in, and how a blocked accept
+/// ends.
 #[derive(Parser)]
 struct Args {}
 

@@ -1,15 +1,16 @@
-//! An echo of lines by worker processes that accept from one listener: one that crashes takes only its own clients along, and
-//! all of them are replaced while the server goes on. Unix.
+//! An echo of lines by worker processes that accept from one listener: one that crashes takes only
+//! its own clients along, and all of them are replaced while the server goes on. Unix.
 //!
-//! From the notes, 网络编程, 004, section 11 (多进程服务器), which starts a process when a client comes. Here the processes
-//! are there before.
+//! From the notes, 网络编程, 004, section 11 (多进程服务器), which starts a process when a client
+//! comes. Here the processes are there before.
 //!
 //! ```text
 //! cargo run --example prefork_server -- [ADDR] [--workers N] [--encoding E] [--seconds S]
 //! ```
 //!
-//! Each worker prints its clients' lines, and sends them back. What becomes of the workers is said on standard error. Here
-//! a client is connected from the beginning, a worker is killed from elsewhere, and `s`, `r` and Ctrl-C are typed in:
+//! Each worker prints its clients' lines, and sends them back. What becomes of the workers is said
+//! on standard error. Here a client is connected from the beginning, a worker is killed from
+//! elsewhere, and `s`, `r` and Ctrl-C are typed in:
 //!
 //! ```text
 //! $ cargo run --example prefork_server -- --workers 2
@@ -49,16 +50,18 @@
 //! served 0, drained 2, aborted 0, refused 0, crashed 1
 //! ```
 //!
-//! The table has what the workers told last, up to a second ago; `age` is that of the process. Its last row is the sum over
-//! all workers that there were.
+//! The table has what the workers told last, up to a second ago; `age` is that of the process. Its
+//! last row is the sum over all workers that there were.
 //!
-//! `r` starts another process for each worker, one after the other, from what is in the program's file by now. When it accepts
-//! connections, the one before accepts no more, and those that it has may go on for 5 s. No connection that waits is lost.
-//! The end of the input ends nothing. A server in the background of a terminal needs `</dev/null`, or the terminal stops it.
+//! `r` starts another process for each worker, one after the other, from what is in the program's
+//! file by now. When it accepts connections, the one before accepts no more, and those that it has
+//! may go on for 5 s. No connection that waits is lost. The end of the input ends nothing. A server
+//! in the background of a terminal needs `</dev/null`, or the terminal stops it.
 //!
-//! Ctrl-C, or `--seconds`, ends it: nobody new is let in, and those inside have 5 s to finish. Each worker says what became of
-//! its connections, and the parent, at last, what became of all. A second Ctrl-C cuts those inside at once. If the parent is
-//! killed its workers notice, and end as well.
+//! Ctrl-C, or `--seconds`, ends it: nobody new is let in, and those inside have 5 s to finish. Each
+//! worker says what became of its connections, and the parent, at last, what became of all. A
+//! second Ctrl-C cuts those inside at once. If the parent is killed its workers notice, and end as
+//! well.
 //!
 //! The client of the example `line_chat` is one for this as well.
 #![cfg_attr(
@@ -112,7 +115,8 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(30);
 #[cfg(unix)]
 fn main() -> ExitCode {
     cli::run("prefork_server", || {
-        // A WORKER BEGINS HERE: this program, started again by the parent below, with the same arguments.
+        // A WORKER BEGINS HERE: this program, started again by the parent below, with the same
+        // arguments.
         if let Some(worker) = process::worker()? {
             return work(worker, &cli::parse());
         }
@@ -192,7 +196,8 @@ fn obey(handle: &ServerHandle) -> Outcome {
         let line = line.map_err(|error| format!("standard input: {error}"))?;
         match line.trim() {
             "r" | "restart" => {
-                // It takes as long as the clients do, and meanwhile there may be other things to do.
+                // It takes as long as the clients do, and meanwhile there may be other things to
+                // do.
                 let handle = handle.clone();
                 thread::spawn(move || match handle.restart_workers(cli::GRACE) {
                     Ok(()) => cli::note(format_args!("every worker has been restarted")),

@@ -1,13 +1,16 @@
-//! A process for each client: it prints what its client sends, piece by piece, until the client closes. Unix.
+//! A process for each client: it prints what its client sends, piece by piece, until the client
+//! closes. Unix.
 //!
-//! From the notes, 网络编程, 004, section 11 (多进程服务器): `Process(target=dealWithClient, args=(newSocket, destAddr))`.
+//! From the notes, 网络编程, 004, section 11 (多进程服务器):
+//! `Process(target=dealWithClient, args=(newSocket, destAddr))`.
 //!
 //! ```text
-//! cargo run --example process_server -- [ADDR] [--encoding E] [--max N] [--timeout SECONDS] [--seconds S]
+//! cargo run --example process_server -- [ADDR] [--encoding E] [--max N] [--timeout SECONDS]
+//!     [--seconds S]
 //! ```
 //!
-//! With two clients at a time. One sends one and a half characters, then the other half and two bytes that are none, and then
-//! nothing more:
+//! With two clients at a time. One sends one and a half characters, then the other half and two
+//! bytes that are none, and then nothing more:
 //!
 //! ```text
 //! $ cargo run --example process_server
@@ -27,16 +30,18 @@
 //! served 2, drained 0, aborted 0, refused 0, failed 1, panicked 0
 //! ```
 //!
-//! The notes' server copies itself (`fork`). A program with threads must not, because the copy has one thread and the locks
-//! of all the others; so this one starts itself again, and the new process finds its connection in `process::connection()`:
-//! a child begins where `main` does.
+//! The notes' server copies itself (`fork`). A program with threads must not, because the copy has
+//! one thread and the locks of all the others; so this one starts itself again, and the new process
+//! finds its connection in `process::connection()`: a child begins where `main` does.
 //!
-//! The notes' server has as many processes as clients come, keeps each that has ended as a zombie until the next one comes,
-//! and ends with a traceback. Here there are at most `--max`, none stays a zombie, and Ctrl-C, or `--seconds`, ends it: those
-//! inside have 5 s to finish, of which the children are asked to end (`SIGTERM`) after half, and the report is printed. A
-//! second Ctrl-C ends them at once. On a terminal Ctrl-C reaches the parent alone.
+//! The notes' server has as many processes as clients come, keeps each that has ended as a zombie
+//! until the next one comes, and ends with a traceback. Here there are at most `--max`, none stays
+//! a zombie, and Ctrl-C, or `--seconds`, ends it: those inside have 5 s to finish, of which the
+//! children are asked to end (`SIGTERM`) after half, and the report is printed. A second Ctrl-C
+//! ends them at once. On a terminal Ctrl-C reaches the parent alone.
 //!
-//! The same with threads is the example `threads_server`; with a few processes for many clients, `prefork_server`.
+//! The same with threads is the example `threads_server`; with a few processes for many clients,
+//! `prefork_server`.
 #![cfg_attr(
     not(unix),
     allow(dead_code, unused_imports, reason = "elsewhere it only says that it needs Unix")
@@ -82,7 +87,8 @@ const MOST: usize = 1024;
 #[cfg(unix)]
 fn main() -> ExitCode {
     cli::run("process_server", || {
-        // A CHILD BEGINS HERE: this program, started again by the parent below, with the same arguments, for one connection.
+        // A CHILD BEGINS HERE: this program, started again by the parent below, with the same
+        // arguments, for one connection.
         if let Some(connection) = process::connection()? {
             let args: Args = cli::parse();
             return deal_with_client(&connection, args.encoding);
@@ -158,8 +164,9 @@ fn deal_with_client(connection: &TcpConnection, encoding: Encoding) -> Outcome {
     Ok(())
 }
 
-/// The text of the next piece of a stream, where what is not text is shown as escaped bytes. A character that is cut at the
-/// end of the piece comes with the next one; an empty piece is the end of the stream.
+/// The text of the next piece of a stream, where what is not text is shown as escaped bytes. A
+/// character that is cut at the end of the piece comes with the next one; an empty piece is the end
+/// of the stream.
 fn next_text(piece: &[u8], decoder: &mut Decoder) -> String {
     let (mut text, mut rest) = (String::new(), piece);
     while let Err(fault) = decoder.decode(rest, &mut text) {

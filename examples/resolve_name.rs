@@ -1,14 +1,17 @@
 //! Looks names up, and prints what they stand for, who says so, and for how long that holds.
 //!
 //! From the notes, 网络编程 (复习), `gethostbyname`: a name becomes an address. The hosts file
-//! (`C:\Windows\System32\drivers\etc\hosts`, `/etc/hosts`) is looked at before a DNS server is asked.
+//! (`C:\Windows\System32\drivers\etc\hosts`, `/etc/hosts`) is looked at before a DNS server is
+//! asked.
 //!
 //! ```text
-//! cargo run --example resolve_name -- [NAME]... [--server ADDR[:PORT]]... [--hosts PATH]... [--no-hosts] [--ipv4|--ipv6] [--seconds S] [--reverse]
+//! cargo run --example resolve_name -- [NAME]... [--server ADDR[:PORT]]... [--hosts PATH]...
+//!     [--no-hosts] [--ipv4|--ipv6] [--seconds S] [--reverse]
 //! ```
 //!
-//! What was found is on standard output, what was not on standard error. Here without arguments, of a name server that gives one
-//! answer, knows that another name does not exist and is silent on a third, and of an address:
+//! What was found is on standard output, what was not on standard error. Here without arguments, of
+//! a name server that gives one answer, knows that another name does not exist and is silent on a
+//! third, and of an address:
 //!
 //! ```text
 //! $ cargo run --example resolve_name
@@ -21,8 +24,8 @@
 //! 127.0.0.1: localhost
 //! ```
 //!
-//! `gethostbyname` gives one address, of IPv4: the first that `--ipv4` prints. It does not say where it has it from, and waits as
-//! long as the system likes.
+//! `gethostbyname` gives one address, of IPv4: the first that `--ipv4` prints. It does not say
+//! where it has it from, and waits as long as the system likes.
 
 mod cli;
 
@@ -41,7 +44,8 @@ use socketry::dns::{IpFamilies, Resolved};
 /// Looks names up in the hosts file and at name servers, and prints their addresses.
 #[derive(Parser)]
 struct Args {
-    /// The names, of any script, or addresses with --reverse [default: localhost, or 127.0.0.1 with --reverse]
+    /// The names, of any script, or addresses with --reverse [default: localhost, or 127.0.0.1 with
+    /// --reverse]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// A server to ask instead of those of this machine; can be given several times
@@ -116,7 +120,8 @@ fn resolver(args: &Args) -> Result<Resolver, Box<dyn Error>> {
     Ok(builder.use_hosts(!args.no_hosts).build())
 }
 
-/// A resolver takes a file that is not there for one that is not there yet. Who has named one should hear of a mistake.
+/// A resolver takes a file that is not there for one that is not there yet. Who has named one
+/// should hear of a mistake.
 fn readable(path: &PathBuf) -> Outcome {
     File::open(path).map_err(|error| format!("hosts file {}: {error}", path.display()))?;
     Ok(())

@@ -1,6 +1,7 @@
 //! Connects, sends a text, and prints what comes back.
 //!
-//! From the notes, TCP, section 8 ("tcp客户端流程"): `connect`, `send("hahah".encode("gb2312"))`, `recv(1024)`.
+//! From the notes, TCP, section 8 ("tcp客户端流程"): `connect`, `send("hahah".encode("gb2312"))`,
+//! `recv(1024)`.
 //!
 //! ```text
 //! cargo run --example tcp_client -- [ADDR] [--message M] [--encoding E]
@@ -13,8 +14,8 @@
 //! recvData:收到
 //! ```
 //!
-//! The notes' server does not answer; what is received then is empty, which in TCP means that the peer has closed.
-//! An answer that is not text of the encoding is shown as escaped bytes.
+//! The notes' server does not answer; what is received then is empty, which in TCP means that the
+//! peer has closed. An answer that is not text of the encoding is shown as escaped bytes.
 
 mod cli;
 

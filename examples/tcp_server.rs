@@ -1,7 +1,7 @@
 //! Accepts one connection, receives once, and prints what came from whom.
 //!
-//! From the notes, TCP, section 7 ("tcp服务器流程"): `bind` to a port of every local address, `listen(5)`, `accept`,
-//! `recv(1024)`.
+//! From the notes, TCP, section 7 ("tcp服务器流程"): `bind` to a port of every local address,
+//! `listen(5)`, `accept`, `recv(1024)`.
 //!
 //! ```text
 //! cargo run --example tcp_server -- [ADDR] [--backlog N] [--encoding E] [--reply TEXT]
@@ -15,10 +15,10 @@
 //! 127.0.0.1:52056:hahah
 //! ```
 //!
-//! The notes print `('127.0.0.1', 36406):b'hahah'`; here it is text, if it is text of the encoding, and else escaped
-//! bytes. As the notes' it waits for as long as it takes, and does not answer unless told to. One receive gets what is
-//! there, which in TCP may be a part of what was sent, or more than that: for messages see the example `threads_server`.
-//! The example `tcp_client` sends.
+//! The notes print `('127.0.0.1', 36406):b'hahah'`; here it is text, if it is text of the encoding,
+//! and else escaped bytes. As the notes' it waits for as long as it takes, and does not answer
+//! unless told to. One receive gets what is there, which in TCP may be a part of what was sent, or
+//! more than that: for messages see the example `threads_server`. The example `tcp_client` sends.
 
 mod cli;
 
@@ -60,7 +60,8 @@ fn main() -> ExitCode {
         if let Some(reply) = args.reply {
             connection.send(reply)?;
         }
-        // It waits for the client's end, at most 2 s: to close before would destroy an answer if there is unread input.
+        // It waits for the client's end, at most 2 s: to close before would destroy an answer if
+        // there is unread input.
         if let Err(error) = connection.close() {
             cli::note(format_args!("tcp_server: {error}"));
         }

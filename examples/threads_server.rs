@@ -1,13 +1,15 @@
 //! An echo of lines by the library's own threads: bounded, and with an end.
 //!
-//! From the notes, 网络编程 (复习), `listen` and `accept`, and TCP, section 11, which has a process for each client where
-//! this has a thread.
+//! From the notes, 网络编程 (复习), `listen` and `accept`, and TCP, section 11, which has a process
+//! for each client where this has a thread.
 //!
 //! ```text
-//! cargo run --example threads_server -- [ADDR] [--encoding E] [--max N] [--threads N] [--timeout SECONDS] [--seconds S]
+//! cargo run --example threads_server -- [ADDR] [--encoding E] [--max N] [--threads N]
+//!     [--timeout SECONDS] [--seconds S]
 //! ```
 //!
-//! Each line is printed as it comes, and sent back. What the server goes on after is said on standard error:
+//! Each line is printed as it comes, and sent back. What the server goes on after is said on
+//! standard error:
 //!
 //! ```text
 //! $ cargo run --example threads_server -- --max 1
@@ -21,8 +23,9 @@
 //! served 1, drained 0, aborted 0, refused 1, failed 1, panicked 0
 //! ```
 //!
-//! Ctrl-C, or `--seconds`, ends it: nobody new is let in, those inside have 5 s to finish, and the report is printed. A
-//! second Ctrl-C cuts those inside at once. A line that is too long, or not text of the encoding, is answered by an error.
+//! Ctrl-C, or `--seconds`, ends it: nobody new is let in, those inside have 5 s to finish, and the
+//! report is printed. A second Ctrl-C cuts those inside at once. A line that is too long, or not
+//! text of the encoding, is answered by an error.
 //!
 //! The client of the example `line_chat` is one for this as well.
 
@@ -48,7 +51,8 @@ struct Args {
     /// How many clients may be connected; one more is told so and closed
     #[arg(long, value_name = "N", default_value = "100", value_parser = cli::count::<usize>)]
     max: usize,
-    /// How many threads serve them; with fewer than clients, the others wait for one [default: as many as clients]
+    /// How many threads serve them; with fewer than clients, the others wait for one [default: as
+    /// many as clients]
     #[arg(long, value_name = "N", value_parser = cli::count::<usize>)]
     threads: Option<usize>,
     /// How long a client may be silent

@@ -1,13 +1,16 @@
 //! Sends one datagram to everybody on the links of this machine, and prints who answers.
 //!
-//! From the notes, UDP, section 6 ("udp广播"): `SO_BROADCAST`, `sendto("hi", ("<broadcast>", 7788))`, `recvfrom`.
+//! From the notes, UDP, section 6 ("udp广播"): `SO_BROADCAST`,
+//! `sendto("hi", ("<broadcast>", 7788))`, `recvfrom`.
 //!
 //! ```text
-//! cargo run --example udp_broadcast -- [--port P] [--message M] [--encoding E] [--seconds S] [--interface NAME]... [--loopback]
+//! cargo run --example udp_broadcast -- [--port P] [--message M] [--encoding E] [--seconds S]
+//!     [--interface NAME]... [--loopback]
 //! ```
 //!
-//! The answers are printed on standard output, as by the notes. What became of the message on each interface is said on
-//! standard error. Here on a machine with two links, with a third that it has not, and at last with none:
+//! The answers are printed on standard output, as by the notes. What became of the message on each
+//! interface is said on standard error. Here on a machine with two links, with a third that it has
+//! not, and at last with none:
 //!
 //! ```text
 //! $ cargo run --example udp_broadcast -- --message "who is there?"
@@ -23,11 +26,11 @@
 //! udp_broadcast: send to everybody: no usable interface (--loopback takes the one that leads to this machine)
 //! ```
 //!
-//! The notes' `<broadcast>` is 255.255.255.255, which leaves by one interface, and by none without a default route. Here the
-//! message goes to the broadcast address of every network instead.
+//! The notes' `<broadcast>` is 255.255.255.255, which leaves by one interface, and by none without
+//! a default route. Here the message goes to the broadcast address of every network instead.
 //!
-//! The notes listen for ever. This listens for `--seconds`, and prints what one peer says twice once. Whoever is to answer can
-//! be the example `discover`, with `--serve NAME --message hi`.
+//! The notes listen for ever. This listens for `--seconds`, and prints what one peer says twice
+//! once. Whoever is to answer can be the example `discover`, with `--serve NAME --message hi`.
 
 mod cli;
 

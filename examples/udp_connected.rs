@@ -1,6 +1,8 @@
-//! UDP's `connect`: a default peer, and nothing else. Both ends are in this process, on the loopback interface.
+//! UDP's `connect`: a default peer, and nothing else. Both ends are in this process, on the
+//! loopback interface.
 //!
-//! From the notes, 网络编程 (复习), `connect` ("在UDP下，主要指定向哪个地址发送数据"), `send` and `recv`.
+//! From the notes, 网络编程 (复习), `connect` ("在UDP下，主要指定向哪个地址发送数据"), `send` and
+//! `recv`.
 //!
 //! ```text
 //! cargo run --example udp_connected -- [--message M] [--encoding E]
@@ -59,7 +61,8 @@ fn main() -> ExitCode {
         peer.reply(&question, &args.message)?;
         say!("recv:     no address asked; {:?} can only come from {peer_address}", endpoint.recv()?.text()?)?;
 
-        // What the peer sends after the stranger arrives after it, so it is certain that the endpoint was not too early.
+        // What the peer sends after the stranger arrives after it, so it is certain that the
+        // endpoint was not too early.
         let stranger = UdpEndpoint::bind("127.0.0.1:0")?;
         stranger.send_to("psst", address)?;
         peer.send_to("from the peer", address)?;

@@ -1,13 +1,14 @@
 //! Receives datagrams of text and prints each.
 //!
-//! From the notes, UDP, section 5 ("udp接收信息，绑定端口"): `bind` to a port of every local address, `recvfrom`,
-//! `decode("gb2312")`.
+//! From the notes, UDP, section 5 ("udp接收信息，绑定端口"): `bind` to a port of every local
+//! address, `recvfrom`, `decode("gb2312")`.
 //!
 //! ```text
 //! cargo run --example udp_recv -- [ADDR] [--encoding E] [--count N]
 //! ```
 //!
-//! Where it listens is said on standard error; what arrives is printed on standard output, as by the notes:
+//! Where it listens is said on standard error; what arrives is printed on standard output, as by
+//! the notes:
 //!
 //! ```text
 //! $ cargo run --example udp_recv
@@ -15,8 +16,10 @@
 //! content is 你好，世界
 //! ```
 //!
-//! A datagram that is not text of the encoding counts as well, and is an error that says who sent it and which byte is
-//! wrong: `udp_recv: decode text from 127.0.0.1:40312: byte FF at byte 3 is not gb2312`. The example `udp_send` sends.
+//! A datagram that is not text of the encoding counts as well, and is an error that says who sent
+//! it and which byte is wrong:
+//! `udp_recv: decode text from 127.0.0.1:40312: byte FF at byte 3 is not gb2312`. The example
+//! `udp_send` sends.
 
 mod cli;
 

@@ -1,6 +1,7 @@
 //! Sends one line of text as one datagram.
 //!
-//! From the notes, UDP, section 4 ("socket-udp发送数据"): `sendto` to an address, after asking for the text.
+//! From the notes, UDP, section 4 ("socket-udp发送数据"): `sendto` to an address, after asking for
+//! the text.
 //!
 //! ```text
 //! cargo run --example udp_send -- [ADDR] [--encoding E]
@@ -43,8 +44,8 @@ fn main() -> ExitCode {
     })
 }
 
-/// A socket speaks one family. The notes' is IPv4, and so is this one, unless the address leaves no choice: an IPv6
-/// address, or a name that has no IPv4 address.
+/// A socket speaks one family. The notes' is IPv4, and so is this one, unless the address leaves no
+/// choice: an IPv6 address, or a name that has no IPv4 address.
 fn send(text: &str, to: &Address, encoding: Encoding) -> socketry::Result<()> {
     let ipv4 = UdpEndpoint::builder().encoding(encoding);
     let ipv6 = ipv4.clone();

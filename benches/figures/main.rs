@@ -1,6 +1,7 @@
-//! All benchmarks in one table, and the picture and the tables of the READMEs, which are made of it and of nothing else:
-//! `cargo bench --bench figures -- all`, on a machine that does nothing besides. It takes some minutes. With the name of one of them
-//! instead of `all` that one is measured anew; with `drawn` the pictures and the tables are made anew of what was measured last.
+//! All benchmarks in one table, and the picture and the tables of the READMEs, which are made of it
+//! and of nothing else: `cargo bench --bench figures -- all`, on a machine that does nothing
+//! besides. It takes some minutes. With the name of one of them instead of `all` that one is
+//! measured anew; with `drawn` the pictures and the tables are made anew of what was measured last.
 
 mod growth;
 mod picks;

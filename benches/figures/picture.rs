@@ -1,4 +1,5 @@
-//! The picture of the picks: a bar for each, on a scale on which twice as fast is one step to the right.
+//! The picture of the picks: a bar for each, on a scale on which twice as fast is one step to the
+//! right.
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,6 @@
-//! A small harness: variants of one piece of work take turns, round after round, and each is compared with the first in
-//! the same round, so that a machine whose speed drifts gives the same ratios. Medians are printed, with the spread.
+//! A small harness: variants of one piece of work take turns, round after round, and each is
+//! compared with the first in the same round, so that a machine whose speed drifts gives the same
+//! ratios. Medians are printed, with the spread.
 #![allow(dead_code, unreachable_pub, reason = "each bench is a crate that uses a part of the kit")]
 
 mod record;
@@ -18,7 +19,8 @@ pub fn variant<'a>(name: impl Into<String>, run: impl FnMut() -> Duration + 'a) 
     Variant { name: name.into(), run: Box::new(run) }
 }
 
-/// What a variant took: the median of its rounds, and of its speed relative to the first variant's in the same round.
+/// What a variant took: the median of its rounds, and of its speed relative to the first variant's
+/// in the same round.
 pub struct Row {
     pub name: String,
     pub median: Duration,
@@ -27,7 +29,8 @@ pub struct Row {
     pub highest: f64,
 }
 
-/// Whether only to see that everything runs: `cargo bench` passes `--bench`, `cargo test --benches` does not.
+/// Whether only to see that everything runs: `cargo bench` passes `--bench`, `cargo test --benches`
+/// does not.
 pub fn is_smoke_run() -> bool {
     !std::env::args().any(|argument| argument == "--bench")
 }

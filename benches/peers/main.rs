@@ -1,7 +1,8 @@
-//! The same dialogue in C, Rust's `std`, Go and Python, each in two processes of its own: `cargo bench --bench peers`.
+//! The same dialogue in C, Rust's `std`, Go and Python, each in two processes of its own:
+//! `cargo bench --bench peers`.
 //!
-//! One end asks and waits, the other one answers, both on one processor; every figure is a ratio to C in the same round, more is
-//! faster. What is not installed is left out, and said.
+//! One end asks and waits, the other one answers, both on one processor; every figure is a ratio to
+//! C in the same round, more is faster. What is not installed is left out, and said.
 
 #[path = "../kit/mod.rs"]
 mod kit;
@@ -121,7 +122,8 @@ fn main() {
         std::fs::remove_dir_all(std::env::temp_dir().join(format!("socketry-peers-{}", std::process::id())));
 }
 
-/// This process, and those that it starts, on one processor, so that nobody has to be woken on another.
+/// This process, and those that it starts, on one processor, so that nobody has to be woken on
+/// another.
 fn pin() {
     #[cfg(target_os = "linux")]
     // SAFETY: all zeros is a valid set, and the set is live during the call.

@@ -1,5 +1,6 @@
-// The two ends of a dialogue, by the system calls themselves: `peer udp-echo`, which prints its port, and
-// `peer udp-ask PORT COUNT SIZE`, which prints how many nanoseconds COUNT answers took; and the same with `tcp`.
+// The two ends of a dialogue, by the system calls themselves: `peer udp-echo`, which prints its
+// port, and `peer udp-ask PORT COUNT SIZE`, which prints how many nanoseconds COUNT answers took;
+// and the same with `tcp`.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <stdio.h>

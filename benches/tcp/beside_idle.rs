@@ -1,4 +1,5 @@
-//! Connections per second of a server that holds idle ones besides: what do those cost whoever is active?
+//! Connections per second of a server that holds idle ones besides: what do those cost whoever is
+//! active?
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};

@@ -1,4 +1,5 @@
-//! What is measured: the time that passed, or the processor time of the thread that matters, which neighbours disturb less.
+//! What is measured: the time that passed, or the processor time of the thread that matters, which
+//! neighbours disturb less.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,5 @@
-//! Connections per second: connect, 16 bytes there and back, close. The clients are another process, and the same for all.
+//! Connections per second: connect, 16 bytes there and back, close. The clients are another
+//! process, and the same for all.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -49,7 +50,8 @@ impl Drop for Clients {
     }
 }
 
-/// What the other process does: for each line with a port, a number of threads and a time it connects for so long.
+/// What the other process does: for each line with a port, a number of threads and a time it
+/// connects for so long.
 pub(crate) fn be_clients() {
     for line in std::io::stdin().lines() {
         let line = line.unwrap();
@@ -71,8 +73,8 @@ pub(crate) fn be_clients() {
     }
 }
 
-/// The side that closes first keeps the pair of addresses for a minute, so the server's address is another one of the
-/// loopback interface's each time.
+/// The side that closes first keeps the pair of addresses for a minute, so the server's address is
+/// another one of the loopback interface's each time.
 fn connect_until(end: Instant, port: u16, number: u64) -> Vec<Duration> {
     let mut times = Vec::with_capacity(16 * 1024);
     let mut message = [b'x'; MESSAGE];

@@ -1,4 +1,5 @@
-//! The memory of connections that have asked one line and are silent since. Each server is a process of its own.
+//! The memory of connections that have asked one line and are silent since. Each server is a
+//! process of its own.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -90,7 +90,8 @@ fn serve_raw(stream: TcpStream) {
     }
 }
 
-/// The least that a program can do that looks at every line: it is found, checked, and copied to the answers.
+/// The least that a program can do that looks at every line: it is found, checked, and copied to
+/// the answers.
 fn serve_by_hand(stream: TcpStream) {
     let (raw, mut buffer, mut held) = (Raw::of(&stream), Aligned::new(BUFFER), 0);
     let (buffer, mut answers) = (buffer.room(), Vec::with_capacity(BUFFER));

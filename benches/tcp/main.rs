@@ -1,5 +1,5 @@
-//! TCP against the system calls themselves and against tokio: `cargo bench --bench tcp`, or one part of it, such as
-//! `cargo bench --bench tcp -- connections`.
+//! TCP against the system calls themselves and against tokio: `cargo bench --bench tcp`, or one
+//! part of it, such as `cargo bench --bench tcp -- connections`.
 //!
 //! Every figure is a ratio to something in the same run; 1.00 is as fast as that, more is faster.
 

@@ -1,5 +1,5 @@
-//! Connections per second of servers made of processes: workers on one listener and a process for each connection, against
-//! threads, and against Python's.
+//! Connections per second of servers made of processes: workers on one listener and a process for
+//! each connection, against threads, and against Python's.
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};

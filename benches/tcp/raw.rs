@@ -1,4 +1,5 @@
-//! The system calls themselves, without the I/O types of `std`, and what all parts need of the system.
+//! The system calls themselves, without the I/O types of `std`, and what all parts need of the
+//! system.
 
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -56,8 +57,8 @@ impl Raw {
     }
 }
 
-/// Both ends of a connection over the loopback interface. A congestion control that does not pace, where there is one: it
-/// is set before the connection is made, and taken over by the other end.
+/// Both ends of a connection over the loopback interface. A congestion control that does not pace,
+/// where there is one: it is set before the connection is made, and taken over by the other end.
 pub(crate) fn pair() -> [TcpStream; 2] {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = connect(listener.local_addr().unwrap());
@@ -84,7 +85,8 @@ pub(crate) fn client() -> TcpClientBuilder {
     }
 }
 
-/// A buffer that begins on a page, or so many bytes behind: where a buffer lies matters much to large reads.
+/// A buffer that begins on a page, or so many bytes behind: where a buffer lies matters much to
+/// large reads.
 pub(crate) struct Aligned {
     memory: Vec<u8>,
     length: usize,
@@ -110,7 +112,8 @@ impl Aligned {
 pub(crate) struct Pinned(libc::cpu_set_t);
 
 pub(crate) fn pin(processor: usize) -> Pinned {
-    // SAFETY: all zeros is a valid set, and both sets are live during the calls. A processor that is not there is refused.
+    // SAFETY: all zeros is a valid set, and both sets are live during the calls. A processor that
+    // is not there is refused.
     unsafe {
         let (mut before, mut set): (libc::cpu_set_t, libc::cpu_set_t) = std::mem::zeroed();
         libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut before);

@@ -1,4 +1,5 @@
-//! The servers whose connections per second are compared. Each reads 16 bytes, writes them back, and reads to the end.
+//! The servers whose connections per second are compared. Each reads 16 bytes, writes them back,
+//! and reads to the end.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,4 +1,5 @@
-//! Many datagrams at a time: a burst is sent and received, by one thread, over the loopback interface.
+//! Many datagrams at a time: a burst is sent and received, by one thread, over the loopback
+//! interface.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! A flood between two processes, each on a processor of its own: what is received counts, and what is dropped does not.
+//! A flood between two processes, each on a processor of its own: what is received counts, and what
+//! is dropped does not.
 
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};

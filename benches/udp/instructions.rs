@@ -1,5 +1,6 @@
-//! How many instructions a call costs outside the kernel: counted by valgrind's callgrind, which counts and does not time, of
-//! this program again, for two numbers of datagrams, so that all else cancels out.
+//! How many instructions a call costs outside the kernel: counted by valgrind's callgrind, which
+//! counts and does not time, of this program again, for two numbers of datagrams, so that all else
+//! cancels out.
 
 use std::net::UdpSocket;
 use std::process::Command;
@@ -9,7 +10,8 @@ use socketry::UdpEndpoint;
 use super::kit::{is_smoke_run, record};
 use super::raw::{Raw, sockaddr};
 
-/// A name, and what it is the name of: it sends so many datagrams, and receives them or leaves them to be dropped.
+/// A name, and what it is the name of: it sends so many datagrams, and receives them or leaves them
+/// to be dropped.
 type Kind = (&'static str, fn(usize, bool));
 
 /// Each that is raw is what those behind it are compared with.

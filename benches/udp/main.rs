@@ -1,7 +1,8 @@
-//! UDP, one datagram at a time and in batches, against the system calls themselves: `cargo bench --bench udp`, or a part of it
-//! by name: `cargo bench --bench udp -- batches`.
+//! UDP, one datagram at a time and in batches, against the system calls themselves:
+//! `cargo bench --bench udp`, or a part of it by name: `cargo bench --bench udp -- batches`.
 //!
-//! Every figure is a ratio to raw calls in the same run; 1.00 is as fast as they are, more is faster.
+//! Every figure is a ratio to raw calls in the same run; 1.00 is as fast as they are, more is
+//! faster.
 
 #[cfg(target_os = "linux")]
 mod batches;

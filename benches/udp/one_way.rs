@@ -1,4 +1,5 @@
-//! A burst is sent and then received, by one thread, over the loopback interface: no wake-up, only calls.
+//! A burst is sent and then received, by one thread, over the loopback interface: no wake-up, only
+//! calls.
 
 use std::hint::black_box;
 use std::mem::MaybeUninit;
@@ -101,7 +102,8 @@ fn receiving(size: usize) {
     let stoppable = bind().cancel_token(&CancelToken::new().unwrap()).bind("127.0.0.1:0").unwrap();
     let wildcard_off = bind().packet_info(false).bind(":0").unwrap();
 
-    // A variant with a buffer of its own. Macros, so that each call is compiled where it stands, the raw ones as well.
+    // A variant with a buffer of its own. Macros, so that each call is compiled where it stands,
+    // the raw ones as well.
     macro_rules! way {
         ($name:expr, $to:expr, |$buffer:ident| $receive:expr) => {{
             let (to, mut room): (SocketAddr, _) = ($to, vec![0_u8; 9_000]);

@@ -121,7 +121,8 @@ pub(crate) fn run() {
     across_processors();
 }
 
-/// A wake-up on another processor costs more than all else; who looks for a while need not be woken.
+/// A wake-up on another processor costs more than all else; who looks for a while need not be
+/// woken.
 fn across_processors() {
     let builder = UdpEndpoint::builder;
     let spin = Duration::from_micros(200);

@@ -53,10 +53,12 @@ impl Raw {
         (received, from)
     }
 
-    /// As `recv_from`, with the control message that tells the destination, which must have been asked for.
+    /// As `recv_from`, with the control message that tells the destination, which must have been
+    /// asked for.
     pub(crate) fn recv_msg(&self, buffer: &mut [u8]) -> (usize, libc::sockaddr_in, libc::in_pktinfo) {
-        // SAFETY: all zeros is valid for each of these, and all that they point to lives during the call; the control
-        // buffer is aligned as its headers must be, and they are followed by the macros made for it.
+        // SAFETY: all zeros is valid for each of these, and all that they point to lives during the
+        // call; the control buffer is aligned as its headers must be, and they are followed by the
+        // macros made for it.
         unsafe {
             let mut from: libc::sockaddr_in = std::mem::zeroed();
             let mut control = [0_u64; 8];
@@ -112,7 +114,8 @@ pub(crate) fn sockaddr(address: SocketAddr) -> libc::sockaddr_in {
     raw
 }
 
-/// Keeps the calling thread, and those it starts, on one processor; false if there is none of this number.
+/// Keeps the calling thread, and those it starts, on one processor; false if there is none of this
+/// number.
 pub(crate) fn pin_to_processor(number: usize) -> bool {
     // SAFETY: all zeros is a valid set, and the set is live during the call.
     unsafe {

@@ -1,4 +1,5 @@
-//! Ways to send and to receive many datagrams, each by its name, so that a child process can be told which.
+//! Ways to send and to receive many datagrams, each by its name, so that a child process can be
+//! told which.
 
 use std::hint::black_box;
 use std::io::{ErrorKind, IoSliceMut};
@@ -15,8 +16,9 @@ use super::raw_many::Many;
 /// What a system grants without being asked for more, so that a burst has room.
 const RECEIVE_BUFFER: usize = 212_992;
 
-/// How many datagrams are a burst, which is sent as a whole: about as many as the receive buffer has room for, singly, so that
-/// it is a stream of several of the longest messages that anybody sends.
+/// How many datagrams are a burst, which is sent as a whole: about as many as the receive buffer
+/// has room for, singly, so that it is a stream of several of the longest messages that anybody
+/// sends.
 pub(crate) fn burst(size: usize) -> usize {
     match size {
         0..=100 => 384,
@@ -28,7 +30,8 @@ pub(crate) fn burst(size: usize) -> usize {
 
 /// The sizes of the datagrams of a burst: all `size`, or for 0 mixed ones.
 pub(crate) fn sizes(size: usize) -> Vec<usize> {
-    // Numbers of no pattern (a linear congruence, as in POSIX rand), so that few neighbours are of one size.
+    // Numbers of no pattern (a linear congruence, as in POSIX rand), so that few neighbours are of
+    // one size.
     let mut number = 1_u32;
     let mut mixed = || {
         number = number.wrapping_mul(1_103_515_245).wrapping_add(12_345);
@@ -102,7 +105,8 @@ pub(crate) fn sending(name: &str, size: usize, to: SocketAddr) -> Sending {
     }
 }
 
-/// What its users do: put datagrams of one size behind each other, as many as it says, and hand them over.
+/// What its users do: put datagrams of one size behind each other, as many as it says, and hand
+/// them over.
 fn quinn_sending(message: Vec<u8>, sizes: Vec<usize>, to: SocketAddr) -> Sending {
     let socket = std_socket();
     let state = UdpSocketState::new((&socket).into()).unwrap();

@@ -1,4 +1,5 @@
-//! What the examples of messages to everybody share: by which links, what became of it on each, and the end by Ctrl-C.
+//! What the examples of messages to everybody share: by which links, what became of it on each, and
+//! the end by Ctrl-C.
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -13,7 +14,8 @@ use super::note;
 /// Which links of this machine are meant.
 #[derive(clap::Args)]
 pub(crate) struct Links {
-    /// An interface to use, by name or address; give it again for one more [default: every one that is up and leads to others]
+    /// An interface to use, by name or address; give it again for one more [default: every one that
+    /// is up and leads to others]
     #[arg(long = "interface", value_name = "NAME", value_parser = interface)]
     interfaces: Vec<InterfaceSelector>,
     /// Uses the loopback interface as well, which leads to this machine itself

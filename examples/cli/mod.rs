@@ -1,5 +1,5 @@
-//! What the examples share: arguments that are right or one clear line, failures that are one line, and what a peer sent
-//! shown such that it stays on its line.
+//! What the examples share: arguments that are right or one clear line, failures that are one line,
+//! and what a peer sent shown such that it stays on its line.
 //!
 //! | exit code | means |
 //! |---|---|
@@ -26,7 +26,8 @@ use socketry::{Encoding, ErrorKind};
 /// What an example, or a step of one, ends with.
 pub(crate) type Outcome = Result<(), Box<dyn Error>>;
 
-/// Reads the arguments. `--help` prints the help and ends the program; so does a mistake, with one line.
+/// Reads the arguments. `--help` prints the help and ends the program; so does a mistake, with one
+/// line.
 pub(crate) fn parse<A: Parser>() -> A {
     A::try_parse().unwrap_or_else(|error| {
         if !error.use_stderr() {
@@ -68,7 +69,8 @@ pub(crate) fn run(name: &str, example: impl FnOnce() -> Outcome) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Prints a line on standard output, at once; a closed output is an error here, where `println!` panics.
+/// Prints a line on standard output, at once; a closed output is an error here, where `println!`
+/// panics.
 ///
 /// It is one write, so that the lines of several processes do not mix.
 pub(crate) fn line(line: std::fmt::Arguments<'_>) -> io::Result<()> {
@@ -97,7 +99,8 @@ pub(crate) fn readable(bytes: &[u8], encoding: Encoding) -> String {
     }
 }
 
-/// A text and spaces behind it, so that so many cells of a terminal are filled: Chinese characters take two.
+/// A text and spaces behind it, so that so many cells of a terminal are filled: Chinese characters
+/// take two.
 pub(crate) fn filled(text: &str, cells: usize) -> String {
     let is_wide = |character: &char| {
         matches!(character, '\u{1100}'..='\u{115F}' | '\u{2E80}'..='\u{A4CF}' | '\u{AC00}'..='\u{D7A3}'
@@ -108,7 +111,8 @@ pub(crate) fn filled(text: &str, cells: usize) -> String {
     format!("{text}{}", " ".repeat(cells.saturating_sub(taken)))
 }
 
-/// Text from a peer, whose control characters are shown and not obeyed: it moves no cursor and begins no line.
+/// Text from a peer, whose control characters are shown and not obeyed: it moves no cursor and
+/// begins no line.
 pub(crate) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
@@ -121,8 +125,8 @@ pub(crate) fn printable(text: &str) -> String {
     shown
 }
 
-/// What is wrong with one line, in words for its sender: the conversation goes on with the next. `None` if the stream is
-/// at its end, or broken.
+/// What is wrong with one line, in words for its sender: the conversation goes on with the next.
+/// `None` if the stream is at its end, or broken.
 pub(crate) fn fault_of_a_line(error: &socketry::Error) -> Option<String> {
     error.is_frame_error().then(|| error.reason().to_string())
 }
@@ -135,8 +139,8 @@ pub(crate) fn note_event(event: &ServerEvent<'_>) {
 /// How long those inside may go on when a server ends.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
-/// Has Ctrl-C end a server, or the time if there is one: those inside have some time to finish, and none when it is asked
-/// for a second time.
+/// Has Ctrl-C end a server, or the time if there is one: those inside have some time to finish, and
+/// none when it is asked for a second time.
 pub(crate) fn end_by_ctrl_c(handle: &ServerHandle, after: Option<Duration>) -> Outcome {
     let own = handle.clone();
     let mut grace = GRACE;

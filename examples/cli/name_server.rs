@@ -1,5 +1,5 @@
-//! A name server of an example's own, on the loopback interface: it knows a few names, and is silent on those that begin with
-//! `silent.`.
+//! A name server of an example's own, on the loopback interface: it knows a few names, and is
+//! silent on those that begin with `silent.`.
 
 use std::net::{IpAddr, SocketAddr};
 use std::thread;

@@ -1,6 +1,6 @@
-//! A page over HTTPS: TLS by `rustls` on top of a connection of this crate, whose deadline holds for all of it. The server is in
-//! this process, with a certificate for `localhost` that has signed itself: its key lies beside this file for everybody to read,
-//! and is good for nothing else.
+//! A page over HTTPS: TLS by `rustls` on top of a connection of this crate, whose deadline holds
+//! for all of it. The server is in this process, with a certificate for `localhost` that has signed
+//! itself: its key lies beside this file for everybody to read, and is good for nothing else.
 //!
 //! From the notes, 网络编程 (复习): https协议的默认端口 443.
 //!
@@ -19,15 +19,17 @@
 //! 收到，而且没有人看见
 //! ```
 //!
-//! With `--distrust` the client does not know who signed the certificate, and nothing is sent to such a server:
+//! With `--distrust` the client does not know who signed the certificate, and nothing is sent to
+//! such a server:
 //!
 //! ```text
 //! https_get: invalid peer certificate: UnknownIssuer
 //! ```
 //!
-//! The cryptography is that of `rustls-graviola`, which is Rust and assembler and needs no C compiler; it asks for a processor of the
-//! last ten years. A program that visits servers of others takes its roots from the crate `webpki-roots` or the system's by
-//! `rustls-platform-verifier`, and the name from the URL; the rest stays as it is.
+//! The cryptography is that of `rustls-graviola`, which is Rust and assembler and needs no C
+//! compiler; it asks for a processor of the last ten years. A program that visits servers of others
+//! takes its roots from the crate `webpki-roots` or the system's by `rustls-platform-verifier`, and
+//! the name from the URL; the rest stays as it is.
 
 #[path = "../cli/mod.rs"]
 mod cli;

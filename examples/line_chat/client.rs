@@ -25,7 +25,8 @@ pub(crate) fn chat(to: &Address, name: &str, encoding: Encoding) -> Outcome {
     // It may wait for a line that is never typed: when the room ends, nobody waits for it.
     thread::spawn(move || {
         let _ = done.send(type_in(&mut writer));
-        // Nothing follows, and the room answers by its own end. One that has ended before need not be told.
+        // Nothing follows, and the room answers by its own end. One that has ended before need not
+        // be told.
         let _ = writer.get_ref().half_close();
     });
     let mut lines = connection.lines(encoding);

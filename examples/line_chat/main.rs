@@ -1,13 +1,16 @@
 //! A chat room: a protocol of lines, in any encoding.
 //!
-//! From the notes, TCP, sections 7 and 8, and beyond them: many clients at a time, which send and receive when they like.
+//! From the notes, TCP, sections 7 and 8, and beyond them: many clients at a time, which send and
+//! receive when they like.
 //!
 //! ```text
-//! cargo run --example line_chat -- [ADDR] --name NAME [--encoding E] | --serve [ADDR] [--encoding E] [--seconds S]
+//! cargo run --example line_chat -- [ADDR] --name NAME [--encoding E] | --serve [ADDR]
+//!     [--encoding E] [--seconds S]
 //! ```
 //!
-//! The first line of a client is its name. Each further line goes to all others, with the name before it. A client sends
-//! the lines of its standard input and prints what it receives. It ends with its input, and when the room ends.
+//! The first line of a client is its name. Each further line goes to all others, with the name
+//! before it. A client sends the lines of its standard input and prints what it receives. It ends
+//! with its input, and when the room ends.
 //!
 //! ```text
 //! $ cargo run --example line_chat -- --serve --encoding gb2312
@@ -28,9 +31,9 @@
 //! * the room closes
 //! ```
 //!
-//! The room has one encoding, and a client that speaks another is told which of its bytes are not text. So is one whose
-//! line is too long; the chat goes on. Who does not read, so that a line cannot be sent in a second, is put out: nobody
-//! else waits longer than that.
+//! The room has one encoding, and a client that speaks another is told which of its bytes are not
+//! text. So is one whose line is too long; the chat goes on. Who does not read, so that a line
+//! cannot be sent in a second, is put out: nobody else waits longer than that.
 //!
 //! Ctrl-C, or `--seconds`, ends the room. `room.rs` is the room and `client.rs` the client.
 

@@ -1,4 +1,5 @@
-//! The room: a thread of the server for each member, which reads; whoever has something to say writes to all others.
+//! The room: a thread of the server for each member, which reads; whoever has something to say
+//! writes to all others.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -63,8 +64,8 @@ struct Room {
     members: Mutex<Option<Members>>,
 }
 
-/// One who is in the room. Who has something to say holds the lock, so that lines do not mix; the member's own thread
-/// reads by another handle of the connection, without it.
+/// One who is in the room. Who has something to say holds the lock, so that lines do not mix; the
+/// member's own thread reads by another handle of the connection, without it.
 struct Member {
     connection: TcpConnection,
     writer: Mutex<Framed<TcpConnection, Lines>>,
@@ -152,7 +153,8 @@ impl Room {
         }
     }
 
-    /// Those in the room now; a copy, so that nobody is kept from it while one of them is waited for.
+    /// Those in the room now; a copy, so that nobody is kept from it while one of them is waited
+    /// for.
     fn all_but(&self, name: &str) -> Members {
         let mut members = lock(&self.members).clone().unwrap_or_default();
         members.remove(name);

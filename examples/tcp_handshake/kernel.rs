@@ -26,7 +26,8 @@ const STATES: [&str; 11] = [
 /// A socket: its address, its peer's, and its state.
 type Entry = (SocketAddr, SocketAddr, &'static str);
 
-/// The states of both ends as they are now, the client's first. One of which the system knows nothing is closed.
+/// The states of both ends as they are now, the client's first. One of which the system knows
+/// nothing is closed.
 pub(crate) fn states(client: SocketAddr, server: SocketAddr) -> io::Result<[&'static str; 2]> {
     let table = fs::read_to_string(TABLE)?;
     let state =
@@ -40,7 +41,8 @@ pub(crate) fn states(client: SocketAddr, server: SocketAddr) -> io::Result<[&'st
     Ok([at_client, at_server].map(|entry| entry.map_or("CLOSED", |(_, _, state)| state)))
 }
 
-/// A line of the table, as `0: 0100007F:9B19 00000000:0000 0A …`. What is none, the heading for one, is nothing.
+/// A line of the table, as `0: 0100007F:9B19 00000000:0000 0A …`. What is none, the heading for
+/// one, is nothing.
 fn entry(line: &str) -> Option<Entry> {
     let mut fields = line.split_ascii_whitespace().skip(1);
     let (local, peer) = (address(fields.next()?)?, address(fields.next()?)?);
@@ -48,17 +50,19 @@ fn entry(line: &str) -> Option<Entry> {
     Some((local, peer, STATES.get(number.checked_sub(1)?)?))
 }
 
-/// `0100007F:9B19`: the address as it lies in memory, read as a number of this machine; the port as a number.
+/// `0100007F:9B19`: the address as it lies in memory, read as a number of this machine; the port as
+/// a number.
 fn address(text: &str) -> Option<SocketAddr> {
     let (address, port) = text.split_once(':')?;
     let address = u32::from_str_radix(address, 16).ok()?.to_ne_bytes();
     Some((Ipv4Addr::from(address), u16::from_str_radix(port, 16).ok()?).into())
 }
 
-/// A socket to which no segment comes through, until this is dropped. Whoever sent one repeats it later, as after a loss.
+/// A socket to which no segment comes through, until this is dropped. Whoever sent one repeats it
+/// later, as after a loss.
 ///
-/// Some kernels (6.18.44 for one) let only `CAP_NET_ADMIN` attach a filter to a socket of TCP. Root has it, and so has
-/// everybody in a network namespace of their own.
+/// Some kernels (6.18.44 for one) let only `CAP_NET_ADMIN` attach a filter to a socket of TCP. Root
+/// has it, and so has everybody in a network namespace of their own.
 pub(crate) struct Deaf<'s>(SockRef<'s>);
 
 impl<'s> Deaf<'s> {
@@ -80,7 +84,8 @@ fn set_deaf(socket: &SockRef<'_>, on: bool) -> io::Result<()> {
     if !on {
         return socket.detach_filter();
     }
-    // A program for the kernel's packet filter, of one instruction: BPF_RET | BPF_K, keep 0 bytes of what comes.
+    // A program for the kernel's packet filter, of one instruction: BPF_RET | BPF_K, keep 0 bytes
+    // of what comes.
     socket.attach_filter(&[socket2::SockFilter::new(0x06, 0, 0, 0)])
 }
 

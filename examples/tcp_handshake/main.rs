@@ -1,5 +1,5 @@
-//! The three-way handshake and the four-way close of TCP: the states of both ends, read from the system as they happen.
-//! Server and client are in this process, on the loopback interface.
+//! The three-way handshake and the four-way close of TCP: the states of both ends, read from the
+//! system as they happen. Server and client are in this process, on the loopback interface.
 //!
 //! From the notes, 网络编程, 004, section 10: the picture 三次握手、四次挥手.
 //!
@@ -38,10 +38,11 @@
 //!         TIME_WAIT stays for 2MSL with whoever closed first: what comes late meets no new connection
 //! ```
 //!
-//! No state is drawn that was not read. Most last for microseconds, and so they are held: a socket is made deaf, and what
-//! comes to it is lost (`x`), until whoever sent it does so again. That is where the time goes. The segments are concluded
-//! from the states. Where a system cannot do this, the states are missing, or some, and it says so: on some kernels it
-//! takes root, or a network namespace of one's own, in which anybody may do it:
+//! No state is drawn that was not read. Most last for microseconds, and so they are held: a socket
+//! is made deaf, and what comes to it is lost (`x`), until whoever sent it does so again. That is
+//! where the time goes. The segments are concluded from the states. Where a system cannot do this,
+//! the states are missing, or some, and it says so: on some kernels it takes root, or a network
+//! namespace of one's own, in which anybody may do it:
 //!
 //! ```text
 //! unshare -Urn sh -c 'ip link set lo up && cargo run --example tcp_handshake'
@@ -66,15 +67,17 @@ use picture::{Fate, Picture, To};
 use socket2::{Domain, Socket, Type};
 use socketry::{Encoding, TcpClient, TcpConnection, TcpServer};
 
-/// Draws the handshake and the close of a TCP connection, with the states of both ends as the system has them.
+/// Draws the handshake and the close of a TCP connection, with the states of both ends as the
+/// system has them.
 #[derive(Parser)]
 struct Args {}
 
 /// No wait is without an end. The picture's own end before, and say what is missing.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// The client's system has measured the handshake, a second, and expects every answer to take as long. So a FIN that is
-/// lost would be repeated after two. With each round trip it expects less, and after these it repeats in half a second.
+/// The client's system has measured the handshake, a second, and expects every answer to take as
+/// long. So a FIN that is lost would be repeated after two. With each round trip it expects less,
+/// and after these it repeats in half a second.
 const ROUNDS: u32 = 16;
 
 const LOCAL: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
@@ -99,7 +102,8 @@ fn main() -> ExitCode {
     })
 }
 
-/// Three segments. The first is not held back: to repeat it takes a second, as it does with the second, which is.
+/// Three segments. The first is not held back: to repeat it takes a second, as it does with the
+/// second, which is.
 fn open(
     picture: &mut Picture,
     listener: &TcpListener,
@@ -138,7 +142,8 @@ fn open(
     let client = TcpClient::builder().encoding(Encoding::Gb2312).read_timeout(LONGEST_WAIT).build();
     let client = client.adopt(socket.into())?;
     client.send("你好")?;
-    // Every segment but the first has the ACK in it: it comes with the data if it did not come alone.
+    // Every segment but the first has the ACK in it: it comes with the data if it did not come
+    // alone.
     let third = if picture.can_hold() { "ACK, data" } else { "ACK" };
     picture.step(&[(To::Server, Fate::Comes, third, "第三次握手: the client agrees")], ["ESTABLISHED"; 2])?;
 

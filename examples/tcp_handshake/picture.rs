@@ -1,4 +1,5 @@
-//! The picture: the client on the left, the server on the right, and each state read from the system before it is drawn.
+//! The picture: the client on the left, the server on the right, and each state read from the
+//! system before it is drawn.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -10,17 +11,19 @@ use socket2::SockRef;
 use crate::cli::{Outcome, say};
 use crate::kernel::{self, Deaf};
 
-/// What was dropped is sent again after half a second, and each time after twice as long: on a busy machine, which looks late, it
-/// may be the fifth time.
+/// What was dropped is sent again after half a second, and each time after twice as long: on a busy
+/// machine, which looks late, it may be the fifth time.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// Where nothing can be held back, a step is over in microseconds, and what was not seen by then has passed.
+/// Where nothing can be held back, a step is over in microseconds, and what was not seen by then
+/// has passed.
 const SHORT_WAIT: Duration = Duration::from_millis(100);
 
 /// Whether the states can be read here.
 const IS_READABLE: bool = cfg!(target_os = "linux");
 
-/// A segment, who it goes to, what became of it, and its caption. The states tell that it was sent, and whether it came.
+/// A segment, who it goes to, what became of it, and its caption. The states tell that it was sent,
+/// and whether it came.
 pub(crate) type Segment<'s> = (To, Fate, &'s str, &'s str);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,7 +64,8 @@ impl Picture {
         self.can_hold
     }
 
-    /// Lets nothing through to a socket, until the result is dropped. Without it the picture lacks the short states.
+    /// Lets nothing through to a socket, until the result is dropped. Without it the picture lacks
+    /// the short states.
     pub(crate) fn hold<'s>(
         &mut self,
         socket: impl Into<SockRef<'s>>,
@@ -83,7 +87,8 @@ impl Picture {
 
     /// Waits until client and server are in these states, and draws what led to them, and them.
     ///
-    /// It fails if they do not come though they are held. Where they cannot be, it draws those that are there instead.
+    /// It fails if they do not come though they are held. Where they cannot be, it draws those that
+    /// are there instead.
     pub(crate) fn step(&mut self, segments: &[Segment<'_>], expected: [&'static str; 2]) -> Outcome {
         let states = if IS_READABLE { Some(self.wait_for(expected)?) } else { None };
         let is_as_expected = states.is_none_or(|states| states == expected);

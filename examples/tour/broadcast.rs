@@ -1,4 +1,5 @@
-//! One question for everybody on a link, and who answers. The link is the loopback interface, so nobody else is asked.
+//! One question for everybody on a link, and who answers. The link is the loopback interface, so
+//! nobody else is asked.
 
 use std::net::Ipv4Addr;
 use std::thread;

@@ -28,7 +28,8 @@ pub(crate) fn a_text_in_gb2312() -> Outcome {
     Ok(())
 }
 
-/// The server is bound to every local address; the client is connected, so it hears nobody but the address it asked.
+/// The server is bound to every local address; the client is connected, so it hears nobody but the
+/// address it asked.
 pub(crate) fn an_answer_from_the_address_asked() -> Outcome {
     let server = UdpEndpoint::builder().read_timeout(LONGEST_WAIT).bind(":0")?;
     // All of 127.0.0.0/8 is this machine on Linux. Elsewhere it has one loopback address.

@@ -1,13 +1,16 @@
-//! Everything that the crate has so far, one step after another, on the loopback interface and in one process.
+//! Everything that the crate has so far, one step after another, on the loopback interface and in
+//! one process.
 //!
-//! From the notes: all of UDP, of TCP and of text on the wire (网络编程 (复习); sections 4, 5, 7, 8 and 9), and what they leave
-//! to luck: loss, truncation, waiting, half characters, peers that drip, crowds, the end.
+//! From the notes: all of UDP, of TCP and of text on the wire (网络编程 (复习); sections 4, 5, 7, 8
+//! and 9), and what they leave to luck: loss, truncation, waiting, half characters, peers that
+//! drip, crowds, the end.
 //!
 //! ```text
 //! cargo run --example tour
 //! ```
 //!
-//! It takes less than two seconds. Each step says what it does and shows what really came of it, such as:
+//! It takes less than two seconds. Each step says what it does and shows what really came of it,
+//! such as:
 //!
 //! ```text
 //!  3. What GB 2312 cannot say is an error, and nothing is sent
@@ -62,7 +65,8 @@ const STEPS: [Step; 19] = [
     ("A server ends, and reports what became of everybody", tcp::a_server_that_ends),
 ];
 
-/// No wait of the tour is without an end, so that a machine that drops datagrams gets an error and not a hang.
+/// No wait of the tour is without an end, so that a machine that drops datagrams gets an error and
+/// not a hang.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {

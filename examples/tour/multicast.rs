@@ -10,8 +10,8 @@ use crate::{LONGEST_WAIT, show};
 /// From the block that is free for use within an organization (RFC 2365).
 const GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 77, 88);
 
-/// Both members are at one port, which they must both allow; the datagram leaves by the loopback interface, so that
-/// nobody else gets it.
+/// Both members are at one port, which they must both allow; the datagram leaves by the loopback
+/// interface, so that nobody else gets it.
 pub(crate) fn one_datagram_for_a_group() -> Outcome {
     let member = || UdpEndpoint::builder().reuse_address(true).read_timeout(LONGEST_WAIT);
     let first = member().bind(":0")?;

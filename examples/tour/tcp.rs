@@ -67,7 +67,8 @@ pub(crate) fn lines_in_gb2312() -> Outcome {
     Ok(())
 }
 
-/// The peer sends a byte every 50 ms, long before a timeout of 200 ms is over, and for as long as it is listened to.
+/// The peer sends a byte every 50 ms, long before a timeout of 200 ms is over, and for as long as
+/// it is listened to.
 pub(crate) fn a_peer_that_drips() -> Outcome {
     let server = TcpServer::bind("127.0.0.1:0")?;
     let client = connect(&server)?;
@@ -115,7 +116,8 @@ pub(crate) fn a_server_that_is_full() -> Outcome {
     });
     show!("one connection may be open at a time; the second is told {:?}", second.recv_text(1024)?)?;
     show!("the server's observer is told {:?}", observed.recv_timeout(LONGEST_WAIT)?)?;
-    // The server waits for the other end of each connection, for two seconds at most: who keeps one open here waits for nobody.
+    // The server waits for the other end of each connection, for two seconds at most: who keeps one
+    // open here waits for nobody.
     drop(second);
     drop(first);
     show!("the first stayed until it left: {}", handle.shutdown(LONGEST_WAIT))?;

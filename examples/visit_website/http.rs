@@ -1,4 +1,5 @@
-//! As much of HTTP/1.1 (RFC 9112) as one page takes: the heads by `httparse`, the body by its length, in chunks, or to the end.
+//! As much of HTTP/1.1 (RFC 9112) as one page takes: the heads by `httparse`, the body by its
+//! length, in chunks, or to the end.
 
 use std::io::{self, Read};
 use std::time::Instant;

@@ -1,16 +1,19 @@
-//! What happens when a browser visits a page, step by step, each with what really came of it: the gateway and its MAC, the hosts
-//! file, the DNS server, the connection, the request, the answer, the page, the close.
+//! What happens when a browser visits a page, step by step, each with what really came of it: the
+//! gateway and its MAC, the hosts file, the DNS server, the connection, the request, the answer,
+//! the page, the close.
 //!
-//! From the notes, 网络编程, 004, section 9 (浏览器访问百度的过程), in its words and its order; and from 网络编程 (复习), how a
-//! name becomes an address.
+//! From the notes, 网络编程, 004, section 9 (浏览器访问百度的过程), in its words and its order; and
+//! from 网络编程 (复习), how a name becomes an address.
 //!
 //! ```text
 //! cargo run --example visit_website -- [URL] [--offline] [--server ADDR[:PORT]] [--seconds S]
 //! ```
 //!
-//! With `--offline` the name server and two web servers are in this process: one page is in UTF-8 and its name is asked of the
-//! name server, the other one is in GB 2312 and its name is in a hosts file. Without a URL it is <http://www.baidu.com/>, and where
-//! that name cannot be looked up, which means that there is no network, it says so and goes on offline. It prints, with `--offline`:
+//! With `--offline` the name server and two web servers are in this process: one page is in UTF-8
+//! and its name is asked of the name server, the other one is in GB 2312 and its name is in a hosts
+//! file. Without a URL it is <http://www.baidu.com/>, and where that name cannot be looked up,
+//! which means that there is no network, it says so and goes on offline. It prints, with
+//! `--offline`:
 //!
 //! ```text
 //! 浏览器访问 http://www.baidu.example:39001/ 的过程
@@ -132,7 +135,8 @@ fn visit_the_usual(resolver: Resolver, time: Duration) -> Outcome {
     }
 }
 
-/// One visit, from the name to the close. `hosts` is the file that the resolver reads, if it is not the system's.
+/// One visit, from the name to the close. `hosts` is the file that the resolver reads, if it is not
+/// the system's.
 pub(crate) fn visit(url: &Url, resolver: Resolver, hosts: Option<&str>, time: Duration) -> Outcome {
     let deadline = Instant::now() + time;
     let host = url.host_str().ok_or("the address has no host")?;
@@ -169,7 +173,8 @@ fn connect(
     port: u16,
     hosts: Option<&str>,
 ) -> Result<TcpConnection, Box<dyn std::error::Error>> {
-    // The name as it would stand in front of a port has an IPv6 address in brackets, and so has the host of a URL.
+    // The name as it would stand in front of a port has an IPv6 address in brackets, and so has the
+    // host of a URL.
     let address = format!("{host}:{port}");
     let mut began = Instant::now();
     let (mut told, mut is_name) = (Ok(()), false);

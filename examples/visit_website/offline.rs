@@ -12,7 +12,8 @@ use crate::cli::name_server::{Stop, with_name_server};
 use crate::cli::{Outcome, say};
 use crate::{ENCODINGS, http, visit};
 
-/// The name that the name server knows, with an address at which nobody listens before the one of the web server.
+/// The name that the name server knows, with an address at which nobody listens before the one of
+/// the web server.
 const ASKED: &str = "www.baidu.example";
 /// The name that stands in the hosts file.
 const WRITTEN: &str = "gb.baidu.example";

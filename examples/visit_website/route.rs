@@ -1,4 +1,5 @@
-//! Where what leaves this machine goes first: the default gateway, and the hardware address that the system has learned of it.
+//! Where what leaves this machine goes first: the default gateway, and the hardware address that
+//! the system has learned of it.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -19,8 +20,8 @@ pub(crate) fn default_gateway() -> String {
     }
 }
 
-/// A line of the table of routes: name, destination, gateway, flags and more, numbers in hexadecimal, addresses as they are in
-/// memory.
+/// A line of the table of routes: name, destination, gateway, flags and more, numbers in
+/// hexadecimal, addresses as they are in memory.
 fn default_route(line: &str) -> Option<(&str, Ipv4Addr)> {
     /// `RTF_GATEWAY`: it leads to another machine.
     const GATEWAY: u32 = 2;

@@ -1,28 +1,31 @@
-//! What can be sent: text, which is encoded, and bytes, which are not.
+//! Messages to send: text, which is encoded, or bytes, which are sent unchanged.
 
 use std::borrow::Cow;
 
 use super::text::{EncodeError, Encoding};
 
-/// What can be sent: text, which is turned into the endpoint's encoding, or bytes, which go as they are.
+/// A message to send: text, which is encoded, or bytes, which are sent unchanged.
 ///
-/// | type | is sent as |
+/// | Type | Sent as |
 /// |---|---|
-/// | `&str`, `String`, `Cow<str>` | text in the endpoint's [`Encoding`]; a character it does not have is an error, and nothing is sent |
-/// | `&[u8]`, `[u8; N]`, `Vec<u8>`, `Cow<[u8]>` | these bytes |
+/// | `&str`, `String`, `Cow<str>` | text in the [`Encoding`] of the endpoint |
+/// | `&[u8]`, `[u8; N]`, `Vec<u8>`, `Cow<[u8]>` | the bytes unchanged |
 ///
-/// The trait is sealed: it is named here so that it can be read, not implemented.
+/// If the encoding does not have a character of the text, sending returns an error and nothing is
+/// sent.
+///
+/// This trait is sealed and cannot be implemented for types outside of this crate.
 pub trait Message: sealed::Sealed {
-    /// The bytes on the wire.
+    /// Returns the bytes to send.
     #[doc(hidden)]
     fn on_the_wire(&self, encoding: Encoding) -> Result<Cow<'_, [u8]>, EncodeError>;
 
-    /// The same message, to be encoded later.
+    /// Returns an owned copy of the message, to be encoded later.
     #[doc(hidden)]
     fn to_owned_message(&self) -> OwnedMessage;
 }
 
-/// A message that an option keeps until its encoding is known.
+/// A message that an option stores until the encoding is known.
 #[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum OwnedMessage {
@@ -43,7 +46,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// Implements both traits, for text or bytes.
+/// Implements both traits for types of text and of bytes.
 macro_rules! message {
     (text: $($text:ty),*; bytes: $($bytes:ty),*) => {
         $(impl sealed::Sealed for $text {}

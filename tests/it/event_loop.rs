@@ -65,8 +65,8 @@ fn register(poll: &Poll, handle: &impl AsRawFd, token: Token) {
     poll.registry().register(&mut SourceFd(&handle.as_raw_fd()), token, Interest::READABLE).unwrap();
 }
 
-/// Answers on all sockets in one thread until the token is cancelled. mio reports edges, so each socket is read until it
-/// would block. Returns how many connections were accepted.
+/// Answers on all sockets in one thread until the token is cancelled. mio reports edges, so each
+/// socket is read until it would block. Returns how many connections were accepted.
 fn echo_in_mio(udp: &UdpEndpoint, responder: &Responder, server: &TcpServer, cancel: &CancelToken) -> usize {
     let mut poll = Poll::new().unwrap();
     let mut events = Events::with_capacity(16);

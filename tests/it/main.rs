@@ -1,5 +1,5 @@
-//! The library's behavior over sockets, by area. What it costs, how it meets faults of the OS, its processes and its examples are
-//! test programs of their own beside this one.
+//! The library's behavior over sockets, by area. What it costs, how it meets faults of the OS, its
+//! processes and its examples are test programs of their own beside this one.
 #![allow(unreachable_pub, reason = "the modules of one test program")]
 
 mod broadcast;

@@ -1,5 +1,6 @@
-//! Stoppers, shutdowns and closes at the same moment as what they end, a few hundred times each. The load program does the
-//! same tens of thousands of times: `cargo test --release --test load -- run races 10`.
+//! Stoppers, shutdowns and closes at the same moment as what they end, a few hundred times each.
+//! The load program does the same tens of thousands of times:
+//! `cargo test --release --test load -- run races 10`.
 
 macro_rules! races {
     ($($name:ident: $number:literal,)*) => {

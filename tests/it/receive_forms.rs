@@ -1,4 +1,5 @@
-//! The forms of a verb that receives: plain, `_timeout`, `_deadline` and `try_`, the same on every type.
+//! The forms of a verb that receives: plain, `_timeout`, `_deadline` and `try_`, the same on every
+//! type.
 
 use crate::kit::*;
 use socketry::broadcast::Responder;

@@ -1,4 +1,5 @@
-//! An allocator that counts, for each thread and for the process. A program that counts makes it its global allocator.
+//! An allocator that counts, for each thread and for the process. A program that counts makes it
+//! its global allocator.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

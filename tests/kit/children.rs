@@ -1,4 +1,5 @@
-//! Child processes, which never outlive a test: examples, other programs, and this test program again for a part of a test.
+//! Child processes, which never outlive a test: examples, other programs, and this test program
+//! again for a part of a test.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -74,7 +75,8 @@ impl Running {
 
     #[track_caller]
     pub fn finish_within(mut self, limit: Duration) -> Output {
-        // Output is read meanwhile: a child that prints more than a pipe holds would not exit otherwise.
+        // Output is read meanwhile: a child that prints more than a pipe holds would not exit
+        // otherwise.
         let read = |stream: Option<Box<dyn Read + Send>>| {
             let (sender, receiver) = mpsc::channel();
             std::thread::spawn(move || {
@@ -135,8 +137,8 @@ pub struct Lines(Receiver<String>);
 impl Lines {
     pub fn of(output: impl Read + Send + 'static) -> Lines {
         let (sender, receiver) = mpsc::channel();
-        // It ends with the output, which ends with the child. It reads on where no one wants more lines: a child that prints to a
-        // closed pipe fails.
+        // It ends with the output, which ends with the child. It reads on where no one wants more
+        // lines: a child that prints to a closed pipe fails.
         std::thread::spawn(move || {
             for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
                 let line = String::from_utf8_lossy(&line);
@@ -181,7 +183,8 @@ pub fn example(name: &str) -> Command {
     Command::new(path)
 }
 
-/// This test program again, for the ignored test `part` alone, which finds in [`kind`] what it is to do.
+/// This test program again, for the ignored test `part` alone, which finds in [`kind`] what it is
+/// to do.
 pub fn this_test<F: Fn()>(_part: F, kind: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([
@@ -201,8 +204,8 @@ pub fn kind() -> String {
     std::env::var("SOCKETRY_KIND").expect("this is a part of another test")
 }
 
-/// Runs a test in a process of its own, because it counts what the whole process has: it is called first in that test, and returns
-/// `true` in the new process.
+/// Runs a test in a process of its own, because it counts what the whole process has: it is called
+/// first in that test, and returns `true` in the new process.
 #[track_caller]
 pub fn in_own_process() -> bool {
     const VARIABLE: &str = "SOCKETRY_OWN_PROCESS";

@@ -23,7 +23,8 @@ pub struct Asked {
     pub number: usize,
 }
 
-/// What it sends: each after a wait; over TCP the bytes as they go into the stream, with the length before them added.
+/// What it sends: each after a wait; over TCP the bytes as they go into the stream, with the length
+/// before them added.
 pub type Replies = Vec<(Duration, Vec<u8>)>;
 
 type Script = dyn Fn(&Asked) -> Replies + Send + Sync;

@@ -1,4 +1,5 @@
-//! Words for the tests of frames: a stream that does what is written down, and a framing fed by hand.
+//! Words for the tests of frames: a stream that does what is written down, and a framing fed by
+//! hand.
 
 use std::borrow::Borrow;
 use std::collections::VecDeque;
@@ -61,7 +62,8 @@ pub fn words(error: &FrameError) -> String {
     }
 }
 
-/// The same events with the stream cut at every byte, in bytes, in small pieces and with the memory given back between.
+/// The same events with the stream cut at every byte, in bytes, in small pieces and with the memory
+/// given back between.
 #[track_caller]
 pub fn assert_split_independent<F: Framing>(framing: &F, bytes: &[u8]) -> Vec<String> {
     let whole = events(framing.new_like(), &[bytes]);
@@ -93,7 +95,8 @@ pub fn encoded<F: Framing>(framing: &F, frames: &[impl Borrow<F::Frame>]) -> Vec
     bytes
 }
 
-/// The encodings with which text is tested: one byte for ASCII, pairs, four bytes, two bytes always.
+/// The encodings with which text is tested: one byte for ASCII, pairs, four bytes, two bytes
+/// always.
 pub fn encodings() -> Vec<Encoding> {
     let web = ["utf-16le", "shift_jis", "big5", "iso-2022-jp"];
     let web = web.map(|label| Encoding::for_label(label).expect("a label of the Web"));
@@ -115,8 +118,8 @@ pub enum Step {
     Fail(io::ErrorKind),
 }
 
-/// A stream that does what is written down. Its end is the end of the steps for reading; when those for writing are used
-/// up, a write takes all.
+/// A stream that does what is written down. Its end is the end of the steps for reading; when those
+/// for writing are used up, a write takes all.
 #[derive(Debug, Default)]
 pub struct Script {
     pub reads: VecDeque<Step>,

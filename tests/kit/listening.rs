@@ -25,8 +25,9 @@ pub fn listen(name: &str, arguments: &[&str]) -> Listening {
     Listening { running, lines, notes, address }
 }
 
-/// What the report of a server says of its connections: how many ended by themselves, and how many were cut. Whether one ended
-/// before or after the shutdown began is a matter of a moment, and left out.
+/// What the report of a server says of its connections: how many ended by themselves, and how many
+/// were cut. Whether one ended before or after the shutdown began is a matter of a moment, and left
+/// out.
 #[track_caller]
 pub fn ended_and_cut(report: &str) -> (u64, u64) {
     let (served, rest) =

@@ -25,7 +25,8 @@ struct Account {
     is_over: AtomicBool,
 }
 
-/// Clients in threads of their own. Each connects, is told by whom it is served, asks once, has its answer, and begins anew.
+/// Clients in threads of their own. Each connects, is told by whom it is served, asks once, has its
+/// answer, and begins anew.
 pub struct Load {
     account: Arc<Account>,
     clients: Vec<JoinHandle<()>>,

@@ -1,5 +1,6 @@
-//! A network that loses, doubles, delays and so reorders datagrams: a thread between whoever asks and whoever answers, on the
-//! loopback interface. What it does is chance, and the same again for the same seed and the same arrivals.
+//! A network that loses, doubles, delays and so reorders datagrams: a thread between whoever asks
+//! and whoever answers, on the loopback interface. What it does is chance, and the same again for
+//! the same seed and the same arrivals.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -12,7 +13,8 @@ use std::time::{Duration, Instant};
 pub struct Chance(u64);
 
 impl Chance {
-    /// Of the seed in `SOCKETRY_SEED`, or of one that nobody has chosen; printed, for whoever reads of a test that failed.
+    /// Of the seed in `SOCKETRY_SEED`, or of one that nobody has chosen; printed, for whoever reads
+    /// of a test that failed.
     pub fn new(test: &str) -> Chance {
         use std::hash::{BuildHasher, Hasher};
         let given = std::env::var("SOCKETRY_SEED").ok().and_then(|seed| seed.parse().ok());
@@ -43,7 +45,8 @@ impl Chance {
     }
 }
 
-/// What becomes of a datagram, each in so many of a hundred; what is delayed is overtaken by others.
+/// What becomes of a datagram, each in so many of a hundred; what is delayed is overtaken by
+/// others.
 #[derive(Clone, Copy)]
 pub struct Weather {
     pub lost: u64,
@@ -66,7 +69,8 @@ pub struct Lossy {
     thread: Option<JoinHandle<()>>,
 }
 
-/// A datagram under way: when it arrives, by which socket of whoever asks (none is from it), to whom.
+/// A datagram under way: when it arrives, by which socket of whoever asks (none is from it), to
+/// whom.
 type Flying = (Instant, Option<SocketAddr>, SocketAddr, Vec<u8>);
 
 impl Lossy {

@@ -1,4 +1,5 @@
-//! What the tests are written in: endpoints on free ports, children that cannot be left behind, needs that may be unmet.
+//! What the tests are written in: endpoints on free ports, children that cannot be left behind,
+//! needs that may be unmet.
 #![allow(dead_code, unused_imports, reason = "each test program uses a part of the kit")]
 
 pub mod allocations;
@@ -29,7 +30,8 @@ use socketry::{Encoding, Error, TcpClient, TcpConnection, TcpServer, UdpEndpoint
 /// No test waits longer than this for something that must happen.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// By how much a busy machine may be late. What a limit must prevent takes [`PATIENCE`] or longer, so that the two are told apart.
+/// By how much a busy machine may be late. What a limit must prevent takes [`PATIENCE`] or longer,
+/// so that the two are told apart.
 pub const SLACK: Duration = Duration::from_secs(6);
 
 /// Checks that a call has ended no earlier than its limit, and about then.
@@ -54,7 +56,8 @@ pub fn connected_to(peer: &UdpEndpoint) -> UdpEndpoint {
     UdpEndpoint::builder().read_timeout(PATIENCE).connect(peer.local_addr()).unwrap()
 }
 
-/// A port of the loopback interface at which nobody listens: it was free a moment ago, and stays bound by nobody.
+/// A port of the loopback interface at which nobody listens: it was free a moment ago, and stays
+/// bound by nobody.
 pub fn deserted() -> std::net::SocketAddr {
     UdpEndpoint::bind("127.0.0.1:0").unwrap().local_addr()
 }
@@ -91,15 +94,15 @@ pub fn eventually(what: &str, mut happens: impl FnMut() -> bool) {
     }
 }
 
-/// Whether this is Wine, which looks like Windows and is not: it binds addresses that it does not have, and hears the
-/// multicast groups of other sockets as Linux does by itself.
+/// Whether this is Wine, which looks like Windows and is not: it binds addresses that it does not
+/// have, and hears the multicast groups of other sockets as Linux does by itself.
 pub fn is_wine() -> bool {
     // An address for documentation (RFC 5737), which belongs to no machine.
     cfg!(windows) && UdpEndpoint::bind("203.0.113.1:0").is_ok()
 }
 
-/// Whether a server can drop new SYNs while it shuts down, so that no client is connected and then reset: on Linux, with
-/// `CAP_NET_ADMIN`.
+/// Whether a server can drop new SYNs while it shuts down, so that no client is connected and then
+/// reset: on Linux, with `CAP_NET_ADMIN`.
 pub fn can_drop_syns() -> bool {
     #[cfg(target_os = "linux")]
     return namespaces::has_net_admin();

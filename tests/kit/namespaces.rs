@@ -1,5 +1,6 @@
-//! Network namespaces of a test's own: a host with several interfaces, and a peer at the other end of each. Where the process is
-//! not root, the test runs again in a user namespace, in which it has root's rights over its own networks.
+//! Network namespaces of a test's own: a host with several interfaces, and a peer at the other end
+//! of each. Where the process is not root, the test runs again in a user namespace, in which it has
+//! root's rights over its own networks.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -22,8 +23,9 @@ pub fn has_net_admin() -> bool {
     has_capabilities(CAP_NET_ADMIN)
 }
 
-/// Called first in a test that needs root's rights over the network: `true` if this process has them. Otherwise the test runs
-/// again in a user namespace, or is recorded as skipped, and the caller returns.
+/// Called first in a test that needs root's rights over the network: `true` if this process has
+/// them. Otherwise the test runs again in a user namespace, or is recorded as skipped, and the
+/// caller returns.
 #[track_caller]
 pub fn as_root() -> bool {
     if has_capabilities(CAP_NET_ADMIN | CAP_SYS_ADMIN) {
@@ -49,8 +51,8 @@ pub fn has_user_namespaces() -> bool {
     result.is_ok()
 }
 
-/// A shell script as root of a user namespace, in a network of its own that has the loopback interface alone. `ip netns` keeps its
-/// names below `/run`.
+/// A shell script as root of a user namespace, in a network of its own that has the loopback
+/// interface alone. `ip netns` keeps its names below `/run`.
 pub fn in_user_namespace(script: &str) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--user", "--map-root-user", "--net", "--mount", "sh", "-c"]);
@@ -71,7 +73,8 @@ fn user_namespaces() -> Result<(), String> {
     }
 }
 
-/// Puts a file at the place of `/etc/hosts` for the rest of a script that runs in a mount namespace of its own.
+/// Puts a file at the place of `/etc/hosts` for the rest of a script that runs in a mount namespace
+/// of its own.
 pub const BIND_HOSTS: &str = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
 
 fn ip(arguments: &str) -> bool {
@@ -79,17 +82,19 @@ fn ip(arguments: &str) -> bool {
     output.is_ok_and(|output| output.status.success())
 }
 
-/// A host with the interfaces `h1`, `h2`, … and for each a namespace with its other end, `p1`, `p2`, …; deleted when dropped.
+/// A host with the interfaces `h1`, `h2`, … and for each a namespace with its other end, `p1`,
+/// `p2`, …; deleted when dropped.
 ///
-/// `10.77.LINK.1` is the host's address on a link and `10.77.LINK.2` the peer's, `fe80::1` and `fe80::2` those of IPv6. There is
-/// no other route.
+/// `10.77.LINK.1` is the host's address on a link and `10.77.LINK.2` the peer's, `fe80::1` and
+/// `fe80::2` those of IPv6. There is no other route.
 pub struct Network {
     name: String,
     links: u8,
 }
 
 impl Network {
-    /// In a test that has begun with [`as_root`]. `None` where it cannot be made, which is recorded as a skip.
+    /// In a test that has begun with [`as_root`]. `None` where it cannot be made, which is recorded
+    /// as a skip.
     #[track_caller]
     pub fn new(links: u8) -> Option<Network> {
         static COUNT: AtomicU32 = AtomicU32::new(0);

@@ -1,4 +1,5 @@
-//! A network that cuts connections: a listener before a server, which carries bytes both ways until so many have gone one way.
+//! A network that cuts connections: a listener before a server, which carries bytes both ways until
+//! so many have gone one way.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -44,7 +45,8 @@ pub struct Cutting {
 }
 
 impl Cutting {
-    /// Connections come to the server as the plans say, one after the other; one for which there is none is carried whole.
+    /// Connections come to the server as the plans say, one after the other; one for which there is
+    /// none is carried whole.
     pub fn before(server: SocketAddr) -> Cutting {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -147,7 +149,8 @@ impl OneWay {
                 _ => {}
             }
         }
-        // What is too much stays where it is while the way is stalled, so that whoever writes has to wait.
+        // What is too much stays where it is while the way is stalled, so that whoever writes has
+        // to wait.
         let is_stalled = self.left == 0 && self.how == Some(Cut::Stall);
         // Behind the cut of an end it is swallowed.
         let room = if self.left == 0 { buffer.len() } else { buffer.len().min(self.left) };

@@ -1,4 +1,5 @@
-//! Tests that cannot run here: each is listed and counted when the test program ends, and is a failure where its need is required.
+//! Tests that cannot run here: each is listed and counted when the test program ends, and is a
+//! failure where its need is required.
 //!
 //! `SOCKETRY_REQUIRE` names the needs that this machine must meet, such as `strace ipv6`, or `all`.
 
@@ -81,7 +82,8 @@ const SEPARATOR: &str = " skipped, needs ";
 fn record(test: String, need: String, reason: String) {
     let mut skipped = SKIPPED.lock().unwrap_or_else(PoisonError::into_inner);
     if skipped.is_empty() {
-        // SAFETY: the function takes nothing, does not unwind, and is in this program until it ends.
+        // SAFETY: the function takes nothing, does not unwind, and is in this program until it
+        // ends.
         unsafe { atexit(summarize) };
     }
     skipped.entry(test).or_insert((need, reason));

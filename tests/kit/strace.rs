@@ -1,4 +1,5 @@
-//! This test program under strace, for a part of a test: with a trace of its system calls, and with faults injected into them.
+//! This test program under strace, for a part of a test: with a trace of its system calls, and with
+//! faults injected into them.
 
 use std::process::Command;
 use std::sync::OnceLock;
@@ -48,7 +49,8 @@ impl Strace {
         self
     }
 
-    /// Starts this program again, for the ignored test `part`; `None` where that is impossible, which is recorded as a skip.
+    /// Starts this program again, for the ignored test `part`; `None` where that is impossible,
+    /// which is recorded as a skip.
     #[track_caller]
     pub fn start<F: Fn()>(&self, part: F, kind: &str) -> Option<Traced> {
         if let Err(reason) = works() {

@@ -2,10 +2,11 @@ use super::intake::Intake;
 use super::scan::{Delimiter, Scan};
 use super::{FrameError, Framing, LINE_LIMIT, bytes_in_an_intake, sealed};
 
-/// Frames of bytes with a delimiter behind each. For text there is [`Lines`](super::Lines).
+/// A framing of bytes in which a delimiter follows each frame.
 ///
-/// The delimiter is looked for in the bytes, so that it must not occur within a frame, nor within a character of text in
-/// an encoding of several bytes.
+/// The delimiter is searched for in the bytes, and must not occur within a frame. In an encoding
+/// with characters of several bytes, it must not occur within a character either. For text, use
+/// [`Lines`](super::Lines).
 ///
 /// # Examples
 ///
@@ -20,21 +21,23 @@ use super::{FrameError, Framing, LINE_LIMIT, bytes_in_an_intake, sealed};
 /// # Ok::<(), socketry::Error>(())
 /// ```
 #[derive(Debug)]
+#[doc(alias = "readuntil")]
+#[doc(alias = "read_until")]
 pub struct Delimited {
     limit: usize,
     scan: Scan,
     intake: Intake,
-    /// Within a frame that was refused: up to its end nothing counts, and no delimiter is in hand.
+    /// Whether the rest of a rejected frame is skipped. Its delimiter is not buffered yet.
     is_skipping: bool,
     has_ended: bool,
 }
 
 impl Delimited {
-    /// Frames with these bytes behind each, of which there may be several.
+    /// Creates a framing with the given delimiter, of one or more bytes.
     ///
     /// # Panics
     ///
-    /// Panics if there are none.
+    /// Panics if `delimiter` is empty.
     #[must_use]
     pub fn new(delimiter: impl AsRef<[u8]>) -> Delimited {
         Delimited::with(Delimiter::new(delimiter.as_ref()), LINE_LIMIT)
@@ -45,9 +48,10 @@ impl Delimited {
         Delimited { limit, scan, intake: Intake::new(), is_skipping: false, has_ended: false }
     }
 
-    /// Sets how long a frame may be, in bytes without the delimiter, received or sent.
+    /// Sets the maximum length of a frame, received or sent, in bytes without the delimiter.
     ///
-    /// Defaults to 64 KiB. Memory grows to twice that, plus what a read brings.
+    /// The default is 64 KiB. The buffer grows to at most four times this limit, or to 72 KiB if
+    /// that is larger.
     #[must_use]
     pub fn max_length(self, bytes: usize) -> Delimited {
         Delimited { limit: bytes, ..self }
@@ -81,7 +85,7 @@ impl Framing for Delimited {
             return if length <= self.limit { Ok(true) } else { Err(self.too_long()) };
         }
         if self.is_skipping {
-            // The delimiter's beginning may be among the last bytes.
+            // The last bytes may be the beginning of the delimiter.
             let kept = if self.has_ended { 0 } else { delimiter - 1 };
             self.intake.skip(self.intake.len().saturating_sub(kept));
             self.scan.restart();
@@ -99,7 +103,7 @@ impl Framing for Delimited {
     }
 
     fn has_next(&mut self) -> bool {
-        // What is found within a refused frame is the end of that one.
+        // While a rejected frame is skipped, the next delimiter is that frame's end.
         !self.is_skipping && self.scan.find(self.intake.bytes()).is_some_and(|length| length <= self.limit)
     }
 

@@ -1,13 +1,20 @@
 use crate::error::{Error, ErrorKind, Operation};
 use crate::proto::text::{EncodeError, Encoding};
 
-/// A delimiter that cannot keep lines apart in an encoding: it is empty, does not exist in it, or its bytes can be parts
-/// of other characters, so that a peer which looks for them in the bytes cuts a character in two.
+/// An error for a delimiter that cannot separate text in the given encoding.
 ///
-/// It reads as one line: `'|' (7C) can be the second byte of a gbk character`.
+/// The delimiter is empty, does not exist in the encoding, or has bytes that can be parts of other
+/// characters. A peer that searches for such bytes would split a character.
 ///
-/// Safe in every encoding are LF, CR, NUL, space and tab, and `,` `;` `:` in all but ISO-2022-JP; in UTF-8, GB 2312 and the
-/// encodings of one byte all of ASCII is.
+/// The error is displayed as one line: `'|' (7C) can be the second byte of a gbk character`.
+///
+/// # Safe delimiters
+///
+/// The first character decides whether a delimiter is safe.
+///
+/// * LF, CR, NUL, space, and tab are safe in every encoding.
+/// * `,` `;` and `:` are safe in every encoding except ISO-2022-JP.
+/// * In UTF-8, GB 2312, and the single-byte encodings, every ASCII character is safe.
 ///
 /// # Examples
 ///
@@ -44,7 +51,7 @@ fn article(encoding: Encoding) -> &'static str {
 }
 
 impl UnsafeDelimiter {
-    /// Looks at the first character: where that is safe, so is what follows it.
+    /// Checks the first character only. If that one is safe, the characters after it are safe too.
     pub(super) fn check(encoding: Encoding, delimiter: &str) -> Result<(), UnsafeDelimiter> {
         let reason = match delimiter.chars().next() {
             None => Some(Reason::Empty),
@@ -61,12 +68,12 @@ impl UnsafeDelimiter {
         }
     }
 
-    /// The encoding in which it was to be used.
+    /// Returns the encoding for which the delimiter was checked.
     pub fn encoding(&self) -> Encoding {
         self.encoding
     }
 
-    /// The delimiter as it was given.
+    /// Returns the delimiter that was passed.
     pub fn delimiter(&self) -> &str {
         &self.delimiter
     }

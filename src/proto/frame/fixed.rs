@@ -1,7 +1,7 @@
 use super::intake::Intake;
 use super::{FrameError, Framing, bytes_in_an_intake, sealed};
 
-/// Frames that all have one length.
+/// A framing of bytes in which all frames have the same length.
 ///
 /// # Examples
 ///
@@ -15,6 +15,8 @@ use super::{FrameError, Framing, bytes_in_an_intake, sealed};
 /// # Ok::<(), socketry::Error>(())
 /// ```
 #[derive(Debug)]
+#[doc(alias = "readexactly")]
+#[doc(alias = "read_exact")]
 pub struct FixedLength {
     length: usize,
     intake: Intake,
@@ -22,11 +24,11 @@ pub struct FixedLength {
 }
 
 impl FixedLength {
-    /// Frames of `length` bytes.
+    /// Creates a framing with frames of `length` bytes.
     ///
     /// # Panics
     ///
-    /// Panics if that is 0.
+    /// Panics if `length` is 0.
     #[must_use]
     pub fn new(length: usize) -> FixedLength {
         assert!(length > 0, "a frame of 0 bytes has no end");

@@ -1,36 +1,38 @@
-//! What has arrived and is not used up: one buffer into which a stream is read, and from which frames are borrowed.
+//! The read buffer: a stream is read into it, and frames are borrowed from it.
 
 use std::fmt;
 use std::ops::Range;
 
-/// The first room is small, because most connections of a server say little.
+/// The first spare slice is small, because most connections of a server send little.
 const FIRST: usize = 8 * 1024;
 
-/// The room once a read has filled one.
+/// The length of the spare slice once a read has filled the first one.
 const CHUNK: usize = 64 * 1024;
 
-/// Systems copy two to four times as fast to an address that is a multiple of this.
+/// The OS copies two to four times as fast to an address that is a multiple of this.
 const ALIGNMENT: usize = 32;
 
-/// Bytes that have arrived, in the order in which they came.
+/// The received bytes that are not consumed yet, in the order of the stream.
 ///
 /// ```text
 ///  storage  ├─ front ─┤base──────────── chunk ────────────┤
-///                 ▒▒▒▒▒                                        what is left of a frame, moved so that it ends
-///                      └─ room, aligned                        where the next room begins
+///                 ▒▒▒▒▒                                      an incomplete frame, moved so that
+///                      └─ spare, aligned                     it ends where the spare begins
 /// ```
 ///
-/// Nothing is allocated before the first room is asked for. The memory is zeroed once, when it is allocated.
+/// The first call of [`room`](Self::room) allocates the memory. Memory is zeroed once, when it is
+/// allocated.
 pub(super) struct Intake {
     storage: Vec<u8>,
-    /// Where a room begins if nothing long is held: an aligned place.
+    /// The aligned position at which the spare slice begins, unless a long frame is buffered.
     base: usize,
     start: usize,
     end: usize,
-    /// The frame that was taken last; it stands until a room is asked for.
+    /// The frame that was taken last. It is valid until the next call of `room`.
     frame: Range<usize>,
     chunk: usize,
-    /// What the last read brought. Moving no more than that keeps the work in proportion to the stream.
+    /// The number of bytes of the last read. Moving at most that many bytes keeps the total work
+    /// proportional to the length of the stream.
     last: usize,
 }
 
@@ -39,7 +41,7 @@ impl Intake {
         Intake { storage: Vec::new(), base: 0, start: 0, end: 0, frame: 0..0, chunk: FIRST, last: 0 }
     }
 
-    /// What is held.
+    /// Returns the buffered bytes.
     #[inline]
     pub(super) fn bytes(&self) -> &[u8] {
         &self.storage[self.start..self.end]
@@ -54,19 +56,19 @@ impl Intake {
         self.len() == 0
     }
 
-    /// The memory in use, in bytes.
+    /// Returns the allocated memory in bytes.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         self.storage.capacity()
     }
 
-    /// Passes over the first `count` bytes.
+    /// Skips the first `count` bytes.
     #[inline]
     pub(super) fn skip(&mut self, count: usize) {
         self.start += count.min(self.len());
     }
 
-    /// Makes the first `length` bytes the current frame and passes over them.
+    /// Makes the first `length` bytes the current frame and skips them.
     #[inline]
     pub(super) fn take(&mut self, length: usize) {
         let end = self.start + length.min(self.len());
@@ -74,20 +76,21 @@ impl Intake {
         self.start = end;
     }
 
-    /// The frame taken last.
+    /// Returns the frame that was taken last.
     #[inline]
     pub(super) fn frame(&self) -> &[u8] {
         &self.storage[self.frame.clone()]
     }
 
-    /// All that is held, for an error; nothing is held then.
+    /// Removes and returns all buffered bytes, for an error.
     pub(super) fn take_all(&mut self) -> Vec<u8> {
         let all = self.bytes().to_vec();
         self.start = self.end;
         all
     }
 
-    /// Where to read the next bytes into: never empty, and aligned unless a long frame is incomplete.
+    /// Returns spare space for the next read. The slice is never empty, and is aligned unless a
+    /// long frame is incomplete.
     pub(super) fn room(&mut self) -> &mut [u8] {
         self.frame = 0..0;
         let held = self.len();
@@ -96,7 +99,7 @@ impl Intake {
         } else if held <= self.base.min(self.last) {
             self.move_to(self.base - held);
         } else if self.storage.len() - self.end < self.chunk / 2 {
-            // Everything held is one frame that is not complete.
+            // All buffered bytes belong to one incomplete frame.
             if held > self.storage.len() / 2 {
                 self.allocate(self.storage.len().saturating_mul(2));
             } else {
@@ -107,7 +110,7 @@ impl Intake {
         &mut self.storage[self.end..end]
     }
 
-    /// So many bytes of the room were filled.
+    /// Adds the first `count` bytes of the spare slice to the buffered bytes.
     pub(super) fn advance(&mut self, count: usize) {
         let room = self.storage.len() - self.end;
         assert!(count <= room, "{count} bytes cannot have been read into a room of {room}");
@@ -118,7 +121,7 @@ impl Intake {
         }
     }
 
-    /// Gives the memory back, but for what is held.
+    /// Frees memory that the buffered bytes do not need.
     pub(super) fn release(&mut self) {
         self.frame = 0..0;
         self.chunk = FIRST;
@@ -133,7 +136,8 @@ impl Intake {
         let old = std::mem::replace(&mut self.storage, vec![0; length]);
         let held = old.get(self.start..self.end).unwrap_or_default();
         let front = self.chunk / 8;
-        // The answer may be "cannot be known"; then nothing is aligned, and only slower.
+        // `align_offset` may return `usize::MAX` for "unknown". Then nothing is aligned, which is
+        // only slower.
         let padding = self.storage[front..].as_ptr().align_offset(ALIGNMENT);
         self.base = front + if padding < ALIGNMENT { padding } else { 0 };
         let start =
@@ -142,7 +146,7 @@ impl Intake {
         (self.start, self.end) = (start, start + held.len());
     }
 
-    /// The first place at which `length` bytes end at an aligned one.
+    /// Returns the first position from which `length` bytes end at an aligned position.
     fn aligned_start(&self, length: usize) -> usize {
         (self.base % ALIGNMENT + ALIGNMENT - length % ALIGNMENT) % ALIGNMENT
     }
@@ -156,7 +160,7 @@ impl Intake {
     }
 }
 
-/// The storage for a chunk and what stands before it.
+/// The size of the storage for a chunk and the space in front of it.
 fn total(chunk: usize) -> usize {
     chunk / 8 + ALIGNMENT + chunk
 }
@@ -171,7 +175,7 @@ impl fmt::Debug for Intake {
 mod tests {
     use super::*;
 
-    /// Fills `count` bytes of the room with what continues the counting.
+    /// Fills `count` bytes of the spare slice with the next numbers.
     fn fill(intake: &mut Intake, next: &mut u8, count: usize) {
         for byte in &mut intake.room()[..count] {
             *byte = *next;
@@ -237,7 +241,7 @@ mod tests {
         }
     }
 
-    /// A million bytes in ones: memory is at most twice what is held, plus a chunk.
+    /// A frame of a million bytes takes at most twice its length in memory, plus two chunks.
     #[test]
     fn long_frame_memory_is_bounded_and_shrinks() {
         let (mut intake, mut next) = (Intake::new(), 0);
@@ -246,7 +250,7 @@ mod tests {
             fill(&mut intake, &mut next, count);
             assert!(intake.capacity() <= 2 * intake.len() + 2 * total(CHUNK), "{intake:?}");
         }
-        // Less than half of the memory is in use: the rest is used again before there is more.
+        // Less than half of the memory is in use. The rest is reused before more is allocated.
         let most = intake.capacity();
         for _ in 0..20 {
             intake.skip(intake.len() - 300_000);

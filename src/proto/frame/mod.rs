@@ -1,18 +1,18 @@
-//! Framing: where one message ends and the next begins in a stream of bytes.
+//! Framing: where one message ends and the next begins in a byte stream.
 //!
 //! ```text
-//!        ┌──────────── a Framing ────────────┐
-//!  read ─► room ─ advance ─► poll ─► frame     borrowed from its buffer
-//!        │                                   │
-//!        │            encode ────────────────┼─► bytes to write
-//!        └───────────────────────────────────┘
+//!        ┌──────────── a Framing ─────────────┐
+//!  read ─► spare ─ advance ─► poll ─► frame     borrowed from its buffer
+//!        │                                    │
+//!        │             encode ────────────────┼─► bytes to write
+//!        └────────────────────────────────────┘
 //!
 //!   lines, raw_text    bytes ─ intake ─► decoder ─► text ─ scan ─► &str
 //!   delimited          bytes ─ intake ─ scan ─► &[u8]
 //!   prefixed, fixed    bytes ─ intake ─► &[u8]
 //! ```
 //!
-//! No I/O: a blocking shell reads into the room, and an asynchronous one can.
+//! A framing does no I/O. Its caller, blocking or asynchronous, reads into the spare buffer space.
 
 mod delimited;
 mod delimiter;
@@ -34,23 +34,30 @@ pub use lines::{LineEnding, Lines};
 pub use prefixed::LengthPrefixed;
 pub use raw_text::TextChunks;
 
-/// How long a line or a delimited frame may be by default, in bytes.
+/// The default maximum length of a line or a delimited frame, in bytes.
 const LINE_LIMIT: usize = 64 * 1024;
 
-/// How long a frame with a length prefix may be by default, in bytes.
+/// The default maximum length of a frame with a length prefix, in bytes.
 const FRAME_LIMIT: usize = 1024 * 1024;
 
-/// A way to cut a stream of bytes into frames: [`Lines`], [`Delimited`], [`LengthPrefixed`], [`FixedLength`], [`TextChunks`].
+/// A framing, which splits a byte stream into frames: [`Lines`], [`Delimited`], [`LengthPrefixed`],
+/// [`FixedLength`], or [`TextChunks`].
 ///
-/// It holds what has arrived, gives frames out of it, and turns frames into bytes. It does no I/O: [`Framed`] and
-/// [`FrameReader`] do that for it, and most programs need nothing from this page. A program with an event loop of its own
-/// drives it by these methods, in this order:
+/// A framing buffers received bytes, finds frames in them, and encodes frames to bytes. It does no
+/// I/O. [`Framed`] and [`FrameReader`] read and write for it, and most programs do not need the
+/// methods of this trait.
 ///
-/// 1. [`poll`](Self::poll) until it is false, and after each true [`frame`](Self::frame);
-/// 2. read into the [`spare`](Self::spare), and [`advance`](Self::advance) by what was read, or say that the stream has
-///    come to its [`set_eof`](Self::set_eof); then again 1.
+/// This trait is sealed and cannot be implemented for types outside of this crate.
 ///
-/// The trait is sealed: it is here to be used, not to be implemented.
+/// # Event loops
+///
+/// A program with its own event loop calls these methods in this order:
+///
+/// 1. Call [`poll`](Self::poll) until it returns `false`. Each time that it returns `true`, use
+///    the [`frame`](Self::frame).
+/// 2. Read into the [`spare`](Self::spare) buffer space, and call [`advance`](Self::advance) with
+///    the number of bytes read, or [`set_eof`](Self::set_eof) at the end of the stream. Continue
+///    with step 1.
 ///
 /// [`Framed`]: crate::frame::Framed
 /// [`FrameReader`]: crate::frame::FrameReader
@@ -62,72 +69,93 @@ const FRAME_LIMIT: usize = 1024 * 1024;
 /// use socketry::frame::{Framing, Lines};
 ///
 /// let mut lines = Lines::new(Encoding::Gb2312);
-/// let mut heard = Vec::new();
+/// let mut received = Vec::new();
 /// for piece in [&b"\xC4\xE3\xBA"[..], b"\xC3\nmo", b"re\r\n"] {
 ///     lines.spare()[..piece.len()].copy_from_slice(piece);
 ///     lines.advance(piece.len());
 ///     while lines.poll()? {
-///         heard.push(lines.frame().to_owned());
+///         received.push(lines.frame().to_owned());
 ///     }
 /// }
-/// assert_eq!(heard, ["你好", "more"]);
+/// assert_eq!(received, ["你好", "more"]);
 /// assert!(lines.is_empty());
 /// # Ok::<(), socketry::frame::FrameError>(())
 /// ```
 pub trait Framing: sealed::Sealed {
-    /// What a frame is: text ([`str`]) or bytes.
+    /// The type of a frame: text ([`str`]) or bytes (`[u8]`).
     type Frame: ?Sized + Debug + AsRef<Self::Frame> + ToOwned<Owned: Debug + Send + AsRef<Self::Frame>>;
 
-    /// The same settings, with nothing arrived: for the next connection.
+    /// Returns a framing with the same settings and an empty buffer, for another connection.
     #[must_use]
     fn new_like(&self) -> Self
     where
         Self: Sized;
 
-    /// Where to read the next bytes of the stream into: never empty, 8 KiB at first and 64 KiB once a read has filled
-    /// that. The current frame ends with the call.
+    /// Returns buffer space for the next bytes of the stream.
+    ///
+    /// The slice is never empty. It has at most 8 KiB at first, and at most 64 KiB once a read has
+    /// filled that. After this call there is no current [`frame`](Self::frame).
     fn spare(&mut self) -> &mut [u8];
 
-    /// Says that the first `count` bytes of the [`spare`](Self::spare) were filled.
+    /// Adds the first `count` bytes of the [`spare`](Self::spare) buffer space to the received
+    /// bytes.
     ///
     /// # Panics
     ///
-    /// Panics if the room was smaller than that.
+    /// Panics if `count` is larger than the free space of the buffer, which is at least the length
+    /// of the slice that [`spare`](Self::spare) returned.
     fn advance(&mut self, count: usize);
 
-    /// Says that the stream has ended.
+    /// Marks the end of the stream. No bytes follow.
     fn set_eof(&mut self);
 
-    /// Whether the [`set_eof`](Self::set_eof) was said.
+    /// Returns `true` if [`set_eof`](Self::set_eof) was called.
     fn is_eof(&self) -> bool;
 
-    /// Makes the next frame the current one. False: there is none in what has arrived, and after the
-    /// [`set_eof`](Self::set_eof) there will be none.
+    /// Finds the next frame in the received bytes and makes it the current one.
+    ///
+    /// Returns `false` if the received bytes have no further complete frame. After
+    /// [`set_eof`](Self::set_eof), `false` means that no frame follows.
     ///
     /// # Errors
     ///
-    /// This returns an error if what has arrived cannot be a frame, once for each: too long, malformed, or cut by the
-    /// end. The next call goes on behind it.
+    /// This returns an error if the next frame is too long, malformed, or incomplete at the end of
+    /// the stream. Each such frame is reported once, and the next call continues after it.
     fn poll(&mut self) -> Result<bool, FrameError>;
 
-    /// The current frame: what the last [`poll`](Self::poll) found, borrowed. Empty if there is none.
+    /// Returns the current frame, borrowed from the buffer.
+    ///
+    /// This is the frame that [`poll`](Self::poll) found when it returned `true`. It remains the
+    /// current one until the next call of [`poll`](Self::poll), [`spare`](Self::spare), or
+    /// [`shrink`](Self::shrink). After a call of [`poll`](Self::poll) that did not return `true`,
+    /// the contents of the returned frame are unspecified.
     fn frame(&self) -> &Self::Frame;
 
-    /// Whether a further frame is in hand, complete and valid, behind the current one, which stays.
+    /// Returns `true` if another frame is buffered after the current one, complete and valid.
+    ///
+    /// The current frame does not change. Returns `false` if the next frame is invalid, and always
+    /// for [`TextChunks`].
     fn has_next(&mut self) -> bool;
 
-    /// Whether nothing of a frame is in hand: the stream is between two frames.
+    /// Returns `true` if no part of a further frame is buffered, so that the stream is between two
+    /// frames.
     fn is_empty(&self) -> bool;
 
-    /// Gives memory back, down to what is in hand, for a connection that is idle. The current frame ends with it.
+    /// Shrinks the buffer to its contents, for a connection that is idle. After this call there is
+    /// no current [`frame`](Self::frame).
     fn shrink(&mut self);
 
-    /// Appends the bytes of a frame, with what ends or announces it.
+    /// Appends the bytes of a frame to `output`, with its delimiter or length prefix.
     ///
     /// # Errors
     ///
-    /// This returns an error if the frame is over the limit, if it contains what ends a frame, or if the encoding does
-    /// not have a character. Then `output` is as before.
+    /// This returns an error if
+    ///
+    /// * the frame is longer than the maximum length, or does not have the fixed length;
+    /// * the frame contains the delimiter;
+    /// * the encoding does not have a character of the text.
+    ///
+    /// On error, `output` is unchanged.
     fn encode(&self, frame: &Self::Frame, output: &mut Vec<u8>) -> Result<(), FrameError>;
 }
 
@@ -135,7 +163,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// What every framing of bytes does in the same way, with its `intake` and `has_ended`.
+/// The methods that are the same for every framing of bytes, with fields `intake` and `has_ended`.
 macro_rules! bytes_in_an_intake {
     () => {
         fn spare(&mut self) -> &mut [u8] {

@@ -1,11 +1,12 @@
 use super::intake::Intake;
 use super::{FRAME_LIMIT, FrameError, Framing, bytes_in_an_intake, sealed};
 
-/// Frames of bytes with their length before each: a number of 1, 2, 4 or 8 bytes.
+/// A framing of bytes in which a length prefix of 1, 2, 4, or 8 bytes precedes each frame.
 ///
-/// The number counts the bytes behind it, without itself, and is big-endian unless
-/// [`little_endian`](Self::little_endian) says otherwise. A frame over the [`max_length`](Self::max_length) is an error as
-/// soon as its number has arrived, and is passed over without being stored.
+/// The prefix is the number of bytes after it, without the prefix itself. It is big-endian by
+/// default; see [`little_endian`](Self::little_endian). A frame that is longer than
+/// [`max_length`](Self::max_length) is an error as soon as its prefix is received. Such a frame is
+/// skipped without being stored.
 ///
 /// # Examples
 ///
@@ -19,39 +20,42 @@ use super::{FRAME_LIMIT, FrameError, Framing, bytes_in_an_intake, sealed};
 /// # Ok::<(), socketry::Error>(())
 /// ```
 #[derive(Debug)]
+#[doc(alias = "struct.pack")]
+#[doc(alias = "struct.unpack")]
+#[doc(alias = "LengthDelimitedCodec")]
 pub struct LengthPrefixed {
-    /// How many bytes the number has.
+    /// The number of bytes of the prefix.
     width: usize,
     is_little_endian: bool,
     limit: usize,
     intake: Intake,
-    /// The length of the frame whose number has arrived.
+    /// The length of the next frame, once its prefix is received.
     length: Option<usize>,
-    /// What is still to come of a frame that was refused.
+    /// The number of bytes of a rejected frame that are not skipped yet.
     skipped: u64,
     has_ended: bool,
 }
 
 impl LengthPrefixed {
-    /// A length of one byte: frames of up to 255 bytes.
+    /// Creates a framing with a length prefix of 1 byte, for frames of at most 255 bytes.
     #[must_use]
     pub fn u8() -> LengthPrefixed {
         LengthPrefixed::of(1)
     }
 
-    /// A length of two bytes: frames of up to 65,535 bytes.
+    /// Creates a framing with a length prefix of 2 bytes, for frames of at most 65,535 bytes.
     #[must_use]
     pub fn u16() -> LengthPrefixed {
         LengthPrefixed::of(2)
     }
 
-    /// A length of four bytes.
+    /// Creates a framing with a length prefix of 4 bytes.
     #[must_use]
     pub fn u32() -> LengthPrefixed {
         LengthPrefixed::of(4)
     }
 
-    /// A length of eight bytes.
+    /// Creates a framing with a length prefix of 8 bytes.
     #[must_use]
     pub fn u64() -> LengthPrefixed {
         LengthPrefixed::of(8)
@@ -70,7 +74,7 @@ impl LengthPrefixed {
         .max_length(FRAME_LIMIT)
     }
 
-    /// Makes the number little-endian: its lowest byte comes first.
+    /// Sets the byte order of the prefix to little-endian. The default is big-endian.
     ///
     /// # Examples
     ///
@@ -87,10 +91,10 @@ impl LengthPrefixed {
         LengthPrefixed { is_little_endian: true, ..self }
     }
 
-    /// Sets how long a frame may be, in bytes without the number, received or sent.
+    /// Sets the maximum length of a frame, received or sent, in bytes without the prefix.
     ///
-    /// Defaults to 1 MiB, or to what the number can say if that is less. Memory grows with what arrives, not with what
-    /// is announced.
+    /// The default is 1 MiB. The limit is never higher than the largest number that the prefix can
+    /// represent. The buffer grows with the received bytes, not with the length in the prefix.
     #[must_use]
     pub fn max_length(self, bytes: usize) -> LengthPrefixed {
         let largest = u64::MAX >> (64 - 8 * self.width);
@@ -98,7 +102,7 @@ impl LengthPrefixed {
         LengthPrefixed { limit, ..self }
     }
 
-    /// The number at the beginning of what is held.
+    /// Returns the number in the prefix at the beginning of the buffer, if it is complete.
     fn announced(&self) -> Option<u64> {
         let prefix = self.intake.bytes().get(..self.width)?;
         let shifted = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
@@ -109,7 +113,8 @@ impl LengthPrefixed {
         })
     }
 
-    /// The length of the next frame, once it has arrived; what is over the limit is passed over.
+    /// Returns the length of the next frame, once its prefix is received. Skips a frame that is
+    /// over the limit.
     fn next_length(&mut self) -> Result<Option<usize>, FrameError> {
         if self.skipped > 0 {
             let here = self.skipped.min(self.intake.len() as u64);
@@ -160,7 +165,7 @@ impl Framing for LengthPrefixed {
     }
 
     fn has_next(&mut self) -> bool {
-        // A number over the limit is left for `poll`, which has an error to return.
+        // A length over the limit is left to `poll`, which returns the error.
         let is_here = |announced: u64| {
             let behind = (self.intake.len() - self.width) as u64;
             announced <= self.limit as u64 && announced <= behind

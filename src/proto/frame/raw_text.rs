@@ -4,11 +4,11 @@ use super::intake::Intake;
 use super::{FrameError, Framing, sealed};
 use crate::proto::text::{DecodeError, Decoder, Encoding, OnInvalid};
 
-/// Text as it arrives, in pieces of any length that never cut a character in two.
+/// A framing of text without message boundaries, in chunks that never split a character.
 ///
-/// It has no frames: what one side sends in one piece may reach the other in several, or with the next one in one. It is
-/// for programs that show text, or look for its structure themselves. A piece is no longer than what one read brings,
-/// 64 KiB of bytes at most.
+/// The peer may receive a text in several chunks, or together with the next one. This framing is
+/// for programs that display text or parse it themselves. A chunk is the text of at most one read,
+/// which is at most 64 KiB of received bytes.
 ///
 /// # Examples
 ///
@@ -21,6 +21,8 @@ use crate::proto::text::{DecodeError, Decoder, Encoding, OnInvalid};
 /// assert_eq!(text.recv_ref()?, None);
 /// # Ok::<(), socketry::Error>(())
 /// ```
+#[doc(alias = "TextIOWrapper")]
+#[doc(alias = "StreamReader")]
 pub struct TextChunks {
     intake: Intake,
     decoder: Decoder,
@@ -31,7 +33,7 @@ pub struct TextChunks {
 }
 
 impl TextChunks {
-    /// Text in that encoding.
+    /// Creates a framing of text in the given encoding.
     #[must_use]
     pub fn new(encoding: Encoding) -> TextChunks {
         TextChunks {
@@ -44,15 +46,16 @@ impl TextChunks {
         }
     }
 
-    /// Sets what to do with received bytes that are not text.
+    /// Sets how invalid received bytes are handled.
     ///
-    /// Defaults to [`OnInvalid::Strict`]: an error, after which the text goes on. What is sent is always strict.
+    /// The default is [`OnInvalid::Strict`], which returns an error and continues with the text
+    /// after the invalid bytes. Text that is sent is always handled strictly.
     #[must_use]
     pub fn policy(self, policy: OnInvalid) -> TextChunks {
         TextChunks { decoder: self.encoding().decoder().with_policy(policy), ..self }
     }
 
-    /// The encoding of the text.
+    /// Returns the encoding of the text.
     pub fn encoding(&self) -> Encoding {
         self.decoder.encoding()
     }
@@ -113,7 +116,7 @@ impl Framing for TextChunks {
         &self.text
     }
 
-    /// Never: all that arrived is in the current piece.
+    /// Always `false`, because the current chunk contains all received text.
     fn has_next(&mut self) -> bool {
         false
     }

@@ -1,15 +1,16 @@
-//! Looking for the delimiter in what has arrived, without looking twice.
+//! A search for the delimiter in the received bytes that continues where the last one stopped.
 
 use memchr::memmem::Finder;
 
-/// The bytes between two frames.
+/// The delimiter of frames, prepared for searching.
 #[derive(Clone, Debug)]
 pub(super) struct Delimiter {
     bytes: Box<[u8]>,
     first: u8,
-    /// None for a single byte, which has a faster way.
+    /// `None` for a single byte, for which `memchr` is faster.
     finder: Option<Finder<'static>>,
-    /// The lengths of those beginnings that, at the end of a frame, let the delimiter be found too early: "a" for "aa".
+    /// The lengths of the prefixes of the delimiter that, at the end of a frame, would let it be
+    /// found too early: "a" for "aa".
     overlaps: Box<[usize]>,
 }
 
@@ -41,18 +42,19 @@ impl Delimiter {
         }
     }
 
-    /// Whether a frame, followed by the delimiter, would be cut at another place than its end.
+    /// Returns `true` if a frame with the delimiter after it would be split at another place than
+    /// its end.
     pub(super) fn cuts(&self, frame: &[u8]) -> bool {
         self.find(frame).is_some()
             || self.overlaps.iter().any(|&length| frame.ends_with(&self.bytes[..length]))
     }
 }
 
-/// Where the next delimiter is, in bytes that grow at the end.
+/// The search for the next delimiter in a buffer that grows at its end.
 #[derive(Debug)]
 pub(super) struct Scan {
     delimiter: Delimiter,
-    /// So many of the bytes held cannot be the beginning of a delimiter.
+    /// The number of buffered bytes at which no delimiter can begin.
     scanned: usize,
     found: Option<usize>,
 }
@@ -67,20 +69,21 @@ impl Scan {
         &self.delimiter
     }
 
-    /// Where the first delimiter begins in `held`, which begins with what it began with at the last call.
+    /// Returns the position of the first delimiter in `held`, which must begin with the bytes of
+    /// the last call.
     #[inline]
     pub(super) fn find(&mut self, held: &[u8]) -> Option<usize> {
         if self.found.is_none() {
             self.found = self.delimiter.find(&held[self.scanned..]).map(|place| self.scanned + place);
             if self.found.is_none() {
-                // Its beginning may stand at the end.
+                // The last bytes may be the beginning of the delimiter.
                 self.scanned = self.scanned.max((held.len() + 1).saturating_sub(self.delimiter.len()));
             }
         }
         self.found
     }
 
-    /// What is held begins anew.
+    /// Starts a new search at the beginning of the buffer.
     #[inline]
     pub(super) fn restart(&mut self) {
         self.scanned = 0;
@@ -106,7 +109,7 @@ mod tests {
         }
     }
 
-    /// The definition: the first delimiter in the frame with the delimiter behind it is that one.
+    /// The definition: in a frame with the delimiter after it, the first delimiter is that one.
     #[test]
     fn delimiter_cuts_matches_exhaustive_search() {
         let words = |length: u32| {

@@ -1,20 +1,24 @@
-//! The two-byte tables of GB 2312, GBK and GB 18030: a pair of bytes to a character of the BMP, and back.
+//! The two-byte tables of GB 2312, GBK, and GB 18030, which map pairs of bytes to characters of the
+//! BMP and back.
 //!
-//! `encoding_rs` is the one source of what a pair means; here is only which of its pairs belong to which standard,
-//! and a form that one load can read. Each table is made at its first use and stays.
+//! The meaning of each pair comes from `encoding_rs`. This module only defines which of its pairs
+//! belong to which standard, and a form that is read with one load. Each table is built at its
+//! first use and kept.
 
 use std::sync::OnceLock;
 
-/// A pair's character in UTF-8 by [`form_index`]: the first byte lowest, and [`LONG`] where there are three; 0 where
-/// the pair is not assigned. No pair means U+0000.
+/// The character of each pair in UTF-8, indexed by [`form_index`]. The first byte is the lowest.
+/// [`LONG`] is set if there are three bytes. 0 is an unassigned pair, as no pair is U+0000.
 pub(super) type Forms = [u32; 0x8000];
-/// A UTF-16 unit's pair, the lead byte in the upper half; 0 where the character has none.
+/// The pair of each UTF-16 unit, with the lead byte in the upper half. 0 is a character without a
+/// pair.
 pub(super) type Pairs = [u16; 0x1_0000];
 
-/// Set in the form of a character that takes three bytes of UTF-8, as nearly all do, and not in those that take two.
+/// A bit that is set in the form of a character that has three bytes in UTF-8, as nearly all have.
+/// The others have two.
 pub(super) const LONG: u32 = 1 << 31;
 
-/// Which pairs there are.
+/// A character set, which defines the assigned pairs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Charset {
     Gb2312,
@@ -47,14 +51,15 @@ impl Charset {
         PAIRS[self as usize].get_or_init(|| {
             let forms = self.forms();
             let mut pairs: Box<Pairs> = boxed();
-            // From the last to the first, so that of two pairs for one character the first stays.
+            // From the last to the first, so that the first of two pairs for a character is kept.
             for pair in (0x8000..=0xFFFF_u16).rev() {
                 pairs[usize::from(unit_of(forms[form_index(pair)]))] = pair;
             }
             pairs[0] = 0;
             match self {
                 Charset::Gb2312 => {
-                    // The second spellings of the two cells on which the tables in use disagree.
+                    // The second characters of the two cells on which the common tables
+                    // disagree.
                     pairs[0x30FB] = 0xA1A4;
                     pairs[0x2015] = 0xA1AA;
                 }
@@ -65,7 +70,8 @@ impl Charset {
         })
     }
 
-    /// Whether this standard, one of the narrower two, has the pair, which means `unit` in GB 18030.
+    /// Returns `true` if this character set, one of the narrower two, has the pair. `unit` is the
+    /// character of the pair in GB 18030.
     fn has(self, pair: u16, unit: u16) -> bool {
         let [lead, trail] = pair.to_be_bytes();
         match self {
@@ -79,7 +85,7 @@ impl Charset {
     }
 }
 
-/// Where a pair stands in [`Forms`]. The top bit, which every lead byte has, is not stored.
+/// Returns the index of a pair in [`Forms`], without the top bit, which every lead byte has.
 #[inline(always)]
 pub(super) fn form_index(pair: u16) -> usize {
     usize::from(pair & 0x7FFF)
@@ -93,7 +99,7 @@ fn form_of(unit: u16) -> u32 {
     }
 }
 
-/// The character of a form as a UTF-16 unit.
+/// Returns the character of a form as a UTF-16 unit.
 fn unit_of(form: u32) -> u16 {
     let bits = |byte: u8| u16::from(byte & 0x3F);
     match form.to_le_bytes() {
@@ -104,7 +110,7 @@ fn unit_of(form: u32) -> u16 {
     }
 }
 
-/// The 7,445 cells of GB 2312-80 by row (区) and cell (位).
+/// Returns `true` for the 7,445 cells of GB 2312-80, by row (区) and cell (位).
 fn gb2312_has(row: u8, cell: u8) -> bool {
     match row {
         1 | 3 | 16..=54 | 56..=87 => matches!(cell, 1..=94),
@@ -120,8 +126,8 @@ fn gb2312_has(row: u8, cell: u8) -> bool {
     }
 }
 
-/// The 21,791 pairs of GBK as Windows' code page 936, Python and iconv have them: those of GB 18030 that are neither
-/// for private use nor younger than the code page.
+/// Returns `true` for the 21,791 pairs of GBK as in Windows code page 936, Python, and iconv: the
+/// pairs of GB 18030 that are neither for private use nor newer than the code page.
 fn gbk_has(pair: u16, unit: u16) -> bool {
     let private_use = matches!(unit, 0xE000..=0xF8FF);
     let younger = matches!(
@@ -132,7 +138,7 @@ fn gbk_has(pair: u16, unit: u16) -> bool {
         | 0xA989..=0xA995                               // 〾 and the signs that describe characters
         | 0xFE50..=0xFEA0                               // radicals and ideographs of later extensions
     );
-    // The Web reads the private-use pair A3A0 as a second ideographic space.
+    // WHATWG decodes the private-use pair A3A0 as a second ideographic space.
     !private_use && !younger && pair != 0xA3A0
 }
 
@@ -147,9 +153,9 @@ fn forms_of_encoding_rs() -> Box<Forms> {
     forms
 }
 
-/// What `encoding_rs` reads each sequence as: one unit of the BMP, or 0.
+/// Decodes each sequence with `encoding_rs` to one unit of the BMP, or to 0.
 pub(super) fn decoded_one_by_one<const N: usize>(sequences: impl Iterator<Item = [u8; N]>) -> Vec<u16> {
-    // All in one call, a line each: a call per sequence would take ten times as long.
+    // One call for all, with a line per sequence. One call per sequence takes ten times as long.
     let mut lines = Vec::new();
     for sequence in sequences {
         lines.extend_from_slice(&sequence);
@@ -160,7 +166,7 @@ pub(super) fn decoded_one_by_one<const N: usize>(sequences: impl Iterator<Item =
         let mut characters = line.chars();
         let (character, None) = (characters.next()?, characters.next()) else { return None };
         if character == char::REPLACEMENT_CHARACTER {
-            // Malformed, or this very character.
+            // Malformed, or U+FFFD itself.
             encoding_rs::GB18030.decode_without_bom_handling_and_without_replacement(sequence)?;
         }
         u16::try_from(u32::from(character)).ok()
@@ -172,7 +178,8 @@ pub(super) fn decoded_one_by_one<const N: usize>(sequences: impl Iterator<Item =
         .collect()
 }
 
-/// GB 18030-2022 moved 18 characters out of private use and still writes their old code points to the same pairs.
+/// Adds the private-use code points of the 18 characters that GB 18030-2022 moved out of private
+/// use. Both code points are encoded to the same pair.
 fn add_one_way_pairs(pairs: &mut Pairs) {
     let quads = super::quads::quads();
     for unit in 0xE000..=0xF8FF_u16 {
@@ -190,7 +197,7 @@ fn add_one_way_pairs(pairs: &mut Pairs) {
     }
 }
 
-/// An array made on the heap: as a value it would first stand on the stack.
+/// Creates an array on the heap, without a copy on the stack.
 pub(super) fn boxed<T: Copy + Default, const N: usize>() -> Box<[T; N]> {
     match vec![T::default(); N].into_boxed_slice().try_into() {
         Ok(array) => array,

@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Operation};
 
 /// An error of decoding: the invalid bytes and their offset in the stream.
 ///
-/// It reads as one line:
+/// The error is displayed as one line:
 ///
 /// ```text
 /// byte FF at byte 3 is not gbk
@@ -13,9 +13,9 @@ use crate::error::{Error, ErrorKind, Operation};
 /// incomplete gb2312 character C4 at byte 30, the end of the text
 /// ```
 ///
-/// Where an ASCII byte made the byte before it wrong (`E9 46` above), the line shows both, so that a reader can see
-/// that a GBK character was sent; only the first is [`bytes`](Self::bytes), because the ASCII byte is text and is
-/// decoded.
+/// If an ASCII byte makes the byte before it invalid (`E9 46` in the example), the line shows both
+/// bytes. They can help to recognize the encoding, such as GBK in the example. Only the first one
+/// is in [`bytes`](Self::bytes), because the ASCII byte is text and is decoded.
 ///
 /// # Examples
 ///
@@ -28,6 +28,7 @@ use crate::error::{Error, ErrorKind, Operation};
 /// assert!(!error.is_incomplete());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[doc(alias = "UnicodeDecodeError")]
 #[error("{}", Line(self))]
 pub struct DecodeError {
     encoding: Encoding,
@@ -39,7 +40,7 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
-    /// `seen` begins with the malformed bytes; `consumed` counts bytes of the present input.
+    /// `seen` begins with the malformed bytes. `consumed` counts bytes of the current input.
     pub(super) fn malformed(
         encoding: Encoding,
         offset: u64,
@@ -54,14 +55,14 @@ impl DecodeError {
         error
     }
 
-    /// `bytes` are the beginning of a character that the end of the stream cut off: 1 to 4.
+    /// `bytes` are the beginning of a character that the end of the stream truncated: 1 to 4 bytes.
     pub(super) fn incomplete(encoding: Encoding, offset: u64, bytes: &[u8]) -> DecodeError {
         let malformed = Malformed::of(bytes.len() as u8);
         let error = DecodeError::malformed(encoding, offset, 0, bytes, malformed);
         DecodeError { incomplete: true, ..error }
     }
 
-    /// For a one-shot call, in which the stream is the one input.
+    /// Sets `consumed` for a one-shot call, in which the stream is the one input.
     pub(super) fn with_consumed(self, consumed: usize) -> DecodeError {
         DecodeError { consumed, ..self }
     }
@@ -71,35 +72,38 @@ impl DecodeError {
         self.encoding
     }
 
-    /// Where the first of the [`bytes`](Self::bytes) stands, counted in bytes from the beginning of the stream.
+    /// Returns the offset of the first of the [`bytes`](Self::bytes), in bytes from the beginning
+    /// of the stream.
     ///
-    /// For the one-shot calls the stream is the slice given; for a [`Decoder`](crate::text::Decoder) it is everything it
-    /// was given since it was made or finished, also where the character was cut between two inputs.
+    /// For the one-shot methods of [`Encoding`], the stream is the slice. For a
+    /// [`Decoder`](crate::text::Decoder), it is all input since the decoder was created or
+    /// finished, also if the character was split between two inputs.
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// How many bytes of the input of *this* call are done with, the malformed bytes included: the text before them
-    /// is in the output, and decoding goes on behind them.
+    /// Returns the number of consumed bytes of the input of the failed call, including the
+    /// malformed bytes.
     ///
-    /// Zero where everything malformed was held back from earlier inputs.
+    /// The text before the malformed bytes is in the output, and decoding continues after them. The
+    /// number is zero if all malformed bytes are from earlier inputs.
     pub fn consumed(&self) -> usize {
         self.consumed
     }
 
-    /// The malformed or incomplete sequence: 1 to 4 bytes, the ones that are passed over.
+    /// Returns the malformed or incomplete sequence of 1 to 4 bytes, which is skipped.
     pub fn bytes(&self) -> &[u8] {
         &self.seen[..usize::from(self.malformed.length)]
     }
 
-    /// Whether the bytes are the beginning of a character whose rest did not come before the end of the text, rather
-    /// than wrong in themselves.
+    /// Returns `true` if the bytes are the beginning of a character that is incomplete at the end
+    /// of the text. Returns `false` if the bytes are malformed.
     pub fn is_incomplete(&self) -> bool {
         self.incomplete
     }
 }
 
-/// The error's text, which has a singular and a plural.
+/// The displayed line, which has a singular and a plural form.
 struct Line<'a>(&'a DecodeError);
 
 impl fmt::Display for Line<'_> {

@@ -4,11 +4,12 @@ use super::cells::Charset;
 use super::web_decode::{WebDecoder, WebStop};
 use super::{DecodeError, Encoding, Malformed, OnInvalid, Pass, Stop, gb_decode, utf8};
 
-/// Turns a stream of bytes, which may come cut anywhere, into text.
+/// A decoder of a byte stream that arrives in pieces, such as the reads of a TCP connection.
 ///
-/// A character whose end has not come yet is held back, so that the text is the same wherever the stream was cut:
-/// what a TCP connection's reads need. [`finish`](Self::finish) says that the stream is over. It is made by
-/// [`Encoding::decoder`].
+/// An incomplete character at the end of a piece is kept until the rest arrives. The text is the
+/// same wherever the stream is split. [`finish`](Self::finish) marks the end of the stream.
+///
+/// [`Encoding::decoder`] creates a decoder.
 ///
 /// # Examples
 ///
@@ -17,7 +18,7 @@ use super::{DecodeError, Encoding, Malformed, OnInvalid, Pass, Stop, gb_decode, 
 ///
 /// let mut decoder = Encoding::Gb2312.decoder();
 /// let mut text = String::new();
-/// decoder.decode(b"\xCA\xD5\xB5", &mut text)?;         // the second character is cut
+/// decoder.decode(b"\xCA\xD5\xB5", &mut text)?; // the second character is incomplete
 /// assert_eq!((text.as_str(), decoder.pending()), ("收", 1));
 /// decoder.decode(b"\xBD", &mut text)?;
 /// decoder.finish(&mut text)?;
@@ -25,8 +26,8 @@ use super::{DecodeError, Encoding, Malformed, OnInvalid, Pass, Stop, gb_decode, 
 /// # Ok::<(), socketry::Error>(())
 /// ```
 ///
-/// An error says where in the stream the bytes are and how much of the input is done with, so that the caller can go on
-/// behind them:
+/// An error has the offset of the invalid bytes in the stream and the number of consumed bytes of
+/// the input, so that the caller can continue after them:
 ///
 /// ```
 /// use socketry::Encoding;
@@ -41,16 +42,19 @@ use super::{DecodeError, Encoding, Malformed, OnInvalid, Pass, Stop, gb_decode, 
 /// assert_eq!(text, "ok 收到");
 /// # Ok::<(), socketry::Error>(())
 /// ```
+#[doc(alias = "IncrementalDecoder")]
+#[doc(alias = "codecs.getincrementaldecoder")]
+#[doc(alias = "iconv")]
 pub struct Decoder {
     encoding: Encoding,
     policy: OnInvalid,
-    /// How many bytes of the stream are done with: the place of the first byte held back.
+    /// The number of consumed bytes of the stream, which is the offset of the first pending byte.
     position: u64,
     method: Method,
 }
 
 enum Method {
-    /// A pass that remembers nothing, and the bytes that it left over.
+    /// A stateless pass, and the bytes that it left.
     Pass {
         decode: fn(&[u8], &mut String) -> Pass,
         carry: Carry,
@@ -58,7 +62,7 @@ enum Method {
     Web(Box<WebDecoder>),
 }
 
-/// The beginning of a character, held back until the rest comes.
+/// The beginning of an incomplete character, kept until the rest arrives.
 #[derive(Clone, Copy, Debug, Default)]
 struct Carry {
     bytes: [u8; 3],
@@ -81,30 +85,30 @@ impl Decoder {
         Decoder { encoding, policy: OnInvalid::Strict, position: 0, method: Method::new(encoding) }
     }
 
-    /// Sets what to do with malformed and incomplete sequences.
-    ///
-    /// Defaults to [`OnInvalid::Strict`].
+    /// Sets how malformed and incomplete sequences are handled. The default is
+    /// [`OnInvalid::Strict`].
     #[must_use]
     pub fn with_policy(self, policy: OnInvalid) -> Decoder {
         Decoder { policy, ..self }
     }
 
-    /// The encoding it reads.
+    /// Returns the encoding.
     pub fn encoding(&self) -> Encoding {
         self.encoding
     }
 
-    /// What it does with malformed and incomplete sequences.
+    /// Returns how malformed and incomplete sequences are handled.
     pub fn policy(&self) -> OnInvalid {
         self.policy
     }
 
-    /// How many bytes of the stream were taken since the decoder was made or finished, those held back included.
+    /// Returns the number of bytes of the stream that were decoded since the decoder was created or
+    /// finished, including pending bytes.
     pub fn offset(&self) -> u64 {
         self.position + self.pending() as u64
     }
 
-    /// How many bytes are held back because their character is not complete: 0 to 3.
+    /// Returns the number of pending bytes, 0 to 3, whose character is incomplete.
     pub fn pending(&self) -> usize {
         match &self.method {
             Method::Pass { carry, .. } => carry.length,
@@ -112,15 +116,15 @@ impl Decoder {
         }
     }
 
-    /// Appends the text of `input` to `output`.
+    /// Decodes `input` and appends the text to `output`.
     ///
-    /// The whole input is taken; an incomplete character at its end is held back for the next call.
+    /// The whole input is consumed. An incomplete character at its end is kept for the next call.
     ///
     /// # Errors
     ///
-    /// This returns an error if the policy is [`OnInvalid::Strict`] and a sequence is not text of the encoding. Then
-    /// everything before it is in `output`, [`consumed`](DecodeError::consumed) bytes of `input` are done with, and the
-    /// decoder can go on with the rest of it.
+    /// This returns an error if the policy is [`OnInvalid::Strict`] and a sequence is invalid in
+    /// the encoding. In that case the text before it is in `output`, and
+    /// [`consumed`](DecodeError::consumed) returns where in `input` the decoder can continue.
     pub fn decode(&mut self, input: &[u8], output: &mut String) -> Result<(), DecodeError> {
         let mut read = 0;
         loop {
@@ -135,12 +139,13 @@ impl Decoder {
         }
     }
 
-    /// Ends the stream, after which the decoder is as new.
+    /// Ends the stream and resets the decoder for another stream.
     ///
     /// # Errors
     ///
-    /// This returns an error if the policy is [`OnInvalid::Strict`] and the stream ended within a character; it
-    /// [`is_incomplete`](DecodeError::is_incomplete).
+    /// This returns an error if the policy is [`OnInvalid::Strict`] and the stream ended in the
+    /// middle of a character. For this error, [`is_incomplete`](DecodeError::is_incomplete) returns
+    /// `true`.
     pub fn finish(&mut self, output: &mut String) -> Result<(), DecodeError> {
         let result = self.flush(output);
         self.position = 0;
@@ -153,7 +158,8 @@ impl Decoder {
 
     fn flush(&mut self, output: &mut String) -> Result<(), DecodeError> {
         if self.pending() > 0 {
-            // A byte that an earlier error left to be read again may stand before the incomplete character.
+            // A byte that an earlier error left to be read again may precede the incomplete
+            // character.
             self.decode(&[], output)?;
         }
         match &mut self.method {
@@ -183,10 +189,10 @@ impl Decoder {
         Ok(())
     }
 
-    /// Decodes `input` from `read` on, up to its end or the first malformed sequence, which is then passed over.
+    /// Decodes `input` from `read` to its end or to the first malformed sequence, which is skipped.
     fn pass(&mut self, input: &[u8], read: &mut usize, output: &mut String) -> Option<DecodeError> {
         let Method::Pass { decode, carry } = &mut self.method else { return None };
-        // The character that was cut gets byte after byte until it is one.
+        // The incomplete character is extended byte by byte until it is complete.
         let mut given = 0;
         while carry.length > 0 {
             let mut joint = [0; 8];
@@ -201,7 +207,7 @@ impl Decoder {
                 Stop::Incomplete
                     if fresh.len() < given || (pass.read == 0 && *read + given == input.len()) =>
                 {
-                    // The input is used up.
+                    // The end of the input.
                     *read += fresh.len();
                     carry.set(joint);
                     return None;
@@ -214,7 +220,7 @@ impl Decoder {
             };
             let start = self.position + pass.read as u64;
             self.position += done as u64;
-            // What was looked at and not used goes back, the last first.
+            // Bytes that were examined and not used are returned to the input, the last ones first.
             let left = joint.len() - done;
             let fresh_left = left.min(fresh.len());
             *read += fresh.len() - fresh_left;
@@ -251,7 +257,7 @@ impl Decoder {
         }
     }
 
-    /// The same by `encoding_rs`.
+    /// The same as `pass`, with `encoding_rs`.
     fn web(
         &mut self,
         input: &[u8],
@@ -288,7 +294,7 @@ impl Method {
             Encoding::Gb2312 => |input, output| gb_decode::decode(Charset::Gb2312, input, output),
             Encoding::Gbk => |input, output| gb_decode::decode(Charset::Gbk, input, output),
             Encoding::Gb18030 => |input, output| gb_decode::decode(Charset::Gb18030, input, output),
-            // The Web reads its GBK as it reads GB 18030.
+            // In the Encoding Standard, the decoder of GBK is that of GB 18030.
             Encoding::Whatwg(web) if web.get() == encoding_rs::GBK => {
                 |input, output| gb_decode::decode(Charset::Gb18030, input, output)
             }

@@ -1,9 +1,10 @@
 use super::Encoding;
 use crate::error::{Error, ErrorKind, Operation};
 
-/// A character that does not exist in the encoding asked for: which, and where in the text.
+/// An error of encoding: a character that does not exist in the encoding, and its offset in the
+/// text.
 ///
-/// It reads as one line: `'镕' (U+9555) at byte 6 does not exist in gb2312`.
+/// The error is displayed as one line: `'镕' (U+9555) at byte 6 does not exist in gb2312`.
 ///
 /// # Examples
 ///
@@ -15,6 +16,7 @@ use crate::error::{Error, ErrorKind, Operation};
 /// assert_eq!((error.character(), error.offset()), ('镕', 9));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[doc(alias = "UnicodeEncodeError")]
 #[error("{character:?} (U+{:04X}) at byte {offset} does not exist in {encoding}", u32::from(*.character))]
 pub struct EncodeError {
     encoding: Encoding,
@@ -24,29 +26,33 @@ pub struct EncodeError {
 }
 
 impl EncodeError {
-    /// `consumed` counts bytes of the present text, the character included.
+    /// `consumed` counts bytes of the current text, including the character.
     pub(super) fn new(encoding: Encoding, character: char, offset: u64, consumed: usize) -> EncodeError {
         EncodeError { encoding, character, offset, consumed }
     }
 
-    /// The encoding that was asked for.
+    /// Returns the encoding.
     pub fn encoding(&self) -> Encoding {
         self.encoding
     }
 
-    /// The character that it does not have.
+    /// Returns the character that the encoding does not have.
     pub fn character(&self) -> char {
         self.character
     }
 
-    /// Where the character stands, counted in bytes of UTF-8 from the beginning of the text: of the one given, or of
-    /// everything that an [`Encoder`](crate::text::Encoder) was given since it was made or finished.
+    /// Returns the offset of the character, in bytes of UTF-8 from the beginning of the text.
+    ///
+    /// For an [`Encoder`](crate::text::Encoder), the text is everything that was encoded since the
+    /// encoder was created or finished.
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// How many bytes of the text of *this* call are done with, the character included: what stands before it is in the
-    /// output, and encoding goes on behind it.
+    /// Returns the number of consumed bytes of the text of the failed call, including the
+    /// character.
+    ///
+    /// The text before the character is in the output, and encoding continues after it.
     pub fn consumed(&self) -> usize {
         self.consumed
     }

@@ -5,11 +5,13 @@ use super::utf16::{self, ByteOrder};
 use super::web_encode::WebEncoder;
 use super::{EncodeError, Encoding, OnInvalid, gb_encode};
 
-/// Turns text, which may come in pieces, into a stream of bytes.
+/// An encoder of text that arrives in pieces.
 ///
-/// For most encodings each piece stands for itself; an encoder adds the place of an error in the whole text, and the
-/// state of a stateful encoding (ISO-2022-JP), for which [`finish`](Self::finish) writes the way back. It is made by
-/// [`Encoding::encoder`].
+/// An encoder counts the offset of an error in the whole text. It also keeps the state of a
+/// stateful encoding (ISO-2022-JP), and [`finish`](Self::finish) writes the bytes that reset that
+/// state. In all other encodings, each piece is encoded independently.
+///
+/// [`Encoding::encoder`] creates an encoder.
 ///
 /// # Examples
 ///
@@ -26,6 +28,9 @@ use super::{EncodeError, Encoding, OnInvalid, gb_encode};
 /// assert_eq!(bytes, b"\xCA\xD5\xB5\xBD\xA1\xA3");
 /// # Ok::<(), socketry::Error>(())
 /// ```
+#[doc(alias = "IncrementalEncoder")]
+#[doc(alias = "codecs.getincrementalencoder")]
+#[doc(alias = "iconv")]
 pub struct Encoder {
     encoding: Encoding,
     policy: OnInvalid,
@@ -45,36 +50,36 @@ impl Encoder {
         Encoder { encoding, policy: OnInvalid::Strict, position: 0, method: Method::new(encoding) }
     }
 
-    /// Sets what to do with characters that the encoding does not have.
-    ///
-    /// Defaults to [`OnInvalid::Strict`].
+    /// Sets how characters that the encoding does not have are handled. The default is
+    /// [`OnInvalid::Strict`].
     #[must_use]
     pub fn with_policy(self, policy: OnInvalid) -> Encoder {
         Encoder { policy, ..self }
     }
 
-    /// The encoding it writes.
+    /// Returns the encoding.
     pub fn encoding(&self) -> Encoding {
         self.encoding
     }
 
-    /// What it does with characters that the encoding does not have.
+    /// Returns how characters that the encoding does not have are handled.
     pub fn policy(&self) -> OnInvalid {
         self.policy
     }
 
-    /// How many bytes of text, in UTF-8, were taken since the encoder was made or finished.
+    /// Returns the number of bytes of text, in UTF-8, that were encoded since the encoder was
+    /// created or finished.
     pub fn offset(&self) -> u64 {
         self.position
     }
 
-    /// Appends the bytes of `text` to `output`.
+    /// Encodes `text` and appends the bytes to `output`.
     ///
     /// # Errors
     ///
-    /// This returns an error if the policy is [`OnInvalid::Strict`] and the encoding does not have a character. Then
-    /// everything before it is in `output`, [`consumed`](EncodeError::consumed) bytes of `text` are done with, and the
-    /// encoder can go on with the rest of it.
+    /// This returns an error if the policy is [`OnInvalid::Strict`] and the encoding does not have
+    /// a character. In that case the bytes of the text before it are in `output`, and
+    /// [`consumed`](EncodeError::consumed) returns where in `text` the encoder can continue.
     pub fn encode(&mut self, text: &str, output: &mut Vec<u8>) -> Result<(), EncodeError> {
         let mut read = 0;
         loop {
@@ -90,7 +95,8 @@ impl Encoder {
             match self.policy {
                 OnInvalid::Strict => return Err(EncodeError::new(self.encoding, character, offset, read)),
                 OnInvalid::Replace => {
-                    // Every encoding has it. By the encoder, because one with states has to be in the right one.
+                    // Every encoding has `?`. The encoder writes it, because a stateful encoding
+                    // must be in the right state.
                     self.method.encode("?", output);
                 }
                 OnInvalid::Ignore => {}
@@ -98,8 +104,10 @@ impl Encoder {
         }
     }
 
-    /// Ends the text, after which the encoder is as new: appends what brings a stateful encoding back to its beginning,
-    /// for all others nothing.
+    /// Ends the text and resets the encoder for another text.
+    ///
+    /// For a stateful encoding, this appends the bytes that return to the initial state. For all
+    /// other encodings, it appends nothing.
     pub fn finish(&mut self, output: &mut Vec<u8>) {
         if let Method::Web(web) = &mut self.method {
             web.finish(output);
@@ -126,7 +134,8 @@ impl Method {
         }
     }
 
-    /// Encodes up to the first character that the encoding does not have: its place and itself.
+    /// Encodes up to the first character that the encoding does not have, and returns its offset
+    /// and the character.
     fn encode(&mut self, text: &str, output: &mut Vec<u8>) -> Option<(usize, char)> {
         let place = match self {
             Method::Utf8 => {

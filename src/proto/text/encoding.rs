@@ -3,14 +3,15 @@ use std::fmt;
 
 use super::{DecodeError, Decoder, EncodeError, Encoder, OnInvalid, WhatwgEncoding, utf8};
 
-/// Up to so many bytes, looking whether all is ASCII and copying it takes less time than a decoder.
+/// The maximum length in bytes up to which a check for ASCII and a copy take less time than a
+/// decoder.
 const SHORT: usize = 1024;
 
-/// How text becomes bytes on the wire, and bytes text: UTF-8, the three Chinese encodings, and those of the Web.
+/// A text encoding: UTF-8, GB 2312, GBK, GB 18030, or an encoding of the WHATWG Encoding Standard.
 ///
-/// For programs whose peers do not all speak UTF-8: devices, older Windows programs, Python scripts with
-/// `.encode("gb2312")`. What is decoded or encoded is either right or an error that says which byte or which character,
-/// where, and in what encoding. Nothing is guessed from the bytes.
+/// Use it for peers that do not send UTF-8, such as devices, older Windows programs, and Python
+/// scripts with `.encode("gb2312")`. If a byte or a character is invalid, the error has its offset,
+/// and its message names the encoding. The encoding is never guessed from the bytes.
 ///
 /// ```
 /// use socketry::Encoding;
@@ -25,103 +26,127 @@ const SHORT: usize = 1024;
 /// # Ok::<(), socketry::Error>(())
 /// ```
 ///
-/// # Which one
+/// # Choosing an encoding
 ///
-/// Each of the Chinese encodings contains ASCII and the one before it. The name is the promise: what is written in an
-/// encoding is read by every strict peer that has an encoding of that name.
+/// Each of the three Chinese encodings contains ASCII and the encoding in the row above it. Text
+/// that is encoded with one of them can be decoded by every strict decoder of the same name.
 ///
-/// | | characters | bytes for each | read by |
+/// | Encoding | Characters | Bytes per character | Decoders |
 /// |---|---|---|---|
-/// | [`Gb2312`](Self::Gb2312) | 7,445 (simplified, of 1980) | 2 | readers of GB 2312, GBK and GB 18030 |
-/// | [`Gbk`](Self::Gbk) | 21,791 (traditional, 镕, 囍) | 2 | Windows' code page 936, Python's `gbk`, iconv's `GBK` |
-/// | [`Gb18030`](Self::Gb18030) | all of Unicode (😀) | 2 or 4 | readers of GB 18030 |
-/// | [`Utf8`](Self::Utf8) | all of Unicode | 2 to 4 | the rest of the world |
+/// | [`Gb2312`](Self::Gb2312) | 7,445 (simplified, of 1980) | 2 | GB 2312, GBK, GB 18030 |
+/// | [`Gbk`](Self::Gbk) | 21,791 (traditional, 镕, 囍) | 2 | Windows code page 936, Python, iconv |
+/// | [`Gb18030`](Self::Gb18030) | all of Unicode (😀) | 2 or 4 | GB 18030 |
+/// | [`Utf8`](Self::Utf8) | all of Unicode | 2 to 4 | UTF-8 |
 ///
-/// A program that does not know how wide its peer's "gb2312" is writes `Gb2312`, and reads `Gb18030`.
+/// If you do not know which characters a peer's "gb2312" includes, encode with `Gb2312` and decode
+/// with `Gb18030`.
 ///
-/// - **`Gb2312`** has two cells on which the tables in use disagree: A1A4 is U+00B7 `·` for the Web and U+30FB `・` for
-///   Python and iconv; A1AA is U+2014 `—` and U+2015 `―`. Both spellings are written to the cell; it is read as the Web
-///   reads it, as GBK and GB 18030 have it, too.
-/// - **`Gbk`** is code page 936 with two bytes for a character, exactly as Python's `gbk` has it, one to one:
-///   whatever is read is written back as it was. Not in it are what came with GB 18030 (the euro sign as A2E3,
-///   vertical punctuation A6D9–A6F3, ḿ ǹ as A8BC A8BF, A989–A995, the ideographs of FE50–FEA0), the pairs for private
-///   use, and all four-byte forms; nor the single byte 0x80 that Windows, iconv and the Web take for the euro sign
-///   and Python refuses. [`for_whatwg_label("gbk")`](Self::for_whatwg_label) reads all that.
-/// - **`Gb18030`** is the edition of 2022 as the Web has it, down to 0x80 for the euro sign (written as A2E3), A3A0
-///   as a second ideographic space, and no bytes for the private-use character U+E5E5. The 18 private-use characters by
-///   which earlier editions meant what is a character of its own today (U+E78D for `︐` U+FE10, and so on to U+E864) are
-///   written as that character.
+/// - **`Gb2312`** has two cells for which the common tables disagree. A1A4 is U+00B7 `·` in the
+///   WHATWG Encoding Standard, and U+30FB `・` in Python and iconv. A1AA is U+2014 `—` in that
+///   standard, and U+2015 `―` in Python and iconv. Both characters are encoded to the cell. The
+///   cell is decoded as in the standard, as it is in GBK and GB 18030.
+/// - **`Gbk`** is code page 936 with two bytes per character, the same as Python's `gbk`. The
+///   mapping is one-to-one, so that decoded text is encoded to the same bytes. It does not include
+///   the characters that GB 18030 added: the euro sign as A2E3, vertical punctuation A6D9–A6F3, ḿ ǹ
+///   as A8BC A8BF, A989–A995, and the ideographs of FE50–FEA0. It does not include pairs for
+///   private use or four-byte sequences. It does not include the single byte 0x80, which is the
+///   euro sign in Windows, iconv, and the Encoding Standard, and is invalid in Python. To decode
+///   all of these, use [`for_whatwg_label("gbk")`](Self::for_whatwg_label).
+/// - **`Gb18030`** is the edition of 2022 as in the Encoding Standard. It decodes 0x80 as the euro
+///   sign, which is encoded as A2E3, and A3A0 as a second ideographic space. It has no bytes for
+///   the private-use character U+E5E5. Earlier editions used 18 private-use characters between
+///   U+E78D and U+E864 for characters that now have their own code points. They are encoded as
+///   those characters; for example, U+E78D is encoded as `︐` U+FE10.
 ///
-/// # What is malformed
+/// # Malformed sequences
 ///
-/// [`OnInvalid`] says what becomes of a malformed sequence: an error, U+FFFD, or nothing. What *one* such sequence is does
-/// not depend on it:
+/// [`OnInvalid`] selects what happens to a malformed sequence: an error, U+FFFD, or omission. The
+/// length of *one* malformed sequence does not depend on it:
 ///
-/// - in UTF-8 and the Web's encodings, what the Unicode and Encoding standards say;
-/// - a byte that begins no character, alone;
-/// - a first byte with an ASCII byte that cannot follow it, alone: the ASCII byte is text, so that a line's end or a
-///   delimiter behind a broken character is never swallowed;
-/// - a pair that means nothing and whose second byte is not ASCII, both bytes: what follows stays in step, also where a
-///   peer sends GBK for GB 2312 (Python takes the second byte for the beginning of the next character);
-/// - in GB 18030, four bytes in form that mean nothing, all four.
+/// - In UTF-8 and the encodings of the Encoding Standard, the Unicode Standard and the Encoding
+///   Standard define the length.
+/// - A byte that cannot begin a character is one sequence.
+/// - A first byte followed by an ASCII byte that cannot follow it is one sequence, without the
+///   ASCII byte. The ASCII byte is text, so that a malformed character never swallows a line ending
+///   or a delimiter. The same applies to a sequence of GB 18030 whose third or fourth byte is out
+///   of range.
+/// - An unassigned pair whose second byte is not ASCII is one sequence of two bytes. The characters
+///   after it are decoded correctly, also if a peer sends GBK instead of GB 2312. (Python decodes
+///   the second byte as the beginning of the next character.)
+/// - In GB 18030, an unassigned sequence of four bytes in the valid ranges is one sequence.
 ///
-/// A byte order mark is a character like another: it is neither looked for, nor removed, nor written.
+/// A byte order mark is a character like any other. It is not detected, removed, or written.
 ///
 /// # Whole texts and streams
 ///
-/// [`decode`](Self::decode) and [`encode`](Self::encode) take a whole text and borrow where they can; the `_with`
-/// forms take a [`OnInvalid`], the `_into` forms append to a buffer that can be used again. A stream that comes in
-/// pieces, cut anywhere, is for [`decoder`](Self::decoder) and [`encoder`](Self::encoder). All of them count places
-/// in the *stream*, in bytes from 0: a whole text is a stream of one piece.
+/// [`decode`](Self::decode) and [`encode`](Self::encode) convert a whole text, and borrow it if
+/// possible. The `_with` methods take an [`OnInvalid`], and the `_into` methods append to a
+/// reusable buffer. For a stream that arrives in pieces, use [`decoder`](Self::decoder) and
+/// [`encoder`](Self::encoder). All offsets are in bytes from the beginning of the stream. A whole
+/// text is a stream of one piece.
 ///
-/// # Compared with Python
+/// # Differences from Python
 ///
-/// | Python | here |
+/// | Python | `socketry` |
 /// |---|---|
-/// | `text.encode("gb2312")` | `Encoding::Gb2312.encode(text)?`; writes `·` and `—`, too, which Python refuses |
-/// | `data.decode("gb2312")` | `Encoding::Gb2312.decode(data)?`; A1A4 and A1AA are `·` and `—` instead of `・` and `―` |
+/// | `text.encode("gb2312")` | `Encoding::Gb2312.encode(text)?`; also encodes `·` and `—` |
+/// | `data.decode("gb2312")` | `Encoding::Gb2312.decode(data)?`; differs for A1A4 and A1AA |
 /// | `"gbk"`, `"cp936"` | `Encoding::Gbk`: the same |
-/// | `"gb18030"` | `Encoding::Gb18030`: the edition of 2022 instead of 2000, which differs in 19 pairs |
-/// | `errors="replace"`, `"ignore"` | [`OnInvalid::Replace`], [`OnInvalid::Ignore`]; an unassigned pair is one `�` instead of two |
-/// | `codecs.getincrementaldecoder(…)` | [`decoder`](Self::decoder); its errors count from the beginning of the stream |
+/// | `"gb18030"` | `Encoding::Gb18030`: the edition of 2022, which differs in 19 pairs |
+/// | `errors="replace"` | [`OnInvalid::Replace`]; an unassigned pair is one `�` instead of two |
+/// | `errors="ignore"` | [`OnInvalid::Ignore`] |
+/// | `codecs.getincrementaldecoder(…)` | [`decoder`](Self::decoder); offsets are in the stream |
 ///
-/// # What it costs
+/// Python's `gb2312` cannot encode `·` and `—`, and decodes A1A4 and A1AA as `・` and `―` instead
+/// of `·` and `—`. Python's `gb18030` is the edition of 2000.
 ///
-/// Chinese text is decoded from GB 2312, GBK or GB 18030 at 0.8 to 1.5 GB/s (of UTF-8) on one core, more than twice as
-/// fast as by `encoding_rs`, and encoded at 0.8 to 1.7 GB/s, 1.5 times as fast as by Python's `gb2312`, twice as fast
-/// as by its `gbk` and 70 to 100 times as fast as by `encoding_rs`. Chinese mixed with English is decoded at half of
-/// that speed: as fast as by `encoding_rs`, or up to a quarter slower. ASCII is checked and borrowed.
-/// `cargo bench --bench text` measures it again.
+/// # Performance
 ///
-/// The tables for that are made from those of `encoding_rs` at the first use and kept: 2 ms, and 128 KiB for each
-/// direction of each encoding, with another 128 KiB for decoding GB 18030, from which the two narrower ones are made.
-/// GB 18030's four bytes take 2 to 3 ms and 205 KiB more, when it first encodes or first meets them. UTF-8 has no
-/// tables. The Web's encodings have none here, but for its GBK, which is decoded as GB 18030; they run at the speed of
-/// `encoding_rs`, which is 10 to 20 MB/s when it encodes Chinese.
+/// On one core, Chinese text is decoded from GB 2312, GBK, or GB 18030 at 0.8 to 1.5 GB/s of UTF-8,
+/// more than twice as fast as with `encoding_rs`. It is encoded at 0.8 to 1.7 GB/s: 1.5 times as
+/// fast as with Python's `gb2312`, twice as fast as with Python's `gbk`, and 70 to 100 times as
+/// fast as with `encoding_rs`. Chinese mixed with English is decoded at half of that speed, which
+/// is as fast as with `encoding_rs` or up to a quarter slower. ASCII is checked and borrowed. The
+/// encodings of the Encoding Standard have the speed of `encoding_rs`, which encodes Chinese at 10
+/// to 20 MB/s. `cargo bench --bench text` measures these figures.
+///
+/// # Memory
+///
+/// The tables are built from those of `encoding_rs` at the first use, which takes 2 ms, and are
+/// kept. Each table has 128 KiB. GB 2312, GBK, and GB 18030 each have one table for decoding and
+/// one for encoding. A table for encoding is built from the one for decoding, and the tables of GB
+/// 2312 and GBK are built from the decoding table of GB 18030. The four-byte sequences of GB 18030
+/// take another 205 KiB and 2 to 3 ms, when text is first encoded in GB 18030 or the first such
+/// sequence is decoded. UTF-8 has no tables. The encodings of the Encoding Standard have none
+/// either, except that its GBK is decoded as GB 18030.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[doc(alias = "charset")]
 #[doc(alias = "codecs")]
 #[doc(alias = "codepage")]
-#[doc(alias = "936")]
+#[doc(alias = "iconv")]
 pub enum Encoding {
-    /// UTF-8, all of Unicode in 1 to 4 bytes. The default.
+    /// UTF-8: all of Unicode in 1 to 4 bytes. This is the default.
     #[default]
     Utf8,
-    /// GB 2312-80 as EUC-CN, and ASCII: exactly 7,445 characters of two bytes.
+    /// GB 2312-80 in the form of EUC-CN: ASCII, and exactly 7,445 characters of two bytes.
+    #[doc(alias = "EUC-CN")]
     Gb2312,
-    /// GBK, and ASCII: exactly 21,791 characters of two bytes, those of GB 2312 among them.
+    /// GBK: ASCII, and exactly 21,791 characters of two bytes, including those of GB 2312.
+    #[doc(alias = "936")]
+    #[doc(alias = "cp936")]
     Gbk,
-    /// GB 18030-2022, all of Unicode in 1, 2 or 4 bytes; GBK is a part of it.
+    /// GB 18030-2022: all of Unicode in 1, 2, or 4 bytes, including GBK.
     Gb18030,
-    /// An encoding of the Web, by its label: see [`Encoding::for_label`].
+    /// An encoding of the WHATWG Encoding Standard. See also [`Encoding::for_label`].
     Whatwg(WhatwgEncoding),
 }
 
 impl Encoding {
-    /// The name in lower case: `utf-8`, `gb2312`, `gbk`, `gb18030`, or the Web's.
+    /// Returns the name in lower case: `utf-8`, `gb2312`, `gbk`, `gb18030`, or that of the
+    /// [`WhatwgEncoding`].
     ///
-    /// The Web's own GBK is `gbk`, too.
+    /// The GBK of the WHATWG Encoding Standard has the name `gbk` too.
     pub fn name(self) -> &'static str {
         match self {
             Encoding::Utf8 => "utf-8",
@@ -132,13 +157,14 @@ impl Encoding {
         }
     }
 
-    /// The text of these bytes, all of them.
+    /// Decodes a whole text.
     ///
-    /// Borrows where nothing is to be changed: UTF-8, and ASCII in the encodings that contain it.
+    /// Borrows the bytes if they are UTF-8, or ASCII in an encoding that contains ASCII.
     ///
     /// # Errors
     ///
-    /// This returns an error if a sequence is not text of the encoding, or if the bytes end within a character.
+    /// This returns an error if a sequence is invalid in the encoding, or if the bytes end in the
+    /// middle of a character.
     ///
     /// # Examples
     ///
@@ -147,19 +173,23 @@ impl Encoding {
     ///
     /// assert_eq!(Encoding::Gb2312.decode(b"\xCA\xD5\xB5\xBD")?, "收到");
     /// let error = Encoding::Gb2312.decode(b"\xCA\xD5\xB5").unwrap_err();
-    /// assert_eq!(error.to_string(), "incomplete gb2312 character B5 at byte 2, the end of the text");
+    /// let message = "incomplete gb2312 character B5 at byte 2, the end of the text";
+    /// assert_eq!(error.to_string(), message);
     /// # Ok::<(), socketry::Error>(())
     /// ```
     #[doc(alias = "bytes.decode")]
+    #[doc(alias = "MultiByteToWideChar")]
     pub fn decode(self, bytes: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
         self.decode_with(bytes, OnInvalid::Strict)
     }
 
-    /// The text of these bytes, with what is not text treated by a policy; else as [`decode`](Self::decode).
+    /// Decodes a whole text as [`decode`](Self::decode) does, and handles invalid sequences by a
+    /// policy.
     ///
     /// # Errors
     ///
-    /// This returns an error if the policy is [`OnInvalid::Strict`] and [`decode`](Self::decode) would.
+    /// This returns an error if the policy is [`OnInvalid::Strict`] and [`decode`](Self::decode)
+    /// would.
     pub fn decode_with(self, bytes: &[u8], policy: OnInvalid) -> Result<Cow<'_, str>, DecodeError> {
         if let Some(text) = self.borrowed(bytes) {
             return Ok(Cow::Borrowed(text));
@@ -169,11 +199,12 @@ impl Encoding {
         Ok(Cow::Owned(text))
     }
 
-    /// Appends the text of these bytes to a buffer, which a caller can use again.
+    /// Decodes a whole text and appends it to a reusable buffer.
     ///
     /// # Errors
     ///
-    /// This returns an error if [`decode_with`](Self::decode_with) would; then the buffer is as before.
+    /// This returns an error if [`decode_with`](Self::decode_with) would. In that case the buffer
+    /// is unchanged.
     ///
     /// # Examples
     ///
@@ -219,9 +250,10 @@ impl Encoding {
         result
     }
 
-    /// The bytes of this text, all of it.
+    /// Encodes a whole text.
     ///
-    /// Borrows where nothing is to be changed: UTF-8, and ASCII in the encodings that contain it.
+    /// Borrows the text if the encoding is UTF-8, or if the text is ASCII and the encoding contains
+    /// ASCII.
     ///
     /// # Errors
     ///
@@ -238,16 +270,18 @@ impl Encoding {
     /// # Ok::<(), socketry::Error>(())
     /// ```
     #[doc(alias = "str.encode")]
+    #[doc(alias = "WideCharToMultiByte")]
     pub fn encode(self, text: &str) -> Result<Cow<'_, [u8]>, EncodeError> {
         self.encode_with(text, OnInvalid::Strict)
     }
 
-    /// The bytes of this text, with what the encoding does not have treated by a policy; else as
-    /// [`encode`](Self::encode).
+    /// Encodes a whole text as [`encode`](Self::encode) does, and handles characters that the
+    /// encoding does not have by a policy.
     ///
     /// # Errors
     ///
-    /// This returns an error if the policy is [`OnInvalid::Strict`] and [`encode`](Self::encode) would.
+    /// This returns an error if the policy is [`OnInvalid::Strict`] and [`encode`](Self::encode)
+    /// would.
     pub fn encode_with(self, text: &str, policy: OnInvalid) -> Result<Cow<'_, [u8]>, EncodeError> {
         if self.is_as_it_is(text) {
             return Ok(Cow::Borrowed(text.as_bytes()));
@@ -257,11 +291,12 @@ impl Encoding {
         Ok(Cow::Owned(bytes))
     }
 
-    /// Appends the bytes of this text to a buffer, which a caller can use again.
+    /// Encodes a whole text and appends the bytes to a reusable buffer.
     ///
     /// # Errors
     ///
-    /// This returns an error if [`encode_with`](Self::encode_with) would; then the buffer is as before.
+    /// This returns an error if [`encode_with`](Self::encode_with) would. In that case the buffer
+    /// is unchanged.
     ///
     /// # Examples
     ///
@@ -291,34 +326,34 @@ impl Encoding {
         result
     }
 
-    /// A decoder for a stream that comes in pieces.
+    /// Creates a decoder for a stream that arrives in pieces.
     #[must_use]
     pub fn decoder(self) -> Decoder {
         Decoder::new(self)
     }
 
-    /// An encoder for text that comes in pieces.
+    /// Creates an encoder for text that arrives in pieces.
     #[must_use]
     pub fn encoder(self) -> Encoder {
         Encoder::new(self)
     }
 
-    /// The bytes as they are, where they are the text.
+    /// Returns the bytes as text if they are the same in UTF-8.
     fn borrowed(self, bytes: &[u8]) -> Option<&str> {
         match self {
             Encoding::Utf8 => utf8::checked(bytes),
-            // On ASCII the standard library's check is the faster one.
+            // The check of the standard library is faster for ASCII.
             _ if self.is_ascii(bytes) => std::str::from_utf8(bytes).ok(),
             _ => None,
         }
     }
 
-    /// Whether the text's own bytes are those of the encoding.
+    /// Returns `true` if the text has the same bytes in the encoding as in UTF-8.
     fn is_as_it_is(self, text: &str) -> bool {
         self == Encoding::Utf8 || self.is_ascii(text.as_bytes())
     }
 
-    /// Whether all bytes are ASCII and mean ASCII.
+    /// Returns `true` if all bytes are ASCII in this encoding.
     fn is_ascii(self, bytes: &[u8]) -> bool {
         match self {
             Encoding::Whatwg(web) if web.get() == encoding_rs::ISO_2022_JP => {

@@ -1,20 +1,21 @@
-//! From the bytes of GB 2312, GBK and GB 18030 to text.
+//! Decoding of GB 2312, GBK, and GB 18030.
 //!
-//! What is regular is looked up, eight bytes at a time where they are four pairs, into a block of UTF-8 that is then
-//! checked and appended as a whole: appending character by character takes more than twice as long. The check costs as
-//! much as the looking up, and is the price of a crate without `unsafe`.
+//! ASCII and pairs are looked up, four pairs at a time if there are as many, and written to a block
+//! of UTF-8. The block is then checked and appended as a whole, because appending single characters
+//! takes more than twice as long. The check takes as long as the lookup, and is necessary without
+//! `unsafe`.
 
 use super::cells::{Charset, Forms, LONG, form_index};
 use super::quads::quads;
 use super::{Malformed, Pass, Stop, utf8};
 
-/// The bytes of UTF-8 that are made at a time.
+/// The number of bytes of UTF-8 in a block.
 const BLOCK: usize = 512;
-/// The most that one step writes, not all of which it keeps.
+/// The maximum number of bytes that one step writes. It may keep fewer.
 const STEP: usize = 16;
-/// So much ASCII in a row leaves the block for a way of its own.
+/// From this many consecutive ASCII bytes on, ASCII is copied without a block.
 const LONG_RUN: usize = 256;
-/// So much of it at a time, which stays in the first cache.
+/// The maximum number of ASCII bytes that are copied at a time. They fit in the L1 cache.
 const LONGEST_PIECE: usize = 16 * 1024;
 
 /// Decodes up to the first sequence that the character set does not have.
@@ -50,7 +51,7 @@ struct Filled {
 enum FillEnd {
     BlockIsFull,
     LongRun,
-    /// The input ends, or what stands there is neither ASCII nor in the tables.
+    /// The input ends, or the next bytes are neither ASCII nor in the tables.
     Irregular,
 }
 
@@ -74,7 +75,7 @@ fn fill(charset: Charset, forms: &Forms, input: &[u8], block: &mut [u8; BLOCK + 
         };
         let bytes = u64::from_be_bytes(*chunk);
         if bytes >> 63 == 0 {
-            // All eight are written and as many kept as are ASCII.
+            // All eight bytes are written, and the leading ASCII bytes are kept.
             block[written..written + 8].copy_from_slice(chunk);
             let count = ((bytes & EACH).leading_zeros() / 8) as usize;
             read += count;
@@ -87,7 +88,7 @@ fn fill(charset: Charset, forms: &Forms, input: &[u8], block: &mut [u8; BLOCK + 
         }
         ascii = 0;
         if let 0x30..=0x39 = chunk[1] {
-            // No pair has a digit; four bytes of GB 18030 have one here.
+            // No pair has a digit. Four bytes of GB 18030 have one here.
             let Some(character) = whole_quad(charset, chunk) else { break FillEnd::Irregular };
             read += 4;
             written += character.encode_utf8(&mut block[written..]).len();
@@ -95,7 +96,7 @@ fn fill(charset: Charset, forms: &Forms, input: &[u8], block: &mut [u8; BLOCK + 
         }
         let form = |shift: u32| forms[form_index((bytes >> shift) as u16)];
         let made = [form(48), form(32), form(16), form(0)];
-        // Each in three bytes; the fourth is overwritten by the next one.
+        // Each character has three bytes. The fourth one is overwritten by the next character.
         if let Some(place) = block[written..].first_chunk_mut::<STEP>() {
             for (index, form) in made.into_iter().enumerate() {
                 place[3 * index..3 * index + 4].copy_from_slice(&form.to_le_bytes());
@@ -106,8 +107,8 @@ fn fill(charset: Charset, forms: &Forms, input: &[u8], block: &mut [u8; BLOCK + 
             written += 12;
             continue;
         }
-        // As many are kept as are pairs, one behind the other, whose characters take three bytes. Without a branch
-        // for each: in mixed text their number cannot be foreseen.
+        // The leading pairs whose characters have three bytes are kept. There is no branch for each
+        // of them, because their number is unpredictable in mixed text.
         let is_kept = |index: u32| u64::from(made[index as usize] >> 31) & (bytes >> (63 - 16 * index));
         let kept = (is_kept(0) << 3) | ((is_kept(1) & 1) << 2) | ((is_kept(2) & 1) << 1) | (is_kept(3) & 1);
         let count = (kept << 60).leading_ones() as usize;
@@ -124,7 +125,8 @@ fn fill(charset: Charset, forms: &Forms, input: &[u8], block: &mut [u8; BLOCK + 
     Filled { read, written, end }
 }
 
-/// One character near the end of the input: how many bytes were taken, and made.
+/// Decodes one character near the end of the input. Returns the number of bytes read, and of bytes
+/// written.
 fn fill_one(
     forms: &Forms,
     input: &[u8],
@@ -146,7 +148,7 @@ fn fill_one(
     }
 }
 
-/// The character of four bytes, if they are one of GB 18030.
+/// Returns the character of four bytes if they are a sequence of GB 18030.
 fn whole_quad(charset: Charset, chunk: &[u8; 8]) -> Option<char> {
     match *chunk {
         [first @ 0x81..=0xFE, second @ 0x30..=0x39, third @ 0x81..=0xFE, fourth @ 0x30..=0x39, ..]
@@ -158,10 +160,12 @@ fn whole_quad(charset: Charset, chunk: &[u8; 8]) -> Option<char> {
     }
 }
 
-/// Appends the ASCII at the beginning of the input; how much it was.
+/// Appends the ASCII bytes at the beginning of the input, and returns their number.
 ///
-/// The decoder of windows-1252 copies and checks in one go and makes more than one byte of whatever is not ASCII, so
-/// that the length tells. What it did in vain is taken back, and is no more than what it did well.
+/// The decoder of windows-1252 copies and checks in one pass. It writes more than one byte for each
+/// byte that is not ASCII, so that the length shows whether there was one. In that case the block
+/// is removed again. A block is never longer than the ASCII before it, which limits the wasted
+/// work.
 fn append_ascii(input: &[u8], output: &mut String) -> usize {
     let mut decoder = encoding_rs::WINDOWS_1252.new_decoder_without_bom_handling();
     let (mut read, mut size) = (0, LONG_RUN);
@@ -187,11 +191,11 @@ enum Irregular {
     Stop(Stop),
 }
 
-/// What stands where there is neither ASCII nor an assigned pair.
+/// Decodes bytes that are neither ASCII nor an assigned pair.
 fn irregular(charset: Charset, input: &[u8]) -> Irregular {
     match *input {
         [] => Irregular::Stop(Stop::End),
-        // As the Web has it: what Windows' code page 936 sends for the euro sign.
+        // As in the Encoding Standard: Windows code page 936 encodes the euro sign as 0x80.
         [0x80, ..] if charset == Charset::Gb18030 => Irregular::Character('€', 1),
         [0x80 | 0xFF, ..] => malformed(1, 1),
         [_] => Irregular::Stop(Stop::Incomplete),

@@ -1,18 +1,19 @@
-//! From text to the bytes of GB 2312, GBK and GB 18030.
+//! Encoding of GB 2312, GBK, and GB 18030.
 
 use super::cells::{Charset, Pairs};
 use super::quads::{self, quads};
 
-/// The bytes that are made at a time.
+/// The number of bytes in a block.
 const BLOCK: usize = 1024;
-/// The most that one step writes, not all of which it keeps.
+/// The maximum number of bytes that one step writes. It may keep fewer.
 const STEP: usize = 16;
-/// So much ASCII in a row leaves the block for a way of its own.
+/// From this many consecutive ASCII bytes on, ASCII is copied without a block.
 const LONG_RUN: usize = 256;
-/// So much of it at a time, which stays in the first cache.
+/// The maximum number of ASCII bytes that are copied at a time. They fit in the L1 cache.
 const LONGEST_PIECE: usize = 16 * 1024;
 
-/// Encodes up to the first character that the character set does not have; that one's place in the text, or none.
+/// Encodes up to the first character that the character set does not have. Returns the offset of
+/// that character in the text, or `None` if there is none.
 pub(super) fn encode(charset: Charset, text: &str, output: &mut Vec<u8>) -> Option<usize> {
     let pairs = charset.pairs();
     let mut block = [0; BLOCK + STEP];
@@ -38,7 +39,7 @@ struct Filled {
 }
 
 enum FillEnd {
-    /// Or the text is over.
+    /// The block is full, or the text ends.
     BlockIsFull,
     LongRun,
     NoSuchCharacter,
@@ -56,7 +57,8 @@ fn fill(charset: Charset, pairs: &Pairs, text: &str, block: &mut [u8; BLOCK + ST
         if let Some(chunk) = input[read..].first_chunk::<16>() {
             if chunk[0] >= 0xE0 {
                 ascii = 0;
-                // As if there were four characters of three bytes; as many are kept as there are, with a pair each.
+                // Encodes four characters of three bytes. The leading ones that are such characters
+                // and have a pair are kept.
                 let one = three_bytes(chunk, 0);
                 let two = three_bytes(chunk, 3);
                 let three = three_bytes(chunk, 6);
@@ -76,7 +78,8 @@ fn fill(charset: Charset, pairs: &Pairs, text: &str, block: &mut [u8; BLOCK + ST
                     written += 8;
                     continue;
                 }
-                // Without a branch for each, because in mixed text their number cannot be foreseen.
+                // There is no branch for each character, because their number is unpredictable in
+                // mixed text.
                 let is_kept = |bytes: u32, pair: u16| u32::from(bytes & 0xF0 == 0xE0 && pair != 0);
                 let kept = (is_kept(one, first) << 3)
                     | (is_kept(two, second) << 2)
@@ -89,7 +92,7 @@ fn fill(charset: Charset, pairs: &Pairs, text: &str, block: &mut [u8; BLOCK + ST
                     continue;
                 }
             } else if chunk[0] < 0x80 {
-                // All sixteen are written and as many kept as are ASCII.
+                // All sixteen bytes are written, and the leading ASCII bytes are kept.
                 let count = ((u128::from_be_bytes(*chunk) & EACH).leading_zeros() / 8) as usize;
                 block[written..written + 16].copy_from_slice(chunk);
                 read += count;
@@ -114,19 +117,19 @@ fn fill(charset: Charset, pairs: &Pairs, text: &str, block: &mut [u8; BLOCK + ST
     Filled { read, written, end }
 }
 
-/// Three bytes of UTF-8, the first lowest, and whatever is behind them.
+/// Returns three bytes of UTF-8 with the first one lowest, and the byte after them.
 #[inline(always)]
 fn three_bytes(chunk: &[u8; 16], start: usize) -> u32 {
     u32::from_le_bytes([chunk[start], chunk[start + 1], chunk[start + 2], chunk[start + 3]])
 }
 
-/// The character of these as a UTF-16 unit, if they are one.
+/// Returns the UTF-16 unit of three bytes. The result is meaningless for other bytes.
 #[inline(always)]
 fn unit_of(bytes: u32) -> usize {
     (((bytes & 0x0F) << 12) | ((bytes >> 2) & 0x0FC0) | ((bytes >> 16) & 0x3F)) as usize
 }
 
-/// A character's bytes, of which there are 1, 2 or 4.
+/// The 1, 2, or 4 bytes of a character.
 struct Bytes {
     bytes: [u8; 4],
     length: usize,
@@ -151,7 +154,7 @@ fn one(charset: Charset, pairs: &Pairs, character: char) -> Option<Bytes> {
     Some(Bytes { bytes, length: 4 })
 }
 
-/// Appends the ASCII at the beginning of the input; how much it was.
+/// Appends the ASCII bytes at the beginning of the input, and returns their number.
 fn append_ascii(input: &[u8], output: &mut Vec<u8>) -> usize {
     let (mut read, mut size) = (0, LONG_RUN);
     while read < input.len() {

@@ -1,4 +1,4 @@
-//! The names of encodings: ours, and the Web's.
+//! Names of encodings: our own labels, and those of the Encoding Standard.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,15 +6,16 @@ use std::str::FromStr;
 use super::Encoding;
 use crate::error::{Error, ErrorKind, Operation};
 
-/// An encoding of the [Encoding Standard](https://encoding.spec.whatwg.org/) of the Web that has no name of its own in
-/// [`Encoding`]: Big5, EUC-KR, Shift_JIS, windows-1252, UTF-16LE and the like, and the Web's own GBK.
+/// An encoding of the [WHATWG Encoding Standard](https://encoding.spec.whatwg.org/) that is not a
+/// variant of [`Encoding`].
 ///
-/// It is made by [`Encoding::for_label`] or [`Encoding::for_whatwg_label`].
+/// Examples are Big5, EUC-KR, Shift_JIS, windows-1252, UTF-16LE, and the GBK of that standard.
+/// [`Encoding::for_label`] and [`Encoding::for_whatwg_label`] return such an encoding.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct WhatwgEncoding(&'static encoding_rs::Encoding);
 
 impl WhatwgEncoding {
-    /// The standard's name in lower case, such as `big5`.
+    /// Returns the name in the standard in lower case, such as `big5`.
     pub fn name(self) -> &'static str {
         let name = self.0.name();
         WEB_NAMES.into_iter().find(|lower| lower.eq_ignore_ascii_case(name)).unwrap_or(name)
@@ -31,7 +32,7 @@ impl fmt::Debug for WhatwgEncoding {
     }
 }
 
-/// The names that `encoding_rs` writes with capitals.
+/// The names that have capital letters in `encoding_rs`.
 const WEB_NAMES: [&str; 24] = [
     "big5",
     "euc-jp",
@@ -59,7 +60,8 @@ const WEB_NAMES: [&str; 24] = [
     "utf-16le",
 ];
 
-/// The names that mean what they say, with `-` for `_` and space. Whatever is not here is looked up as the Web does.
+/// The labels with our own meaning, with `-` for `_` and space. All others are looked up in the
+/// Encoding Standard.
 const OUR_LABELS: [(&str, Encoding); 32] = [
     ("utf-8", Encoding::Utf8),
     ("utf8", Encoding::Utf8),
@@ -96,22 +98,30 @@ const OUR_LABELS: [(&str, Encoding); 32] = [
 ];
 
 impl Encoding {
-    /// The encoding of that name, where names mean what they say: `gb2312` is GB 2312 and not, as on the Web, GBK.
+    /// Returns the encoding with the given label.
     ///
-    /// Upper and lower case, `_` and `-`, and white space around the name make no difference. Known are:
+    /// `gb2312` means GB 2312, and not GBK as in the WHATWG Encoding Standard. For the labels of
+    /// that standard, see [`for_whatwg_label`](Self::for_whatwg_label).
     ///
-    /// | encoding | names |
-    /// |---|---|
-    /// | [`Utf8`](Self::Utf8) | `utf-8`, `utf8`, `u8`, `utf`, `cp65001` |
-    /// | [`Gb2312`](Self::Gb2312) | `gb2312`, `gb2312-80`, `gb2312-1980`, `gb_2312-80`, `gb_2312`, `euc-cn`, `euccn`, `eucgb2312-cn`, `x-euc-cn`, `chinese`, `csgb2312`, `csiso58gb231280`, `iso-ir-58` |
-    /// | [`Gbk`](Self::Gbk) | `gbk`, `x-gbk`, `csgbk`, `cp936`, `936`, `ms936`, `windows-936` |
-    /// | [`Gb18030`](Self::Gb18030) | `gb18030`, `gb18030-2000`, `gb18030-2005`, `gb18030-2022`, `csgb18030`, `cp54936`, `windows-54936` |
-    /// | [`Whatwg`](Self::Whatwg) | every other label of the Encoding Standard, as the Web means it: `latin1` is windows-1252, `utf-16` is UTF-16LE |
+    /// # Labels
+    ///
+    /// Case and surrounding white space are ignored, and `_` and `-` are the same.
+    ///
+    /// * [`Utf8`](Self::Utf8): `utf-8`, `utf8`, `u8`, `utf`, `cp65001`
+    /// * [`Gb2312`](Self::Gb2312): `gb2312`, `gb2312-80`, `gb2312-1980`, `gb_2312-80`, `gb_2312`,
+    ///   `euc-cn`, `euccn`, `eucgb2312-cn`, `x-euc-cn`, `chinese`, `csgb2312`, `csiso58gb231280`,
+    ///   `iso-ir-58`
+    /// * [`Gbk`](Self::Gbk): `gbk`, `x-gbk`, `csgbk`, `cp936`, `936`, `ms936`, `windows-936`
+    /// * [`Gb18030`](Self::Gb18030): `gb18030`, `gb18030-2000`, `gb18030-2005`, `gb18030-2022`,
+    ///   `csgb18030`, `cp54936`, `windows-54936`
+    /// * [`Whatwg`](Self::Whatwg): every other label of the WHATWG Encoding Standard, with its
+    ///   meaning in that standard. For example, `latin1` is windows-1252, and `utf-16` is UTF-16LE.
     ///
     /// # Errors
     ///
-    /// This returns an error if nobody knows the name, or if it is one of those that the Web refuses (`hz-gb-2312`,
-    /// `iso-2022-cn`, …): their bytes switch between encodings by sequences that a filter sees as plain text.
+    /// This returns an error if the label is unknown, or if the Encoding Standard refuses it
+    /// (`hz-gb-2312`, `iso-2022-cn`, and others). The bytes of the refused encodings switch between
+    /// character sets by sequences that a filter takes for plain text.
     ///
     /// # Examples
     ///
@@ -127,6 +137,8 @@ impl Encoding {
     /// assert_eq!(error.label(), "gb2313");
     /// # Ok::<(), socketry::Error>(())
     /// ```
+    #[doc(alias = "codecs.lookup")]
+    #[doc(alias = "iconv_open")]
     pub fn for_label(label: &str) -> Result<Encoding, UnknownEncoding> {
         let wanted = label.trim();
         let same = |ours: &str| {
@@ -136,7 +148,7 @@ impl Encoding {
         if let Some((_, encoding)) = OUR_LABELS.iter().find(|(ours, _)| same(ours)) {
             return Ok(*encoding);
         }
-        // The Web has labels with either; none differs from another by this alone.
+        // The Encoding Standard has labels with either. No two of them differ only by this.
         [wanted.to_owned(), wanted.replace('_', "-"), wanted.replace('-', "_")]
             .iter()
             .find_map(|spelling| by_the_web(spelling))
@@ -144,25 +156,28 @@ impl Encoding {
             .map_err(|reason| UnknownEncoding::new(label, reason))
     }
 
-    /// The encoding that the Web's standard means by a label, for what comes from the Web: the charset of a page or
-    /// of an HTTP header.
+    /// Returns the encoding that a label has in the WHATWG Encoding Standard, such as the charset
+    /// of a web page or of an HTTP header.
     ///
-    /// There `gb2312` and `gbk` are both the Web's GBK: it reads everything of GB 18030, and a euro sign from 0x80, and
-    /// writes what has two bytes. It is decoded as fast as [`Gb18030`](Self::Gb18030); its encoder is slow (10 to 20 MB/s).
+    /// In that standard, `gb2312` and `gbk` are both the GBK of the standard. It decodes all of GB
+    /// 18030, and 0x80 as the euro sign. It encodes the euro sign as 0x80, and all other characters
+    /// that have one or two bytes in GB 18030. Decoding is as fast as for
+    /// [`Gb18030`](Self::Gb18030). Encoding is slow (10 to 20 MB/s).
     ///
     /// # Errors
     ///
-    /// This returns an error if the standard does not have the label, or refuses it (see
-    /// [`for_label`](Self::for_label)).
+    /// This returns an error if the standard does not have the label or refuses it. See also
+    /// [`for_label`](Self::for_label).
     ///
     /// # Examples
     ///
     /// ```
     /// use socketry::Encoding;
     ///
-    /// let of_the_page = Encoding::for_whatwg_label("gb2312")?;
-    /// assert_eq!(of_the_page.name(), "gbk");
-    /// assert_eq!(of_the_page.decode(b"\xE9F")?, "镕");
+    /// let encoding = Encoding::for_whatwg_label("gb2312")?;
+    /// assert_eq!(encoding.name(), "gbk");
+    /// assert_eq!(encoding.decode(b"\xE9F")?, "镕");
+    /// assert_eq!(*encoding.encode("€")?, *b"\x80");
     /// assert!(Encoding::for_whatwg_label("cp936").is_err());
     /// # Ok::<(), socketry::Error>(())
     /// ```
@@ -173,7 +188,7 @@ impl Encoding {
     }
 }
 
-/// ASCII in lower case, and one sign for the three that join the parts of a name.
+/// Converts ASCII to lower case, and `_` and space to `-`.
 fn folded(byte: u8) -> u8 {
     match byte {
         b'_' | b' ' => b'-',
@@ -197,7 +212,7 @@ fn by_the_web(label: &str) -> Option<Result<Encoding, Reason>> {
 impl FromStr for Encoding {
     type Err = UnknownEncoding;
 
-    /// As [`Encoding::for_label`].
+    /// Returns the encoding with the given label, as [`Encoding::for_label`] does.
     fn from_str(label: &str) -> Result<Encoding, UnknownEncoding> {
         Encoding::for_label(label)
     }
@@ -206,16 +221,18 @@ impl FromStr for Encoding {
 impl TryFrom<&str> for Encoding {
     type Error = UnknownEncoding;
 
-    /// As [`Encoding::for_label`].
+    /// Returns the encoding with the given label, as [`Encoding::for_label`] does.
     fn try_from(label: &str) -> Result<Encoding, UnknownEncoding> {
         Encoding::for_label(label)
     }
 }
 
-/// A text that should be an encoding's name and is not.
+/// An error for an unknown or refused label of an encoding.
 ///
-/// It reads as one line: `unknown encoding "gb2313": neither utf-8, gb2312, gbk or gb18030 nor a label of the Web`.
+/// The error is displayed as one line:
+/// `unknown encoding "gb2313": neither utf-8, gb2312, gbk or gb18030 nor a label of the Web`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[doc(alias = "LookupError")]
 #[error("{} {label:?}{}: {}", .reason.opening(), if *.cut { "…" } else { "" }, .reason.words())]
 pub struct UnknownEncoding {
     label: Box<str>,
@@ -224,7 +241,7 @@ pub struct UnknownEncoding {
 }
 
 impl UnknownEncoding {
-    /// The longest part of a label that is kept, in bytes: it may come from a peer.
+    /// The maximum number of bytes that are kept of a label, which may come from a peer.
     const LONGEST: usize = 64;
 
     fn new(label: &str, reason: Reason) -> UnknownEncoding {
@@ -234,12 +251,13 @@ impl UnknownEncoding {
         UnknownEncoding { label: kept.into(), cut: kept.len() < label.len(), reason }
     }
 
-    /// The text that was given, or its first 64 bytes.
+    /// Returns the label that was passed, truncated to at most 64 bytes.
     pub fn label(&self) -> &str {
         &self.label
     }
 
-    /// Whether the Web's standard knows the label and refuses it for safety, rather than nobody knowing it.
+    /// Returns `true` if the Encoding Standard knows the label and refuses it for security. Returns
+    /// `false` if the label is unknown.
     pub fn is_refused(&self) -> bool {
         self.reason == Reason::Refused
     }

@@ -1,22 +1,24 @@
-//! Text on the wire: bytes to text and back, whole or piece by piece, with errors that say where.
+//! Text encodings: decoding and encoding of whole texts and of streams, with the offset of each
+//! error.
 //!
-//! [`Encoding`] is the way in; [`Decoder`] and [`Encoder`] carry what a stream needs between two pieces. Below them
-//! is one pass per family, which goes on until the first sequence that its encoding does not know and knows nothing
-//! of policies, offsets in the stream or characters cut in two:
+//! [`Encoding`] is the entry point. [`Decoder`] and [`Encoder`] keep the state of a stream between
+//! two pieces. Below them is one pass for each family of encodings. A pass stops at the first
+//! sequence that is invalid in the encoding, and does not handle policies, stream offsets, or split
+//! characters:
 //!
 //! ```text
-//!  encoding ── label            names, and the one-shot calls
+//!  encoding ── label            names, and the one-shot methods
 //!     │
-//!  decoder   encoder            policy, stream offsets, the character cut by the end of a piece
+//!  decoder   encoder            policy, stream offsets, incomplete characters
 //!     │         │
-//!     ├─ utf8   ├─ (bytes as they are)
+//!     ├─ utf8   ├─ (bytes unchanged)
 //!     ├─ gb_decode ─┬─ gb_encode          GB 2312, GBK, GB 18030
-//!     │           cells, quads            their tables, made from `encoding_rs` at the first use
-//!     └─ web_decode └─ web_encode, utf16  everything else, by `encoding_rs`
+//!     │           cells, quads            tables, built from `encoding_rs` at first use
+//!     └─ web_decode └─ web_encode, utf16  all other encodings, with `encoding_rs`
 //! ```
 //!
-//! The rule for what a malformed sequence is stands on [`Encoding`]: it decides what an error shows, what is replaced
-//! and where decoding goes on.
+//! The documentation of [`Encoding`] defines malformed sequences. The definition decides which
+//! bytes an error has, which bytes are replaced, and where decoding continues.
 
 mod cells;
 mod decode_error;
@@ -43,30 +45,31 @@ pub use encoding::Encoding;
 pub use label::{UnknownEncoding, WhatwgEncoding};
 pub use policy::OnInvalid;
 
-/// How far a pass over the input came.
+/// The progress of a pass over the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Pass {
-    /// The bytes whose characters are in the output. What stopped the pass stands behind them.
+    /// The number of bytes whose characters are in the output. The pass stopped after them.
     read: usize,
     stop: Stop,
 }
 
-/// Why a pass ended.
+/// The reason for which a pass stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
-    /// The input is used up.
+    /// The end of the input.
     End,
-    /// What is left, one to three bytes, is the beginning of a character.
+    /// The remaining one to three bytes are the beginning of a character.
     Incomplete,
     Malformed(Malformed),
 }
 
-/// A malformed sequence: what is passed over, and what had to be looked at to know.
+/// A malformed sequence: the bytes that are skipped, and the bytes that were examined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Malformed {
-    /// The bytes that the sequence takes: 1 to 4.
+    /// The length of the sequence in bytes: 1 to 4.
     length: u8,
-    /// Those and the bytes after them that made them wrong and are read again: at least `length`, at most 4.
+    /// The length including the bytes after the sequence that make it malformed and are read again:
+    /// at least `length`, at most 4.
     seen: u8,
 }
 

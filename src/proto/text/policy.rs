@@ -1,4 +1,5 @@
-/// The handling of invalid bytes and of characters that an encoding does not have, like Python's `errors=`.
+/// The handling of invalid bytes and of characters that an encoding does not have, like Python's
+/// `errors=`.
 ///
 /// # Examples
 ///
@@ -20,9 +21,9 @@ pub enum OnInvalid {
     /// Returns an error with the bytes or the character, and its offset. This is the default.
     #[default]
     Strict,
-    /// Replaces a malformed sequence by one U+FFFD `�`, and a character that the encoding does not have by one `?`. HTML
-    /// character references such as `&#128512;` are never produced.
+    /// Replaces a malformed sequence by one U+FFFD `�`, and a character that the encoding does not
+    /// have by one `?`. HTML character references such as `&#128512;` are never produced.
     Replace,
-    /// Omits it.
+    /// Omits malformed sequences and characters that the encoding does not have.
     Ignore,
 }

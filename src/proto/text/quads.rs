@@ -1,4 +1,5 @@
-//! The four-byte forms of GB 18030: by table within the BMP, by arithmetic above it.
+//! The four-byte sequences of GB 18030, which are mapped by table in the BMP and by arithmetic
+//! above it.
 //!
 //! ```text
 //!   81..FE  30..39  81..FE  30..39     counted as the digits of one number, the *pointer*
@@ -10,16 +11,16 @@ use std::sync::OnceLock;
 
 use super::cells;
 
-/// How many pointers lie in the BMP.
+/// The number of pointers in the BMP.
 const BMP: usize = 39_420;
 const ASTRAL: u32 = 189_000;
 
-/// The table for the BMP, both ways.
+/// The tables for the BMP in both directions.
 #[derive(Debug)]
 pub(super) struct Quads {
-    /// A pointer's unit, 0 where it has none.
+    /// The UTF-16 unit of each pointer, or 0.
     units: Box<[u16; BMP]>,
-    /// A unit's pointer and one, 0 where it has none.
+    /// The pointer of each UTF-16 unit plus one, or 0.
     pointers: Box<[u16; 0x1_0000]>,
 }
 
@@ -40,7 +41,7 @@ pub(super) fn quads() -> &'static Quads {
 }
 
 impl Quads {
-    /// The character of four bytes that are each in their range, or none.
+    /// Returns the character of four bytes, each of which must be in its range.
     #[inline]
     pub(super) fn character(&self, bytes: [u8; 4]) -> Option<char> {
         let pointer = pointer(bytes);
@@ -54,20 +55,20 @@ impl Quads {
         }
     }
 
-    /// The pointer of a character of the BMP.
+    /// Returns the pointer of a character of the BMP.
     #[inline]
     pub(super) fn pointer(&self, unit: u16) -> Option<u32> {
         u32::from(self.pointers[usize::from(unit)]).checked_sub(1)
     }
 }
 
-/// The four bytes of a character above the BMP.
+/// Returns the four bytes of a character above the BMP.
 #[inline]
 pub(super) fn astral(character: u32) -> [u8; 4] {
     quad(character - 0x1_0000 + ASTRAL)
 }
 
-/// The four bytes of a pointer.
+/// Returns the four bytes of a pointer.
 #[inline]
 pub(super) fn quad(pointer: u32) -> [u8; 4] {
     let (rest, fourth) = (pointer / 10, pointer % 10);

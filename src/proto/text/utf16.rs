@@ -1,4 +1,5 @@
-//! UTF-16 on its way out: `encoding_rs` has no encoder for it, because the Web has no use for one.
+//! Encoding of UTF-16, for which `encoding_rs` has no encoder because the Encoding Standard has
+//! none.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ByteOrder {
@@ -6,7 +7,7 @@ pub(super) enum ByteOrder {
     BigEndian,
 }
 
-/// Every character has a form, so that this cannot fail. No byte order mark is written.
+/// Encodes text. This cannot fail, and writes no byte order mark.
 pub(super) fn encode(order: ByteOrder, text: &str, output: &mut Vec<u8>) {
     output.reserve(text.len());
     match order {

@@ -1,22 +1,23 @@
-//! The Web's encodings to text, by `encoding_rs`, which keeps what a character needs from one call to the next and does
-//! not say how much that is.
+//! Decoding of the WHATWG encodings with `encoding_rs`, which keeps incomplete characters between
+//! calls and does not report their length.
 
 use encoding_rs::{DecoderResult, ISO_2022_JP, UTF_16BE, UTF_16LE};
 
-/// No character of these encodings is longer, UTF-16's pairs of surrogates apart.
+/// The maximum length of a character in these encodings, except for surrogate pairs of UTF-16.
 const LONGEST: usize = 3;
 
 #[derive(Debug)]
 pub(super) struct WebDecoder {
     decoder: Inner,
-    /// The last bytes of the stream, the newest at the end: `encoding_rs` says of a malformed sequence only where it
-    /// was.
+    /// The last bytes of the stream, the newest ones at the end. `encoding_rs` reports only the
+    /// place of a malformed sequence, not its bytes.
     tail: [u8; 8],
-    /// The bytes that went in and of which nothing has come out.
+    /// The number of bytes that were passed in and whose text was not returned yet.
     pending: usize,
-    /// Whether what stood behind the last malformed sequence went in and has not come out. Only these decoders leave
-    /// such text for the next call; and only they may be called without input: `encoding_rs` 0.8.35 then forgets the
-    /// first byte of a pair in Big5, EUC-KR and Shift_JIS.
+    /// Whether bytes after the last malformed sequence were passed in and their text was not
+    /// returned yet. Only the decoders of ISO-2022-JP and UTF-16 leave such text to the next call,
+    /// and only they may be called without input: without input, `encoding_rs` 0.8.35 loses the
+    /// first byte of a pair in Big5, EUC-KR, and Shift_JIS.
     has_text_left: bool,
     is_iso_2022_jp: bool,
     is_utf_16: bool,
@@ -27,7 +28,7 @@ struct Inner(encoding_rs::Decoder);
 
 pub(super) enum WebStop {
     End,
-    /// `length` bytes are malformed; `behind` bytes after them went in, too.
+    /// `length` bytes are malformed. The `behind` bytes after them were passed in too.
     Malformed {
         bytes: [u8; 4],
         length: usize,
@@ -47,14 +48,15 @@ impl WebDecoder {
         }
     }
 
-    /// How many bytes are held back.
+    /// Returns the number of pending bytes.
     pub(super) fn pending(&self) -> usize {
         self.pending
     }
 
-    /// Decodes up to the end or the first malformed sequence; how many bytes went in, and which it was.
+    /// Decodes up to the end or the first malformed sequence. Returns the number of bytes that were
+    /// passed in, and the reason for stopping.
     ///
-    /// The last bytes go in one by one: those after which no text came out are the ones held back.
+    /// The last bytes are passed in one by one. Those after which no text is returned are pending.
     pub(super) fn decode(&mut self, input: &[u8], output: &mut String, last: bool) -> (usize, WebStop) {
         let mut read = 0;
         if self.has_text_left {
@@ -83,7 +85,8 @@ impl WebDecoder {
         let mut taken = 0;
         loop {
             let rest = &input[taken..];
-            // Always enough, because the same decoders forget that byte when the room is full, too.
+            // Always enough space, because Big5, EUC-KR, and Shift_JIS also lose that byte when the
+            // output is full.
             let room = self.decoder.0.max_utf8_buffer_length_without_replacement(rest.len());
             output.reserve(room.unwrap_or(rest.len()));
             let (result, count) = self.decoder.0.decode_to_string_without_replacement(rest, output, last);
@@ -100,7 +103,8 @@ impl WebDecoder {
                     self.remember(&input[..taken]);
                     *read += taken;
                     let (length, behind) = (usize::from(length), usize::from(behind));
-                    // Three bytes are an escape sequence of ISO-2022-JP, which has already taken effect.
+                    // Three bytes are an escape sequence of ISO-2022-JP, which has already taken
+                    // effect.
                     self.pending = if behind == 3 || last { 0 } else { behind };
                     self.has_text_left = self.pending > 0 && (self.is_iso_2022_jp || self.is_utf_16);
                     let mut bytes = [0; 4];
@@ -113,7 +117,7 @@ impl WebDecoder {
     }
 
     fn count_pending(&mut self, taken: usize, something_came_out: bool) {
-        // An escape sequence of ISO-2022-JP is complete without any text coming out.
+        // A complete escape sequence of ISO-2022-JP returns no text.
         let is_escape =
             matches!(self.tail, [.., 0x1B, b'(', b'B' | b'I' | b'J'] | [.., 0x1B, b'$', b'@' | b'B']);
         if something_came_out || (self.is_iso_2022_jp && taken > 0 && is_escape) {

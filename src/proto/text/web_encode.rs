@@ -1,8 +1,8 @@
-//! From text to the Web's encodings, by `encoding_rs`.
+//! Encoding of the WHATWG encodings with `encoding_rs`.
 
 use encoding_rs::EncoderResult;
 
-/// An encoder, which remembers the state that ISO-2022-JP is in.
+/// An encoder, which keeps the state of ISO-2022-JP.
 pub(super) struct WebEncoder(encoding_rs::Encoder);
 
 impl WebEncoder {
@@ -10,11 +10,13 @@ impl WebEncoder {
         WebEncoder(encoding.new_encoder())
     }
 
-    /// Encodes up to the first character that the encoding does not have; that one's place in the text, or none.
+    /// Encodes up to the first character that the encoding does not have. Returns the offset of
+    /// that character in the text, or `None` if there is none.
     ///
-    /// ISO-2022-JP goes back to ASCII before such a character, for what the Web writes in its place. Where nothing is written
-    /// there, the next character may leave ASCII at once, and two changes in a row are malformed to who reads them. So this one
-    /// is never shown such a character.
+    /// `encoding_rs` returns to ASCII in ISO-2022-JP before such a character, for a replacement in
+    /// ASCII. If nothing is written there, the next character may switch to another state
+    /// immediately, and two escape sequences without text between them are malformed for a decoder.
+    /// Therefore the encoder of ISO-2022-JP is never passed such a character.
     pub(super) fn encode(&mut self, text: &str, output: &mut Vec<u8>) -> Option<usize> {
         let encoding = self.0.encoding();
         let unknown = match encoding == encoding_rs::ISO_2022_JP {
@@ -25,7 +27,7 @@ impl WebEncoder {
         self.step(known, output, false).or(unknown)
     }
 
-    /// Writes what brings a stateful encoding back to its beginning.
+    /// Writes the bytes that return a stateful encoding to its initial state.
     pub(super) fn finish(&mut self, output: &mut Vec<u8>) {
         self.step("", output, true);
     }
@@ -41,7 +43,8 @@ impl WebEncoder {
             match result {
                 EncoderResult::InputEmpty => return None,
                 EncoderResult::OutputFull => {}
-                // The character that it names may be U+FFFD; the one that it stopped behind is the text's own.
+                // The reported character may be U+FFFD. The one before the place where the encoder
+                // stopped is the character of the text.
                 EncoderResult::Unmappable(_) => {
                     let length = text[..read].chars().next_back().map_or(0, char::len_utf8);
                     return Some(read - length);

@@ -1,16 +1,16 @@
-//! Which bytes can be parts of a longer character: what must not be taken for a delimiter.
+//! The bytes that can be parts of a longer character and are therefore unsafe as delimiters.
 
 use super::Encoding;
 
 impl Encoding {
-    /// Where in a character of several bytes this ASCII byte can stand, if it can.
+    /// Returns the place that this ASCII byte can have in a character of several bytes.
     ///
-    /// A byte that cannot is that character wherever it stands.
+    /// Returns `None` if the byte always is the ASCII character itself.
     pub(crate) fn place_within_a_character(self, ascii: u8) -> Option<&'static str> {
         const SECOND: &str = "the second byte";
         let place = match (self.name(), ascii) {
             ("gb18030", b'0'..=b'9') => "the second or fourth byte",
-            // The Web reads its GBK as GB 18030.
+            // In the Encoding Standard, the decoder of GBK is that of GB 18030.
             ("gbk", b'0'..=b'9') if self != Encoding::Gbk => "the second or fourth byte",
             ("gbk" | "gb18030" | "big5" | "shift_jis", 0x40..=0x7E) => SECOND,
             ("euc-kr", b'A'..=b'Z' | b'a'..=b'z') => SECOND,
@@ -20,7 +20,8 @@ impl Encoding {
         Some(place)
     }
 
-    /// Whether a character of several bytes is found nowhere but where it stands: never across two others.
+    /// Returns `true` if the bytes of a character of several bytes are never found across two other
+    /// characters.
     pub(crate) fn is_synchronized(self) -> bool {
         match self {
             Encoding::Utf8 => true,
@@ -57,7 +58,8 @@ mod tests {
         ALL.into_iter().map(|label| Encoding::for_label(label).unwrap()).chain([web_gbk])
     }
 
-    /// The ASCII bytes behind another byte that decode, with it, to one character that is not ASCII: by trying all pairs.
+    /// Tries all pairs for ASCII bytes that, after another byte, decode with it to one character
+    /// that is not ASCII.
     #[test]
     fn ascii_trail_bytes_match_exhaustive_decode() {
         for encoding in encodings().filter(|encoding| !encoding.name().starts_with("utf-16")) {

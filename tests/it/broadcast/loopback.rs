@@ -1,4 +1,5 @@
-//! Broadcasts on the loopback interface; `tests/faults/broadcast_interfaces.rs` has several interfaces.
+//! Broadcasts on the loopback interface; `tests/faults/broadcast_interfaces.rs` has several
+//! interfaces.
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -266,7 +267,8 @@ fn oversized_reply_is_error_and_discovery_continues() {
     assert_eq!(discovery.next().unwrap().unwrap().text().unwrap(), "short");
 }
 
-/// Who sends from the port at which it also listens hears itself, and does not take that for an answer.
+/// Who sends from the port at which it also listens hears itself, and does not take that for an
+/// answer.
 #[test]
 #[cfg(target_os = "linux")]
 fn discovery_ignores_own_queries() {
@@ -277,8 +279,8 @@ fn discovery_ignores_own_queries() {
     assert_eq!(discovery.counters().own, 2, "{:?}", discovery.counters());
 }
 
-/// Datagrams that wait in the socket when the window ends are all taken: one of the socket's own, of which only the empty one marks
-/// the end, does not hide the reply after it.
+/// Datagrams that wait in the socket when the window ends are all taken: one of the socket's own,
+/// of which only the empty one marks the end, does not hide the reply after it.
 #[test]
 #[cfg(target_os = "linux")]
 fn own_query_after_window_does_not_hide_reply() {
@@ -295,7 +297,8 @@ fn own_query_after_window_does_not_hide_reply() {
     assert_eq!(discovery.counters().own, 1, "{:?}", discovery.counters());
 }
 
-/// An interface that was asked for and is not there is an error of its own, and of the whole if there is no other.
+/// An interface that was asked for and is not there is an error of its own, and of the whole if
+/// there is no other.
 #[test]
 fn unknown_interface_is_reported_as_unavailable() {
     let responder = responder();

@@ -13,8 +13,8 @@ fn ips(texts: &[&str]) -> Vec<IpAddr> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
-/// RFC 8305, 3: the addresses of one family wait 50 ms for those of the other. RFC 9520, 3.2: and that nobody would say whether
-/// there are others is known for a while.
+/// RFC 8305, 3: the addresses of one family wait 50 ms for those of the other. RFC 9520, 3.2: and
+/// that nobody would say whether there are others is known for a while.
 #[test]
 fn unanswered_aaaa_costs_50_ms_and_is_retried_later() {
     let server =
@@ -49,7 +49,8 @@ fn aaaa_nodata_and_a_servfail_is_temporary_error() {
     assert!(error.is_temporary(), "{error}");
 }
 
-/// For those who lose one of two queries at a time: each is answered before the next is sent, from another port.
+/// For those who lose one of two queries at a time: each is answered before the next is sent, from
+/// another port.
 #[test]
 fn single_request_option_sends_queries_sequentially() {
     let server = Server::start(|asked| usual(asked).after(asked, 20));
@@ -128,7 +129,8 @@ fn aaaa_nxdomain_counts_as_nodata_if_a_has_addresses() {
     assert_eq!((again, server.queries()[2].kind.as_str()), (1, "A"));
 }
 
-/// RFC 2308, 5: that there is no such host, for which one answer is enough, is known of both families.
+/// RFC 2308, 5: that there is no such host, for which one answer is enough, is known of both
+/// families.
 #[test]
 fn aaaa_nxdomain_is_cached_for_both_families() {
     let server = Server::start(|asked| match asked.kind.as_str() {
@@ -162,7 +164,8 @@ fn ipv4_mapped_aaaa_counts_as_ipv4() {
     }
 }
 
-/// Servers rotate the addresses of a host; and of very many not each is worth a look at the routing table.
+/// Servers rotate the addresses of a host; and of very many not each is worth a look at the routing
+/// table.
 #[test]
 fn ipv4_and_addresses_past_64_keep_server_order() {
     let server = Server::start(|asked| match asked.kind.as_str() {
@@ -182,11 +185,13 @@ fn ipv4_and_addresses_past_64_keep_server_order() {
     assert_eq!(found(IpFamilies::Ipv6).addresses()[64], ips(&["::1"])[0]);
 }
 
-/// RFC 6724, 6, rules 1 and 6: first what this machine can reach at all, and of that first IPv6, whatever the server says first.
+/// RFC 6724, 6, rules 1 and 6: first what this machine can reach at all, and of that first IPv6,
+/// whatever the server says first.
 #[test]
 fn lookup_sorts_reachable_addresses_first() {
     let server = Server::start(|asked| match asked.kind.as_str() {
-        // One for documents, to which no way leads unless there is a default one, and one of this machine.
+        // One for documents, to which no way leads unless there is a default one, and one of this
+        // machine.
         "AAAA" => {
             reply_to(asked).address("host.test", 60, "2001:db8::1").address("host.test", 60, "::1").now(asked)
         }

@@ -1,4 +1,5 @@
-//! The same names asked of real servers, `dnsmasq` and `unbound`, on the loopback interface, and of `dig`.
+//! The same names asked of real servers, `dnsmasq` and `unbound`, on the loopback interface, and of
+//! `dig`.
 
 #![cfg(target_os = "linux")]
 
@@ -24,8 +25,8 @@ fn resolver(server: SocketAddr) -> Resolver {
     builder.server(&server.to_string()).unwrap().build()
 }
 
-/// A server that has begun to answer; `None`, said aloud, where it is not installed. One that ends at once has found its port
-/// taken meanwhile, and is started at another.
+/// A server that has begun to answer; `None`, said aloud, where it is not installed. One that ends
+/// at once has found its port taken meanwhile, and is started at another.
 fn start(program: &'static str, arguments: impl Fn(u16) -> Vec<String>) -> Option<(Running, SocketAddr)> {
     if !needs(program) {
         return None;
@@ -48,7 +49,8 @@ fn start(program: &'static str, arguments: impl Fn(u16) -> Vec<String>) -> Optio
     panic!("{program} does not start: {said:?}");
 }
 
-/// The addresses that `dig` finds, of one kind. It can lose a response as any client can: it is asked again until it has one.
+/// The addresses that `dig` finds, of one kind. It can lose a response as any client can: it is
+/// asked again until it has one.
 fn dig(server: SocketAddr, name: &str, kind: &str) -> BTreeSet<IpAddr> {
     let port = server.port().to_string();
     for _ in 0..5 {

@@ -7,7 +7,8 @@ use simple_dns::RCODE;
 use socketry::Resolver;
 use socketry::dns::{AnswerSource, IpFamilies};
 
-/// The file's search list, dots and attempts, of servers that the builder gives, because a file cannot give their port.
+/// The file's search list, dots and attempts, of servers that the builder gives, because a file
+/// cannot give their port.
 #[test]
 fn resolv_conf_search_and_ndots_apply_unless_overridden() {
     let server = Server::start(|asked| match asked.name.as_str() {
@@ -78,7 +79,8 @@ fn server_accepts_only_ip_with_optional_port() {
     }
 }
 
-/// What name servers do not know is the system's to look up: here a name of its own hosts file, which this resolver does not read.
+/// What name servers do not know is the system's to look up: here a name of its own hosts file,
+/// which this resolver does not read.
 #[test]
 #[cfg(target_os = "linux")]
 fn unsupported_nsswitch_service_uses_system_backend() {

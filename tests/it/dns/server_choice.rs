@@ -9,7 +9,8 @@ use socketry::dns::AnswerSource;
 #[cfg(target_os = "linux")]
 use socketry::dns::IpFamilies;
 
-/// With one family answered and the other refused it is the server's answer, and that server is asked first the next time.
+/// With one family answered and the other refused it is the server's answer, and that server is
+/// asked first the next time.
 #[test]
 fn server_answering_only_a_is_source_and_stays_first() {
     let half = Server::start(|asked| match asked.kind.as_str() {

@@ -1,4 +1,5 @@
-//! The names that sockets are given: looked up by the resolver that was chosen, within the socket's own time.
+//! The names that sockets are given: looked up by the resolver that was chosen, within the socket's
+//! own time.
 
 use std::time::{Duration, Instant};
 
@@ -53,7 +54,8 @@ fn connect_waits_briefly_for_missing_aaaa_answer() {
     assert!(elapsed >= 75 * MS && elapsed < SLACK, "{elapsed:?}");
 }
 
-/// The time of a connect is over also while its name is looked up, and the error says who was silent.
+/// The time of a connect is over also while its name is looked up, and the error says who was
+/// silent.
 #[test]
 fn connect_timeout_covers_lookup() {
     let names = Server::silent();
@@ -142,7 +144,8 @@ fn broadcaster_to_host_resolves_group_name() {
     assert!(builder.to_host("x.invalid", &resolver).is_err());
 }
 
-/// Without a word of a hosts file: who takes one address takes the one that its peer most likely has.
+/// Without a word of a hosts file: who takes one address takes the one that its peer most likely
+/// has.
 #[test]
 fn localhost_resolves_to_ipv4_first() {
     let resolver = Resolver::builder().use_hosts(false).build();

@@ -68,7 +68,8 @@ fn stalled_tcp_query_falls_back_to_next_server() {
     assert!(began.elapsed() < SLACK, "{:?}", began.elapsed());
 }
 
-/// A stream that is closed, or lies about its length, or is cut again, is a failure of that server, and the next one is asked.
+/// A stream that is closed, or lies about its length, or is cut again, is a failure of that server,
+/// and the next one is asked.
 #[test]
 fn closed_or_invalid_tcp_response_tries_next_server() {
     type Stream = fn(&Asked) -> Vec<u8>;
@@ -94,7 +95,8 @@ fn closed_or_invalid_tcp_response_tries_next_server() {
     }
 }
 
-/// Wherever a stream ends: in the length, which says what it would have been or what is left of it, or in the message.
+/// Wherever a stream ends: in the length, which says what it would have been or what is left of it,
+/// or in the message.
 #[test]
 fn tcp_eof_within_response_fails_lookup() {
     let whole_length = |bytes: &[u8]| (bytes.len() as u16).to_be_bytes();
@@ -127,7 +129,8 @@ fn tcp_eof_within_response_fails_lookup() {
     }
 }
 
-/// One that stalls in the length, drips, or stays open with less than it has announced, takes the time of one server.
+/// One that stalls in the length, drips, or stays open with less than it has announced, takes the
+/// time of one server.
 #[test]
 fn incomplete_tcp_response_times_out_per_server() {
     type Stream = fn(&Asked) -> Replies;

@@ -1,5 +1,5 @@
-//! What a resolver does without name servers: hosts files, names with a meaning of their own, and the system's own resolver. All of it
-//! is so without the feature `dns`, too.
+//! What a resolver does without name servers: hosts files, names with a meaning of their own, and
+//! the system's own resolver. All of it is so without the feature `dns`, too.
 
 use std::fs;
 use std::net::IpAddr;

@@ -205,7 +205,8 @@ fn text_chunks_never_split_a_character() {
     assert_eq!(events(replaced, &singles).concat().replace('"', ""), "你好, \u{FFFD}abc你\u{FFFD}");
 }
 
-/// Found by fuzzing: the end of a frame that was refused before was promised as the end of one to come.
+/// Found by fuzzing: the end of a frame that was refused before was promised as the end of one to
+/// come.
 #[test]
 fn has_next_ignores_end_of_oversized_frame() {
     let mut framing = Delimited::new(";").max_length(4);
@@ -281,7 +282,8 @@ proptest! {
         prop_assert_eq!(events(zeros, &pieces(&bytes, &cuts)), debug_strings(&frames));
     }
 
-    /// Whatever comes in: the same events in one piece and in many, no panic, no end without an end.
+    /// Whatever comes in: the same events in one piece and in many, no panic, no end without an
+    /// end.
     #[test]
     fn random_bytes_give_same_events_at_random_splits(
         bytes in prop::collection::vec(prop_oneof![Just(b'\n'), Just(b'\r'), Just(0_u8), b'a'..b'd', any::<u8>()], 0..300),

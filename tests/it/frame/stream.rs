@@ -337,8 +337,8 @@ fn any_failure() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// Reads and writes that fail, or do a little, at random: a program that calls again after each timeout has an echo
-    /// in which nothing is missing, doubled or out of order.
+    /// Reads and writes that fail, or do a little, at random: a program that calls again after each
+    /// timeout has an echo in which nothing is missing, doubled or out of order.
     #[test]
     fn echo_is_complete_over_timing_out_stream(
         texts in prop::collection::vec("[a-z你好]{0,20}", 1..30),

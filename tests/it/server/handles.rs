@@ -47,7 +47,8 @@ fn conversion_fails_once_shutdown_has_begun() {
     assert!(TcpListener::bind(address).is_ok(), "the port is free");
 }
 
-/// An event loop that has borrowed the handle still has that file, and no other, after the server has ended.
+/// An event loop that has borrowed the handle still has that file, and no other, after the server
+/// has ended.
 #[cfg(unix)]
 #[test]
 fn lent_handle_stays_open_until_server_is_dropped() {

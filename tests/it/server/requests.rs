@@ -12,7 +12,8 @@ use socketry::{Encoding, TcpServer};
 /// How many handlers of `meet` wait for each other.
 const MEETING: usize = 10;
 
-/// Answers each line by itself; `sleep N` takes so many milliseconds, `fail`, `panic` and `bye` do what they say.
+/// Answers each line by itself; `sleep N` takes so many milliseconds, `fail`, `panic` and `bye` do
+/// what they say.
 fn lines(
     builder: TcpServerBuilder,
 ) -> (ServerHandle, std::thread::JoinHandle<socketry::tcp::ShutdownReport>) {
@@ -79,7 +80,8 @@ fn serve_requests_handles_100_clients_with_fewer_threads() {
     assert_eq!(serving.join().unwrap(), report);
 }
 
-/// A shutdown at any moment finds connections in the hands of threads, in the queue, and waiting: none is forgotten.
+/// A shutdown at any moment finds connections in the hands of threads, in the queue, and waiting:
+/// none is forgotten.
 #[test]
 fn shutdown_amid_requests_returns_before_timeout() {
     for step in 0..40 {
@@ -201,7 +203,8 @@ fn read_timeout_closes_silent_and_dripping_clients() {
     handle.shutdown(PATIENCE);
 }
 
-/// Requests that have arrived are answered, handlers go on, connections of the queue are taken, and then it ends.
+/// Requests that have arrived are answered, handlers go on, connections of the queue are taken, and
+/// then it ends.
 #[test]
 fn shutdown_answers_received_and_queued_requests() {
     const WAITING: usize = 40;
@@ -228,7 +231,8 @@ fn shutdown_answers_received_and_queued_requests() {
     assert_eq!(serving.join().unwrap(), report);
 }
 
-/// Those who waited in the queue when the shutdown began may ask once they are accepted; then they are seen off.
+/// Those who waited in the queue when the shutdown began may ask once they are accepted; then they
+/// are seen off.
 #[test]
 fn queued_client_may_send_request_after_shutdown_begins() {
     let server = server();
@@ -335,8 +339,8 @@ fn serve_requests_accepts_length_prefixed_frames() {
     handle.shutdown(PATIENCE);
 }
 
-/// Clients come without a pause, also in the moment between the last accept and the end of the listener. Who is connected is
-/// answered or sees an end, and is not reset.
+/// Clients come without a pause, also in the moment between the last accept and the end of the
+/// listener. Who is connected is answered or sees an end, and is not reset.
 #[test]
 #[cfg(target_os = "linux")]
 fn shutdown_under_load_resets_no_client() {

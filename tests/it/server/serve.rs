@@ -265,7 +265,8 @@ fn over_limit_refuses_with_or_without_message() {
                 b"" => assert!(next.recv(10).map_or(true, |end| end.is_empty())),
                 message => {
                     assert_eq!(next.recv_to_end(100).unwrap(), message);
-                    // Nor does what it says after it has been told, for a while: nobody answers by a reset.
+                    // Nor does what it says after it has been told, for a while: nobody answers by
+                    // a reset.
                     next.send("and more").unwrap();
                     next.send("and still more").unwrap();
                 }
@@ -349,7 +350,8 @@ fn read_timeout_frees_threads_of_silent_clients() {
     assert!(handle.counters().failed >= 1, "a timeout is an error of the handler, which let it through");
 }
 
-/// What was answered before the request was read to its end arrives whole, although the rest of the request is there.
+/// What was answered before the request was read to its end arrives whole, although the rest of the
+/// request is there.
 #[test]
 fn response_arrives_whole_with_request_unread() {
     let server = server();

@@ -13,7 +13,8 @@ fn assert_counters_add_up(counters: ServerCounters) {
     assert_eq!(accepted, active + served + drained + aborted, "{counters:?}");
 }
 
-/// However it waits, and at whatever moment: at once, without a connection that somebody makes to wake it.
+/// However it waits, and at whatever moment: at once, without a connection that somebody makes to
+/// wake it.
 #[test]
 fn shutdown_wakes_blocked_server_at_once() {
     type WaitFn = fn(TcpServer) -> bool;
@@ -103,7 +104,8 @@ fn shutdown_lets_handlers_finish() {
     assert!((report.served, report.aborted) == (0, 0) && report.drained >= 1, "{report}");
 }
 
-/// One waits for a client that says nothing, one computes for ever, one sends to a client that does not read.
+/// One waits for a client that says nothing, one computes for ever, one sends to a client that does
+/// not read.
 #[test]
 fn shutdown_timeout_aborts_remaining_connections() {
     let server = server();
@@ -146,12 +148,14 @@ fn shutdown_timeout_aborts_remaining_connections() {
     assert_eq!(handle.counters().failed, 0, "what was cut is not a failure of the handler");
 }
 
-/// Returns whether one of several tries takes less than the two seconds of a lingering close: a busy machine may delay some.
+/// Returns whether one of several tries takes less than the two seconds of a lingering close: a
+/// busy machine may delay some.
 fn is_quick_once(mut attempt: impl FnMut() -> Duration) -> bool {
     (0..5).any(|_| attempt() < Duration::from_millis(1_500))
 }
 
-/// A client that never closes its connection does not delay a shutdown beyond the shutdown's own timeout.
+/// A client that never closes its connection does not delay a shutdown beyond the shutdown's own
+/// timeout.
 #[test]
 fn shutdown_timeout_bounds_lingering_close() {
     let is_quick = is_quick_once(|| {
@@ -170,7 +174,8 @@ fn shutdown_timeout_bounds_lingering_close() {
     assert!(is_quick, "every shutdown has waited for the lingering close");
 }
 
-/// A program that exits after its server's shutdown resets no connection: the shutdown waits for lingering ones.
+/// A program that exits after its server's shutdown resets no connection: the shutdown waits for
+/// lingering ones.
 #[test]
 fn shutdown_waits_for_lingering_close() {
     let stay = Duration::from_millis(200);
@@ -240,7 +245,8 @@ fn cancel_begins_shutdown() {
     }
 }
 
-/// Who is inside when the cancel token is cancelled has the grace to finish: five seconds, unless somebody says otherwise.
+/// Who is inside when the cancel token is cancelled has the grace to finish: five seconds, unless
+/// somebody says otherwise.
 #[test]
 fn cancel_gives_handlers_shutdown_timeout() {
     for grace in [None, Some(Duration::ZERO)] {
@@ -307,8 +313,8 @@ fn concurrent_shutdown_and_wait_all_return() {
     serving.join().unwrap().unwrap();
 }
 
-/// Fifty clients come without a pause, also in the moment between the last accept and the end of the listener: who is connected
-/// is answered.
+/// Fifty clients come without a pause, also in the moment between the last accept and the end of
+/// the listener: who is connected is answered.
 #[test]
 #[cfg(target_os = "linux")]
 fn shutdown_under_load_resets_no_client() {

@@ -14,7 +14,8 @@ fn nobody() -> SocketAddr {
     TcpServer::bind("127.0.0.1:0").unwrap().local_addr()
 }
 
-/// A listener whose queue is full, so that the next connect is not answered: Linux drops its packets.
+/// A listener whose queue is full, so that the next connect is not answered: Linux drops its
+/// packets.
 #[cfg(target_os = "linux")]
 fn server_with_full_backlog() -> (TcpServer, Vec<std::net::TcpStream>) {
     let server = TcpServer::builder().backlog(0).bind("127.0.0.1:0").unwrap();

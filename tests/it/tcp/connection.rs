@@ -44,7 +44,8 @@ fn io_traits_work_on_value_and_reference() {
     assert!((1..=5_000).contains(&written), "more parts than a system takes at once: {written}");
 }
 
-/// `Read::read` with this crate's error, into a buffer that is not filled further than what is there.
+/// `Read::read` with this crate's error, into a buffer that is not filled further than what is
+/// there.
 #[test]
 fn recv_into_fills_only_received_bytes() {
     let (client, peer) = connection();
@@ -79,7 +80,8 @@ fn peek_consumes_nothing() {
     assert_eq!(peer.recv(8).unwrap(), b"de");
 }
 
-/// A peer that sends one byte every 40 ms cannot outlast a deadline of 200 ms on a read of 10 bytes, nor a timeout.
+/// A peer that sends one byte every 40 ms cannot outlast a deadline of 200 ms on a read of 10
+/// bytes, nor a timeout.
 #[test]
 fn recv_exact_times_out_despite_slow_sender() {
     for by_deadline in [true, false] {

@@ -44,7 +44,8 @@ fn recv_line_resumes_after_timeout() {
     assert_eq!(lines.recv().unwrap().as_deref(), Some("第二行"));
 }
 
-/// A million bytes without an end are refused at the limit, long before they are all there, and the next line is one.
+/// A million bytes without an end are refused at the limit, long before they are all there, and the
+/// next line is one.
 #[test]
 fn overlong_line_is_refused_and_next_line_read() {
     let (client, peer) = connection();
@@ -63,7 +64,8 @@ fn overlong_line_is_refused_and_next_line_read() {
     assert_eq!(lines.recv().unwrap(), None);
 }
 
-/// The answer to the last request is held, because more is in hand; whoever ends there loses nothing.
+/// The answer to the last request is held, because more is in hand; whoever ends there loses
+/// nothing.
 #[test]
 fn dropped_lines_flush_pending_unless_write_failed() {
     let (client, peer) = connection();

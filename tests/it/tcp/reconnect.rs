@@ -1,4 +1,5 @@
-//! Connecting again and again: rounds with waits between, which end with the attempts, a mistake or the cancel token.
+//! Connecting again and again: rounds with waits between, which end with the attempts, a mistake or
+//! the cancel token.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -23,7 +24,8 @@ fn reconnect_yields_each_failure_up_to_max_attempts() {
     assert_eq!(rounds.len(), 3);
     assert!(start.elapsed() >= 60 * MS, "{:?}", start.elapsed());
 
-    // A round is one attempt, and not as many as a connect makes: the first is told before there is a wait.
+    // A round is one attempt, and not as many as a connect makes: the first is told before there is
+    // a wait.
     let client = TcpClient::builder().connect_timeout(None).retry(waits(3, PATIENCE, PATIENCE)).build();
     let start = Instant::now();
     assert!(client.reconnect(deserted_by_tcp()).unwrap().next().unwrap().unwrap_err().is_refused());

@@ -46,7 +46,8 @@ fn gb2312_has_7445_characters_in_expected_rows() {
     assert_eq!((sum(&rows), everywhere), (7_445, 7_445), "none is outside of the rows");
 }
 
-/// Every pair means a character that goes back to the same pair, and GB 2312 is a part of GBK but for its spellings.
+/// Every pair means a character that goes back to the same pair, and GB 2312 is a part of GBK but
+/// for its spellings.
 #[test]
 fn gb2312_and_gbk_pairs_round_trip() {
     for (encoding, count) in [(Encoding::Gb2312, 7_445), (Encoding::Gbk, 21_791)] {
@@ -179,7 +180,8 @@ fn gb18030_matches_encoding_rs() {
     }
 }
 
-/// Every character that an encoding has comes back, but for those that are written as another, each of which is named.
+/// Every character that an encoding has comes back, but for those that are written as another, each
+/// of which is named.
 #[test]
 fn encodable_characters_round_trip_except_known_ones() {
     let renamed: Vec<(u32, u32)> = [(0xE78D, 0xFE10), (0xE78E, 0xFE12), (0xE78F, 0xFE11)]
@@ -197,7 +199,8 @@ fn encodable_characters_round_trip_except_known_ones() {
         (Encoding::Utf8, vec![]),
     ] {
         let mut others = Vec::new();
-        // The planes beyond the first two have arithmetic of their own that does not differ from one to the next.
+        // The planes beyond the first two have arithmetic of their own that does not differ from
+        // one to the next.
         for character in (0..0x2_0000).filter_map(char::from_u32) {
             let mut text = [0; 4];
             let text = character.encode_utf8(&mut text);

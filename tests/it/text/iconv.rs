@@ -6,7 +6,8 @@ use std::process::Command;
 use crate::kit::*;
 use socketry::Encoding;
 
-/// What `iconv -c` makes of it, a line for a line; `None` where there is no GNU iconv, which is recorded as a skip.
+/// What `iconv -c` makes of it, a line for a line; `None` where there is no GNU iconv, which is
+/// recorded as a skip.
 fn iconv(from: &str, to: &str, input: Vec<u8>) -> Option<Vec<u8>> {
     let version = Command::new("iconv").arg("--version").output();
     let version =
@@ -45,7 +46,8 @@ fn gb2312_and_gbk_decode_like_iconv() {
                 _ if theirs.chars().count() == 1 && !theirs.is_ascii() && !theirs.contains('€') => {
                     assert_eq!(ours.as_deref(), Ok(theirs), "{pair:04X}");
                 }
-                // Dropped in whole, or all but an ASCII byte or the euro sign that it reads 0x80 as.
+                // Dropped in whole, or all but an ASCII byte or the euro sign that it reads 0x80
+                // as.
                 _ => assert!(ours.is_err(), "{pair:04X}: {ours:?} and not {theirs:?}"),
             }
             read += usize::from(ours.is_ok());

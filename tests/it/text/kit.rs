@@ -1,4 +1,5 @@
-//! A small kit for the tests of the codecs: a stream played piece by piece, with everything that happened on the way.
+//! A small kit for the tests of the codecs: a stream played piece by piece, with everything that
+//! happened on the way.
 
 use socketry::Encoding;
 use socketry::text::OnInvalid;
@@ -6,7 +7,8 @@ use socketry::text::OnInvalid;
 pub(crate) const BUILT_IN: [Encoding; 4] =
     [Encoding::Utf8, Encoding::Gb2312, Encoding::Gbk, Encoding::Gb18030];
 
-/// Ours, the Web's GBK, and one of each kind that `encoding_rs` decodes: multi-byte, UTF-16, stateful, single-byte.
+/// Ours, the Web's GBK, and one of each kind that `encoding_rs` decodes: multi-byte, UTF-16,
+/// stateful, single-byte.
 pub(crate) fn encodings() -> Vec<Encoding> {
     let web = [
         "gbk",
@@ -65,7 +67,8 @@ pub(crate) fn decoded(encoding: Encoding, policy: OnInvalid, pieces: &[&[u8]]) -
     (text, faults)
 }
 
-/// Encodes text piece by piece and goes on behind every error: the bytes, and each character with its offset.
+/// Encodes text piece by piece and goes on behind every error: the bytes, and each character with
+/// its offset.
 pub(crate) fn encoded(encoding: Encoding, policy: OnInvalid, pieces: &[&str]) -> (Vec<u8>, Vec<(u64, char)>) {
     let mut encoder = encoding.encoder().with_policy(policy);
     let (mut bytes, mut faults, mut given) = (Vec::new(), Vec::new(), 0);

@@ -108,8 +108,9 @@ proptest! {
         prop_assert_eq!(&encoded(encoding, policy, &pieces), &whole);
         if let Ok(bytes) = encoding.encode(&text) {
             prop_assert_eq!(&*bytes, &whole.0[..]);
-            // The Japanese encodings write the yen sign as a backslash and half a width as a whole one; GB 18030 writes
-            // private-use characters of its earlier editions as what they have become, see `characters.rs`.
+            // The Japanese encodings write the yen sign as a backslash and half a width as a whole
+            // one; GB 18030 writes private-use characters of its earlier editions as what they have
+            // become, see `characters.rs`.
             let one_way = match encoding.name() {
                 "shift_jis" | "euc-jp" | "iso-2022-jp" => true,
                 "gb18030" | "gbk" => text.contains(|c| ('\u{E78D}'..='\u{E864}').contains(&c)),

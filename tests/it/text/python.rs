@@ -1,5 +1,5 @@
-//! The text codecs against Python's, exhaustively where that is possible. Every difference is listed with its reason,
-//! and a listed difference that no longer exists fails the test, too.
+//! The text codecs against Python's, exhaustively where that is possible. Every difference is
+//! listed with its reason, and a listed difference that no longer exists fails the test, too.
 //!
 //! One run of Python prints everything, a line per fact; what it does not print is an error there.
 
@@ -122,7 +122,8 @@ fn encoding_differences(oracle: &Oracle, encoding: Encoding) -> Differences<char
         .collect()
 }
 
-/// The two cells of GB 2312 on which the tables in use disagree: we read them as the Web, and write both spellings.
+/// The two cells of GB 2312 on which the tables in use disagree: we read them as the Web, and write
+/// both spellings.
 const AMBIGUOUS_CELLS: [(u16, char, char); 2] = [(0xA1A4, '·', '・'), (0xA1AA, '—', '―')];
 
 /// The 18 pairs that GB 18030-2022 moved out of private use: the pair, Python's character, ours.
@@ -181,14 +182,16 @@ fn utf_8_matches_python() {
     }
 }
 
-/// Python's codec is of the edition of 2000; later ones moved characters from private use to their places in Unicode.
+/// Python's codec is of the edition of 2000; later ones moved characters from private use to their
+/// places in Unicode.
 #[test]
 fn gb18030_differs_from_python_only_as_listed() {
     let Some(oracle) = oracle() else { return };
     let of_2000 = oracle.decoded["gb18030"][&vec![0xA6, 0xD9]] == "\u{E78D}";
     let mut decoding = BTreeSet::new();
     let mut encoding = BTreeSet::new();
-    // The Web reads one pair as a second ideographic space, and has no bytes for its private-use character.
+    // The Web reads one pair as a second ideographic space, and has no bytes for its private-use
+    // character.
     decoding.insert((vec![0xA3, 0xA0], Some("\u{3000}".into()), Some("\u{E5E5}".into())));
     encoding.insert(('\u{E5E5}', None, Some(vec![0xA3, 0xA0])));
     // The Web reads 0x80 as the euro sign of Windows' code page.
@@ -226,8 +229,8 @@ fn gb18030_differs_from_python_only_as_listed() {
     assert_eq!(encoding.difference(&found).collect::<Vec<_>>(), Vec::<&_>::new(), "listed and stale");
 }
 
-/// An unassigned pair whose second byte is not ASCII is one malformed sequence, so that what follows stays in step;
-/// Python passes over one byte and reads the second again.
+/// An unassigned pair whose second byte is not ASCII is one malformed sequence, so that what
+/// follows stays in step; Python passes over one byte and reads the second again.
 #[test]
 fn replace_differs_from_python_on_unassigned_pairs() {
     let Some(oracle) = oracle() else { return };
@@ -239,7 +242,8 @@ fn replace_differs_from_python_on_unassigned_pairs() {
             }
             let ours = encoding.decode_with(bytes, OnInvalid::Replace).unwrap();
             if encoding == Encoding::Gb18030 && matches!(bytes[..], [0xFF, b'0'..=b'9']) {
-                // Python takes the digit for the second of four bytes, although no character begins with FF.
+                // Python takes the digit for the second of four bytes, although no character begins
+                // with FF.
                 assert_eq!((&ours[..3], theirs.as_str()), ("\u{FFFD}", "\u{FFFD}"), "{bytes:02X?}");
             } else if matches!(bytes[..], [0x81..=0xFE, 0x80..=0xFF]) {
                 assert_eq!((&*ours, theirs.as_str()), ("\u{FFFD}", "\u{FFFD}\u{FFFD}"), "{bytes:02X?}");

@@ -6,8 +6,8 @@ use socketry::text::OnInvalid;
 
 const POLICIES: [OnInvalid; 3] = [OnInvalid::Strict, OnInvalid::Replace, OnInvalid::Ignore];
 
-/// Each kind of character: ASCII, two and three bytes of UTF-8, both planes, the signs of GB 2312's first rows, what
-/// only GBK has, what only GB 18030 has.
+/// Each kind of character: ASCII, two and three bytes of UTF-8, both planes, the signs of GB 2312's
+/// first rows, what only GBK has, what only GB 18030 has.
 const TEXTS: [&str; 8] = [
     "",
     "hello, world\r\n",
@@ -132,7 +132,8 @@ fn encodable_text_round_trips() {
     assert!(Encoding::Gbk.encode(TEXTS[5]).is_ok() && Encoding::Gb2312.encode(TEXTS[5]).is_err());
 }
 
-/// Blocks, runs of ASCII and characters that are cut by them have their edges at lengths that no one thought of.
+/// Blocks, runs of ASCII and characters that are cut by them have their edges at lengths that no
+/// one thought of.
 #[test]
 fn ascii_runs_of_any_length_round_trip() {
     for encoding in BUILT_IN {
@@ -201,8 +202,8 @@ fn decoder_pending_counts_undecoded_bytes() {
     }
 }
 
-/// Of `81 30 81 20` only the first byte is malformed. The two behind it had come before and wait to be read again, which
-/// the end of the stream must not forget.
+/// Of `81 30 81 20` only the first byte is malformed. The two behind it had come before and wait to
+/// be read again, which the end of the stream must not forget.
 #[test]
 fn finish_decodes_bytes_pending_after_error() {
     let mut decoder = Encoding::Gb18030.decoder();
@@ -226,8 +227,8 @@ fn iso_2022_jp_rejects_invalid_escape_sequence() {
     assert_eq!(offsets, [(1, false), (2, false), (3, true)]);
 }
 
-/// Found by fuzzing: ISO-2022-JP went back to ASCII before what was left out, and away from it again at once, which is malformed to
-/// who reads it.
+/// Found by fuzzing: ISO-2022-JP went back to ASCII before what was left out, and away from it
+/// again at once, which is malformed to who reads it.
 #[test]
 fn iso_2022_jp_output_is_valid_after_skipped_character() {
     let encoding = Encoding::for_whatwg_label("iso-2022-jp").unwrap();

@@ -1,4 +1,5 @@
-//! Batches: what is sent together arrives as if it had been sent by single calls, and what is received together is told apart.
+//! Batches: what is sent together arrives as if it had been sent by single calls, and what is
+//! received together is told apart.
 
 use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -340,7 +341,8 @@ fn single_send_is_unaffected_by_concurrent_batch() {
     });
 }
 
-/// Random batches to several peers, compared with single sends of the same datagrams: byte for byte and in order for each peer.
+/// Random batches to several peers, compared with single sends of the same datagrams: byte for byte
+/// and in order for each peer.
 #[test]
 fn send_batch_matches_single_sends() {
     let single = UdpEndpoint::bind("127.0.0.1:0").unwrap();
@@ -414,7 +416,8 @@ impl Budget {
     }
 }
 
-/// Several that are too long, in one call with what is not: each is named by its place, and all others arrive.
+/// Several that are too long, in one call with what is not: each is named by its place, and all
+/// others arrive.
 #[test]
 fn send_batch_reports_each_oversized_datagram_by_index() {
     let receiver = local();

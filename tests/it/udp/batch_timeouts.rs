@@ -8,7 +8,8 @@ use socketry::{CancelToken, UdpEndpoint};
 
 const WAIT: Duration = Duration::from_millis(60);
 
-/// All kinds of endpoints that a batch can be received by, with the cancel token of those that have one.
+/// All kinds of endpoints that a batch can be received by, with the cancel token of those that have
+/// one.
 fn endpoints() -> Vec<(UdpEndpoint, CancelToken)> {
     let mut endpoints = Vec::new();
     for only in [false, true] {
@@ -100,7 +101,8 @@ fn cancel_ends_blocked_and_later_batch_calls() {
     }
 }
 
-/// As for single calls: the endpoint goes on after the report of a peer that is gone, and delivers what came before it.
+/// As for single calls: the endpoint goes on after the report of a peer that is gone, and delivers
+/// what came before it.
 #[test]
 fn recv_batch_returns_datagram_and_connection_refused() {
     if !cfg!(target_os = "linux") {

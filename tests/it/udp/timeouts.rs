@@ -4,7 +4,8 @@ use crate::kit::*;
 use socketry::{CancelToken, ErrorKind, UdpEndpoint};
 use std::time::{Duration, Instant};
 
-/// Below the wait of an idle machine and above it: a wait that is a poll, and one that blocks first.
+/// Below the wait of an idle machine and above it: a wait that is a poll, and one that blocks
+/// first.
 const WAITS: [Duration; 3] = [Duration::from_millis(3), Duration::from_millis(30), Duration::from_millis(90)];
 
 #[test]
@@ -41,7 +42,8 @@ fn recv_timeout_is_not_early_and_reports_elapsed() {
     }
 }
 
-/// Once in several tries, so that a busy machine does not matter: a rule that rounds would make every try late.
+/// Once in several tries, so that a busy machine does not matter: a rule that rounds would make
+/// every try late.
 #[test]
 fn recv_timeout_is_not_rounded_up() {
     let token = CancelToken::new().unwrap();
@@ -58,8 +60,8 @@ fn recv_timeout_is_not_rounded_up() {
     }
 }
 
-/// The kernel's timeout of the call before, which found its datagram, is a little less than this call's whole wait, and
-/// would end it late.
+/// The kernel's timeout of the call before, which found its datagram, is a little less than this
+/// call's whole wait, and would end it late.
 #[test]
 fn recv_timeout_is_not_delayed_by_previous_timeout() {
     let (endpoint, sender) = (local(), local());
@@ -170,8 +172,8 @@ fn recv_timeout_accepts_duration_max() {
     assert_eq!(endpoint.recv().unwrap().bytes(), b"x");
 }
 
-/// Stopped at forty moments, from before a thread waits to long after it has begun to; a wait that the cancel token does not
-/// reach lasts as long as its timeout.
+/// Stopped at forty moments, from before a thread waits to long after it has begun to; a wait that
+/// the cancel token does not reach lasts as long as its timeout.
 #[test]
 fn cancel_ends_recv_at_any_stage() {
     for step in 0..40 {

@@ -12,8 +12,8 @@ use super::stops::{answered, connection};
 use super::{Dice, rounds};
 use crate::kit::{PATIENCE, can_drop_syns};
 
-/// Whoever was connected was served. Without the right to hold newcomers off, one who comes between the last accept and the
-/// end of the listener is connected and reset.
+/// Whoever was connected was served. Without the right to hold newcomers off, one who comes between
+/// the last accept and the end of the listener is connected and reset.
 pub fn assert_accepted_is_answered(taken: u64, answered: Option<bool>) {
     match answered {
         Some(true) => assert_eq!(taken, 1),
@@ -46,9 +46,11 @@ pub fn accept(count: usize) {
     });
 }
 
-/// A server is shut down in the middle of clients: each that was connected is answered, and the report agrees.
+/// A server is shut down in the middle of clients: each that was connected is answered, and the
+/// report agrees.
 ///
-/// Where connections that are idle end with the server, so does one that has not asked yet; in order.
+/// Where connections that are idle end with the server, so does one that has not asked yet; in
+/// order.
 fn shut_down(
     dice: &mut Dice,
     ends_idle: bool,
@@ -134,7 +136,8 @@ pub fn handles(count: usize) {
     });
 }
 
-/// One breaks the connection off while another thread reads, and that ends; with what has come, or as stopped.
+/// One breaks the connection off while another thread reads, and that ends; with what has come, or
+/// as stopped.
 pub fn abort(count: usize) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     rounds("an abort and one that reads", count, |dice| {

@@ -1,5 +1,5 @@
-//! What happens at the same moment, over and over: the races of `tests/it/races.rs`, in few rounds, and of the load program, in
-//! many. Each moment is drawn anew, and no round may hang.
+//! What happens at the same moment, over and over: the races of `tests/it/races.rs`, in few rounds,
+//! and of the load program, in many. Each moment is drawn anew, and no round may hang.
 
 pub mod ends;
 #[cfg(feature = "dns")]
@@ -40,8 +40,8 @@ pub const ALL: &[Race] = &[
 /// No round takes longer, on whatever machine.
 const ROUND_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Runs the rounds under the eye of a thread that ends the program if one does not come to its end: a thread that hangs
-/// cannot be ended otherwise.
+/// Runs the rounds under the eye of a thread that ends the program if one does not come to its end:
+/// a thread that hangs cannot be ended otherwise.
 pub fn rounds(what: &'static str, count: usize, mut round: impl FnMut(&mut Dice)) {
     let begun = Arc::new(AtomicU64::new(0));
     let began = Instant::now();

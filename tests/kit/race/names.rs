@@ -6,7 +6,8 @@ use socketry::{CancelToken, TcpClient};
 use super::rounds;
 use crate::kit::{PATIENCE, dns};
 
-/// Of those who want the same name one asks for all; whoever is stopped ends, and the others are answered.
+/// Of those who want the same name one asks for all; whoever is stopped ends, and the others are
+/// answered.
 pub fn lookup(count: usize) {
     let server = dns::Server::start(|asked| dns::usual(asked).now(asked));
     let resolver = dns::of(&[server.address]).families(IpFamilies::Ipv4).build();

@@ -10,8 +10,8 @@ use super::rounds;
 use super::stops::connection;
 use crate::kit::PATIENCE;
 
-/// A part of a character is given back, and two threads read: one gets it, and the other waits for what comes next. Neither
-/// is told that the peer has ended.
+/// A part of a character is given back, and two threads read: one gets it, and the other waits for
+/// what comes next. Neither is told that the peer has ended.
 pub fn pushed_back(count: usize) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (connection, mut peer) = connection(&listener);
@@ -69,7 +69,8 @@ pub fn datagrams(count: usize) {
     });
 }
 
-/// Each end is written by one thread and read by another, through handles of their own, which then go in any order.
+/// Each end is written by one thread and read by another, through handles of their own, which then
+/// go in any order.
 pub fn full_duplex(count: usize) {
     const NUMBERS: u32 = 4_000;
     let server = TcpServer::bind("127.0.0.1:0").unwrap();

@@ -1,5 +1,5 @@
-//! A cancel token is cancelled around a call that waits: the call ends with its result or as stopped, and what it did not get is
-//! still there.
+//! A cancel token is cancelled around a call that waits: the call ends with its result or as
+//! stopped, and what it did not get is still there.
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -45,7 +45,8 @@ pub fn receive(count: usize) {
     });
 }
 
-/// Whom the server has in its hand is answered; whom it has not, finds the port closed, or its own patience at an end.
+/// Whom the server has in its hand is answered; whom it has not, finds the port closed, or its own
+/// patience at an end.
 pub fn accept(count: usize) {
     rounds("a token and a connection that comes", count, |dice| {
         let token = CancelToken::new().unwrap();

@@ -8,17 +8,22 @@ use super::scan::{Delimiter, Scan};
 use super::{LINE_LIMIT, UnsafeDelimiter};
 use crate::proto::text::{DecodeError, Decoder, Encoding, OnInvalid};
 
-/// Lines of text in any [`Encoding`], and text with another delimiter.
+/// A framing of lines of text in any [`Encoding`], or of text with another delimiter.
 ///
-/// A line ends with LF; a CR before it belongs to the ending. What is received has neither, and what is sent gets
-/// [`ending`](Self::ending). The stream is decoded before lines are looked for, so that UTF-16 works, too.
+/// A line ends with LF, or with CR LF. Received lines do not include the line ending, and
+/// [`ending`](Self::ending) is appended to each line that is sent. The stream is decoded before
+/// lines are searched for, so that UTF-16 works too.
 ///
-/// | what arrives | what is received |
-/// |---|---|
-/// | a line | its text |
-/// | bytes that are not text | the lines before them; an error ([`FrameError::Text`]) for the line they are in; the lines behind it |
-/// | a line over the [`max_length`](Self::max_length) | an error ([`FrameError::TooLong`]) as soon as no ending can save it, two bytes beyond; the lines behind it |
-/// | the end of the stream within a line | an error that has what arrived of it ([`FrameError::UnexpectedEof`]), or by [`accept_unterminated`](Self::accept_unterminated) that line |
+/// # Invalid lines
+///
+/// An error concerns one line, and the lines before and after it are received.
+///
+/// * If a line has bytes that are invalid in the encoding, [`FrameError::Text`] is returned for it.
+/// * If a line is longer than [`max_length`](Self::max_length), [`FrameError::TooLong`] is returned
+///   for it. This happens at the latest when two bytes more than the limit are received without a
+///   line ending.
+/// * If the stream ends in the middle of a line, [`FrameError::UnexpectedEof`] is returned with the
+///   received part. With [`accept_unterminated`](Self::accept_unterminated), that part is a line.
 ///
 /// [`FrameError::Text`]: super::FrameError::Text
 /// [`FrameError::TooLong`]: super::FrameError::TooLong
@@ -30,26 +35,30 @@ use crate::proto::text::{DecodeError, Decoder, Encoding, OnInvalid};
 /// use socketry::Encoding;
 /// use socketry::frame::{FrameReader, Lines};
 ///
-/// let mut lines = FrameReader::new(&b"\xC4\xE3\xBA\xC3\r\nbye\n"[..], Lines::new(Encoding::Gb2312));
+/// let stream = &b"\xC4\xE3\xBA\xC3\r\nbye\n"[..];
+/// let mut lines = FrameReader::new(stream, Lines::new(Encoding::Gb2312));
 /// assert_eq!(lines.recv_ref()?, Some("你好"));
 /// assert_eq!(lines.recv_ref()?, Some("bye"));
 /// assert_eq!(lines.recv_ref()?, None);
 /// # Ok::<(), socketry::Error>(())
 /// ```
+#[doc(alias = "makefile")]
+#[doc(alias = "readline")]
+#[doc(alias = "LinesCodec")]
 pub struct Lines {
     settings: Settings,
     /// The delimiter in UTF-8.
     scan: Scan,
     intake: Intake,
     decoder: Decoder,
-    /// What has been decoded; the bytes before `start` are done with.
+    /// The decoded text. The bytes before `start` are consumed.
     text: String,
     start: usize,
     frame: Range<usize>,
-    /// What stands behind the text: bytes that are none.
+    /// The invalid bytes that follow the decoded text.
     fault: Option<DecodeError>,
-    /// Within a line that was refused: up to its end nothing counts. The text then has no delimiter, but while
-    /// [`poll_further`](Self::poll_further) works.
+    /// Whether the rest of a rejected line is skipped. The text then has no delimiter, except while
+    /// [`poll_further`](Self::poll_further) runs.
     is_skipping: bool,
     has_ended: bool,
     is_finished: bool,
@@ -59,21 +68,22 @@ pub struct Lines {
 struct Settings {
     limit: usize,
     ending: LineEnding,
-    /// The ending that is sent, or the delimiter, in the encoding.
+    /// The line ending to send, or the delimiter, in the encoding.
     ending_bytes: Vec<u8>,
-    /// Whether lines end with LF, or CR LF, rather than with a delimiter.
+    /// Whether lines end with LF or CR LF instead of a delimiter.
     ends_with_lf: bool,
     accepts_unterminated: bool,
 }
 
-/// What is sent behind a line. What is received may end with either.
+/// The line ending that is sent after each line. Received lines may end with either.
+#[doc(alias = "newline")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LineEnding {
-    /// `"\n"`. The default.
+    /// `"\n"`. This is the default.
     #[default]
     Lf,
-    /// `"\r\n"`, as HTTP, SMTP and many devices want it.
+    /// `"\r\n"`, as HTTP, SMTP, and many devices require it.
     CrLf,
 }
 
@@ -87,7 +97,7 @@ impl LineEnding {
 }
 
 impl Lines {
-    /// Lines in that encoding.
+    /// Creates a framing of lines in the given encoding.
     #[must_use]
     pub fn new(encoding: Encoding) -> Lines {
         let settings = Settings {
@@ -100,13 +110,16 @@ impl Lines {
         Lines::with(settings, encoding.decoder(), Delimiter::new(b"\n")).ending(LineEnding::Lf)
     }
 
-    /// Text with this delimiter behind each piece, where lines have their ends. A CR is text like another.
+    /// Creates a framing of text in which the given delimiter follows each frame instead of a line
+    /// ending.
+    ///
+    /// A CR before the delimiter is part of the text.
     ///
     /// # Errors
     ///
-    /// This returns an error if the delimiter is empty or does not exist in the encoding, or if its bytes can be parts of
-    /// other characters: a peer that looks for them in the bytes would cut a character in two, and a damaged character
-    /// could swallow them.
+    /// This returns an error if the delimiter is empty or does not exist in the encoding, or if its
+    /// bytes can be parts of other characters. A peer that searches for such bytes would split a
+    /// character, and a malformed character could swallow them.
     ///
     /// # Examples
     ///
@@ -147,9 +160,11 @@ impl Lines {
         }
     }
 
-    /// Sets how long a line may be, in bytes of UTF-8 without its end, received or sent.
+    /// Sets the maximum length of a line, received or sent, in bytes of UTF-8 without the line
+    /// ending.
     ///
-    /// Defaults to 64 KiB. Memory grows to twice that, plus what a read brings.
+    /// The default is 64 KiB. Memory use grows to about twice this limit, plus the buffers for one
+    /// read.
     ///
     /// # Examples
     ///
@@ -170,9 +185,11 @@ impl Lines {
         self
     }
 
-    /// Sets what is sent behind each line; both are received.
+    /// Sets the line ending that is sent after each line. Both endings are accepted in received
+    /// lines.
     ///
-    /// Defaults to [`LineEnding::Lf`]. Where there is another delimiter, that is what is sent.
+    /// The default is [`LineEnding::Lf`]. This has no effect on a framing from
+    /// [`delimited_by`](Self::delimited_by), which sends its delimiter.
     ///
     /// # Examples
     ///
@@ -195,18 +212,18 @@ impl Lines {
         self
     }
 
-    /// Sets what to do with received bytes that are not text.
+    /// Sets how invalid received bytes are handled.
     ///
-    /// Defaults to [`OnInvalid::Strict`]. What is sent is always strict.
+    /// The default is [`OnInvalid::Strict`]. Text that is sent is always handled strictly.
     #[must_use]
     pub fn policy(mut self, policy: OnInvalid) -> Lines {
         self.decoder = self.encoding().decoder().with_policy(policy);
         self
     }
 
-    /// Takes what stands before the end of the stream for a line, also without its end.
+    /// Sets whether a last line without a line ending is accepted.
     ///
-    /// Defaults to `false`: it is an error, because the rest may be missing.
+    /// The default is `false`, and such a line is an error, because the rest of it may be missing.
     ///
     /// # Examples
     ///
@@ -217,8 +234,11 @@ impl Lines {
     /// let lines = Lines::new(Encoding::Utf8).accept_unterminated(true);
     /// assert_eq!(FrameReader::new(&b"the end"[..], lines).recv()?.as_deref(), Some("the end"));
     ///
-    /// let error = FrameReader::new(&b"the en"[..], Lines::new(Encoding::Utf8)).recv().unwrap_err();
-    /// let Some(FrameError::UnexpectedEof { partial, .. }) = error.detail() else { panic!("{error}") };
+    /// let mut lines = FrameReader::new(&b"the en"[..], Lines::new(Encoding::Utf8));
+    /// let error = lines.recv().unwrap_err();
+    /// let Some(FrameError::UnexpectedEof { partial, .. }) = error.detail() else {
+    ///     panic!("{error}")
+    /// };
     /// assert_eq!(partial, b"the en");
     /// # Ok::<(), socketry::Error>(())
     /// ```
@@ -228,13 +248,13 @@ impl Lines {
         self
     }
 
-    /// The encoding of the lines.
+    /// Returns the encoding of the lines.
     pub fn encoding(&self) -> Encoding {
         self.decoder.encoding()
     }
 }
 
-/// The bytes of what the encoding is known to have.
+/// Encodes text whose characters all exist in the encoding.
 fn encoded(encoding: Encoding, text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     encoding.encode_into(text, OnInvalid::Replace, &mut bytes).expect("replaced");
@@ -246,7 +266,7 @@ impl fmt::Debug for Lines {
         f.debug_struct("Lines")
             .field("encoding", &self.encoding())
             .field("limit", &self.settings.limit)
-            .field("held", &(self.text.len() - self.start + self.intake.len()))
+            .field("pending", &(self.text.len() - self.start + self.intake.len()))
             .finish_non_exhaustive()
     }
 }

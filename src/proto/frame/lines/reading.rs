@@ -1,4 +1,4 @@
-//! How text becomes lines, and lines bytes.
+//! Splitting text into lines, and encoding lines.
 
 use super::super::{FrameError, Framing, sealed};
 use super::{LineEnding, Lines};
@@ -10,7 +10,7 @@ impl Lines {
         self.scan.find(&self.text.as_bytes()[self.start..])
     }
 
-    /// The length of a line whose delimiter stands behind `length` bytes.
+    /// Returns the length of the line, without its CR, whose delimiter is after `length` bytes.
     #[inline]
     fn content(&self, length: usize) -> usize {
         let has_cr = self.settings.ends_with_lf
@@ -19,7 +19,8 @@ impl Lines {
         length - usize::from(has_cr)
     }
 
-    /// So many bytes without a delimiter among them are too long a line, whatever follows.
+    /// Returns the number of bytes from which text without a delimiter is too long, whatever
+    /// follows.
     fn hopeless(&self) -> usize {
         let ending = if self.settings.ends_with_lf { 2 } else { self.scan.delimiter().len() };
         self.settings.limit.saturating_add(ending)
@@ -29,27 +30,29 @@ impl Lines {
         FrameError::TooLong { limit: self.settings.limit, length: None }
     }
 
-    /// Passes over all the text.
+    /// Skips all decoded text.
     fn drop_text(&mut self) {
         self.start = self.text.len();
         self.scan.restart();
     }
 
-    /// Passes over text within a refused line, but for what may be the beginning of the delimiter.
+    /// Skips the text of a rejected line, except for bytes that may be the beginning of the
+    /// delimiter.
     fn skip_text(&mut self) {
         let kept = (self.text.len() + 1).saturating_sub(self.scan.delimiter().len()).max(self.start);
         self.start = (0..=kept).rev().find(|&place| self.text.is_char_boundary(place)).unwrap_or(0);
         self.scan.restart();
     }
 
-    /// Passes over a line of `length` bytes and the delimiter behind it.
+    /// Skips a line of `length` bytes and its delimiter.
     #[inline]
     fn pass(&mut self, length: usize) {
         self.start += length + self.scan.delimiter().len();
         self.scan.restart();
     }
 
-    /// What [`poll`](Framing::poll) does when there is no line in the text, or a refused one.
+    /// The slow path of [`poll`](Framing::poll): the decoded text has no complete line, or the next
+    /// line is too long.
     fn poll_further(&mut self) -> Result<bool, FrameError> {
         loop {
             if let Some(length) = self.find() {
@@ -72,7 +75,7 @@ impl Lines {
                 return Err(self.too_long());
             }
             if let Some(fault) = self.fault.take() {
-                // The delimiter does not reach across it.
+                // A delimiter cannot extend across invalid bytes.
                 self.drop_text();
                 if !std::mem::replace(&mut self.is_skipping, true) {
                     return Err(FrameError::Text(fault));
@@ -84,7 +87,7 @@ impl Lines {
         }
     }
 
-    /// Decodes more of what has arrived. False: there is nothing.
+    /// Decodes more received bytes. Returns `false` if there are none.
     fn decode(&mut self) -> bool {
         self.text.drain(..self.start);
         (self.start, self.frame) = (0, 0..0);
@@ -103,7 +106,7 @@ impl Lines {
         true
     }
 
-    /// What stands before the end of the stream.
+    /// Handles the text before the end of the stream, which has no line ending.
     fn last(&mut self) -> Result<bool, FrameError> {
         let (start, end) = (self.start, self.text.len());
         self.drop_text();
@@ -204,7 +207,7 @@ impl Framing for Lines {
             }
         }
         match &*self.settings.ending_bytes {
-            // One byte, as it is mostly, is worth no call.
+            // Usually one byte, for which `push` is faster than a copy.
             &[byte] => output.push(byte),
             ending => output.extend_from_slice(ending),
         }
