@@ -192,6 +192,7 @@ mod sys;
 pub mod tcp;
 pub mod text;
 pub mod udp;
+mod wait;
 
 pub use addr::{Address, AddressError, BindAddress, ToAddress, ToBindAddress};
 pub use broadcast::broadcaster::Broadcaster;
@@ -200,7 +201,6 @@ pub use error::kind::ErrorKind;
 pub use error::value::{Error, Result};
 pub use proto::retry::Retry;
 pub use proto::text::Encoding;
-pub use sys::CancelToken;
 pub use tcp::client::TcpClient;
 pub use tcp::connection::TcpConnection;
 #[cfg(all(unix, feature = "process"))]
@@ -208,6 +208,7 @@ pub use tcp::server::process;
 pub use tcp::server::serve::TcpServer;
 pub use udp::datagram::Datagram;
 pub use udp::endpoint::UdpEndpoint;
+pub use wait::CancelToken;
 
 /// The READMEs' examples are tests.
 #[cfg(doctest)]

@@ -20,7 +20,7 @@ pub(crate) const ANYWHERE: &str = "0.0.0.0:0";
 pub(crate) type Start = fn() -> SocketAddr;
 
 /// The first is what the others are compared with, and [`TOKIO`] the other one.
-pub(crate) const SERVERS: [(&str, Start); 8] = [
+pub(crate) const SERVERS: [(&str, Start); 9] = [
     ("std, a thread for each", std_thread_for_each),
     ("std, 8 threads over a queue", std_queue),
     ("std, 8 threads in accept", std_in_accept),
@@ -29,6 +29,7 @@ pub(crate) const SERVERS: [(&str, Start); 8] = [
     ("socketry serve, 8 threads", || serve(TcpServer::builder().threads(8))),
     ("socketry serve, 32 threads", || serve(TcpServer::builder().threads(32))),
     ("socketry serve_requests", serve_requests),
+    ("socketry, 8 threads in accept", in_accept),
 ];
 
 pub(crate) const TOKIO: usize = 3;
@@ -129,6 +130,20 @@ pub(crate) fn answer(mut connection: TcpConnection) -> HandlerResult {
     connection.send(&message[..])?;
     while connection.read(&mut message)? > 0 {}
     Ok(())
+}
+
+fn in_accept() -> SocketAddr {
+    let server = Arc::new(TcpServer::bind(ANYWHERE).unwrap());
+    let address = server.local_addr();
+    for _ in 0..8 {
+        let server = Arc::clone(&server);
+        thread::spawn(move || {
+            for connection in &*server {
+                let _ = answer(connection.unwrap());
+            }
+        });
+    }
+    address
 }
 
 fn serve_requests() -> SocketAddr {

@@ -133,7 +133,15 @@ pub(crate) fn fault_of_a_line(error: &socketry::Error) -> Option<String> {
 
 /// Says on standard error what a server goes on after: for its `on_event`.
 pub(crate) fn note_event(event: &ServerEvent<'_>) {
-    note(format_args!("{event}"));
+    match event {
+        // What a handler returned, as it is said for other errors of handlers.
+        ServerEvent::Expired { peer, error } | ServerEvent::Disconnected { peer, error }
+            if error.elapsed().is_some() =>
+        {
+            note(format_args!("handler of {peer} failed: {error}"));
+        }
+        event => note(format_args!("{event}")),
+    }
 }
 
 /// How long those inside may go on when a server ends.

@@ -85,8 +85,9 @@ impl Broadcaster {
     /// The result has an entry for each network of each interface. Some may have failed. Success
     /// means that the OS has accepted the datagram, not that a host has received it.
     ///
-    /// This method blocks while the send buffer of the OS is full, without a timeout. The cancel
-    /// token limits it.
+    /// This method blocks while the send buffer of the OS is full, by default without a timeout. The
+    /// [write timeout](BroadcastBuilder::write_timeout) limits the whole call, and the cancel
+    /// token cancels it.
     ///
     /// # Errors
     ///
@@ -159,10 +160,13 @@ impl Shared {
     pub(super) fn send(&self, bytes: &[u8], interfaces: &[NetworkInterface]) -> Vec<InterfaceSend> {
         let Shared { endpoint, options } = self;
         let exits = options.choice.exits(interfaces, options.target, options.port);
+        // One limit for all interfaces.
+        let limit = endpoint.write_limit();
+        let limit = limit.is_limited().then_some(&limit);
         let deliveries = exits.into_iter().map(|exit| {
             let place = format!("interface {}", exit.interface);
             let result = match &exit.route {
-                Ok(route) => endpoint.send_by(bytes, &route.to, route.way),
+                Ok(route) => endpoint.send_by(bytes, &route.to, route.way, limit),
                 Err(kind) => Err(Error::new(Operation::Send, *kind)),
             };
             InterfaceSend {

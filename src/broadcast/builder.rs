@@ -8,8 +8,8 @@ use crate::dns::Resolver;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::options::InterfaceSelector;
 use crate::proto::text::Encoding;
-use crate::sys::CancelToken;
 use crate::udp::{UdpBuilder, UdpEndpoint};
+use crate::wait::CancelToken;
 
 /// A builder for a [`Broadcaster`] or a [`Responder`], with their options.
 ///
@@ -255,6 +255,16 @@ impl BroadcastBuilder {
     /// [`Truncated`](crate::ErrorKind::Truncated).
     pub fn max_datagram(mut self, bytes: usize) -> Self {
         self.udp = self.udp.max_datagram(bytes);
+        self
+    }
+
+    /// Sets the timeout of each call that sends: to all interfaces, or a reply.
+    ///
+    /// The default is none. Pass `None` for no timeout. A call blocks only while the send buffer of
+    /// the OS is full.
+    #[doc(alias = "SO_SNDTIMEO")]
+    pub fn write_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.udp = self.udp.write_timeout(timeout);
         self
     }
 

@@ -26,8 +26,8 @@ use crate::udp::Datagram;
 ///
 /// [`Broadcaster::discover`](crate::Broadcaster::discover) creates it. [`next`](Iterator::next)
 /// blocks until a reply arrives, resends the query when that is due, and returns `None` after the
-/// timeout, when the replies in the receive buffer have been returned. Dropping the iterator ends
-/// the discovery.
+/// timeout, when the replies in the receive buffer have been returned: at most as many datagrams as
+/// it can hold, within 60 ms if it is empty. Dropping the iterator ends the discovery.
 ///
 /// # Errors
 ///
@@ -66,6 +66,9 @@ pub struct Discovery {
     counters: DiscoveryCounters,
     lost_before: u32,
     phase: Phase,
+    /// How many datagrams the receive buffer can still hold of those that arrived before the
+    /// timeout.
+    drainable: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,6 +148,7 @@ impl Discovery {
             counters: DiscoveryCounters::default(),
             lost_before: shared.endpoint.lost(),
             phase: Phase::Open,
+            drainable: 0,
             message,
             shared,
         };
@@ -235,7 +239,24 @@ impl Discovery {
         Some(Err(error))
     }
 
+    /// The timeout has expired: the receive buffer is drained.
+    fn close(&mut self) {
+        // The kernel accounts more than 256 bytes for each datagram. Without the size, its default
+        // maximum is assumed.
+        let size = self.shared.endpoint.receive_buffer_size().unwrap_or(4 << 20);
+        self.drainable = size / 256;
+        self.mark(MARKS);
+    }
+
     fn receive(&mut self, until: Instant) -> Option<Result<DiscoveryReply>> {
+        if let Phase::Closing(_) = self.phase {
+            // In a flood, the end marker may be dropped, and the receive buffer is never empty.
+            let Some(left) = self.drainable.checked_sub(1) else {
+                self.finish();
+                return None;
+            };
+            self.drainable = left;
+        }
         match self.shared.endpoint.recv_deadline(until) {
             Ok(datagram) => self.judge(datagram),
             Err(error) if error.is_timeout() => {
@@ -299,7 +320,7 @@ impl Iterator for Discovery {
                         Step::Ask => self.ask(now).err().map(Err),
                         Step::Wait(until) => self.receive(until),
                         Step::Over => {
-                            self.mark(MARKS);
+                            self.close();
                             None
                         }
                     }

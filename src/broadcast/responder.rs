@@ -11,6 +11,7 @@ use crate::proto::message::Message;
 use crate::proto::text::Encoding;
 use crate::sys;
 use crate::udp::{Datagram, UdpEndpoint};
+use crate::wait::WaitLimit;
 
 /// A receiver of broadcast messages, which replies to them from the right address.
 ///
@@ -49,6 +50,10 @@ pub struct Responder {
     choice: Choice,
 }
 
+/// After its limit has passed, a call inspects at most this many datagrams that are available, so
+/// that one for it is not missed behind others.
+const MAX_INSPECTED_LATE: usize = 64;
+
 crate::sys::borrowed_handle!(Responder, endpoint);
 
 /// A message that a [`Responder`] has received.
@@ -79,14 +84,15 @@ impl Responder {
     /// The responder remains usable.
     #[doc(alias = "recvfrom", alias = "recvmsg")]
     pub fn recv(&self) -> Result<Query> {
-        self.chosen(|| self.endpoint.recv())
+        self.recv_chosen(&self.endpoint.read_limit())
     }
 
     /// Sends a message to the sender of a query, from the address of the interface on which the
     /// query arrived.
     ///
-    /// This method blocks while the send buffer of the OS is full, without a timeout. The cancel
-    /// token limits it.
+    /// This method blocks while the send buffer of the OS is full, by default without a timeout. The
+    /// [write timeout](BroadcastBuilder::write_timeout) limits it, and the cancel
+    /// token cancels it.
     ///
     /// # Errors
     ///
@@ -136,10 +142,7 @@ impl Responder {
     /// for any reason listed under [`recv`](Self::recv).
     #[doc(alias = "settimeout")]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Query> {
-        match Instant::now().checked_add(timeout) {
-            Some(deadline) => self.recv_deadline(deadline),
-            None => self.recv(),
-        }
+        self.recv_chosen(&self.endpoint.timeout_limit(timeout))
     }
 
     /// Receives a message, and blocks at most until `deadline`.
@@ -149,7 +152,7 @@ impl Responder {
     /// This returns an error if the deadline passes ([`TimedOut`](crate::ErrorKind::TimedOut)), or
     /// for any reason listed under [`recv`](Self::recv).
     pub fn recv_deadline(&self, deadline: Instant) -> Result<Query> {
-        self.chosen(|| self.endpoint.recv_deadline(deadline))
+        self.recv_chosen(&self.endpoint.deadline_limit(deadline))
     }
 
     /// Receives a message if one is available, and returns `None` otherwise.
@@ -161,8 +164,7 @@ impl Responder {
     /// This returns an error if [`recv`](Self::recv) would.
     #[doc(alias = "MSG_DONTWAIT", alias = "WouldBlock", alias = "EAGAIN", alias = "EWOULDBLOCK")]
     pub fn try_recv(&self) -> Result<Option<Query>> {
-        let now = Instant::now();
-        match self.chosen(|| self.endpoint.recv_deadline(now)) {
+        match self.recv_chosen(&self.endpoint.no_wait()) {
             Ok(query) => Ok(Some(query)),
             Err(error) if error.is_timeout() => Ok(None),
             Err(error) => Err(error),
@@ -221,16 +223,24 @@ impl Responder {
         Ok(Responder { endpoint, choice })
     }
 
-    /// Receives the next message that arrives on a chosen interface.
-    fn chosen(&self, mut receive: impl FnMut() -> Result<Datagram>) -> Result<Query> {
+    /// Receives the next message that arrives on a chosen interface, within the limit.
+    fn recv_chosen(&self, limit: &WaitLimit<'_>) -> Result<Query> {
+        let mut inspected_late = 0;
         loop {
-            let datagram = receive()?;
+            let datagram = self.endpoint.recv_owned(Operation::Receive, limit)?;
             // Interfaces change, and listing them takes little time compared to a datagram.
             let interfaces = network_interfaces()?;
             let by = incoming(&datagram, &interfaces);
             if by.is_none_or(|interface| self.choice.takes(interface)) {
                 let interface = name_of(&datagram, &interfaces);
                 return Ok(Query { datagram, interface });
+            }
+            // A flood on other interfaces does not extend the call.
+            if limit.has_passed() {
+                inspected_late += 1;
+                if inspected_late > MAX_INSPECTED_LATE {
+                    return Err(self.endpoint.place(limit.timed_out(Operation::Receive)));
+                }
             }
         }
     }

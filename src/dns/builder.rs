@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::queries::Options;
 use super::resolver::Resolver;
-use crate::sys::CancelToken;
+use crate::wait::CancelToken;
 
 /// The back end of lookups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Operation};
 use crate::proto::dns::fault::ServerFault;
@@ -34,6 +35,15 @@ pub struct ServerError {
     pub server: SocketAddr,
     /// The failure.
     pub fault: ServerFault,
+}
+
+/// Why a lookup ended early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Interrupted {
+    /// The deadline passed. Contains the state of each server, if this lookup has queried any
+    /// itself.
+    TimedOut(Arc<[ServerError]>),
+    Cancelled,
 }
 
 struct List<'a>(&'a [ServerError]);

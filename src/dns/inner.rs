@@ -6,18 +6,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::answer::{AnswerSource, Resolved};
-use super::bound::{Bound, Interrupted};
 use super::builder::{IpFamilies, ResolverBuilder};
+use super::failure::Interrupted;
 use super::failure::{ResolveError, ServerError};
 use super::files::Watched;
 use super::queries::Queries;
 use super::system;
-use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::error::{Error, ErrorKind, Operation, Result, TimeLimit};
 use crate::proto::dns::fault::ServerFault;
 use crate::proto::dns::host::InvalidName;
 use crate::proto::dns::hosts::Hosts;
 use crate::proto::dns::name::{LOOPBACK, NameRef};
 use crate::sys;
+use crate::wait::WaitLimit;
 
 /// A resolver, as its clones share it.
 pub(super) struct Inner {
@@ -44,13 +45,13 @@ impl Inner {
         Inner { hosts, queries: Queries::new(&options), options }
     }
 
-    /// Both the resolver's own bounds and those of who asks, whose cancel token is the first; a
-    /// third is not needed, because who asks has a resolver of its own if that is to be stopped,
-    /// too.
-    pub(super) fn bound<'a>(&'a self, started: Instant, asker: Bound<'a>) -> Bound<'a> {
-        let own = self.options.timeout.and_then(|time| started.checked_add(time));
-        let deadline = own.into_iter().chain(asker.deadline).min();
-        Bound { deadline, also: asker.also.or(self.options.token.as_ref()), ..asker }
+    /// Combines the timeout and the token of the resolver with the limit of the caller.
+    pub(super) fn limit<'a>(&'a self, caller: &WaitLimit<'a>) -> WaitLimit<'a> {
+        let limit = match self.options.timeout {
+            Some(timeout) => caller.next(timeout, TimeLimit::Timeout),
+            None => *caller,
+        };
+        limit.or_cancelled_by(self.options.token.as_ref())
     }
 
     pub(super) fn kind_name(&self) -> &'static str {
@@ -114,7 +115,7 @@ impl Inner {
         why: Interrupted,
         servers: &[SocketAddr],
         host: &str,
-        started: Instant,
+        limit: &WaitLimit<'_>,
     ) -> Error {
         let error = match why {
             Interrupted::Cancelled => {
@@ -130,7 +131,7 @@ impl Inner {
                 ResolveError::TimedOut(servers.iter().map(silent).collect()).into_error(host)
             }
         };
-        error.with_elapsed(Some(started.elapsed()))
+        limit.timed(error)
     }
 
     pub(super) fn by_system(
@@ -138,13 +139,12 @@ impl Inner {
         host: &str,
         name: NameRef<'_>,
         is_absolute: bool,
-        bound: Bound<'_>,
-        started: Instant,
+        limit: &WaitLimit<'_>,
     ) -> Result<Resolved> {
         // As it is on the wire, because not every system translates other scripts.
         let asked = [name.as_str(), if is_absolute { "." } else { "" }].concat();
-        let found = system::lookup(&asked, bound);
-        let found = found.map_err(|interrupted| self.interrupted(interrupted, &[], host, started))??;
+        let found = system::lookup(&asked, limit);
+        let found = found.map_err(|interrupted| self.interrupted(interrupted, &[], host, limit))??;
         let mut addresses = Resolved::new(Vec::new(), AnswerSource::System, None);
         for address in found.into_iter().map(sys::canonical).filter(|address| self.wants(address.ip())) {
             match address {

@@ -30,7 +30,6 @@
 //! [`lookup_addr`](Resolver::lookup_addr) only finds addresses of a hosts file and of this machine.
 
 mod answer;
-mod bound;
 mod builder;
 mod failure;
 mod files;

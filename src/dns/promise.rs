@@ -1,11 +1,12 @@
 //! Something that another thread will say: waited for no longer than the waiter may.
 
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::Duration;
 
-use super::bound::{Bound, Interrupted};
-use crate::sys::Told;
-use crate::sys::sync::{Condvar, Mutex, MutexGuard};
+use super::failure::Interrupted;
+use crate::wait::OnCancel;
+use crate::wait::WaitLimit;
+use crate::wait::sync::{Condvar, Mutex, MutexGuard};
 
 pub(super) struct Promise<T> {
     state: Mutex<State<T>>,
@@ -52,10 +53,10 @@ impl<T: Clone + Send + 'static> Promise<T> {
     }
 
     /// What was said; `None` if nobody will say it.
-    pub(super) fn wait(self: &Arc<Self>, bound: Bound<'_>) -> Result<Option<T>, Interrupted> {
-        for token in bound.tokens() {
-            let told: Arc<dyn Told> = self.clone();
-            token.tell(Arc::downgrade(&told));
+    pub(super) fn wait(self: &Arc<Self>, limit: &WaitLimit<'_>) -> Result<Option<T>, Interrupted> {
+        for token in limit.tokens() {
+            let callback: Arc<dyn OnCancel> = self.clone();
+            token.on_cancel(Arc::downgrade(&callback));
         }
         let mut state = self.state();
         loop {
@@ -64,16 +65,13 @@ impl<T: Clone + Send + 'static> Promise<T> {
                 State::Broken => return Ok(None),
                 State::Open => {}
             }
-            if bound.is_cancelled() {
+            if limit.is_cancelled() {
                 return Err(Interrupted::Cancelled);
             }
-            state = match bound.deadline {
+            state = match limit.remaining() {
                 None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let remaining = deadline.saturating_duration_since(Instant::now());
-                    if remaining.is_zero() {
-                        return Err(Interrupted::TimedOut(Arc::default()));
-                    }
+                Some(Duration::ZERO) => return Err(Interrupted::TimedOut(Arc::default())),
+                Some(remaining) => {
                     self.changed.wait_timeout(state, remaining).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
@@ -81,8 +79,8 @@ impl<T: Clone + Send + 'static> Promise<T> {
     }
 }
 
-impl<T: Send> Told for Promise<T> {
-    fn stopped(&self) {
+impl<T: Send> OnCancel for Promise<T> {
+    fn cancelled(&self) {
         // The lock sees to it that nobody is between looking and waiting.
         drop(self.state.lock().unwrap_or_else(PoisonError::into_inner));
         self.changed.notify_all();
@@ -92,10 +90,12 @@ impl<T: Send> Told for Promise<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::CancelToken;
+    use crate::wait::CancelToken;
 
-    fn bound(deadline: Option<Instant>, token: Option<&CancelToken>) -> Bound<'_> {
-        Bound { deadline, token, also: None }
+    const FREE: &WaitLimit<'static> = &WaitLimit::unlimited();
+
+    fn cancelled_by(token: &CancelToken) -> WaitLimit<'_> {
+        WaitLimit::unlimited().cancelled_by(Some(token), None)
     }
 
     #[test]
@@ -103,22 +103,19 @@ mod tests {
         let promise = Promise::new();
         promise.keep(7);
         promise.break_if_open();
-        assert_eq!(promise.wait(bound(None, None)), Ok(Some(7)));
+        assert_eq!(promise.wait(FREE), Ok(Some(7)));
         let broken = Promise::<u8>::new();
         broken.break_if_open();
-        assert_eq!(broken.wait(bound(None, None)), Ok(None));
+        assert_eq!(broken.wait(FREE), Ok(None));
     }
 
     #[test]
     fn oneshot_wait_ends_at_deadline_or_on_cancelled_token() {
         let promise = Promise::<u8>::new();
-        assert_eq!(
-            promise.wait(bound(Some(Instant::now()), None)),
-            Err(Interrupted::TimedOut(Arc::default()))
-        );
+        assert_eq!(promise.wait(&WaitLimit::no_wait()), Err(Interrupted::TimedOut(Arc::default())));
         let token = CancelToken::new().unwrap();
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| promise.wait(bound(None, Some(&token))));
+            let waiting = scope.spawn(|| promise.wait(&cancelled_by(&token)));
             // Itself and the waiter's weak one, by which it is told.
             while Arc::weak_count(&promise) == 0 {
                 std::thread::yield_now();
@@ -126,6 +123,6 @@ mod tests {
             token.cancel();
             assert_eq!(waiting.join().unwrap(), Err(Interrupted::Cancelled));
         });
-        assert_eq!(promise.wait(bound(None, Some(&token))), Err(Interrupted::Cancelled));
+        assert_eq!(promise.wait(&cancelled_by(&token)), Err(Interrupted::Cancelled));
     }
 }

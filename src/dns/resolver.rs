@@ -4,7 +4,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::answer::Resolved;
-use super::bound::Bound;
 use super::builder::ResolverBuilder;
 use super::failure::ResolveError;
 use super::files::Watched;
@@ -12,6 +11,7 @@ use super::inner::{Inner, bad_name, scope};
 use crate::addr::ToAddress;
 use crate::error::Result;
 use crate::proto::dns::host::{Host, Spelling};
+use crate::wait::WaitLimit;
 
 /// A resolver of host names, which uses hosts files, a cache, and DNS or the resolver of the OS.
 ///
@@ -103,11 +103,11 @@ impl Resolver {
     /// [`is_temporary`](crate::Error::is_temporary) returns true, a retry may succeed.
     #[doc(alias = "getaddrinfo")]
     pub fn lookup(&self, host: &str) -> Result<Resolved> {
-        self.lookup_within(host, Bound::default())
+        self.lookup_within(host, &WaitLimit::started_now())
     }
 
-    /// As [`lookup`](Self::lookup), within the bounds of who asks besides those of its own.
-    pub(super) fn lookup_within(&self, host: &str, asker: Bound<'_>) -> Result<Resolved> {
+    /// Resolves a host name within the limit of a caller, and the resolver's own.
+    pub(super) fn lookup_within(&self, host: &str, asker: &WaitLimit<'_>) -> Result<Resolved> {
         let started = Instant::now();
         let inner = &*self.inner;
         let mut spelling = Spelling::new();

@@ -4,11 +4,11 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 use super::answer::Resolved;
-use super::bound::Bound;
 use super::resolver::Resolver;
 use crate::addr::Address;
 use crate::error::{Error, ErrorKind, Operation, Result};
-use crate::sys::{self, Family, Limit};
+use crate::sys::{self, Family};
+use crate::wait::WaitLimit;
 
 /// What an address stands for.
 pub(crate) enum Found {
@@ -28,7 +28,7 @@ pub(crate) fn lookup(
     resolver: Option<&Resolver>,
     address: &Address,
     family: Option<Family>,
-    limit: Limit<'_>,
+    limit: &WaitLimit<'_>,
 ) -> Result<SocketAddr> {
     let found = match lookup_all(resolver, address, limit)? {
         Found::Literal(literal) => return Ok(literal),
@@ -43,17 +43,16 @@ pub(crate) fn lookup(
 }
 
 /// Every address of a host, in the order in which they should be tried.
-pub(crate) fn lookup_all(resolver: Option<&Resolver>, address: &Address, limit: Limit<'_>) -> Result<Found> {
+pub(crate) fn lookup_all(
+    resolver: Option<&Resolver>,
+    address: &Address,
+    limit: &WaitLimit<'_>,
+) -> Result<Found> {
     match address.name() {
         None => Ok(Found::Literal(literal(address)?)),
         Some(name) => {
             let resolver = chosen(resolver);
-            let bound = Bound {
-                deadline: limit.deadline.and_then(sys::Moment::as_instant),
-                token: limit.token,
-                also: limit.also,
-            };
-            Ok(Found::Resolved(resolver.lookup_within(name, bound)?))
+            Ok(Found::Resolved(resolver.lookup_within(name, limit)?))
         }
     }
 }

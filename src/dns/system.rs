@@ -6,10 +6,11 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::bound::{Bound, Interrupted};
+use super::failure::Interrupted;
 use super::promise::{Keeper, Promise};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::sys;
+use crate::wait::WaitLimit;
 
 /// More threads than these wait for nobody's answer.
 const MOST: usize = 32;
@@ -45,7 +46,7 @@ struct Said(String);
 
 pub(super) fn lookup(
     name: &str,
-    bound: Bound<'_>,
+    limit: &WaitLimit<'_>,
 ) -> std::result::Result<Result<Vec<SocketAddr>>, Interrupted> {
     let Some(seat) = Seat::take() else {
         return Ok(Err(Error::detailed(Operation::Resolve, ErrorKind::ResourceExhausted, AllBusy).at(name)));
@@ -61,7 +62,7 @@ pub(super) fn lookup(
     if let Err(error) = started {
         return Ok(Err(Error::system(Operation::Resolve, error).at(name)));
     }
-    Ok(match promise.wait(bound)? {
+    Ok(match promise.wait(limit)? {
         Some(Ok(found)) => Ok(found),
         Some(Err((kind, said))) => Err(Error::detailed(Operation::Resolve, kind, Said(said)).at(name)),
         None => Err(Error::new(Operation::Resolve, ErrorKind::Other).at(name)),

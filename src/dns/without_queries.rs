@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::answer::Resolved;
-use super::bound::Bound;
 use super::builder::{Backend, ResolverBuilder};
 use super::inner::Inner;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::dns::name::NameRef;
+use crate::wait::WaitLimit;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Options {}
@@ -35,15 +35,15 @@ impl Inner {
         host: &str,
         name: NameRef<'_>,
         is_absolute: bool,
-        asker: Bound<'_>,
-        started: Instant,
+        asker: &WaitLimit<'_>,
+        _: Instant,
     ) -> Result<Resolved> {
         if let Some(special) = self.special(name, host) {
             return special;
         }
-        let bound = self.bound(started, asker);
+        let limit = &self.limit(asker);
         match self.options.backend {
-            None | Some(Backend::System) => self.by_system(host, name, is_absolute, bound, started),
+            None | Some(Backend::System) => self.by_system(host, name, is_absolute, limit),
         }
     }
 

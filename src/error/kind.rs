@@ -8,7 +8,8 @@ use std::io;
 ///
 /// | Error of the OS | Kind |
 /// |---|---|
-/// | `EAGAIN`, `EWOULDBLOCK`, `ETIMEDOUT` | [`TimedOut`](Self::TimedOut) |
+/// | `EAGAIN`, `EWOULDBLOCK`, `ETIMEDOUT` of a connect | [`TimedOut`](Self::TimedOut) |
+/// | `ETIMEDOUT`, `EHOSTUNREACH` of an established connection | [`DeadPeer`](Self::DeadPeer) |
 /// | `ECONNREFUSED` | [`ConnectionRefused`](Self::ConnectionRefused) |
 /// | `ECONNRESET`, `EPIPE` | [`ConnectionReset`](Self::ConnectionReset) |
 /// | `ECONNABORTED` | [`ConnectionAborted`](Self::ConnectionAborted) |
@@ -25,11 +26,9 @@ use std::io;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A timeout expired or a deadline passed.
+    /// A timeout expired or a deadline passed. [`Error::limit`](crate::Error::limit) says which.
     ///
-    /// This includes every error by which an OS reports an expired timeout (`EAGAIN`, `ETIMEDOUT`,
-    /// `WSAETIMEDOUT`), and a TCP connection whose peer did not acknowledge data or answer probes
-    /// in time.
+    /// This includes a connect that the OS gave up (`ETIMEDOUT`, `WSAETIMEDOUT`).
     #[doc(alias = "EAGAIN")]
     #[doc(alias = "EWOULDBLOCK")]
     #[doc(alias = "WouldBlock")]
@@ -38,6 +37,17 @@ pub enum ErrorKind {
     #[doc(alias = "10060")]
     #[doc(alias = "socket.timeout")]
     TimedOut,
+    /// The peer of a TCP connection did not acknowledge data or answer keepalive probes in time, so
+    /// the OS gave the connection up (`ETIMEDOUT`, or `EHOSTUNREACH` or `ENETUNREACH` if a router
+    /// reported that).
+    ///
+    /// This is the end of the connection, unlike [`TimedOut`](Self::TimedOut), after which a call
+    /// can be repeated. As an [`io::Error`] it is of kind
+    /// [`ConnectionAborted`](io::ErrorKind::ConnectionAborted), because code that repeats a read
+    /// after `TimedOut` would never end. See
+    /// [`dead_peer_timeout`](crate::tcp::TcpOptions::dead_peer_timeout).
+    #[doc(alias = "ETIMEDOUT", alias = "WSAETIMEDOUT", alias = "keepalive", alias = "TCP_USER_TIMEOUT")]
+    DeadPeer,
     /// A [`CancelToken`](crate::CancelToken) was cancelled, or the server that has the connection
     /// was shut down.
     #[doc(alias = "Canceled", alias = "ECANCELED")]
@@ -174,7 +184,7 @@ impl ErrorKind {
             ErrorKind::TimedOut => Io::TimedOut,
             ErrorKind::ConnectionRefused => Io::ConnectionRefused,
             ErrorKind::ConnectionReset => Io::ConnectionReset,
-            ErrorKind::ConnectionAborted => Io::ConnectionAborted,
+            ErrorKind::ConnectionAborted | ErrorKind::DeadPeer => Io::ConnectionAborted,
             ErrorKind::NotConnected => Io::NotConnected,
             ErrorKind::AddressInUse => Io::AddrInUse,
             ErrorKind::AddressNotAvailable => Io::AddrNotAvailable,
@@ -201,6 +211,7 @@ impl ErrorKind {
     fn words(self) -> &'static str {
         match self {
             ErrorKind::TimedOut => "timed out",
+            ErrorKind::DeadPeer => "peer does not respond (connection timed out)",
             ErrorKind::Cancelled => "cancelled",
             ErrorKind::Truncated => "datagram truncated",
             ErrorKind::FrameTooLong => "frame too long",

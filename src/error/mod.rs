@@ -16,6 +16,8 @@
 //! | [`text::DecodeError`](crate::text::DecodeError), [`text::EncodeError`](crate::text::EncodeError) | text and bytes that an encoding does not have |
 //! | [`frame::FrameError`](crate::frame::FrameError) | a frame of a stream |
 //!
+//! [`TimeLimit`] is the limit that ended a call.
+//!
 //! ```
 //! use socketry::UdpEndpoint;
 //! use socketry::error::{Operation, Truncated};
@@ -29,13 +31,16 @@
 //! ```
 
 pub(crate) mod kind;
+mod limit;
 mod operation;
 mod partial;
+mod temporary;
 mod truncated;
 mod unsent;
 pub(crate) mod value;
 
 pub(crate) use kind::ErrorKind;
+pub use limit::TimeLimit;
 pub use operation::Operation;
 pub use partial::PartialTransfer;
 pub use truncated::Truncated;

@@ -95,11 +95,13 @@ fn io_error_conversion_keeps_kind_and_error() {
 
 #[test]
 fn is_temporary_holds_for_retryable_kinds() {
+    let resolve = |kind| Error::new(Operation::Resolve, kind).is_temporary();
+    assert!(resolve(ErrorKind::NameResolution) && !resolve(ErrorKind::NameNotFound));
     for (kind, temporary) in [
         (ErrorKind::TimedOut, true),
         (ErrorKind::ConnectionRefused, true),
-        (ErrorKind::NameResolution, true),
-        (ErrorKind::NameNotFound, false),
+        (ErrorKind::ConnectionReset, false),
+        (ErrorKind::DeadPeer, false),
         (ErrorKind::InvalidAddress, false),
         (ErrorKind::UnencodableText, false),
         (ErrorKind::Cancelled, false),

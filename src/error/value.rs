@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ErrorKind, Operation, Truncated};
+use super::temporary::is_temporary;
+use super::{ErrorKind, Operation, TimeLimit, Truncated};
 
 /// A result whose error is an [`Error`] by default.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -62,7 +63,8 @@ struct Inner {
     local: Option<SocketAddr>,
     remote: Option<SocketAddr>,
     elapsed: Option<Duration>,
-    /// Whether the detail says how long it took.
+    limit: Option<TimeLimit>,
+    /// Whether the text leaves out the elapsed time, which the detail has or which is no time.
     tells_elapsed: bool,
     cause: Cause,
 }
@@ -91,6 +93,7 @@ impl Error {
             local: None,
             remote: None,
             elapsed: None,
+            limit: None,
             tells_elapsed: false,
             cause,
         }))
@@ -172,7 +175,13 @@ impl Error {
         self
     }
 
-    /// For a detail whose text has the elapsed time.
+    #[must_use]
+    pub(crate) fn with_limit(mut self, limit: impl Into<Option<TimeLimit>>) -> Error {
+        self.inner().limit = limit.into();
+        self
+    }
+
+    /// Leaves the elapsed time out of the text.
     #[must_use]
     pub(crate) fn tells_elapsed(mut self) -> Error {
         self.inner().tells_elapsed = true;
@@ -216,10 +225,17 @@ impl Error {
         self.0.remote
     }
 
-    /// Returns the time from the start of the operation to its failure, if the operation measures
-    /// it.
+    /// Returns the time from the start of the call to its failure, if the call measures it. A call
+    /// with a limit of time does.
     pub fn elapsed(&self) -> Option<Duration> {
         self.0.elapsed
+    }
+
+    /// Returns the limit that ended the call, if the error is of kind
+    /// [`TimedOut`](ErrorKind::TimedOut) and a limit of this crate ended it.
+    #[doc(alias = "timeout")]
+    pub fn limit(&self) -> Option<TimeLimit> {
+        self.0.limit
     }
 
     /// Returns `true` if a timeout expired or a deadline passed ([`ErrorKind::TimedOut`]).
@@ -260,23 +276,22 @@ impl Error {
 
     /// Returns `true` if the same call may succeed later without a change by the caller.
     ///
-    /// This is the case if a timeout expired, if the peer refused, reset, or aborted the
-    /// connection, if the peer or its network is unreachable, if name resolution failed
-    /// temporarily, or if a resource was exhausted. It is `false` for errors that will occur again
-    /// (an invalid address, an unencodable text, a name that does not exist) and for
-    /// [`Cancelled`](ErrorKind::Cancelled).
+    /// | Kind | Temporary for |
+    /// |---|---|
+    /// | `TimedOut`, `ResourceExhausted` | every operation |
+    /// | `NameResolution` | a lookup, a connect |
+    /// | `ConnectionRefused` | a connect, UDP |
+    /// | `ConnectionReset`, `ConnectionAborted` | a connect, an accept |
+    /// | `NetworkUnreachable`, `HostUnreachable` | a lookup, a connect, an accept, UDP |
+    /// | `AddressNotAvailable`, `AddressInUse` | a connect, if the OS reports that local ports are in use |
+    ///
+    /// All other errors are final: they will occur again (an invalid address, an unencodable text, a
+    /// name that does not exist), or they are the end of an established connection
+    /// (`ConnectionReset`, [`DeadPeer`](ErrorKind::DeadPeer)), or
+    /// [`Cancelled`](ErrorKind::Cancelled). Retries and reconnects decide by this table.
     pub fn is_temporary(&self) -> bool {
-        matches!(
-            self.kind(),
-            ErrorKind::TimedOut
-                | ErrorKind::ConnectionRefused
-                | ErrorKind::ConnectionReset
-                | ErrorKind::ConnectionAborted
-                | ErrorKind::NetworkUnreachable
-                | ErrorKind::HostUnreachable
-                | ErrorKind::NameResolution
-                | ErrorKind::ResourceExhausted
-        )
+        let is_os = self.source().is_some_and(|source| source.is::<io::Error>());
+        is_temporary(self.kind(), self.operation(), is_os)
     }
 
     /// Returns `true` if the error concerns only one frame of a stream, such as a line that is too
@@ -420,6 +435,9 @@ impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.cause {
             Cause::Detail(detail) => detail.fmt(f),
+            _ if self.0.kind == ErrorKind::TimedOut && self.0.limit == Some(TimeLimit::Deadline) => {
+                f.write_str(if self.0.tells_elapsed { "deadline already passed" } else { "deadline passed" })
+            }
             Cause::System(cause) if self.0.kind == ErrorKind::Other => match cause.raw_os_error() {
                 Some(code) => write!(f, "system error {code}"),
                 None => self.0.kind.fmt(f),

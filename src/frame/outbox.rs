@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::failed;
 use crate::error::{Error, Operation, Result};
 use crate::proto::frame::{FrameError, Framing};
+use crate::wait::CallScope;
 
 /// From so many bytes on, what is held is written.
 const LIMIT: usize = 64 * 1024;
@@ -75,6 +76,8 @@ impl Outbox {
     }
 
     fn write<S: Write>(&mut self, stream: &mut S) -> io::Result<()> {
+        // All writes of this call have one limit.
+        let _call = CallScope::enter(false);
         self.is_unflushed = true;
         while self.written < self.bytes.len() {
             match stream.write(&self.bytes[self.written..]) {

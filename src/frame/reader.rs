@@ -5,6 +5,7 @@ use std::iter::FusedIterator;
 use super::failed;
 use crate::error::{Operation, Result};
 use crate::proto::frame::Framing;
+use crate::wait::CallScope;
 
 /// A view of a reader as frames: the read half of a connection, a file, a slice.
 ///
@@ -110,16 +111,26 @@ pub(crate) fn receive<F: Framing>(
     framing: &mut F,
     mut read: impl FnMut(&mut [u8]) -> Result<usize>,
 ) -> Result<bool> {
-    while !framing.poll()? {
+    if framing.poll()? {
+        return Ok(true);
+    }
+    // All reads of this call have one limit.
+    let call = CallScope::enter(framing.is_empty());
+    loop {
         if framing.is_eof() {
             return Ok(false);
         }
         match read(framing.spare())? {
             0 => framing.set_eof(),
-            count => framing.advance(count),
+            count => {
+                framing.advance(count);
+                call.message_begins();
+            }
+        }
+        if framing.poll()? {
+            return Ok(true);
         }
     }
-    Ok(true)
 }
 
 pub(crate) fn read<R: Read>(reader: &mut R, room: &mut [u8]) -> Result<usize> {

@@ -118,8 +118,13 @@
 //! * **`send` sends less**, in Python; `sendall` does not. Here [`send`](crate::TcpConnection::send) is `sendall`, and says how
 //!   much went out if it could not finish.
 //! * **An empty result is the end**, not a pause: the peer has closed its side.
-//! * **A peer that is silent, or drips**, holds a thread for ever. Set a [`read_timeout`](crate::tcp::TcpServerBuilder::read_timeout)
-//!   for each call, or a [`deadline`](crate::TcpConnection::set_deadline) for all of them together.
+//! * **A peer that is silent, or sends one byte at a time**, blocks a thread indefinitely. Set a
+//!   [`read_timeout`](crate::tcp::TcpServerBuilder::read_timeout), which limits each call as a whole (a line,
+//!   a `recv_exact`), or a [`deadline`](crate::TcpConnection::set_deadline) for several calls together. With an
+//!   [`idle_timeout`](crate::tcp::TcpServerBuilder::idle_timeout) the wait for the next line can take longer than
+//!   the line: 60 s between two lines, 5 s for each.
+//! * **A peer that does not read** blocks writes. The [`stall_timeout`](crate::tcp::TcpServerBuilder::stall_timeout)
+//!   of servers, 30 s by default, ends them, and still serves a slow but steady reader of a large file.
 //! * **A peer that vanished** says nothing, ever: [`dead_peer_timeout`](crate::tcp::TcpServerBuilder::dead_peer_timeout).
 //! * **Nobody listens**: `connect` fails at once, with the address and the time. **Nobody is there**: after 10 s, unless another
 //!   [`timeout`](crate::tcp::TcpClientBuilder::connect_timeout) is set, not after the system's two minutes.

@@ -34,19 +34,54 @@ options! {
 
     /// Sets the timeout of each call that reads. Defaults to no timeout.
     ///
+    /// The timeout applies to the whole call: also to `recv_exact`, `recv_to_end`, `recv_text`, and
+    /// the receive of a line or frame. Each `read` through `std::io::Read` is a call.
+    ///
     /// [`TcpConnection::set_read_timeout`](crate::TcpConnection::set_read_timeout) changes it for
     /// one connection.
     #[doc(alias = "SO_RCVTIMEO", alias = "settimeout")]
     read_timeout: Option<Duration> = None, (timeout: impl Into<Option<Duration>>) => timeout.into();
 
-    /// Sets the timeout of each call that writes, for a peer that does not read. `None` is no
-    /// timeout. Defaults to no timeout for a client and to 30 s for a server, whose threads would
-    /// otherwise block indefinitely.
+    /// Sets the timeout of each call that writes, for a peer that does not read. Defaults to no
+    /// timeout.
+    ///
+    /// The timeout applies to the whole call, such as the send of a frame or of a file, however
+    /// large it is. [`stall_timeout`](Self::stall_timeout) limits a transfer by its progress.
     ///
     /// [`TcpConnection::set_write_timeout`](crate::TcpConnection::set_write_timeout) changes it for
     /// one connection.
     #[doc(alias = "SO_SNDTIMEO", alias = "settimeout")]
-    write_timeout: Option<Option<Duration>> = None,
+    write_timeout: Option<Duration> = None, (timeout: impl Into<Option<Duration>>) => timeout.into();
+
+    /// Sets the timeout of the wait for the first byte of a message, in framed use
+    /// ([`lines`](crate::TcpConnection::lines), [`Framed`](crate::frame::Framed)) and in
+    /// [`serve_requests`](crate::TcpServer::serve_requests). Defaults to `None`: the read timeout
+    /// includes this wait.
+    ///
+    /// If it is set, the [`read_timeout`](Self::read_timeout) begins at that byte. So a server can
+    /// allow 60 s between two lines, and 5 s for a line once it has begun.
+    ///
+    /// [`TcpConnection::set_idle_timeout`](crate::TcpConnection::set_idle_timeout) changes it for
+    /// one connection.
+    #[doc(alias = "keep-alive timeout")]
+    idle_timeout: Option<Duration> = None, (timeout: impl Into<Option<Duration>>) => timeout.into();
+
+    /// Sets how long writes may wait for a peer that reads too slowly. `None` is no limit. Defaults
+    /// to no limit for a client and to 30 s for a server, whose threads would otherwise block
+    /// indefinitely.
+    ///
+    /// The waiting time of all writes of a connection counts against this timeout, and each 1,024
+    /// bytes that the OS accepts give 1 s of it back. A steady reader of a large file is therefore
+    /// served, however long that takes, and one that reads a segment each 29 s is not. The error is
+    /// of kind [`TimedOut`](crate::ErrorKind::TimedOut).
+    ///
+    /// The OS accepts bytes as its send buffer empties, in steps of up to a third of the buffer. A
+    /// very large [`send_buffer_size`](Self::send_buffer_size) makes progress look slower.
+    ///
+    /// [`TcpConnection::set_stall_timeout`](crate::TcpConnection::set_stall_timeout) changes it for
+    /// one connection.
+    #[doc(alias = "send_timeout", alias = "MinRate")]
+    stall_timeout: Option<Option<Duration>> = None,
         (timeout: impl Into<Option<Duration>>) => Some(timeout.into());
 
     /// Sets whether small writes are sent at once, without Nagle's algorithm (`TCP_NODELAY`).
@@ -67,7 +102,7 @@ options! {
         (keepalive: impl Into<Option<crate::options::Keepalive>>) => keepalive.into();
 
     /// Sets the time after which an unreachable peer (unplugged cable, lost power) is an error of
-    /// kind [`TimedOut`](crate::ErrorKind::TimedOut), in the call that blocks or in the next one.
+    /// kind [`DeadPeer`](crate::ErrorKind::DeadPeer), in the call that blocks or in the next one.
     /// Whole seconds, at least 2. Defaults to `None`: an idle connection to an unreachable peer
     /// then stays open indefinitely.
     ///

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-/// What an accept that failed says about the next one.
+use crate::error::ErrorKind;
+
+/// What an accept that failed says about the next one. [`of`](Self::of) has it from the kind of the
+/// error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AcceptFault {
     /// It concerned the connection that it should have given, and no other.
@@ -11,6 +14,18 @@ pub(crate) enum AcceptFault {
     Resources,
     /// There is something wrong with the listener itself.
     Listener,
+}
+
+impl AcceptFault {
+    /// accept(2) reports errors of the new connection, too, so an unknown error is one of these.
+    pub(crate) fn of(kind: ErrorKind) -> AcceptFault {
+        match kind {
+            ErrorKind::ResourceExhausted => AcceptFault::Resources,
+            // EBADF, EINVAL, ENOTSOCK, EFAULT, EOPNOTSUPP.
+            ErrorKind::InvalidInput | ErrorKind::Unsupported => AcceptFault::Listener,
+            _ => AcceptFault::Connection,
+        }
+    }
 }
 
 /// What follows from a fault.

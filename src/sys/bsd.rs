@@ -13,29 +13,29 @@ use nix::sys::socket::{
 };
 use socket2::SockRef;
 
-pub(super) use super::plain::send_file;
 pub(crate) use super::plain::{
     MOST_MESSAGES, SEGMENTS, enable_loss_count, hold_newcomers, join_datagrams, receive_connected,
-    receive_plain, segment_fault, send_messages,
+    receive_plain, segment_fault, send_file, send_messages,
 };
+pub(crate) use super::unix::Signal;
 #[cfg(target_vendor = "apple")]
 pub(super) use super::unix::with_packet_info_v4 as with_source_v4;
 use super::unix::{Control, from_in_addr, sockaddr};
-pub(super) use super::unix::{Signal, is_in_progress, reuse_waiting_address};
 pub(crate) use super::unix::{
-    accept_fault, error_kind, join_multicast_v4, leave_multicast_v4, lookup_error_kind, read, send,
-    send_from, send_to, write, write_vectored,
+    error_kind, join_multicast_v4, leave_multicast_v4, lookup_error_kind, read, send, send_from, send_to,
+    write, write_vectored,
 };
+pub(super) use super::unix::{is_in_progress, reuse_waiting_address};
 use super::{Family, Mode, QueuedError, Received};
 use crate::options::LARGEST_DATAGRAM;
 
 pub(super) const PINS: bool = cfg!(target_vendor = "apple");
-pub(super) const BLOCKS: bool = true;
+pub(crate) const SUPPORTS_BLOCKING: bool = true;
 pub(crate) const REPORTS_TO_UNCONNECTED: bool = false;
 /// The rounding of `SO_RCVTIMEO` on these systems was not measured: a wait with a deadline is a poll.
-pub(super) const BLOCKS_WITH_TIMEOUT: bool = false;
+pub(crate) const BLOCKS_WITH_TIMEOUT: bool = false;
 /// They inherit `O_NONBLOCK` as well, so everything is said again.
-pub(super) const INHERITS: bool = false;
+pub(crate) const ACCEPT_INHERITS_OPTIONS: bool = false;
 
 thread_local! {
     /// What is written here is never read, only its length matters.
@@ -51,7 +51,7 @@ pub(crate) fn receive(
     received: &mut Received,
 ) -> io::Result<()> {
     let mut flags = MsgFlags::empty();
-    flags.set(MsgFlags::MSG_DONTWAIT, mode == Mode::Try);
+    flags.set(MsgFlags::MSG_DONTWAIT, mode == Mode::Nonblocking);
     flags.set(MsgFlags::MSG_PEEK, peek);
     let mut control = Control::new();
     OVERFLOW.with_borrow_mut(|overflow| {

@@ -2,17 +2,14 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags};
-use rustix::fd::AsFd as _;
+use rustix::fd::{AsFd, BorrowedFd};
 use socket2::{SockRef, Socket};
 
 use super::open::failure;
-use super::platform::{self, BLOCKS};
+use super::platform::{self, SUPPORTS_BLOCKING};
 use super::stream_options::{configure, open};
-use super::wait::{self, Ended};
-use super::{CancelToken, Family, Limit, error_kind};
+use super::{Family, MAX_EINTR, error_kind};
 use crate::error::{Error, Operation, Result};
 use crate::options::TcpOptions;
 
@@ -40,7 +37,7 @@ impl Connecting {
         }
         socket.set_nonblocking(true).map_err(|error| failure(Operation::Open, error))?;
         let mut result = socket.connect(&address.into());
-        for _ in 0..wait::FREE_SIGNALS {
+        for _ in 0..MAX_EINTR {
             if !result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
                 break;
             }
@@ -54,6 +51,11 @@ impl Connecting {
             Err(error) => return Err(failed(error)),
         }
         Ok(connecting)
+    }
+
+    /// The socket, to poll it.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 
     /// Whether it was over at once.
@@ -75,7 +77,7 @@ impl Connecting {
 
     /// The stream of one that is connected, which blocks.
     pub(crate) fn finish(self) -> Result<TcpStream> {
-        if BLOCKS {
+        if SUPPORTS_BLOCKING {
             self.socket.set_nonblocking(false).map_err(|error| failure(Operation::Open, error))?;
         }
         let stream = TcpStream::from(self.socket);
@@ -91,38 +93,4 @@ impl Connecting {
 fn failed(error: io::Error) -> Error {
     let kind = error_kind(&error);
     Error::system(Operation::Connect, error).with_kind(kind)
-}
-
-/// Before Windows 10 version 2004 a poll does not tell of connects that fail, but the sockets do: where waits are polls they
-/// are asked as often as this.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
-
-/// Waits until some of them may be over, by one poll for all: the positions of those that are to be asked.
-pub(crate) fn await_connects<'a>(
-    connects: impl Iterator<Item = &'a Connecting>,
-    limit: Limit<'_>,
-) -> Result<Vec<usize>, Ended> {
-    let poll_fd =
-        |connecting: &'a Connecting| PollFd::from_borrowed_fd(connecting.socket.as_fd(), PollFlags::OUT);
-    let mut descriptors: Vec<PollFd<'_>> = connects.map(poll_fd).collect();
-    let count = descriptors.len();
-    descriptors.extend(limit.token.map(wait::signal));
-    loop {
-        if limit.token.is_some_and(CancelToken::is_cancelled) {
-            return Err(Ended::Cancelled);
-        }
-        let mut remaining = wait::poll_time(limit.deadline)?;
-        if !BLOCKS {
-            remaining = Some(remaining.map_or(LOOK_AGAIN, |remaining| remaining.min(LOOK_AGAIN)));
-        }
-        wait::poll_for(&mut descriptors, remaining)?;
-        let ready = descriptors[..count].iter().enumerate().filter(|(_, found)| !found.revents().is_empty());
-        let ready: Vec<usize> = ready.map(|(position, _)| position).collect();
-        if !ready.is_empty() {
-            return Ok(ready);
-        }
-        if !BLOCKS {
-            return Ok((0..count).collect());
-        }
-    }
 }

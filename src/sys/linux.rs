@@ -16,22 +16,21 @@ use socket2::{SockFilter, SockRef};
 
 pub(crate) use super::mmsg::{MOST_MESSAGES, SEGMENTS, join_datagrams, segment_fault, send_messages};
 use super::pipe_signal::Quiet;
+pub(crate) use super::unix::Signal;
 use super::unix::{Control, from_in_addr, sockaddr};
-pub(super) use super::unix::{
-    Signal, is_in_progress, reuse_waiting_address, with_packet_info_v4 as with_source_v4,
-};
 pub(crate) use super::unix::{
-    accept_fault, error_kind, join_multicast_v4, leave_multicast_v4, lookup_error_kind, read, send,
-    send_from, send_to, write, write_vectored,
+    error_kind, join_multicast_v4, leave_multicast_v4, lookup_error_kind, read, send, send_from, send_to,
+    write, write_vectored,
 };
+pub(super) use super::unix::{is_in_progress, reuse_waiting_address, with_packet_info_v4 as with_source_v4};
 use super::{Family, Mode, QueuedError, Received, Sender, canonical};
 
 pub(super) const PINS: bool = true;
-pub(super) const BLOCKS: bool = true;
+pub(crate) const SUPPORTS_BLOCKING: bool = true;
 pub(crate) const REPORTS_TO_UNCONNECTED: bool = false;
-pub(super) const BLOCKS_WITH_TIMEOUT: bool = true;
+pub(crate) const BLOCKS_WITH_TIMEOUT: bool = true;
 /// All that is set on the listener but what is not: `O_NONBLOCK` and `FD_CLOEXEC` (accept(2)).
-pub(super) const INHERITS: bool = true;
+pub(crate) const ACCEPT_INHERITS_OPTIONS: bool = true;
 
 #[inline(always)]
 pub(crate) fn receive_plain(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, Sender)> {
@@ -63,7 +62,7 @@ pub(crate) fn receive(
         return receive_with_info(socket, buffer, mode, peek, received);
     }
     let mut flags = RecvFlags::TRUNC;
-    if mode == Mode::Try {
+    if mode == Mode::Nonblocking {
         flags |= RecvFlags::DONTWAIT;
     }
     if peek {
@@ -86,7 +85,7 @@ fn receive_with_info(
     received: &mut Received,
 ) -> io::Result<()> {
     let mut flags = MsgFlags::MSG_TRUNC;
-    flags.set(MsgFlags::MSG_DONTWAIT, mode == Mode::Try);
+    flags.set(MsgFlags::MSG_DONTWAIT, mode == Mode::Nonblocking);
     flags.set(MsgFlags::MSG_PEEK, peek);
     let mut control = Control::new();
     let mut parts = [IoSliceMut::new(buffer)];
@@ -233,7 +232,7 @@ pub(super) fn set_traffic_class(socket: &SockRef<'_>, class: u8) -> io::Result<(
 /// sendfile(2) gives up at 2,147,479,552 bytes.
 const LONGEST_SEND_FILE: u64 = 0x7fff_f000;
 
-pub(super) fn send_file(
+pub(crate) fn send_file(
     stream: &TcpStream,
     file: &File,
     offset: &mut Option<u64>,

@@ -121,7 +121,7 @@ impl<P, A: Fn(&P) -> Option<SocketAddr>> Outgoing<'_, P, A> {
             };
             count += 1;
         }
-        let flags = if self.mode == Mode::Try { MsgFlags::MSG_DONTWAIT } else { MsgFlags::empty() };
+        let flags = if self.mode == Mode::Nonblocking { MsgFlags::MSG_DONTWAIT } else { MsgFlags::empty() };
         let segment = u16::try_from(self.segment.unwrap_or_default()).unwrap_or(u16::MAX);
         let control = [ControlMessage::UdpGsoSegments(&segment)];
         let control = if self.segment.is_some() { &control[..] } else { &[] };

@@ -1,5 +1,6 @@
-//! The platform floor: the only place with `cfg(unix)`, `cfg(windows)` and the names of operating systems, and the only
-//! one that calls the system. It decides nothing.
+//! Operations and options of the OS: the only code for one platform, and the only system calls
+//! besides the polls of [`wait`](crate::wait). It decides nothing, and blocks only where a caller
+//! passes [`Mode::Blocking`].
 //!
 //! # What each platform supplies
 //!
@@ -7,7 +8,7 @@
 //!
 //! | item | is |
 //! |---|---|
-//! | `BLOCKS` | whether `Mode::Block` may be asked for; where not, sockets are non-blocking and every wait is a poll |
+//! | `SUPPORTS_BLOCKING` | whether `Mode::Blocking` may be asked for; where not, sockets are non-blocking and every wait is a poll |
 //! | `BLOCKS_WITH_TIMEOUT` | whether `SO_RCVTIMEO` ends a blocking receive no earlier than asked, losing nothing |
 //! | `receive(socket, buffer, mode, peek, info, received)` | one datagram into the buffer; what is known of it, true length and sender, and packet information when `info`, into `received`: results that are handed up by value cost a tenth of the call |
 //! | `receive_plain(socket, buffer)` | the shortest way to receive, for a call that may block: true length and `Sender`, from which the caller takes the address in the form it returns |
@@ -29,13 +30,11 @@
 //! | `hear_joined_groups_only(socket, family)` | keeps the multicast groups of other sockets away |
 //! | `read(stream, buffer, mode, peek)`, `write`, `write_vectored` | a TCP stream's bytes; a peer that is gone is an error and never a signal |
 //! | `send_file(stream, file, offset, count)` | a part of a file without a copy through this process; `None` where the system cannot |
-//! | `INHERITS` | whether an accepted stream has its listener's options, `SO_RCVTIMEO` among them, and blocks |
+//! | `ACCEPT_INHERITS_OPTIONS` | whether an accepted stream has its listener's options, `SO_RCVTIMEO` among them, and blocks |
 //! | `reuse_waiting_address(socket)` | lets a listener take a port whose last connections are in TIME_WAIT, and nothing else |
 //! | `hold_newcomers(listener)` | has the system drop attempts to connect, so that their systems repeat them; what waits goes on. False where it cannot |
 //! | `is_in_progress(error)` | whether a connect goes on |
-//! | `accept_fault(error)` | what an accept error means for the next accept |
 //! | `set_user_timeout`, `set_congestion_control` | more options that not all systems have |
-//! | `Poller` | many sockets waited for at once; by epoll or over a list |
 //! | `is_async_error(error)` | whether an error belongs to a datagram sent earlier, not to this call |
 //! | `REPORTS_TO_UNCONNECTED` | whether such errors end calls on unconnected sockets without having been asked for |
 //! | `error_kind(error)` | the kind of an error, codes that `std` has no kind for included |
@@ -59,78 +58,65 @@ mod unix;
 mod plain;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-mod epoll;
-#[cfg(any(target_os = "linux", target_os = "android"))]
 mod mmsg;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod pipe_signal;
-#[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
-mod poll_list;
-#[cfg(test)]
-mod poller_tests;
 
-mod cancel;
 mod connecting;
-#[cfg(all(unix, feature = "process"))]
-mod gate;
 mod handles;
 mod interfaces;
-mod moment;
 mod open;
 #[cfg(all(unix, feature = "process"))]
 mod process;
-mod spin;
-mod stream;
 mod stream_options;
-pub(crate) mod sync;
-mod timing;
-mod wait;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener, TcpStream};
 #[cfg(unix)]
 pub(crate) use std::os::fd::AsFd as AsSocket;
 #[cfg(windows)]
 pub(crate) use std::os::windows::io::AsSocket;
 
-pub use cancel::CancelToken;
-pub(crate) use cancel::Told;
-pub(crate) use connecting::{Connecting, await_connects};
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) use epoll::Poller;
-#[cfg(all(unix, feature = "process"))]
-pub(crate) use gate::Gate;
+pub(crate) use connecting::Connecting;
 pub(crate) use handles::{borrowed_handle, fallible_handle_conversions, handle_conversions};
 pub(crate) use interfaces::{Link, index_of, name_of, network_interfaces, select};
-pub(crate) use moment::Moment;
 pub(crate) use open::{adopt, failure, open, pin, release};
 pub(crate) use platform::{
-    MOST_MESSAGES, REPORTS_TO_UNCONNECTED, SEGMENTS, accept_fault, enable_error_queue, enable_loss_count,
-    enable_packet_info, error_kind, hold_newcomers, is_async_error, join_datagrams, join_multicast_v4,
-    leave_multicast_v4, lookup_error_kind, next_queued_error, read, receive, receive_connected,
-    receive_plain, segment_fault, send, send_from, send_messages, send_to, set_user_timeout, write,
-    write_vectored,
+    ACCEPT_INHERITS_OPTIONS, BLOCKS_WITH_TIMEOUT, MOST_MESSAGES, REPORTS_TO_UNCONNECTED, SEGMENTS,
+    SUPPORTS_BLOCKING, Signal, enable_error_queue, enable_loss_count, enable_packet_info, error_kind,
+    hold_newcomers, is_async_error, join_datagrams, join_multicast_v4, leave_multicast_v4, lookup_error_kind,
+    next_queued_error, read, receive, receive_connected, receive_plain, segment_fault, send, send_file,
+    send_from, send_messages, send_to, set_user_timeout, write, write_vectored,
 };
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) use poll_list::Poller;
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use process::{
     ControlSocket, StandardInput, Tell, as_output, parent, prepare, receive_listener, send_listener,
     take_standard_input, tell_group, wait_for_exit,
 };
-pub(crate) use spin::spinning;
-pub(crate) use stream::{
-    accept_now, accept_within, polling_read, read_within, restore_blocking, send_file_within, write_within,
-};
 pub(crate) use stream_options::{
-    adopt_accepted, adopt_listener, adopt_stream, arm_listener, expect_peer_within, listen, release_listener,
+    adopt_accepted, adopt_listener, adopt_stream, expect_peer_within, listen, release_listener,
     release_stream, set_keepalive, stop_listening,
 };
-pub(crate) use timing::{Span, Timing, Window};
-pub(crate) use wait::{Ended, ReceiveTimeout, is_again, receiving, sending, sleep};
 
 /// Whether a stream that is shut down wakes whoever waits on it: where the wait is the call itself.
-pub(crate) const CUT_WAKES: bool = platform::BLOCKS;
+pub(crate) const SHUTDOWN_WAKES_READERS: bool = platform::SUPPORTS_BLOCKING;
+
+/// After this many consecutive `EINTR`s, a wait checks its deadline. Checking on the first one would
+/// make a zero timeout miss data that is already there.
+pub(crate) const MAX_EINTR: u32 = 32;
+
+/// Returns `true` if a call ended without a result: a signal arrived, the timeout of the kernel
+/// expired, or the socket is non-blocking because it was set so from outside. The rest of the wait
+/// is a poll, so that it never spins.
+pub(crate) fn is_would_block_or_intr(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock)
+}
+
+/// Accepts a connection if one is in the backlog of a non-blocking listener.
+pub(crate) fn accept_now(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (stream, peer) = listener.accept()?;
+    Ok((stream, canonical(peer)))
+}
 
 /// The address that all sockets of this machine hear, or as many as the system lets.
 pub(crate) const LOOPBACK_BROADCAST: std::net::Ipv4Addr =
@@ -160,8 +146,8 @@ pub(crate) fn random() -> u64 {
 /// Whether a system call may put the thread to sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    Block,
-    Try,
+    Blocking,
+    Nonblocking,
 }
 
 /// The IP version of a socket.
@@ -245,17 +231,6 @@ pub(crate) struct QueuedError {
     /// Whom the datagram was for.
     pub(crate) to: Option<SocketAddr>,
     pub(crate) error: io::Error,
-}
-
-/// What bounds a wait.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Limit<'a> {
-    /// When the wait began, if anybody looked.
-    pub(crate) started: Option<Moment>,
-    pub(crate) deadline: Option<Moment>,
-    pub(crate) token: Option<&'a CancelToken>,
-    /// A second one, of somebody else.
-    pub(crate) also: Option<&'a CancelToken>,
 }
 
 /// An IPv4 address in the form that IPv6 sockets use, `::ffff:a.b.c.d`, becomes IPv4 again.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::platform::{self, BLOCKS, PINS};
+use super::platform::{self, PINS, SUPPORTS_BLOCKING};
 use super::{Family, Way, select};
 use crate::error::{Error, Operation, Result};
 use crate::options::{InterfaceSelector, UdpOptions};
@@ -40,7 +40,7 @@ pub(crate) fn open(address: SocketAddr, config: &UdpOptions) -> Result<UdpSocket
     SockRef::from(&socket)
         .bind(&address.into())
         .map_err(|error| failure(Operation::Bind, error).with_local(Some(address)))?;
-    if !BLOCKS {
+    if !SUPPORTS_BLOCKING {
         socket.set_nonblocking(true).map_err(|error| failure(Operation::Open, error))?;
     }
     Ok(socket)
@@ -49,7 +49,7 @@ pub(crate) fn open(address: SocketAddr, config: &UdpOptions) -> Result<UdpSocket
 /// Takes over a socket that somebody else opened, and sets the options asked for.
 pub(crate) fn adopt(socket: UdpSocket, config: &UdpOptions) -> Result<UdpSocket> {
     let address = socket.local_addr().map_err(|error| failure(Operation::Open, error))?;
-    socket.set_nonblocking(!BLOCKS).map_err(|error| failure(Operation::Open, error))?;
+    socket.set_nonblocking(!SUPPORTS_BLOCKING).map_err(|error| failure(Operation::Open, error))?;
     SockRef::from(&socket).set_read_timeout(None).map_err(|error| failure(Operation::Open, error))?;
     SockRef::from(&socket).set_write_timeout(None).map_err(|error| failure(Operation::Open, error))?;
     platform::join_datagrams(&socket, false);

@@ -12,17 +12,17 @@ use crate::proto::grouping::{Limits, Message, SegmentFault};
 
 pub(crate) fn receive_plain(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, Sender)> {
     let mut received = Received::default();
-    receive(socket, buffer, Mode::Block, false, false, &mut received)?;
+    receive(socket, buffer, Mode::Blocking, false, false, &mut received)?;
     Ok((received.length, received.from.into()))
 }
 
 pub(crate) fn receive_connected(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {
     let mut received = Received::default();
-    receive(socket, buffer, Mode::Block, false, false, &mut received)?;
+    receive(socket, buffer, Mode::Blocking, false, false, &mut received)?;
     Ok(received.length)
 }
 
-pub(super) fn send_file(_: &TcpStream, _: &File, _: &mut Option<u64>, _: u64) -> io::Result<Option<usize>> {
+pub(crate) fn send_file(_: &TcpStream, _: &File, _: &mut Option<u64>, _: u64) -> io::Result<Option<usize>> {
     Ok(None)
 }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
+use super::Family;
 use super::open::{IpOptions, configure_ip, failure, set};
-use super::platform::{self, BLOCKS, INHERITS};
-use super::{Family, ReceiveTimeout};
+use super::platform::{self, ACCEPT_INHERITS_OPTIONS, SUPPORTS_BLOCKING};
 use crate::error::{Operation, Result};
 use crate::options::{Keepalive, ServerOptions, TcpOptions};
 
@@ -65,14 +65,6 @@ fn unblock(listener: TcpListener) -> Result<TcpListener> {
     Ok(listener)
 }
 
-/// Has connections begin with the kernel's timeout that fits theirs, where they inherit it; what it is then.
-pub(crate) fn arm_listener(listener: &TcpListener, timeout: Option<Duration>) -> ReceiveTimeout {
-    match timeout {
-        Some(timeout) if INHERITS => ReceiveTimeout::armed(listener, timeout),
-        _ => ReceiveTimeout::default(),
-    }
-}
-
 /// Makes the listener refuse connections while its handle stays open. Only Linux supports that; others do nothing.
 pub(crate) fn stop_listening(listener: &TcpListener) {
     let _ = SockRef::from(listener).shutdown(std::net::Shutdown::Both);
@@ -88,7 +80,7 @@ pub(crate) fn release_listener(listener: TcpListener) -> Result<TcpListener> {
 /// Takes over a stream that somebody else opened, and sets the options asked for.
 pub(crate) fn adopt_stream(stream: TcpStream, config: &TcpOptions) -> Result<TcpStream> {
     let address = stream.local_addr().map_err(|error| failure(Operation::Open, error))?;
-    stream.set_nonblocking(!BLOCKS).map_err(|error| failure(Operation::Open, error))?;
+    stream.set_nonblocking(!SUPPORTS_BLOCKING).map_err(|error| failure(Operation::Open, error))?;
     stream.set_read_timeout(None).map_err(|error| failure(Operation::Open, error))?;
     stream.set_write_timeout(None).map_err(|error| failure(Operation::Open, error))?;
     configure(&SockRef::from(&stream), Family::of(&address), config)?;
@@ -97,9 +89,9 @@ pub(crate) fn adopt_stream(stream: TcpStream, config: &TcpOptions) -> Result<Tcp
 
 /// Makes an accepted stream such as this library's: what it does not inherit from its listener is set.
 pub(crate) fn adopt_accepted(stream: &TcpStream, config: &TcpOptions) -> Result<()> {
-    if !INHERITS {
+    if !ACCEPT_INHERITS_OPTIONS {
         // On some systems it also inherits that the listener does not block.
-        stream.set_nonblocking(!BLOCKS).map_err(|error| failure(Operation::Accept, error))?;
+        stream.set_nonblocking(!SUPPORTS_BLOCKING).map_err(|error| failure(Operation::Accept, error))?;
         let family = stream.local_addr().map(|local| Family::of(&local)).unwrap_or(Family::V4);
         configure(&SockRef::from(stream), family, config)?;
     }
@@ -157,7 +149,7 @@ pub(crate) fn set_keepalive(socket: &SockRef<'_>, keepalive: Option<&Keepalive>)
     let times = TcpKeepalive::new().with_time(idle).with_interval(interval);
     let result = match socket.set_tcp_keepalive(&times.clone().with_retries(probes)) {
         // An older Windows has a fixed number of them.
-        Err(_) if !BLOCKS => socket.set_tcp_keepalive(&times),
+        Err(_) if !SUPPORTS_BLOCKING => socket.set_tcp_keepalive(&times),
         result => result,
     };
     set("keepalive", result)

@@ -13,7 +13,6 @@ use socket2::{InterfaceIndexOrAddress, SockRef};
 use super::platform::with_source_v4;
 use super::{Link, Mode, Way, canonical};
 use crate::error::ErrorKind;
-use crate::proto::accept::AcceptFault;
 
 /// A peer that is gone is `EPIPE` and not `SIGPIPE`, also in a program that is not Rust's. Apple's systems have an
 /// option of the socket for that, which is set where one is made.
@@ -25,8 +24,8 @@ const NO_SIGNAL: SendFlags = SendFlags::empty();
 #[inline]
 pub(crate) fn read(stream: &TcpStream, buffer: &mut [u8], mode: Mode, peek: bool) -> io::Result<usize> {
     let mut flags = match mode {
-        Mode::Block => RecvFlags::empty(),
-        Mode::Try => RecvFlags::DONTWAIT,
+        Mode::Blocking => RecvFlags::empty(),
+        Mode::Nonblocking => RecvFlags::DONTWAIT,
     };
     if peek {
         flags |= RecvFlags::PEEK;
@@ -60,16 +59,6 @@ pub(super) fn is_in_progress(error: &io::Error) -> bool {
 }
 
 /// accept(2): Linux hands errors that wait on the new connection to accept, and says to treat them as EAGAIN.
-pub(crate) fn accept_fault(error: &io::Error) -> AcceptFault {
-    match error.raw_os_error() {
-        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => AcceptFault::Resources,
-        Some(libc::EBADF | libc::EINVAL | libc::ENOTSOCK | libc::EFAULT | libc::EOPNOTSUPP) => {
-            AcceptFault::Listener
-        }
-        _ => AcceptFault::Connection,
-    }
-}
-
 /// Room for the control messages of one datagram, aligned as their headers must be.
 #[repr(C, align(16))]
 pub(super) struct Control(pub(super) [u8; 256]);
@@ -82,8 +71,8 @@ impl Control {
 
 fn send_flags(mode: Mode) -> SendFlags {
     match mode {
-        Mode::Block => SendFlags::empty(),
-        Mode::Try => SendFlags::DONTWAIT,
+        Mode::Blocking => SendFlags::empty(),
+        Mode::Nonblocking => SendFlags::DONTWAIT,
     }
 }
 
@@ -107,7 +96,7 @@ pub(crate) fn send_from(
     way: Way,
     mode: Mode,
 ) -> io::Result<()> {
-    let flags = if mode == Mode::Try { MsgFlags::MSG_DONTWAIT } else { MsgFlags::empty() };
+    let flags = if mode == Mode::Nonblocking { MsgFlags::MSG_DONTWAIT } else { MsgFlags::empty() };
     let parts = [IoSlice::new(bytes)];
     let to = SockaddrStorage::from(*to);
     let send = |control: ControlMessage<'_>| {
@@ -140,18 +129,18 @@ pub(super) fn with_packet_info_v4<R>(
 
 /// Becomes readable, for good, when it is raised.
 #[derive(Debug)]
-pub(super) struct Signal {
+pub(crate) struct Signal {
     reader: UnixStream,
     writer: UnixStream,
 }
 
 impl Signal {
-    pub(super) fn new() -> io::Result<Signal> {
+    pub(crate) fn new() -> io::Result<Signal> {
         let (reader, writer) = UnixStream::pair()?;
         Ok(Signal { reader, writer })
     }
 
-    pub(super) fn raise(&self) {
+    pub(crate) fn raise(&self) {
         // An end of file stays readable, needs no room in a buffer and cannot fail on a connected pair.
         let _ = self.writer.shutdown(Shutdown::Both);
     }
@@ -185,6 +174,7 @@ pub(crate) fn error_kind(error: &io::Error) -> ErrorKind {
         Some(libc::ENOPROTOOPT | libc::EOPNOTSUPP | libc::EAFNOSUPPORT) => ErrorKind::Unsupported,
         Some(libc::EHOSTDOWN) => ErrorKind::HostUnreachable,
         Some(libc::EDESTADDRREQ) => ErrorKind::NotConnected,
+        Some(libc::EBADF | libc::ENOTSOCK | libc::EFAULT) => ErrorKind::InvalidInput,
         _ => ErrorKind::of(error),
     }
 }

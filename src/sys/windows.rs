@@ -10,22 +10,20 @@ use std::time::Duration;
 
 use socket2::{InterfaceIndexOrAddress, SockRef};
 
-pub(super) use super::plain::send_file;
 pub(crate) use super::plain::{
     MOST_MESSAGES, SEGMENTS, enable_loss_count, hold_newcomers, join_datagrams, receive_connected,
-    receive_plain, segment_fault, send_messages,
+    receive_plain, segment_fault, send_file, send_messages,
 };
 use super::{Family, Link, Mode, QueuedError, Received, Way, canonical};
 use crate::error::ErrorKind;
 use crate::options::LARGEST_DATAGRAM;
-use crate::proto::accept::AcceptFault;
 
 pub(super) const PINS: bool = false;
-pub(super) const BLOCKS: bool = false;
+pub(crate) const SUPPORTS_BLOCKING: bool = false;
 pub(crate) const REPORTS_TO_UNCONNECTED: bool = true;
-pub(super) const BLOCKS_WITH_TIMEOUT: bool = false;
+pub(crate) const BLOCKS_WITH_TIMEOUT: bool = false;
 /// An accepted socket does not have all options of its listener; everything is said again.
-pub(super) const INHERITS: bool = false;
+pub(crate) const ACCEPT_INHERITS_OPTIONS: bool = false;
 
 // Winsock error codes, as Microsoft documents them under "Windows Sockets Error Codes".
 const WSAEINTR: i32 = 10004;
@@ -106,6 +104,7 @@ pub(crate) fn error_kind(error: &io::Error) -> ErrorKind {
         // What Windows calls a reset of a datagram socket is an ICMP "port unreachable".
         Some(WSAECONNRESET) => ErrorKind::ConnectionRefused,
         Some(WSAENETRESET) => ErrorKind::HostUnreachable,
+        Some(WSAENOTSOCK | WSAEFAULT | WSAEINTR) => ErrorKind::InvalidInput,
         _ => ErrorKind::of(error),
     }
 }
@@ -152,16 +151,16 @@ pub(super) fn set_traffic_class(_: &SockRef<'_>, _: u8) -> io::Result<()> {
 
 /// Becomes readable, for good, when it is raised: a datagram to itself that nobody takes away.
 #[derive(Debug)]
-pub(super) struct Signal(UdpSocket);
+pub(crate) struct Signal(UdpSocket);
 
 impl Signal {
-    pub(super) fn new() -> io::Result<Signal> {
+    pub(crate) fn new() -> io::Result<Signal> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         socket.connect(socket.local_addr()?)?;
         Ok(Signal(socket))
     }
 
-    pub(super) fn raise(&self) {
+    pub(crate) fn raise(&self) {
         // A second try for the one failure that passes: no buffer for a moment.
         let _ = self.0.send(&[0]).or_else(|_| self.0.send(&[0]));
     }
@@ -196,14 +195,6 @@ pub(super) fn reuse_waiting_address(_: &socket2::Socket) -> io::Result<()> {
 
 pub(super) fn is_in_progress(error: &io::Error) -> bool {
     error.raw_os_error() == Some(WSAEINPROGRESS) || error.kind() == io::ErrorKind::WouldBlock
-}
-
-pub(crate) fn accept_fault(error: &io::Error) -> AcceptFault {
-    match error.raw_os_error() {
-        Some(WSAEMFILE | WSAENOBUFS) => AcceptFault::Resources,
-        Some(WSAEINVAL | WSAENOTSOCK | WSAEFAULT | WSAEINTR) => AcceptFault::Listener,
-        _ => AcceptFault::Connection,
-    }
 }
 
 pub(crate) fn set_user_timeout(_: &SockRef<'_>, _: Option<Duration>) -> io::Result<()> {

@@ -9,7 +9,7 @@ use crate::dns::Resolver;
 use crate::error::Result;
 use crate::options::{TcpOptions, tcp_option_setters};
 use crate::proto::retry::Retry;
-use crate::sys::CancelToken;
+use crate::wait::CancelToken;
 
 /// A TCP client, which connects to servers by name or address.
 ///

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::connection::{Inner, TcpConnection};
 use super::server::Ticket;
-use crate::error::{Error, ErrorKind, Operation, PartialTransfer, Result};
-use crate::sys::{self, Ended, Limit, Moment, Span};
+use crate::error::{Error, ErrorKind, Operation, PartialTransfer, Result, TimeLimit};
+use crate::wait::{self, WaitError, WaitLimit};
 
 /// How long a polite end waits for the peer's, and how much it reads.
 pub(super) const LONGEST_DRAIN: Duration = Duration::from_secs(2);
@@ -38,32 +38,29 @@ pub(super) fn on_drop(inner: &Inner) {
     }
 }
 
-/// Half-closes, reads to the end, within bounds.
-fn politely(inner: &Inner) -> Result<()> {
-    let started = Moment::now();
-    let deadline = started.after(LONGEST_DRAIN.as_nanos() as u64);
-    let deadline = [deadline, inner.timing.deadline()].into_iter().flatten().min();
-    let span = Span { started: Some(started), deadline };
+/// Shuts down the write half and reads until the end of the stream, within limits of time and of
+/// bytes.
+fn linger(inner: &Inner) -> Result<()> {
+    let limit = WaitLimit::timeout(LONGEST_DRAIN).before(inner.timeouts.deadline(), TimeLimit::Deadline);
+    let limit = limit.cancelled_by(inner.token.as_ref(), inner.ticket.as_ref().map(Ticket::cut));
     half_close(inner)?;
     let mut drained = inner.unread.len();
     let mut scratch = [0; 4096];
-    // It does not wait under the kernel's timeout, which would be set for this alone.
+    // It does not wait under the timeout of the kernel, which would be set for this alone.
     while drained <= MOST_DRAINED {
-        let also = inner.ticket.as_ref().map(Ticket::cut);
-        let limit = Limit { started: None, also, ..inner.limit(span) };
-        let mut length = 0;
-        let read = sys::polling_read(&inner.stream, limit, &mut scratch, &mut length);
+        let read = match wait::polling_read(&inner.stream, &limit, &mut scratch) {
+            // A peer that never stops does not extend the call.
+            Ok(length) if length > 0 && limit.has_passed() => Err(WaitError::TimedOut),
+            read => read,
+        };
         match read {
-            Ok(()) if length == 0 => {
+            Ok(0) => {
                 inner.note_end();
                 return Ok(());
             }
-            Ok(()) => drained += length,
-            Err(Ended::Failed(error)) => return Err(inner.failure(Operation::Close, error)),
-            Err(ended) => return Err(inner.unfinished(Operation::Close, ended, span)),
-        }
-        if deadline.is_some_and(|deadline| Moment::now() >= deadline) {
-            return Err(inner.unfinished(Operation::Close, Ended::TimedOut, span));
+            Ok(length) => drained += length,
+            Err(WaitError::Failed(error)) => return Err(inner.failure(Operation::Close, error)),
+            Err(error) => return Err(inner.wait_error(Operation::Close, error, &limit)),
         }
     }
     let partial = PartialTransfer::new(ErrorKind::MessageTooLong, drained, MOST_DRAINED, None);
@@ -128,7 +125,7 @@ impl TcpConnection {
         if self.inner.has_ended() {
             return half_close(&self.inner);
         }
-        let result = politely(&self.inner);
+        let result = linger(&self.inner);
         // Whatever came of it, dropping does not try again.
         self.inner.note_end();
         result

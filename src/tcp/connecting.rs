@@ -1,78 +1,81 @@
-//! How a client connects: look up, race, and again while it may help, all before one deadline.
+//! How a client connects: look up, race, and retry, within one limit.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::client::TcpClient;
 use super::connection::{Inner, TcpConnection};
 use super::failures::ConnectFailures;
 use super::observe::{ConnectEvent, Observer};
-use super::race::{self, Runners};
+use super::race::{self, Outcome, Runners};
 use crate::addr::Address;
 use crate::dns::{self, Found};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, TimeLimit};
 use crate::proto::race::interleave;
 use crate::proto::retry::Retry;
-use crate::sys::{self, Family, Limit, Moment};
+use crate::sys::{self, Family};
+use crate::wait::{self, WaitLimit};
 
 impl TcpClient {
-    /// Rounds until one connects, the retries are used up or the time is over.
+    /// Attempts until one connects, the retries are used up, or the timeout expires.
     pub(super) fn connect_within(
         &self,
         address: &Address,
         retry: Option<Retry>,
         observer: &mut Observer<'_>,
     ) -> Result<TcpConnection> {
-        let started = Moment::now();
-        let deadline = self.connect_timeout.and_then(|timeout| started.after(nanos(timeout)));
+        let limit = self.connect_limit();
         let mut attempt = 0;
         loop {
-            let error = match self.connect_once(address, started, deadline, observer) {
+            let error = match self.connect_once(address, &limit, observer) {
                 Ok(connection) => return Ok(connection),
                 Err(error) => error,
             };
-            let wait = retry.and_then(|retry| {
-                // The waits stand between the attempts, so the last has none.
+            let delay = retry.and_then(|retry| {
+                // The delays are between the attempts, so the last attempt has none.
                 retry.wait(attempt + 1, 0)?;
                 retry.wait(attempt, sys::random())
             });
             attempt += 1;
-            match wait {
-                Some(wait) if error.is_temporary() => self.wait(wait, deadline, error, observer)?,
+            match delay {
+                Some(delay) if error.is_temporary() => self.delay(delay, &limit, error, observer)?,
                 _ => return Err(error),
             }
         }
     }
 
-    /// Waits between two attempts; when there is no time for another, the last one's error is the
-    /// result.
-    fn wait(
+    /// The limit of a connect as a whole.
+    pub(super) fn connect_limit(&self) -> WaitLimit<'_> {
+        let limit = WaitLimit::started_now().cancelled_by(self.token.as_ref(), None);
+        limit.at_most(self.connect_timeout, TimeLimit::ConnectTimeout)
+    }
+
+    /// Waits between two attempts. If there is no time for another, the error of the last one is
+    /// the result.
+    fn delay(
         &self,
-        wait: Duration,
-        deadline: Option<Moment>,
+        delay: Duration,
+        limit: &WaitLimit<'_>,
         error: Error,
         observer: &mut Observer<'_>,
     ) -> Result<()> {
-        let until = Moment::now().after(nanos(wait));
-        if deadline.is_some_and(|deadline| until.is_none_or(|until| until >= deadline)) {
+        if limit.remaining().is_some_and(|remaining| remaining <= delay) {
             return Err(error);
         }
-        observer.tell(|| ConnectEvent::Waiting { wait, error: &error });
-        match sys::sleep(Limit { deadline: until, token: self.token.as_ref(), ..Limit::default() }) {
-            true => Ok(()),
-            false => Err(error.with_kind(ErrorKind::Cancelled)),
+        observer.tell(|| ConnectEvent::Waiting { wait: delay, error: &error });
+        match wait::sleep(&limit.next(delay, TimeLimit::ConnectTimeout)) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(error.with_kind(ErrorKind::Cancelled)),
         }
     }
 
     fn connect_once(
         &self,
         address: &Address,
-        started: Moment,
-        deadline: Option<Moment>,
+        limit: &WaitLimit<'_>,
         observer: &mut Observer<'_>,
     ) -> Result<TcpConnection> {
-        let limit = Limit { deadline, token: self.token.as_ref(), ..Limit::default() };
-        let began = Moment::now();
+        let began = Instant::now();
         let addresses: Vec<SocketAddr> = match dns::lookup_all(self.resolver.as_ref(), address, limit)? {
             Found::Literal(literal) => vec![sys::canonical(literal)],
             Found::Resolved(found) => {
@@ -81,21 +84,20 @@ impl TcpClient {
                 found.with_port(address.port()).collect()
             }
         };
-        let connection = self.connect_to_any(&addresses, started, deadline, observer);
+        let connection = self.connect_to_any(&addresses, limit, observer);
         connection.map_err(|error| error.at(address))
     }
 
-    /// One round, with these addresses in the order in which a look-up gives them.
+    /// One attempt with these addresses, in the order in which a lookup returns them.
     pub(super) fn connect_to_any(
         &self,
         addresses: &[SocketAddr],
-        started: Moment,
-        deadline: Option<Moment>,
+        limit: &WaitLimit<'_>,
         observer: &mut Observer<'_>,
     ) -> Result<TcpConnection> {
         let mut addresses = interleave(addresses);
         if let Some(local) = self.local {
-            // Those that cannot be tried are preferred by nobody.
+            // Addresses that cannot be tried are last.
             addresses.sort_by_key(|remote| Family::of(remote) != Family::of(&local));
         }
         observer.tell(|| ConnectEvent::Addresses { addresses: &addresses });
@@ -103,26 +105,23 @@ impl TcpClient {
             addresses: &addresses,
             local: self.local,
             config: &self.settings.options,
-            // A port can be left from once at a time.
+            // Only one socket can use a port at a time.
             delay: self.attempt_delay.filter(|_| self.local.is_none_or(|local| local.port() == 0)),
-            deadline,
-            token: self.token.as_ref(),
+            limit: *limit,
         };
         match race::connect(runners, observer) {
-            Ok(Ok((stream, remote))) => {
+            Ok(Outcome::Connected(stream, remote)) => {
                 let inner = Inner::new(stream, sys::canonical(remote), &self.settings);
                 Ok(TcpConnection::assemble(inner))
             }
-            Ok(Err(failed)) => {
-                Err(ConnectFailures::into_error(failed, addresses.len(), self.local, started.elapsed()))
+            Ok(Outcome::AllFailed(failed)) => {
+                let elapsed = limit.elapsed().unwrap_or_default();
+                let error = ConnectFailures::into_error(failed, addresses.len(), self.local, elapsed);
+                Err(if limit.has_passed() { limit.timed(error) } else { error })
             }
-            Err(error) => Err(error.with_elapsed(Some(started.elapsed()))),
+            Err(error) => Err(error.with_elapsed(limit.elapsed())),
         }
     }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

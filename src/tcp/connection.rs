@@ -9,10 +9,11 @@ use super::close::{self, Closing};
 use super::server::Ticket;
 use super::unread::Unread;
 use crate::addr::ToAddress;
-use crate::error::{Error, Operation, Result};
+use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::options::TcpOptions;
 use crate::proto::text::Encoding;
-use crate::sys::{self, CancelToken, Limit, ReceiveTimeout, Span, Timing};
+use crate::sys;
+use crate::wait::{CancelToken, Configured, Nonblocking, ReceiveTimeout, Timeouts, WaitLimit};
 
 /// A TCP connection: a stream of bytes to and from one peer.
 ///
@@ -61,7 +62,9 @@ pub struct TcpConnection {
 pub(super) struct Inner {
     pub(super) stream: TcpStream,
     pub(super) receive_timeout: ReceiveTimeout,
-    pub(super) timing: Timing,
+    /// Calls that need the socket to be non-blocking.
+    pub(super) nonblocking: Nonblocking,
+    pub(super) timeouts: Timeouts,
     pub(super) unread: Unread,
     pub(super) peer: SocketAddr,
     pub(super) encoding: Encoding,
@@ -87,7 +90,13 @@ impl Inner {
         Inner {
             stream,
             receive_timeout: ReceiveTimeout::default(),
-            timing: Timing::new(settings.options.read_timeout, settings.options.write_timeout.flatten()),
+            nonblocking: Nonblocking::default(),
+            timeouts: Timeouts::new(Configured {
+                read: settings.options.read_timeout,
+                write: settings.options.write_timeout,
+                idle: settings.options.idle_timeout,
+                stall: settings.options.stall_timeout.flatten(),
+            }),
             unread: Unread::default(),
             peer,
             encoding: settings.options.encoding,
@@ -98,10 +107,22 @@ impl Inner {
         }
     }
 
+    /// Adds the tokens of the connection to the limit of a call.
     #[inline]
-    pub(super) fn limit(&self, span: Span) -> Limit<'_> {
-        let also = self.ticket.as_ref().and_then(Ticket::cut_switch);
-        Limit { started: span.started, deadline: span.deadline, token: self.token.as_ref(), also }
+    pub(super) fn cancellable<'a>(&'a self, limit: WaitLimit<'a>) -> WaitLimit<'a> {
+        limit.cancelled_by(self.token.as_ref(), self.ticket.as_ref().and_then(Ticket::cut_switch))
+    }
+
+    /// The limit of a call that reads.
+    #[inline]
+    pub(super) fn read_limit(&self) -> WaitLimit<'_> {
+        self.cancellable(self.timeouts.read_limit())
+    }
+
+    /// The limit of a call that writes.
+    #[inline]
+    pub(super) fn write_limit(&self) -> WaitLimit<'_> {
+        self.cancellable(self.timeouts.write_limit())
     }
 
     /// The peer has said that nothing follows.
@@ -127,7 +148,15 @@ impl Inner {
     /// An error of an operation of this connection, with both addresses.
     #[cold]
     pub(super) fn failure(&self, operation: Operation, error: io::Error) -> Error {
-        let kind = sys::error_kind(&error);
+        // `ETIMEDOUT` of an established connection is not a limit of the call: keepalive or the user
+        // timeout has given the peer up. If routers have reported it as unreachable, Linux returns
+        // their error instead (tcp_write_err).
+        let kind = match sys::error_kind(&error) {
+            ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+                ErrorKind::DeadPeer
+            }
+            kind => kind,
+        };
         self.place(Error::system(operation, error).with_kind(kind))
     }
 

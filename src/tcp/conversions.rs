@@ -36,7 +36,9 @@ impl TryFrom<TcpConnection> for TcpStream {
     type Error = Error;
 
     fn try_from(connection: TcpConnection) -> Result<TcpStream> {
-        let (read, write) = (connection.read_timeout(), connection.write_timeout());
+        let read = connection.read_timeout();
+        // The stall timeout limits each write of the stream, which is the closest that the OS has.
+        let write = connection.write_timeout().or(connection.stall_timeout());
         let inner: Arc<Inner> = connection.inner;
         let kept = inner.unread.len();
         if kept > 0 {

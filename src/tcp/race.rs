@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use super::failures::FailedAttempt;
 use super::observe::{ConnectEvent, Observer};
-use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::error::{Error, ErrorKind, Operation, Result, TimeLimit};
 use crate::options::TcpOptions;
 use crate::proto::race::{Race, Step};
-use crate::sys::{self, CancelToken, Connecting, Ended, Family, Limit, Moment};
+use crate::sys::{self, Connecting, Family};
+use crate::wait::{self, WaitError, WaitLimit};
 
 /// Who runs, and how.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +20,14 @@ pub(super) struct Runners<'a> {
     pub(super) local: Option<SocketAddr>,
     pub(super) config: &'a TcpOptions,
     pub(super) delay: Option<Duration>,
-    pub(super) deadline: Option<Moment>,
-    pub(super) token: Option<&'a CancelToken>,
+    pub(super) limit: WaitLimit<'a>,
+}
+
+/// What a race ended with.
+pub(super) enum Outcome {
+    Connected(TcpStream, SocketAddr),
+    /// The outcome of each address that was tried, in the order of preference.
+    AllFailed(Vec<FailedAttempt>),
 }
 
 /// An attempt under way.
@@ -41,17 +48,14 @@ struct Attempts<'a, 'o> {
     failed: Vec<Option<FailedAttempt>>,
 }
 
-/// The stream of the first address that is connected; or else what came of each that was tried, in
-/// the order of preference.
+/// Connects to the first address that responds.
 ///
 /// # Errors
 ///
-/// What is no address's fault ends it: an option that the system refuses, or the cancel token.
-pub(super) fn connect(
-    runners: Runners<'_>,
-    observer: &mut Observer<'_>,
-) -> Result<Result<(TcpStream, SocketAddr), Vec<FailedAttempt>>> {
-    let deadline = runners.deadline.and_then(Moment::as_instant);
+/// An error that concerns no address ends the race: an option that the OS refuses, or the cancel
+/// token.
+pub(super) fn connect(runners: Runners<'_>, observer: &mut Observer<'_>) -> Result<Outcome> {
+    let deadline = runners.limit.deadline();
     let count = runners.addresses.len();
     let mut attempts = Attempts {
         runners,
@@ -62,8 +66,8 @@ pub(super) fn connect(
         failed: (0..count).map(|_| None).collect(),
     };
     loop {
-        if runners.token.is_some_and(CancelToken::is_cancelled) {
-            return Err(stopped());
+        if runners.limit.is_cancelled() {
+            return Err(cancelled());
         }
         let now = Instant::now();
         match attempts.race.poll(now) {
@@ -75,11 +79,11 @@ pub(super) fn connect(
                 if let Some((_, stream, elapsed)) = connected.find(|(winner, ..)| *winner == address) {
                     let address = runners.addresses[address];
                     attempts.observer.tell(|| ConnectEvent::Connected { address, elapsed });
-                    return Ok(Ok((stream, address)));
+                    return Ok(Outcome::Connected(stream, address));
                 }
-                return Ok(Err(attempts.failed.into_iter().flatten().collect()));
+                return Ok(Outcome::AllFailed(attempts.failed.into_iter().flatten().collect()));
             }
-            Step::Lost => return Ok(Err(attempts.failed.into_iter().flatten().collect())),
+            Step::Lost => return Ok(Outcome::AllFailed(attempts.failed.into_iter().flatten().collect())),
         }
     }
 }
@@ -125,14 +129,13 @@ impl Attempts<'_, '_> {
     }
 
     fn wait(&mut self, until: Option<Instant>) -> Result<()> {
-        let deadline = until.map(Moment::from);
-        let limit = Limit { deadline, token: self.runners.token, ..Limit::default() };
+        let limit = self.runners.limit.before(until, TimeLimit::ConnectTimeout);
         let connects = self.running.iter().map(|runner| &runner.connecting);
-        match sys::await_connects(connects, limit) {
+        match wait::await_connects(connects, &limit) {
             // From the last to the first, so that the places of the others stay what they are.
             Ok(ready) => ready.into_iter().rev().try_for_each(|place| self.look(place)),
-            Err(Ended::Cancelled) => Err(stopped()),
-            Err(Ended::Failed(error)) => Err(sys::failure(Operation::Connect, error)),
+            Err(WaitError::Cancelled) => Err(cancelled()),
+            Err(WaitError::Failed(error)) => Err(sys::failure(Operation::Connect, error)),
             Err(_) => Ok(()),
         }
     }
@@ -174,7 +177,8 @@ impl Attempts<'_, '_> {
     fn give_up(&mut self, address: usize, now: Instant) {
         if let Some(place) = self.running.iter().position(|runner| runner.address == address) {
             let began = self.running.remove(place).began;
-            let error = Error::new(Operation::Connect, ErrorKind::TimedOut);
+            let error =
+                Error::new(Operation::Connect, ErrorKind::TimedOut).with_limit(TimeLimit::ConnectTimeout);
             self.note(address, error, now - began);
         }
     }
@@ -191,6 +195,6 @@ impl Attempts<'_, '_> {
     }
 }
 
-fn stopped() -> Error {
+fn cancelled() -> Error {
     Error::new(Operation::Connect, ErrorKind::Cancelled)
 }

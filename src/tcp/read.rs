@@ -4,21 +4,19 @@ use std::time::{Duration, Instant};
 
 use super::connection::{Inner, TcpConnection};
 use crate::error::{Error, ErrorKind, Operation, PartialTransfer, Result};
-use crate::sys::{self, CancelToken, Ended, Limit, Mode, Moment, Span, Window};
+use crate::sys::{self, Mode};
+use crate::wait::{self, WaitError, WaitLimit};
 
 impl Inner {
-    /// Reads what is there: at least one byte, or none at the end.
-    ///
-    /// What most calls do stands here by itself: leave to block, one system call, one result.
+    /// Reads available bytes: at least one, or none at the end of the stream.
     #[inline]
     pub(super) fn read(&self, buffer: &mut [u8]) -> Result<usize> {
-        let span = self.timing.reading(Window::AsSet);
-        self.read_within(buffer, span)
+        self.read_within(buffer, &self.read_limit())
     }
 
     /// Reads at most `max` bytes into a new buffer.
-    fn recv(&self, max: usize, window: Window) -> Result<Vec<u8>> {
-        owned(max, |buffer| self.read_within(buffer, self.timing.reading(window)))
+    fn recv<'a>(&'a self, max: usize, limit: WaitLimit<'a>) -> Result<Vec<u8>> {
+        owned(max, |buffer| self.read_within(buffer, &self.cancellable(limit)))
     }
 
     /// Reads available bytes, or none at the end, without blocking. `None` if nothing is available.
@@ -26,117 +24,118 @@ impl Inner {
         if let Some(length) = self.unread.take(buffer) {
             return Ok(Some(length));
         }
-        let span = Span::default();
-        let limit = self.limit(span);
-        if [limit.token, limit.also].into_iter().flatten().any(CancelToken::is_cancelled) {
-            return Err(self.unfinished(Operation::Receive, Ended::Cancelled, span));
+        let limit = self.cancellable(WaitLimit::unlimited());
+        if limit.is_cancelled() {
+            return Err(self.wait_error(Operation::Receive, WaitError::Cancelled, &limit));
         }
-        match sys::read(&self.stream, buffer, Mode::Try, false) {
-            Ok(0) => self.ended(buffer.len()).map(Some),
+        match sys::read(&self.stream, buffer, Mode::Nonblocking, false) {
+            Ok(0) => self.on_eof(buffer.len()).map(Some),
             Ok(length) => Ok(Some(length)),
-            Err(error) if sys::is_again(&error) => Ok(None),
-            Err(error) => Err(self.unfinished(Operation::Receive, Ended::Failed(error), span)),
+            Err(error) if sys::is_would_block_or_intr(&error) => Ok(None),
+            Err(error) => Err(self.wait_error(Operation::Receive, WaitError::Failed(error), &limit)),
         }
     }
 
+    /// Reads within the limit of a call. The fast path is permission to block, one system call, one
+    /// result.
     #[inline]
-    fn read_within(&self, buffer: &mut [u8], span: Span) -> Result<usize> {
+    fn read_within(&self, buffer: &mut [u8], limit: &WaitLimit<'_>) -> Result<usize> {
         if self.unread.is_any() {
             if let Some(length) = self.unread.take(buffer) {
                 return Ok(length);
             }
         }
-        let mut limit = self.limit(span);
-        if self.timing.is_over(span.started) {
-            // Also when there is something to read: a peer that never stops cannot outlast a
-            // deadline.
-            return Err(self.unfinished(Operation::Receive, Ended::TimedOut, span));
+        if limit.is_past_deadline() {
+            // Also if data is available: a peer that never stops does not outlast a deadline.
+            return Err(self.wait_error(Operation::Receive, WaitError::TimedOut, limit));
         }
+        let mut is_aged = false;
         if let Some(_permit) = self.receive_timeout.permit(&self.stream, limit) {
-            match sys::read(&self.stream, buffer, Mode::Block, false) {
+            match sys::read(&self.stream, buffer, Mode::Blocking, false) {
                 Ok(length) if length > 0 => return Ok(length),
-                Ok(_) => return self.ended(buffer.len()),
-                // The time since the beginning is spent.
-                Err(error) if sys::is_again(&error) => limit.started = None,
-                // A cut comes first: what arrives after it makes the system break the connection
-                // off.
-                Err(error) => return Err(self.unfinished(Operation::Receive, Ended::Failed(error), span)),
+                Ok(_) => return self.on_eof(buffer.len()),
+                Err(error) if sys::is_would_block_or_intr(&error) => is_aged = true,
+                // An abort is checked first: input that arrives after it makes the OS reset the
+                // connection.
+                Err(error) => {
+                    return Err(self.wait_error(Operation::Receive, WaitError::Failed(error), limit));
+                }
             }
         }
-        self.read_slowly(buffer, span, limit, false)
+        let limit = if is_aged { limit.aged() } else { *limit };
+        self.read_cold(buffer, &limit, false)
+    }
+
+    /// Reads a further part of a call, within the limit of the call.
+    fn read_part(&self, buffer: &mut [u8], limit: &WaitLimit<'_>) -> Result<usize> {
+        let limit = limit.refreshed();
+        if limit.had_passed() && !self.unread.is_any() {
+            return Err(self.wait_error(Operation::Receive, WaitError::TimedOut, &limit));
+        }
+        self.read_within(buffer, &limit)
     }
 
     #[cold]
-    fn read_slowly(&self, buffer: &mut [u8], span: Span, limit: Limit<'_>, peek: bool) -> Result<usize> {
+    fn read_cold(&self, buffer: &mut [u8], limit: &WaitLimit<'_>, peek: bool) -> Result<usize> {
         let operation = if peek { Operation::Peek } else { Operation::Receive };
-        match sys::read_within(&self.stream, &self.receive_timeout, limit, buffer, peek) {
-            Ok(0) => self.ended(buffer.len()),
+        match wait::read_within(&self.stream, &self.receive_timeout, limit, buffer, peek) {
+            Ok(0) => self.on_eof(buffer.len()),
             Ok(length) => Ok(length),
-            Err(ended) => Err(self.unfinished(operation, ended, span)),
+            Err(error) => Err(self.wait_error(operation, error, limit)),
         }
     }
 
-    /// Nothing was read: the peer has ended its side, or the connection was cut, or there was no
-    /// room.
+    /// The result of a read of no bytes: the peer has ended its stream, or the connection was
+    /// aborted, or the buffer is empty.
     #[cold]
-    fn ended(&self, room: usize) -> Result<usize> {
+    fn on_eof(&self, capacity: usize) -> Result<usize> {
         if self.is_cut() {
             return Err(self.place(Error::new(Operation::Receive, ErrorKind::Cancelled)));
         }
-        if room > 0 {
+        if capacity > 0 {
             self.note_end();
         }
         Ok(0)
     }
 
-    /// The error of a call that a limit or the system ended.
+    /// The error of a call that a limit or the OS ended.
     #[cold]
-    pub(super) fn unfinished(&self, operation: Operation, ended: Ended, span: Span) -> Error {
-        let kind = match ended {
-            Ended::Failed(error) if !self.is_cut() => return self.failure(operation, error),
-            Ended::TimedOut => ErrorKind::TimedOut,
-            Ended::Cancelled | Ended::Failed(_) => ErrorKind::Cancelled,
-            Ended::Reports => ErrorKind::Other,
+    pub(super) fn wait_error(&self, operation: Operation, error: WaitError, limit: &WaitLimit<'_>) -> Error {
+        let error = match error {
+            WaitError::Failed(error) if !self.is_cut() => return self.failure(operation, error),
+            WaitError::TimedOut => limit.timed_out(operation),
+            WaitError::Cancelled | WaitError::Failed(_) => limit.cancelled(operation),
+            WaitError::ErrorQueueReady => Error::new(operation, ErrorKind::Other),
         };
-        let elapsed = span.started.map(|started| started.elapsed());
-        self.place(Error::new(operation, kind).with_elapsed(elapsed))
+        self.place(error)
     }
 
-    /// Fills the buffer, or gives back what came.
+    /// Fills the buffer, or keeps received bytes for the next read.
     pub(super) fn read_exact(&self, buffer: &mut [u8]) -> Result<()> {
-        // One time for all of it: a peer that drips cannot outlast the timeout of the call.
-        let span = self.timing.reading(Window::AsSet);
-        let mut rest = span;
+        let limit = self.read_limit();
         let mut done = 0;
         while done < buffer.len() {
-            let error = match self.read_within(&mut buffer[done..], rest) {
+            let part = &mut buffer[done..];
+            let read = if done == 0 { self.read_within(part, &limit) } else { self.read_part(part, &limit) };
+            let error = match read {
                 Ok(0) => None,
                 Ok(length) => {
                     done += length;
-                    if done == buffer.len() {
-                        return Ok(());
-                    }
-                    rest.started = span.started.map(|_| Moment::now());
-                    let is_over = |now| span.deadline.is_some_and(|deadline| now >= deadline);
-                    if !rest.started.is_some_and(is_over) {
-                        continue;
-                    }
-                    Some(Error::new(Operation::Receive, ErrorKind::TimedOut))
+                    continue;
                 }
                 Err(error) => Some(error),
             };
             self.unread.put(&buffer[..done]);
-            return Err(self.short(error, done, buffer.len(), span));
+            return Err(self.incomplete(error, done, buffer.len(), &limit));
         }
         Ok(())
     }
 
     #[cold]
-    fn short(&self, error: Option<Error>, done: usize, wanted: usize, span: Span) -> Error {
+    fn incomplete(&self, error: Option<Error>, done: usize, wanted: usize, limit: &WaitLimit<'_>) -> Error {
         let kind = error.as_ref().map_or(ErrorKind::UnexpectedEof, Error::kind);
         let partial = PartialTransfer::new(kind, done, wanted, error);
-        let elapsed = span.started.map(|started| started.elapsed());
-        self.place(Error::detailed(Operation::Receive, kind, partial)).with_elapsed(elapsed)
+        limit.timed(self.place(Error::detailed(Operation::Receive, kind, partial)))
     }
 }
 
@@ -153,11 +152,11 @@ impl TcpConnection {
     ///
     /// * the timeout expires ([`TimedOut`](ErrorKind::TimedOut)) or the cancel token is cancelled
     ///   ([`Cancelled`](ErrorKind::Cancelled));
-    /// * the peer resets the connection ([`ConnectionReset`](ErrorKind::ConnectionReset)), or is
-    ///   unreachable ([`TimedOut`](ErrorKind::TimedOut)).
+    /// * the peer resets the connection ([`ConnectionReset`](ErrorKind::ConnectionReset)), or was
+    ///   found dead ([`DeadPeer`](ErrorKind::DeadPeer)).
     #[doc(alias = "read")]
     pub fn recv(&self, max: usize) -> Result<Vec<u8>> {
-        self.inner.recv(max, Window::AsSet)
+        self.inner.recv(max, self.inner.timeouts.read_limit())
     }
 
     /// Receives at most `max` available bytes, and blocks until there is one, at most for
@@ -167,7 +166,7 @@ impl TcpConnection {
     ///
     /// This returns an error if [`recv`](Self::recv) would.
     pub fn recv_timeout(&self, max: usize, timeout: Duration) -> Result<Vec<u8>> {
-        self.inner.recv(max, Window::Timeout(timeout))
+        self.inner.recv(max, self.inner.timeouts.timeout_limit(timeout))
     }
 
     /// Receives at most `max` available bytes, and blocks until there is one, at most until
@@ -177,7 +176,7 @@ impl TcpConnection {
     ///
     /// This returns an error if [`recv`](Self::recv) would.
     pub fn recv_deadline(&self, max: usize, deadline: Instant) -> Result<Vec<u8>> {
-        self.inner.recv(max, Window::Deadline(deadline))
+        self.inner.recv(max, self.inner.timeouts.deadline_limit(deadline))
     }
 
     /// Receives at most `max` available bytes without blocking. Returns `None` if there are none
@@ -290,8 +289,8 @@ impl TcpConnection {
 
     /// Receives all bytes until the end of the stream, at most `max`.
     ///
-    /// Blocks until the peer shuts down its write half. The read timeout applies to each read, and
-    /// restarts when data arrives. On an error, received bytes are kept and returned by the next
+    /// Blocks until the peer shuts down its write half. The read timeout applies to the whole call.
+    /// On an error, received bytes are kept and returned by the next
     /// read.
     ///
     /// # Errors
@@ -300,13 +299,14 @@ impl TcpConnection {
     /// ([`MessageTooLong`](ErrorKind::MessageTooLong)).
     #[doc(alias = "read_to_end")]
     pub fn recv_to_end(&self, max: usize) -> Result<Vec<u8>> {
+        let limit = self.inner.read_limit();
         let mut bytes = Vec::new();
         loop {
             let room = bytes.len();
             // One byte more than allowed, to see that it is too much.
             let more = (max - room.min(max)).saturating_add(1).min(64 * 1024);
             bytes.resize(room + more, 0);
-            let error = match self.inner.read(&mut bytes[room..]) {
+            let error = match self.inner.read_part(&mut bytes[room..], &limit) {
                 Ok(length) => {
                     bytes.truncate(room + length);
                     match length {
@@ -332,7 +332,7 @@ impl TcpConnection {
     /// Receives available text, decoded from at most `max` bytes (at least 4). The string is empty
     /// at the end of the stream.
     ///
-    /// Blocks until a character is complete. The read timeout applies to each read. An incomplete
+    /// Blocks until a character is complete. The read timeout applies to the whole call. An incomplete
     /// character is kept for the next call, so no character is split. Text is otherwise returned as
     /// it arrives; use [`lines`](Self::lines) for lines. An encoding with state (ISO-2022-JP)
     /// starts in its initial state with each call.
@@ -346,10 +346,16 @@ impl TcpConnection {
     ///   character ([`InvalidText`](ErrorKind::InvalidText)). The bytes are kept, and
     ///   [`recv`](Self::recv) returns them.
     pub fn recv_text(&self, max: usize) -> Result<String> {
+        let limit = self.inner.read_limit();
         let mut buffer = vec![0; max.clamp(4, 64 * 1024)];
         let mut filled = 0;
         loop {
-            let length = match self.inner.read(&mut buffer[filled..]) {
+            let room = &mut buffer[filled..];
+            let read = match filled {
+                0 => self.inner.read_within(room, &limit),
+                _ => self.inner.read_part(room, &limit),
+            };
+            let length = match read {
                 Ok(length) => length,
                 Err(error) => {
                     self.inner.unread.put(&buffer[..filled]);
@@ -393,8 +399,7 @@ impl TcpConnection {
                 return Ok(length);
             }
         }
-        let span = inner.timing.reading(Window::AsSet);
-        inner.read_slowly(buffer, span, inner.limit(span), true)
+        inner.read_cold(buffer, &inner.read_limit(), true)
     }
 }
 

@@ -8,7 +8,8 @@ use super::observe::Observer;
 use crate::addr::Address;
 use crate::error::Result;
 use crate::proto::reconnect::{Rounds, Step};
-use crate::sys::{self, Limit, Moment};
+use crate::sys;
+use crate::wait::{self, WaitLimit};
 
 /// An iterator over connections to one server, from
 /// [`TcpClient::reconnect`](crate::TcpClient::reconnect).
@@ -46,9 +47,8 @@ impl Iterator for Reconnect {
             match self.rounds.poll(Instant::now(), sys::random()) {
                 Step::Over => return None,
                 Step::Wait(until) => {
-                    let token = self.client.token.as_ref();
-                    let limit = Limit { deadline: Some(Moment::from(until)), token, ..Limit::default() };
-                    if !sys::sleep(limit) {
+                    let limit = WaitLimit::until(until).cancelled_by(self.client.token.as_ref(), None);
+                    if wait::sleep(&limit).is_err() {
                         self.rounds.handle_stopped();
                     }
                 }

@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use super::connection::{Inner, TcpConnection};
 use crate::error::{Error, ErrorKind, Operation, PartialTransfer, Result};
-use crate::sys::{self, Limit, Span};
+use crate::wait::{self, WaitLimit};
 
 /// What is read at a time where the system has no call for it.
 const CHUNK: usize = 64 * 1024;
@@ -66,28 +66,35 @@ impl TcpConnection {
 
 impl Inner {
     fn send_file(&self, file: &File, mut offset: Option<u64>, length: u64) -> Result<u64> {
-        let span = self.timing.writing();
-        let limit = self.limit(span);
-        let is_limited = span.deadline.is_some() || limit.token.is_some() || limit.also.is_some();
-        // sendfile(2) has no flag for one call, so the socket is made so for its time. A read of
-        // another thread finds a socket that does not block, and polls.
-        let _unblocked = is_limited.then(|| Unblocked::new(self));
+        let limit = self.write_limit();
+        // sendfile(2) has no flag for one call.
+        let is_limited = limit.is_limited() || self.timeouts.limits_writing();
+        let _nonblocking = is_limited.then(|| self.nonblocking.hold(&self.stream));
         let mut sent = 0;
         while sent < length {
-            match sys::send_file_within(&self.stream, limit, file, &mut offset, length - sent) {
+            let part = self.checked(&limit, sent).and_then(|()| {
+                self.stalling(Operation::SendFile, &limit, |limit| {
+                    let part = wait::send_file_within(&self.stream, limit, file, &mut offset, length - sent)?;
+                    Ok((part.unwrap_or(0), part))
+                })
+            });
+            match part {
                 Ok(Some(0)) => return Ok(sent),
                 Ok(Some(count)) => sent += count as u64,
-                Ok(None) => return self.copy_file(file, offset, length - sent, sent, span, limit),
-                Err(ended) => {
-                    return Err(self.file_cut_short(
-                        self.unfinished(Operation::SendFile, ended, span),
-                        sent,
-                        length,
-                    ));
-                }
+                Ok(None) => return self.copy_file(file, offset, length - sent, sent, &limit),
+                Err(error) => return Err(self.partial_file(error, sent, length)),
             }
         }
         Ok(sent)
+    }
+
+    /// Checks the limit before a part that is not the first: a peer that always reads a little does
+    /// not extend the call.
+    fn checked(&self, limit: &WaitLimit<'_>, sent: u64) -> Result<()> {
+        match limit.check() {
+            Err(error) if sent > 0 => Err(self.wait_error(Operation::SendFile, error, limit)),
+            _ => Ok(()),
+        }
     }
 
     fn copy_file(
@@ -96,8 +103,7 @@ impl Inner {
         offset: Option<u64>,
         length: u64,
         mut sent: u64,
-        span: Span,
-        limit: Limit<'_>,
+        limit: &WaitLimit<'_>,
     ) -> Result<u64> {
         let total = length.saturating_add(sent);
         let failed = |error| self.failure(Operation::SendFile, error);
@@ -111,18 +117,20 @@ impl Inner {
                 Ok(0) => break,
                 Ok(count) => count,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(self.file_cut_short(failed(error), sent, total)),
+                Err(error) => return Err(self.partial_file(failed(error), sent, total)),
             };
             let mut done = 0;
             while done < count {
                 let part = [std::io::IoSlice::new(&chunk[done..count])];
-                match sys::write_within(&self.stream, limit, &part) {
+                let written = self
+                    .checked(limit, sent + done as u64)
+                    .and_then(|()| self.write_within(Operation::SendFile, &part, limit));
+                match written {
                     Ok(written) => done += written,
-                    Err(ended) => {
-                        // The file goes back to stand behind what was sent.
+                    Err(error) => {
+                        // The file position is after the bytes that were sent.
                         let _ = file.seek(SeekFrom::Current(done as i64 - count as i64));
-                        let error = self.unfinished(Operation::SendFile, ended, span);
-                        return Err(self.file_cut_short(error, sent + done as u64, total));
+                        return Err(self.partial_file(error, sent + done as u64, total));
                     }
                 }
             }
@@ -132,31 +140,15 @@ impl Inner {
     }
 
     #[cold]
-    fn file_cut_short(&self, error: Error, sent: u64, wanted: u64) -> Error {
+    fn partial_file(&self, error: Error, sent: u64, wanted: u64) -> Error {
         let kind = match error.kind() {
             _ if self.is_cut() => ErrorKind::Cancelled,
             kind => kind,
         };
-        let elapsed = error.elapsed();
+        let (elapsed, limit) = (error.elapsed(), error.limit());
         let as_size = |count| usize::try_from(count).unwrap_or(usize::MAX);
         let partial = PartialTransfer::new(kind, as_size(sent), as_size(wanted), Some(error));
-        self.place(Error::detailed(Operation::SendFile, kind, partial)).with_elapsed(elapsed)
-    }
-}
-
-/// The time in which a socket does not block.
-struct Unblocked<'a>(&'a Inner);
-
-impl Unblocked<'_> {
-    fn new(inner: &Inner) -> Unblocked<'_> {
-        // What is lost if it fails is the limit's exactness.
-        let _ = inner.stream.set_nonblocking(true);
-        Unblocked(inner)
-    }
-}
-
-impl Drop for Unblocked<'_> {
-    fn drop(&mut self) {
-        let _ = sys::restore_blocking(&self.0.stream);
+        let error = self.place(Error::detailed(Operation::SendFile, kind, partial));
+        error.with_elapsed(elapsed).with_limit(limit)
     }
 }

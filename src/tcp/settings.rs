@@ -10,7 +10,7 @@ use super::connection::TcpConnection;
 use crate::error::{Operation, Result};
 use crate::options::Keepalive;
 use crate::proto::text::Encoding;
-use crate::sys::{self, Moment};
+use crate::sys;
 
 impl TcpConnection {
     /// Returns the local address. This is a system call; the addresses of endpoints and servers are
@@ -41,38 +41,64 @@ impl TcpConnection {
 
     /// Returns the timeout of each call that reads. `None`, the default, is no timeout.
     pub fn read_timeout(&self) -> Option<Duration> {
-        self.inner.timing.read_timeout()
+        self.inner.timeouts.read_timeout()
     }
 
     /// Sets the timeout of each call that reads. `None` is no timeout; with zero, calls do not
     /// block.
     ///
-    /// The timeout applies to calls that begin later, on all handles. Each call has the full
-    /// timeout, so a peer that sends one byte at a time can keep a sequence of calls busy
-    /// indefinitely. Use [`set_deadline`](Self::set_deadline) against that.
+    /// The timeout applies to the whole call, such as a [`recv_exact`](Self::recv_exact) or the
+    /// receive of a line, on all handles. A change applies from the next call. Each `read` through
+    /// [`Read`](std::io::Read) is a call. For a sequence of calls, use
+    /// [`set_deadline`](Self::set_deadline).
     #[doc(alias = "settimeout")]
     #[doc(alias = "SO_RCVTIMEO")]
     pub fn set_read_timeout(&self, timeout: impl Into<Option<Duration>>) {
-        self.inner.timing.set_read_timeout(timeout.into());
+        self.inner.timeouts.set_read_timeout(timeout.into());
     }
 
-    /// Returns the timeout of each call that writes. `None` is no timeout. Defaults to no timeout
-    /// for a client and to 30 s for a server.
+    /// Returns the timeout of each call that writes. `None`, the default, is no timeout.
     pub fn write_timeout(&self) -> Option<Duration> {
-        self.inner.timing.write_timeout()
+        self.inner.timeouts.write_timeout()
     }
 
     /// Sets the timeout of each call that writes, for a peer that does not read. `None` is no
     /// timeout.
+    ///
+    /// The timeout applies to the whole call, such as a [`send_file`](Self::send_file), on all
+    /// handles. A change applies from the next call.
     #[doc(alias = "settimeout")]
     #[doc(alias = "SO_SNDTIMEO")]
     pub fn set_write_timeout(&self, timeout: impl Into<Option<Duration>>) {
-        self.inner.timing.set_write_timeout(timeout.into());
+        self.inner.timeouts.set_write_timeout(timeout.into());
+    }
+
+    /// Returns the timeout of the wait for a message. `None`, the default, is the read timeout.
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        self.inner.timeouts.idle_timeout()
+    }
+
+    /// Sets the timeout of the wait for the first byte of a message. See
+    /// [`idle_timeout`](crate::tcp::TcpOptions::idle_timeout).
+    pub fn set_idle_timeout(&self, timeout: impl Into<Option<Duration>>) {
+        self.inner.timeouts.set_idle_timeout(timeout.into());
+    }
+
+    /// Returns the timeout of a transfer without enough progress. `None` is no timeout. Defaults to
+    /// no timeout for a client and to 30 s for a server.
+    pub fn stall_timeout(&self) -> Option<Duration> {
+        self.inner.timeouts.stall_timeout()
+    }
+
+    /// Sets the timeout of a transfer without enough progress. See
+    /// [`stall_timeout`](crate::tcp::TcpOptions::stall_timeout).
+    pub fn set_stall_timeout(&self, timeout: impl Into<Option<Duration>>) {
+        self.inner.timeouts.set_stall_timeout(timeout.into());
     }
 
     /// Returns the deadline of all calls. `None` is the default.
     pub fn deadline(&self) -> Option<Instant> {
-        self.inner.timing.deadline().and_then(Moment::as_instant)
+        self.inner.timeouts.deadline()
     }
 
     /// Sets a deadline, which applies to all calls until it is cleared: one limit for a sequence of
@@ -94,7 +120,7 @@ impl TcpConnection {
     /// # Ok::<(), socketry::Error>(())
     /// ```
     pub fn set_deadline(&self, deadline: impl Into<Option<Instant>>) {
-        self.inner.timing.set_deadline(deadline.into());
+        self.inner.timeouts.set_deadline(deadline.into());
     }
 
     /// Returns true if small writes are sent at once (`TCP_NODELAY`).

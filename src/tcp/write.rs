@@ -5,27 +5,33 @@ use std::io::{self, IoSlice};
 use super::connection::{Inner, TcpConnection};
 use crate::error::{Error, ErrorKind, Operation, PartialTransfer, Result};
 use crate::proto::message::Message;
-use crate::sys::{self, CancelToken, Limit, Mode, Span};
+use crate::sys::{self, Mode};
+use crate::wait::{self, CancelToken, WaitError, WaitLimit};
 
 impl Inner {
-    /// How the first attempt is made: there is room almost always, and then nobody needs to know
-    /// the time.
+    /// The mode of the first attempt. The send buffer almost always has space, and then no clock is
+    /// read.
     #[inline]
     fn first_mode(&self) -> Mode {
-        let limit = self.limit(Span::default());
-        let is_limited = limit.token.is_some() || limit.also.is_some() || self.timing.limits_writing();
-        if is_limited { Mode::Try } else { Mode::Block }
+        let is_cancellable = self.cancellable(WaitLimit::unlimited()).is_cancellable();
+        match is_cancellable || self.timeouts.limits_writing() {
+            true => Mode::Nonblocking,
+            false => Mode::Blocking,
+        }
     }
 
-    /// What a first attempt has written; nothing if it has to be waited for.
+    /// Makes the first attempt, and returns how much it has written; 0 if the call must wait.
     #[inline]
     fn first(&self, attempt: impl FnOnce(Mode) -> io::Result<usize>) -> Result<usize> {
         if self.token.as_ref().is_some_and(CancelToken::is_cancelled) {
             return Err(self.place(Error::new(Operation::Send, ErrorKind::Cancelled)));
         }
         match attempt(self.first_mode()) {
-            Ok(length) => Ok(length),
-            Err(error) if sys::is_again(&error) => Ok(0),
+            Ok(length) => {
+                self.timeouts.allowance().refill(length);
+                Ok(length)
+            }
+            Err(error) if sys::is_would_block_or_intr(&error) => Ok(0),
             Err(error) => Err(self.refused(error)),
         }
     }
@@ -33,27 +39,54 @@ impl Inner {
     #[inline]
     pub(super) fn write(&self, bytes: &[u8]) -> Result<usize> {
         match self.first(|mode| sys::write(&self.stream, bytes, mode))? {
-            0 if !bytes.is_empty() => self.write_limited(&[IoSlice::new(bytes)]),
+            0 if !bytes.is_empty() => self.write_cold(&[IoSlice::new(bytes)]),
             length => Ok(length),
         }
     }
 
     pub(super) fn write_vectored(&self, parts: &[IoSlice<'_>]) -> Result<usize> {
         match self.first(|mode| sys::write_vectored(&self.stream, parts, mode))? {
-            0 if parts.iter().any(|part| !part.is_empty()) => self.write_limited(parts),
+            0 if parts.iter().any(|part| !part.is_empty()) => self.write_cold(parts),
             length => Ok(length),
         }
     }
 
     #[cold]
-    fn write_limited(&self, parts: &[IoSlice<'_>]) -> Result<usize> {
-        let span = self.timing.writing();
-        self.write_within(parts, span, self.limit(span))
+    fn write_cold(&self, parts: &[IoSlice<'_>]) -> Result<usize> {
+        self.write_within(Operation::Send, parts, &self.write_limit())
     }
 
-    fn write_within(&self, parts: &[IoSlice<'_>], span: Span, limit: Limit<'_>) -> Result<usize> {
-        sys::write_within(&self.stream, limit, parts)
-            .map_err(|ended| self.unfinished(Operation::Send, ended, span))
+    /// Writes as much as there is space for, within the limit of the call and the allowance of the
+    /// connection.
+    pub(super) fn write_within(
+        &self,
+        operation: Operation,
+        parts: &[IoSlice<'_>],
+        limit: &WaitLimit<'_>,
+    ) -> Result<usize> {
+        self.stalling(operation, limit, |limit| {
+            let length = wait::write_within(&self.stream, limit, parts)?;
+            Ok((length, length))
+        })
+    }
+
+    /// Runs a wait for the peer, which uses up the allowance of the connection. It returns the
+    /// number of bytes that the OS has accepted, and its result.
+    pub(super) fn stalling<'a, T>(
+        &'a self,
+        operation: Operation,
+        limit: &WaitLimit<'a>,
+        wait: impl FnOnce(&WaitLimit<'a>) -> Result<(usize, T), WaitError>,
+    ) -> Result<T> {
+        let (limit, stalled) = self.timeouts.allowance().apply(*limit);
+        let outcome = wait(&limit);
+        if let Some(stalled) = stalled {
+            stalled.end(outcome.as_ref().map_or(0, |(accepted, _)| *accepted));
+        }
+        match outcome {
+            Ok((_, result)) => Ok(result),
+            Err(error) => Err(self.wait_error(operation, error, &limit)),
+        }
     }
 
     #[cold]
@@ -64,33 +97,39 @@ impl Inner {
         }
     }
 
-    /// Writes all of it, in one time.
+    /// Writes all bytes, within one limit.
     #[inline]
     pub(super) fn write_all(&self, bytes: &[u8]) -> Result<()> {
         match self.first(|mode| sys::write(&self.stream, bytes, mode)) {
             Ok(length) if length == bytes.len() => Ok(()),
             Ok(length) => self.write_rest(bytes, length),
-            Err(error) => Err(self.cut_short(error, 0, bytes.len())),
+            Err(error) => Err(self.partial_write(error, 0, bytes.len())),
         }
     }
 
     #[cold]
     fn write_rest(&self, bytes: &[u8], mut done: usize) -> Result<()> {
-        let span = self.timing.writing();
+        let limit = self.write_limit();
         while done < bytes.len() {
-            match self.write_within(&[IoSlice::new(&bytes[done..])], span, self.limit(span)) {
+            let written = match limit.check() {
+                Ok(()) => self.write_within(Operation::Send, &[IoSlice::new(&bytes[done..])], &limit),
+                // Also if there is space: a peer that always reads a little does not extend the call.
+                Err(error) => Err(self.wait_error(Operation::Send, error, &limit)),
+            };
+            match written {
                 Ok(length) => done += length,
-                Err(error) => return Err(self.cut_short(error, done, bytes.len())),
+                Err(error) => return Err(self.partial_write(error, done, bytes.len())),
             }
         }
         Ok(())
     }
 
     #[cold]
-    fn cut_short(&self, error: Error, done: usize, wanted: usize) -> Error {
-        let (kind, elapsed) = (error.kind(), error.elapsed());
+    fn partial_write(&self, error: Error, done: usize, wanted: usize) -> Error {
+        let (kind, elapsed, limit) = (error.kind(), error.elapsed(), error.limit());
         let partial = PartialTransfer::new(kind, done, wanted, Some(error));
-        self.place(Error::detailed(Operation::Send, kind, partial)).with_elapsed(elapsed)
+        let error = self.place(Error::detailed(Operation::Send, kind, partial));
+        error.with_elapsed(elapsed).with_limit(limit)
     }
 }
 

@@ -6,7 +6,8 @@ use crate::addr::{Address, BindAddress, ToAddress, ToBindAddress};
 use crate::dns::{self, Resolver};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::options::{UdpOptions, udp_option_setters};
-use crate::sys::{self, CancelToken, Family, Limit};
+use crate::sys::{self, Family};
+use crate::wait::{CancelToken, WaitLimit};
 
 /// A builder for a [`UdpEndpoint`], with its options.
 ///
@@ -169,8 +170,8 @@ impl UdpBuilder {
     }
 
     fn lookup(&self, address: &Address, family: Option<Family>) -> Result<SocketAddr> {
-        let limit = Limit { token: self.token.as_ref(), ..Limit::default() };
-        dns::lookup(self.resolver.as_ref(), address, family, limit)
+        let limit = WaitLimit::unlimited().cancelled_by(self.token.as_ref(), None);
+        dns::lookup(self.resolver.as_ref(), address, family, &limit)
     }
 
     /// Returns the local address to bind, in the family that `dual_stack` selects.

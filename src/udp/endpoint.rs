@@ -8,7 +8,8 @@ use crate::addr::{ToAddress, ToBindAddress};
 use crate::dns::Resolver;
 use crate::error::{Error, Operation, Result};
 use crate::options::UdpOptions;
-use crate::sys::{self, CancelToken, Family, PacketInfo, ReceiveTimeout, Timing};
+use crate::sys::{self, Family, PacketInfo};
+use crate::wait::{CancelToken, Configured, ReceiveTimeout, Timeouts};
 
 /// A UDP socket that sends and receives datagrams as text or bytes.
 ///
@@ -69,7 +70,7 @@ pub struct UdpEndpoint {
     pub(super) receive_timeout: ReceiveTimeout,
     /// The number of datagrams that the kernel has dropped, as last reported.
     pub(super) lost: AtomicU32,
-    pub(super) timing: Timing,
+    pub(super) timeouts: Timeouts,
     pub(super) options: UdpOptions,
     pub(super) token: Option<CancelToken>,
     pub(super) resolver: Option<Resolver>,
@@ -180,7 +181,11 @@ impl UdpEndpoint {
             error_queue: AtomicU8::new(ErrorQueue::OFF),
             receive_timeout: ReceiveTimeout::default(),
             lost: AtomicU32::new(0),
-            timing: Timing::new(options.read_timeout, options.write_timeout),
+            timeouts: Timeouts::new(Configured {
+                read: options.read_timeout,
+                write: options.write_timeout,
+                ..Configured::default()
+            }),
             options,
             token,
             resolver,

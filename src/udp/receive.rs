@@ -10,7 +10,11 @@ use super::datagram::{Datagram, RecvMeta};
 use super::endpoint::{ErrorQueue, UdpEndpoint};
 use crate::error::{Error, ErrorKind, Operation, Result, Truncated};
 use crate::options::{LARGEST_DATAGRAM, Truncation};
-use crate::sys::{self, Ended, Limit, Mode, Moment, QueuedError, Received, Sender, Span, Window};
+use crate::sys::{self, Mode, QueuedError, Received, Sender};
+use crate::wait::{self, WaitError, WaitLimit};
+
+/// At least as many ICMP errors as a socket queues.
+pub(super) const MAX_QUEUED_ERRORS: usize = 1_024;
 
 thread_local! {
     /// A buffer for a datagram of unknown size, for each thread that receives.
@@ -48,31 +52,32 @@ impl UdpEndpoint {
     /// The endpoint remains usable. A timeout or cancellation loses no datagram.
     #[doc(alias = "recvfrom", alias = "recvmsg", alias = "recv_from")]
     pub fn recv(&self) -> Result<Datagram> {
-        self.owned(Operation::Receive, Window::AsSet)
+        self.recv_owned(Operation::Receive, &self.read_limit())
     }
 
     /// Receives a datagram, and blocks for at most `timeout`.
     ///
-    /// The read timeout and the deadline of the endpoint do not apply to this call. With
-    /// [`Duration::ZERO`] it does not block.
+    /// The timeout replaces the read timeout for this call. The deadline of the endpoint applies, too.
+    /// With [`Duration::ZERO`] it does not block.
     ///
     /// # Errors
     ///
     /// This returns an error if [`recv`](Self::recv) would.
     #[doc(alias = "settimeout")]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Datagram> {
-        self.owned(Operation::Receive, Window::Timeout(timeout))
+        self.recv_owned(Operation::Receive, &self.timeout_limit(timeout))
     }
 
     /// Receives a datagram, and blocks at most until `deadline`.
     ///
-    /// The read timeout and the deadline of the endpoint do not apply to this call.
+    /// The deadline replaces the read timeout for this call. The earlier of it and the deadline of the
+    /// endpoint applies.
     ///
     /// # Errors
     ///
     /// This returns an error if [`recv`](Self::recv) would.
     pub fn recv_deadline(&self, deadline: Instant) -> Result<Datagram> {
-        self.owned(Operation::Receive, Window::Deadline(deadline))
+        self.recv_owned(Operation::Receive, &self.deadline_limit(deadline))
     }
 
     /// Receives a datagram if one is available, and returns `None` otherwise.
@@ -103,13 +108,24 @@ impl UdpEndpoint {
             let mut received = Received { info: self.known, ..Received::default() };
             let tried = SCRATCH.with_borrow_mut(|scratch| {
                 let buffer = &mut scratch[..self.options.max_datagram];
-                match sys::receive(&self.socket, buffer, Mode::Try, false, self.packet_info, &mut received) {
+                match sys::receive(
+                    &self.socket,
+                    buffer,
+                    Mode::Nonblocking,
+                    false,
+                    self.packet_info,
+                    &mut received,
+                ) {
                     Ok(()) => {
                         let meta = self.received(Operation::Receive, buffer, &received);
                         Some(meta.map(|meta| Some(self.copied(buffer, meta))))
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(Ok(None)),
-                    Err(error) if sys::is_again(&error) || self.concerns_earlier_datagram(&error) => None,
+                    Err(error)
+                        if sys::is_would_block_or_intr(&error) || self.concerns_earlier_datagram(&error) =>
+                    {
+                        None
+                    }
                     Err(error) => Some(Err(self.failure(Operation::Receive, error).with_remote(self.peer))),
                 }
             });
@@ -117,7 +133,7 @@ impl UdpEndpoint {
                 return outcome;
             }
         }
-        match self.owned(Operation::Receive, Window::Timeout(Duration::ZERO)) {
+        match self.recv_owned(Operation::Receive, &self.no_wait()) {
             Ok(datagram) => Ok(Some(datagram)),
             Err(error) if error.is_timeout() => Ok(None),
             Err(error) => Err(error),
@@ -158,7 +174,7 @@ impl UdpEndpoint {
     #[doc(alias = "recvfrom", alias = "recvmsg", alias = "recvfrom_into", alias = "recv_from")]
     #[inline]
     pub fn recv_into(&self, buffer: &mut [u8]) -> Result<RecvMeta> {
-        self.receive(Operation::Receive, buffer, self.timing.reading(Window::AsSet))
+        self.receive(Operation::Receive, buffer, &self.read_limit())
     }
 
     /// Blocks until a datagram arrives, and returns it without removing it from the receive buffer
@@ -172,7 +188,7 @@ impl UdpEndpoint {
     /// the receive buffer, too.
     #[doc(alias = "MSG_PEEK", alias = "peek_from")]
     pub fn peek(&self) -> Result<Datagram> {
-        self.owned(Operation::Peek, Window::AsSet)
+        self.recv_owned(Operation::Peek, &self.read_limit())
     }
 
     /// Blocks until a datagram arrives, and writes it to a buffer without removing it from the
@@ -186,23 +202,38 @@ impl UdpEndpoint {
     /// stays in the receive buffer, too.
     #[doc(alias = "MSG_PEEK", alias = "peek_from")]
     pub fn peek_into(&self, buffer: &mut [u8]) -> Result<RecvMeta> {
-        self.receive(Operation::Peek, buffer, self.timing.reading(Window::AsSet))
+        self.receive(Operation::Peek, buffer, &self.read_limit())
     }
 
-    fn owned(&self, operation: Operation, window: Window) -> Result<Datagram> {
-        let span = self.timing.reading(window);
-        self.datagram(|buffer| self.receive(operation, buffer, span))
+    /// The limit of a call that reads.
+    #[inline]
+    pub(crate) fn read_limit(&self) -> WaitLimit<'_> {
+        self.timeouts.read_limit().cancelled_by(self.token.as_ref(), None)
     }
 
-    /// Receives one datagram within the span, or returns an ICMP error that `unreachable` selects.
-    pub(super) fn answer_within(
-        &self,
-        span: Span,
-        unreachable: impl FnMut(&QueuedError) -> Option<ErrorKind>,
-    ) -> Result<Datagram> {
+    pub(crate) fn timeout_limit(&self, timeout: Duration) -> WaitLimit<'_> {
+        self.timeouts.timeout_limit(timeout).cancelled_by(self.token.as_ref(), None)
+    }
+
+    pub(crate) fn deadline_limit(&self, deadline: Instant) -> WaitLimit<'_> {
+        self.timeouts.deadline_limit(deadline).cancelled_by(self.token.as_ref(), None)
+    }
+
+    pub(crate) fn no_wait(&self) -> WaitLimit<'_> {
+        WaitLimit::no_wait().cancelled_by(self.token.as_ref(), None)
+    }
+
+    pub(crate) fn recv_owned(&self, operation: Operation, limit: &WaitLimit<'_>) -> Result<Datagram> {
+        self.datagram(|buffer| self.receive(operation, buffer, limit))
+    }
+
+    /// Receives a datagram, or the next ICMP error of an earlier datagram to `watched`.
+    pub(super) fn recv_watching(&self, limit: &WaitLimit<'_>, watched: SocketAddr) -> Result<Datagram> {
         self.datagram(|buffer| {
             let mut received = Received { info: self.known, ..Received::default() };
-            self.receive_watching(Operation::Receive, buffer, span, unreachable, &mut received)?;
+            self.refuse_batches_only(Operation::Receive)?;
+            let attempt = self.attempt(Operation::Receive, buffer, &mut received);
+            self.recv_loop(Operation::Receive, limit, Some(watched), attempt)?;
             self.received(Operation::Receive, buffer, &received)
         })
     }
@@ -225,13 +256,18 @@ impl UdpEndpoint {
     /// The fast path is permission to block, one system call, one result. The slow paths write to
     /// an out-parameter, so that the result of the fast path stays in registers (5 % of the call).
     #[inline]
-    fn receive(&self, operation: Operation, buffer: &mut [u8], span: Span) -> Result<RecvMeta> {
+    pub(super) fn receive(
+        &self,
+        operation: Operation,
+        buffer: &mut [u8],
+        limit: &WaitLimit<'_>,
+    ) -> Result<RecvMeta> {
         let is_plain = self.is_plain
             && operation == Operation::Receive
             && self.error_queue.load(Ordering::Relaxed) == ErrorQueue::OFF;
         let mut error = None;
         if is_plain {
-            if let Some(_permit) = self.receive_timeout.permit(&self.socket, self.limit(span)) {
+            if let Some(_permit) = self.receive_timeout.permit(&self.socket, limit) {
                 let outcome = match self.peer {
                     None => match sys::receive_plain(&self.socket, buffer) {
                         Ok((length, Sender::V4(from))) if length <= buffer.len() => {
@@ -262,81 +298,65 @@ impl UdpEndpoint {
             }
         }
         let mut received = Received { info: self.known, ..Received::default() };
-        self.receive_slowly(operation, buffer, span, error, &mut received)?;
+        self.recv_cold(operation, buffer, limit, error, &mut received)?;
         self.received(operation, buffer, &received)
     }
 
     /// Receives one datagram if the fast path does not apply or has failed.
     #[cold]
-    fn receive_slowly(
+    fn recv_cold(
         &self,
         operation: Operation,
         buffer: &mut [u8],
-        span: Span,
+        limit: &WaitLimit<'_>,
         error: Option<io::Error>,
         received: &mut Received,
     ) -> Result<()> {
+        self.refuse_batches_only(operation)?;
+        let attempt = self.attempt(operation, buffer, received);
         match error {
-            Some(error) if !sys::is_again(&error) => {
-                let attempt = self.attempt(operation, buffer, received);
-                self.receive_again(operation, span, Ended::Failed(error), |_| None, attempt)
+            None => self.recv_loop(operation, limit, None, attempt),
+            // The attempt has used up a part of the timeout.
+            Some(error) if sys::is_would_block_or_intr(&error) => {
+                self.recv_loop(operation, &limit.aged(), None, attempt)
             }
-            // The attempt has used up part of the timeout.
-            Some(_) => {
-                let mut attempt = self.attempt(operation, buffer, received);
-                let limit = Limit { started: None, ..self.limit(span) };
-                match self.wait(limit, &mut attempt) {
-                    Ok(()) => Ok(()),
-                    Err(ended) => self.receive_again(operation, span, ended, |_| None, attempt),
-                }
-            }
-            None => self.receive_watching(operation, buffer, span, |_| None, received),
+            Some(error) => self.handle_wait_error(operation, limit, None, WaitError::Failed(error), attempt),
         }
     }
 
-    /// Receives one datagram. `unreachable` selects ICMP errors of earlier datagrams that end the
-    /// call.
-    fn receive_watching(
-        &self,
-        operation: Operation,
-        buffer: &mut [u8],
-        span: Span,
-        unreachable: impl FnMut(&QueuedError) -> Option<ErrorKind>,
-        received: &mut Received,
-    ) -> Result<()> {
-        if self.options.batches_only {
-            return Err(self.refuse_single(operation));
-        }
-        self.watching(operation, span, unreachable, self.attempt(operation, buffer, received))
+    fn refuse_batches_only(&self, operation: Operation) -> Result<()> {
+        if self.options.batches_only { Err(self.refuse_single(operation)) } else { Ok(()) }
     }
 
-    /// Runs `attempt`, which receives, within the span.
-    pub(super) fn watching(
+    /// Runs `attempt`, which receives, within the limit. An ICMP error of an earlier datagram to
+    /// `watched` ends the call.
+    pub(super) fn recv_loop(
         &self,
         operation: Operation,
-        span: Span,
-        unreachable: impl FnMut(&QueuedError) -> Option<ErrorKind>,
+        limit: &WaitLimit<'_>,
+        watched: Option<SocketAddr>,
         mut attempt: impl FnMut(Mode) -> io::Result<()>,
     ) -> Result<()> {
         if self.error_queue.load(Ordering::Relaxed) == ErrorQueue::PENDING {
-            return self.receive_again(operation, span, Ended::Reports, unreachable, attempt);
+            return self.handle_wait_error(operation, limit, watched, WaitError::ErrorQueueReady, attempt);
         }
-        match self.wait(self.limit(span), &mut attempt) {
+        match self.wait(limit, &mut attempt) {
             Ok(()) => Ok(()),
-            Err(ended) => self.receive_again(operation, span, ended, unreachable, attempt),
+            Err(error) => self.handle_wait_error(operation, limit, watched, error, attempt),
         }
     }
 
     fn wait(
         &self,
-        limit: Limit<'_>,
+        limit: &WaitLimit<'_>,
         attempt: &mut impl FnMut(Mode) -> io::Result<()>,
-    ) -> std::result::Result<(), Ended> {
-        if let Some(found) = self.options.busy_poll.and_then(|time| sys::spinning(limit, time, &mut *attempt))
-        {
-            return found;
+    ) -> std::result::Result<(), WaitError> {
+        let polled = self.options.busy_poll.map(|time| wait::busy_poll(limit, time, &mut *attempt));
+        match polled {
+            Some(Some(found)) => found,
+            Some(None) => wait::receiving(&self.socket, &self.receive_timeout, &limit.aged(), attempt),
+            None => wait::receiving(&self.socket, &self.receive_timeout, limit, attempt),
         }
-        sys::receiving(&self.socket, &self.receive_timeout, limit, attempt)
     }
 
     /// Receives one datagram into the buffer.
@@ -350,42 +370,35 @@ impl UdpEndpoint {
         move |mode| sys::receive(&self.socket, buffer, mode, peek, self.packet_info, received)
     }
 
-    #[inline]
-    fn limit(&self, span: Span) -> Limit<'_> {
-        Limit { started: span.started, deadline: span.deadline, token: self.token.as_ref(), also: None }
-    }
-
     /// Returns the error of a call, or repeats the call if the error is of an earlier datagram.
     #[cold]
-    fn receive_again(
+    fn handle_wait_error(
         &self,
         operation: Operation,
-        span: Span,
-        mut ended: Ended,
-        mut unreachable: impl FnMut(&QueuedError) -> Option<ErrorKind>,
+        limit: &WaitLimit<'_>,
+        watched: Option<SocketAddr>,
+        mut error: WaitError,
         mut attempt: impl FnMut(Mode) -> io::Result<()>,
     ) -> Result<()> {
         loop {
-            match ended {
-                Ended::TimedOut => return Err(self.ended(operation, ErrorKind::TimedOut, span)),
-                Ended::Cancelled => return Err(self.ended(operation, ErrorKind::Cancelled, span)),
-                Ended::Failed(error) if !self.concerns_earlier_datagram(&error) => {
+            match error {
+                WaitError::TimedOut => return Err(self.place(limit.timed_out(operation))),
+                WaitError::Cancelled => return Err(self.place(limit.cancelled(operation))),
+                WaitError::Failed(error) if !self.concerns_earlier_datagram(&error) => {
                     return Err(self.failure(operation, error).with_remote(self.peer));
                 }
-                Ended::Failed(_) | Ended::Reports => {}
+                WaitError::Failed(_) | WaitError::ErrorQueueReady => {}
             }
-            if let Some(report) =
-                self.take_reports(&mut unreachable).map_err(|e| self.failure(operation, e))?
-            {
+            let report = self.take_reports(watched).map_err(|error| self.failure(operation, error))?;
+            if let Some(report) = report {
                 return Err(self.failure(operation, report.error).with_remote(report.to));
             }
-            if span.deadline.is_some_and(|deadline| Moment::now() >= deadline) {
-                return Err(self.ended(operation, ErrorKind::TimedOut, span));
+            if limit.has_passed() {
+                return Err(self.place(limit.timed_out(operation)));
             }
-            let limit = Limit { started: None, ..self.limit(span) };
-            match sys::receiving(&self.socket, &self.receive_timeout, limit, &mut attempt) {
+            match wait::receiving(&self.socket, &self.receive_timeout, &limit.aged(), &mut attempt) {
                 Ok(()) => return Ok(()),
-                Err(next) => ended = next,
+                Err(next) => error = next,
             }
         }
     }
@@ -431,12 +444,10 @@ impl UdpEndpoint {
             .with_remote(Some(from))
     }
 
+    /// Adds the addresses of the endpoint to an error.
     #[cold]
-    pub(super) fn ended(&self, operation: Operation, kind: ErrorKind, span: Span) -> Error {
-        Error::new(operation, kind)
-            .with_local(Some(self.local))
-            .with_remote(self.peer)
-            .with_elapsed(span.started.map(|started| started.elapsed()))
+    pub(crate) fn place(&self, error: Error) -> Error {
+        error.with_local(Some(self.local)).with_remote(self.peer)
     }
 
     /// Returns true if an error is the ICMP error of an earlier datagram.
@@ -446,12 +457,8 @@ impl UdpEndpoint {
         reports && self.peer.is_none() && sys::is_async_error(error)
     }
 
-    /// Drains the error queue, at most as many errors as a socket queues, up to one that matters.
-    fn take_reports(
-        &self,
-        unreachable: &mut impl FnMut(&QueuedError) -> Option<ErrorKind>,
-    ) -> io::Result<Option<QueuedError>> {
-        const MOST: usize = 1_024;
+    /// Drains the error queue up to an error that ends the call.
+    fn take_reports(&self, watched: Option<SocketAddr>) -> io::Result<Option<QueuedError>> {
         // A call that returns one leaves the rest in the queue for later calls.
         let _ = self.error_queue.compare_exchange(
             ErrorQueue::PENDING,
@@ -459,9 +466,9 @@ impl UdpEndpoint {
             Ordering::Relaxed,
             Ordering::Relaxed,
         );
-        for _ in 0..MOST {
+        for _ in 0..MAX_QUEUED_ERRORS {
             let Some(report) = sys::next_queued_error(&self.socket)? else { break };
-            if self.options.report_unreachable || unreachable(&report).is_some() {
+            if self.options.report_unreachable || (watched.is_some() && report.to == watched) {
                 self.error_queue.store(ErrorQueue::PENDING, Ordering::Relaxed);
                 return Ok(Some(report));
             }

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use super::datagram::Datagram;
 use super::endpoint::UdpEndpoint;
 use crate::addr::ToAddress;
-use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::error::{Error, ErrorKind, Operation, Result, TimeLimit};
 use crate::proto::message::Message;
 use crate::proto::retry::Retry;
-use crate::sys::{self, Moment, Span};
+use crate::sys;
+use crate::wait::WaitLimit;
 
 impl UdpEndpoint {
     /// Sends a message and blocks until the reply arrives, resending the message as
@@ -95,9 +96,11 @@ impl UdpEndpoint {
         if self.options.batches_only {
             return Err(self.refuse_single(Operation::Request));
         }
+        let limit = WaitLimit::started_now().before(self.timeouts.deadline(), TimeLimit::Deadline);
+        let limit = limit.cancelled_by(self.token.as_ref(), None);
         let peer = match to.socket_addr() {
             Some(address) => address,
-            None => self.resolve(&to)?,
+            None => self.resolve(&to, &limit)?,
         };
         let peer = sys::canonical(peer);
         if self.peer.is_some_and(|connected| connected != peer) {
@@ -106,14 +109,11 @@ impl UdpEndpoint {
         }
         let bytes = self.encoded(&message, &peer)?;
         self.enable_error_queue()?;
-        let started = Moment::now();
-        let outcome = self.exchange(&bytes, peer, retry, started, &mut accept);
+        let outcome = self.exchange(&bytes, peer, retry, &limit, &mut accept);
         outcome.map_err(|error| {
             let error = error.with_operation(Operation::Request).at(&to).with_remote(Some(peer));
             match error.kind() {
-                ErrorKind::TimedOut | ErrorKind::ConnectionRefused => {
-                    error.with_elapsed(Some(started.elapsed()))
-                }
+                ErrorKind::ConnectionRefused => error.with_elapsed(limit.elapsed()),
                 _ => error,
             }
         })
@@ -124,44 +124,34 @@ impl UdpEndpoint {
         bytes: &[u8],
         peer: SocketAddr,
         retry: &Retry,
-        started: Moment,
+        limit: &WaitLimit<'_>,
         accept: &mut impl FnMut(&Datagram) -> bool,
     ) -> Result<Datagram> {
-        let limit = self.timing.deadline();
+        let mut last = None;
         for attempt in 0.. {
             let Some(wait) = retry.wait(attempt, sys::random()) else { break };
-            if limit.is_some_and(|limit| Moment::now() >= limit) {
-                break;
+            let of_attempt = limit.next(wait, TimeLimit::Timeout);
+            if limit.had_passed() || limit.has_passed() {
+                return Err(self.place(limit.timed_out(Operation::Request)));
             }
-            self.send_bytes_to(bytes, &peer, None)?;
-            let until = u64::try_from(wait.as_nanos()).ok().and_then(|wait| Moment::now().after(wait));
-            let deadline = match (until, limit) {
-                (Some(until), Some(limit)) => Some(until.min(limit)),
-                (until, limit) => until.or(limit),
-            };
-            match self.answer(peer, Span { started: Some(started), deadline }, accept) {
-                Err(error) if error.is_timeout() => {}
+            self.send_bytes_to(bytes, &peer, None, Some(&of_attempt))?;
+            match self.answer(peer, &of_attempt, accept) {
+                Err(error) if error.is_timeout() => last = Some(error),
                 outcome => return outcome,
             }
         }
-        Err(self.ended(
-            Operation::Request,
-            ErrorKind::TimedOut,
-            Span { started: Some(started), deadline: limit },
-        ))
+        Err(last.unwrap_or_else(|| self.place(limit.timed_out(Operation::Request))))
     }
 
-    /// Receives a reply of the peer within the span.
+    /// Receives a reply of the peer within the limit.
     fn answer(
         &self,
         peer: SocketAddr,
-        span: Span,
+        limit: &WaitLimit<'_>,
         accept: &mut impl FnMut(&Datagram) -> bool,
     ) -> Result<Datagram> {
         loop {
-            let received = self.answer_within(span, |report| {
-                (report.to == Some(peer)).then(|| sys::error_kind(&report.error))
-            });
+            let received = self.recv_watching(limit, peer);
             match received {
                 Ok(datagram) if datagram.source() == peer && accept(&datagram) => return Ok(datagram),
                 Ok(_) => {}
@@ -170,8 +160,8 @@ impl UdpEndpoint {
                 Err(error) => return Err(error),
             }
             // A flood of other datagrams must not extend the call.
-            if span.deadline.is_some_and(|deadline| Moment::now() >= deadline) {
-                return Err(self.ended(Operation::Receive, ErrorKind::TimedOut, span));
+            if limit.has_passed() {
+                return Err(self.place(limit.timed_out(Operation::Receive)));
             }
         }
     }

@@ -6,11 +6,13 @@ use std::sync::atomic::Ordering;
 
 use super::datagram::RecvMeta;
 use super::endpoint::{ErrorQueue, UdpEndpoint};
+use super::receive::MAX_QUEUED_ERRORS;
 use crate::addr::{Address, ToAddress};
 use crate::dns;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::message::Message;
-use crate::sys::{self, CancelToken, Ended, Family, Limit, Mode, Moment, Way};
+use crate::sys::{self, Family, Mode, Way};
+use crate::wait::{self, CancelToken, WaitError, WaitLimit};
 
 /// Why a datagram cannot be sent, where the error text of the OS needs an explanation.
 #[derive(Debug, thiserror::Error)]
@@ -25,10 +27,11 @@ enum Unsendable {
     OnlyIpv6,
 }
 
-/// How an attempt to send ended, and when it began if it has a limit.
-pub(super) struct Unsent {
-    pub(super) ended: Ended,
-    started: Option<Moment>,
+/// Why a datagram was not sent.
+pub(super) enum Unsent {
+    /// A limit ended the call.
+    Ended(Error),
+    Failed(io::Error),
 }
 
 /// 65,535 bytes less the headers of UDP (8) and IPv4 (20); IPv6's header does not count (RFC 768,
@@ -69,16 +72,16 @@ impl UdpEndpoint {
     pub fn send(&self, message: impl Message) -> Result<()> {
         let Some(peer) = self.peer else { return Err(self.failure(Operation::Send, not_connected())) };
         let bytes = self.encoded(&message, &peer)?;
-        let sent = self.sending(|mode| sys::send(&self.socket, &bytes, mode));
+        let sent = self.sending(None, |mode| sys::send(&self.socket, &bytes, mode));
         sent.map_err(|unsent| self.unsent(unsent, bytes.len(), peer))
     }
 
     /// Sends a message to an address, as one datagram.
     ///
     /// A host name is looked up in each call. To send often, resolve the name once and pass the
-    /// `SocketAddr`. The lookup is limited by the deadline, and by the
-    /// [`resolver`](crate::udp::UdpBuilder::resolver), by default to 10 s. Otherwise this method
-    /// blocks as [`send`](Self::send) does.
+    /// `SocketAddr`. The write timeout and the deadline limit the whole call, and the
+    /// [`resolver`](crate::udp::UdpBuilder::resolver) limits the lookup, by default to 10 s.
+    /// Otherwise this method blocks as [`send`](Self::send) does.
     ///
     /// # Errors
     ///
@@ -110,16 +113,17 @@ impl UdpEndpoint {
     #[inline]
     pub fn send_to(&self, message: impl Message, to: impl ToAddress) -> Result<()> {
         let to = to.to_address()?;
-        let resolved;
-        let address = match to.as_socket_addr() {
-            Some(address) => address,
+        let (resolved, limit);
+        let (address, limit) = match to.as_socket_addr() {
+            Some(address) => (address, None),
             None => {
-                resolved = self.resolve(&to)?;
-                &resolved
+                limit = self.write_limit();
+                resolved = self.resolve(&to, &limit)?;
+                (&resolved, Some(&limit))
             }
         };
         let bytes = self.encoded(&message, address)?;
-        self.send_bytes_to(&bytes, address, None).map_err(|error| error.at(&to))
+        self.send_bytes_to(&bytes, address, None, limit).map_err(|error| error.at(&to))
     }
 
     /// Sends a message to the sender of a datagram, from the address that the datagram was sent to.
@@ -146,16 +150,20 @@ impl UdpEndpoint {
         let bytes = self.encoded(&message, &request.from)?;
         // A socket with one local address needs no source, and some systems reject one.
         let source = if self.known.to.is_none() { request.info.local } else { None };
-        self.send_bytes_to(&bytes, &request.from, source)
+        self.send_bytes_to(&bytes, &request.from, source, None)
+    }
+
+    /// The limit of a call that writes.
+    #[inline]
+    pub(crate) fn write_limit(&self) -> WaitLimit<'_> {
+        self.timeouts.write_limit().cancelled_by(self.token.as_ref(), None)
     }
 
     /// Resolves a name to an address of a family that this socket can send to.
     #[cold]
-    pub(super) fn resolve(&self, to: &Address) -> Result<SocketAddr> {
+    pub(super) fn resolve(&self, to: &Address, limit: &WaitLimit<'_>) -> Result<SocketAddr> {
         let family =
             if self.family == Family::V6 && self.options.dual_stack { None } else { Some(self.family) };
-        let token = self.token.as_ref();
-        let limit = Limit { deadline: self.timing.deadline(), token, ..Limit::default() };
         dns::lookup(self.resolver.as_ref(), to, family, limit)
     }
 
@@ -170,21 +178,34 @@ impl UdpEndpoint {
             .map_err(|error| Error::from(error).with_operation(Operation::Send).with_remote(Some(*to)))
     }
 
-    /// Sends to an address, from a source address if one is given.
+    /// Sends to an address, from a source address if one is given, within the limit of a call that
+    /// does more than this.
     #[inline]
-    pub(super) fn send_bytes_to(&self, bytes: &[u8], to: &SocketAddr, from: Option<IpAddr>) -> Result<()> {
+    pub(super) fn send_bytes_to(
+        &self,
+        bytes: &[u8],
+        to: &SocketAddr,
+        from: Option<IpAddr>,
+        limit: Option<&WaitLimit<'_>>,
+    ) -> Result<()> {
         if from.is_none() && self.peer.is_none() && self.reaches(to) {
-            let sent = self.sending(|mode| sys::send_to(&self.socket, bytes, to, mode));
+            let sent = self.sending(limit, |mode| sys::send_to(&self.socket, bytes, to, mode));
             return sent.map_err(|unsent| self.unsent(unsent, bytes.len(), *to));
         }
-        self.send_specially(bytes, *to, from)
+        self.send_with_source(bytes, *to, from, limit)
     }
 
     /// Sends to an address of the socket's family on one interface.
-    pub(crate) fn send_by(&self, bytes: &[u8], to: &SocketAddr, way: Way) -> Result<()> {
+    pub(crate) fn send_by(
+        &self,
+        bytes: &[u8],
+        to: &SocketAddr,
+        way: Way,
+        limit: Option<&WaitLimit<'_>>,
+    ) -> Result<()> {
         sys::pin(&self.socket, to, way)
             .map_err(|error| self.failure(Operation::Send, error).with_remote(Some(*to)))?;
-        let sent = self.sending(|mode| sys::send_from(&self.socket, bytes, to, way, mode));
+        let sent = self.sending(limit, |mode| sys::send_from(&self.socket, bytes, to, way, mode));
         sent.map_err(|unsent| self.unsent(unsent, bytes.len(), *to))
     }
 
@@ -199,19 +220,25 @@ impl UdpEndpoint {
     }
 
     #[inline(never)]
-    fn send_specially(&self, bytes: &[u8], to: SocketAddr, from: Option<IpAddr>) -> Result<()> {
+    fn send_with_source(
+        &self,
+        bytes: &[u8],
+        to: SocketAddr,
+        from: Option<IpAddr>,
+        limit: Option<&WaitLimit<'_>>,
+    ) -> Result<()> {
         let to = sys::canonical(to);
         let address = if Family::of(&to) == self.family { to } else { self.translated(to)? };
         let sent = match from {
             // A connected socket has one source and one peer; some systems reject an address in
             // addition.
-            _ if self.peer == Some(to) => self.sending(|mode| sys::send(&self.socket, bytes, mode)),
+            _ if self.peer == Some(to) => self.sending(limit, |mode| sys::send(&self.socket, bytes, mode)),
             Some(source) => {
                 let source = sys::mapped(SocketAddr::new(source, 0), self.family).ip();
                 let way = Way { source, interface: 0 };
-                self.sending(|mode| sys::send_from(&self.socket, bytes, &address, way, mode))
+                self.sending(limit, |mode| sys::send_from(&self.socket, bytes, &address, way, mode))
             }
-            None => self.sending(|mode| sys::send_to(&self.socket, bytes, &address, mode)),
+            None => self.sending(limit, |mode| sys::send_to(&self.socket, bytes, &address, mode)),
         };
         sent.map_err(|unsent| self.unsent(unsent, bytes.len(), to))
     }
@@ -239,59 +266,68 @@ impl UdpEndpoint {
     #[inline]
     pub(super) fn sending(
         &self,
+        limit: Option<&WaitLimit<'_>>,
         mut attempt: impl FnMut(Mode) -> io::Result<()>,
     ) -> std::result::Result<(), Unsent> {
         if self.token.as_ref().is_some_and(CancelToken::is_cancelled) {
-            return Err(Unsent { ended: Ended::Cancelled, started: None });
+            return Err(Unsent::Ended(WaitLimit::unlimited().cancelled(Operation::Send)));
         }
-        let is_limited = self.token.is_some() || self.timing.limits_writing();
-        match attempt(if is_limited { Mode::Try } else { Mode::Block }) {
+        let is_limited = self.token.is_some() || limit.is_some() || self.timeouts.limits_writing();
+        match attempt(if is_limited { Mode::Nonblocking } else { Mode::Blocking }) {
             Ok(()) => Ok(()),
-            Err(error) => self.send_slowly(error, attempt),
+            Err(error) => self.send_cold(limit, error, attempt),
         }
     }
 
     #[cold]
-    fn send_slowly(
+    fn send_cold(
         &self,
+        limit: Option<&WaitLimit<'_>>,
         error: io::Error,
         mut attempt: impl FnMut(Mode) -> io::Result<()>,
     ) -> std::result::Result<(), Unsent> {
-        let span = self.timing.writing();
-        let limit =
-            Limit { started: span.started, deadline: span.deadline, token: self.token.as_ref(), also: None };
-        let outcome = match sys::is_again(&error) {
-            true => sys::sending(&self.socket, limit, &mut attempt),
-            false => Err(Ended::Failed(error)),
+        let limit = limit.map_or_else(|| self.write_limit(), |limit| *limit);
+        let outcome = match sys::is_would_block_or_intr(&error) {
+            true => wait::sending(&self.socket, &limit, &mut attempt),
+            false => Err(WaitError::Failed(error)),
         };
         let outcome = match outcome {
             // The ICMP error of an earlier datagram failed this call. The call is repeated, and the
             // error stays in the error queue for a call that receives. An error of the second
             // attempt is its own.
-            Err(Ended::Failed(error)) if self.concerns_earlier_datagram(&error) => {
-                self.send_again(limit, attempt)
+            Err(WaitError::Failed(error)) if self.concerns_earlier_datagram(&error) => {
+                self.retry_send(&limit, attempt)
             }
-            Err(Ended::Reports) => self.send_again(limit, attempt),
+            Err(WaitError::ErrorQueueReady) => self.retry_send(&limit, attempt),
             outcome => outcome,
         };
-        outcome.map_err(|ended| Unsent { ended, started: span.started })
+        outcome.map_err(|error| match error {
+            WaitError::TimedOut => Unsent::Ended(limit.timed_out(Operation::Send)),
+            WaitError::Cancelled => Unsent::Ended(limit.cancelled(Operation::Send)),
+            WaitError::Failed(error) => Unsent::Failed(error),
+            WaitError::ErrorQueueReady => Unsent::Ended(Error::new(Operation::Send, ErrorKind::Other)),
+        })
     }
 
-    fn send_again(
+    fn retry_send(
         &self,
-        limit: Limit<'_>,
+        limit: &WaitLimit<'_>,
         mut attempt: impl FnMut(Mode) -> io::Result<()>,
-    ) -> std::result::Result<(), Ended> {
+    ) -> std::result::Result<(), WaitError> {
         let queue = &self.error_queue;
         if queue.load(Ordering::Relaxed) != ErrorQueue::OFF {
             queue.store(ErrorQueue::PENDING, Ordering::Relaxed);
         }
-        match sys::sending(&self.socket, limit, &mut attempt) {
+        match wait::sending(&self.socket, limit, &mut attempt) {
             // The send buffer is full and the error queue is not empty, so that a poll returns
             // immediately. The errors are discarded.
-            Err(Ended::Reports) => {
-                while sys::next_queued_error(&self.socket)?.is_some() {}
-                sys::sending(&self.socket, limit, attempt)
+            Err(WaitError::ErrorQueueReady) => {
+                for _ in 0..MAX_QUEUED_ERRORS {
+                    if sys::next_queued_error(&self.socket)?.is_none() {
+                        break;
+                    }
+                }
+                wait::sending(&self.socket, limit, attempt)
             }
             outcome => outcome,
         }
@@ -299,12 +335,9 @@ impl UdpEndpoint {
 
     #[cold]
     pub(super) fn unsent(&self, unsent: Unsent, length: usize, to: SocketAddr) -> Error {
-        let elapsed = unsent.started.map(Moment::elapsed);
-        let error = match unsent.ended {
-            Ended::TimedOut => Error::new(Operation::Send, ErrorKind::TimedOut).with_elapsed(elapsed),
-            Ended::Cancelled => Error::new(Operation::Send, ErrorKind::Cancelled).with_elapsed(elapsed),
-            Ended::Failed(error) => self.refused_by_system(error, length, to),
-            Ended::Reports => Error::new(Operation::Send, ErrorKind::Other),
+        let error = match unsent {
+            Unsent::Ended(error) => error,
+            Unsent::Failed(error) => self.refused_by_system(error, length, to),
         };
         error.with_local(Some(self.local)).with_remote(Some(to))
     }

@@ -8,7 +8,7 @@ use socket2::SockRef;
 use super::endpoint::UdpEndpoint;
 use crate::error::{Operation, Result};
 use crate::proto::text::Encoding;
-use crate::sys::{self, Moment};
+use crate::sys;
 
 impl UdpEndpoint {
     /// Returns the local address, with the port that the OS chose if port 0 was bound.
@@ -34,7 +34,7 @@ impl UdpEndpoint {
     /// Returns the timeout of each call that receives, or `None` if these calls block indefinitely.
     #[doc(alias = "SO_RCVTIMEO", alias = "gettimeout")]
     pub fn read_timeout(&self) -> Option<Duration> {
-        self.timing.read_timeout()
+        self.timeouts.read_timeout()
     }
 
     /// Sets the timeout of each call that receives.
@@ -49,13 +49,13 @@ impl UdpEndpoint {
     /// the earlier one wins.
     #[doc(alias = "settimeout", alias = "SO_RCVTIMEO")]
     pub fn set_read_timeout(&self, timeout: impl Into<Option<Duration>>) {
-        self.timing.set_read_timeout(timeout.into());
+        self.timeouts.set_read_timeout(timeout.into());
     }
 
     /// Returns the timeout of each call that sends, or `None` if these calls block indefinitely.
     #[doc(alias = "SO_SNDTIMEO", alias = "gettimeout")]
     pub fn write_timeout(&self) -> Option<Duration> {
-        self.timing.write_timeout()
+        self.timeouts.write_timeout()
     }
 
     /// Sets the timeout of each call that sends, for a send buffer of the OS that is full.
@@ -66,12 +66,12 @@ impl UdpEndpoint {
     /// name. If a deadline is set as well, the earlier one wins.
     #[doc(alias = "settimeout", alias = "SO_SNDTIMEO")]
     pub fn set_write_timeout(&self, timeout: impl Into<Option<Duration>>) {
-        self.timing.set_write_timeout(timeout.into());
+        self.timeouts.set_write_timeout(timeout.into());
     }
 
     /// Returns the deadline of all calls, or `None` if none is set.
     pub fn deadline(&self) -> Option<Instant> {
-        self.timing.deadline().and_then(Moment::as_instant)
+        self.timeouts.deadline()
     }
 
     /// Sets a deadline for all calls together, such as those of one exchange of datagrams.
@@ -99,7 +99,7 @@ impl UdpEndpoint {
     /// ```
     #[doc(alias = "settimeout")]
     pub fn set_deadline(&self, deadline: impl Into<Option<Instant>>) {
-        self.timing.set_deadline(deadline.into());
+        self.timeouts.set_deadline(deadline.into());
     }
 
     /// Returns the size in bytes of the OS receive buffer, as granted.

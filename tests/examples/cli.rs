@@ -182,7 +182,10 @@ fn help_lists_description_usage_and_arguments() {
 fn header_usage_line_names_every_argument() {
     for ((name, path), (_, arguments)) in sources().into_iter().zip(EXAMPLES) {
         let text = fs::read_to_string(&path).unwrap();
-        let usage = text.lines().find(|line| line.starts_with("//! cargo run --example")).unwrap();
+        let mut lines = text.lines().skip_while(|line| !line.starts_with("//! cargo run --example"));
+        // A long line is continued on the next.
+        let usage = lines.next().unwrap().to_owned();
+        let usage = usage + &lines.take_while(|line| line.starts_with("//!     ")).collect::<String>();
         for argument in arguments.iter().filter(|argument| argument.starts_with(['-', '['])) {
             let written = argument.replace(['<', '>'], "");
             assert!(usage.contains(&written), "{name}: {usage:?} does not mention {written}");

@@ -3,12 +3,13 @@
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::kit::namespaces::{Network, as_root};
 use crate::kit::*;
-use socketry::broadcast::BroadcastBuilder;
-use socketry::{Broadcaster, ErrorKind};
+use socketry::broadcast::{BroadcastBuilder, Query};
+use socketry::{Broadcaster, Error, ErrorKind, UdpEndpoint};
 
 /// In namespaces of their own all ports are free.
 const PORT: u16 = 7788;
@@ -97,9 +98,39 @@ fn host() {
             // To a group of IPv4 as well, which nobody here has joined.
             Broadcaster::builder().port(PORT).build().unwrap().send("hi").unwrap();
         }
+        "flood" => receive_under_flood(),
         "end" => end(),
         kind => panic!("{kind}"),
     }
+}
+
+/// A responder on one interface, while datagrams arrive on another one without end.
+fn receive_under_flood() {
+    const LIMIT: Duration = Duration::from_millis(300);
+    let responder = Broadcaster::builder().port(0).interface("h1").responder().unwrap();
+    let to = std::net::SocketAddr::from(([127, 0, 0, 1], responder.local_addr().port()));
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let sender = UdpEndpoint::bind("127.0.0.1:0").unwrap();
+            while !is_over.load(Ordering::Relaxed) {
+                let _ = sender.send_to([0; 16], to);
+            }
+        });
+        let limited = |receive: &dyn Fn() -> Result<Query, Error>| {
+            let began = Instant::now();
+            let error = assert_timed_out(receive());
+            let elapsed = began.elapsed();
+            assert!(elapsed >= LIMIT && elapsed < LIMIT + Duration::from_secs(3), "{elapsed:?}");
+            assert!(error.elapsed() >= Some(LIMIT), "the time of the whole call: {error}");
+        };
+        limited(&|| responder.recv_timeout(LIMIT));
+        limited(&|| responder.recv_deadline(Instant::now() + LIMIT));
+        for _ in 0..100 {
+            assert!(responder.try_recv().unwrap().is_none());
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
 }
 
 /// Of four interfaces two lead to somebody, one has no address, and one is down.
@@ -260,6 +291,15 @@ fn responder_on_one_interface_ignores_others() {
     }
     Network::run(&network.peer(1), &mut this_test(host, "end")).assert_success("the sender");
     assert_eq!(responder.heard(), ["hi from 10.77.1.2 to 10.77.1.255 by h1"]);
+}
+
+#[test]
+fn responder_timeout_holds_under_flood_on_other_interface() {
+    if !as_root() {
+        return;
+    }
+    let Some(network) = Network::new(1) else { return };
+    Network::run(&network.host(), &mut this_test(host, "flood")).assert_success("the responder");
 }
 
 #[test]

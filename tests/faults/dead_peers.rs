@@ -60,7 +60,10 @@ fn connected(client: &TcpClient) -> TcpConnection {
 #[track_caller]
 fn assert_detected(what: &str, began: Instant, error: &socketry::Error) {
     let elapsed = began.elapsed();
-    assert_eq!(error.kind(), ErrorKind::TimedOut, "{what}: {error}");
+    assert_eq!(error.kind(), ErrorKind::DeadPeer, "{what}: {error}");
+    assert!(!error.is_timeout() && !error.is_temporary(), "{what}: {error}");
+    let io = std::io::Error::from(error.clone());
+    assert_eq!(io.kind(), std::io::ErrorKind::ConnectionAborted);
     assert!(elapsed < DEAD_PEER_TIMEOUT + SLACK, "{what}: {elapsed:?}");
 }
 

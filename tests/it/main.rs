@@ -8,6 +8,7 @@ mod event_loop;
 mod frame;
 #[path = "../kit/mod.rs"]
 mod kit;
+mod limits;
 mod races;
 mod receive_forms;
 mod server;

@@ -6,21 +6,22 @@ use std::path::{Path, PathBuf};
 use super::tree::{root, sources};
 
 /// Each module of the crate root with its layer. Modules of one layer import each other only where `SAME_LAYER_IMPORTS` says so.
-const LAYERS: [(&str, u8); 14] = [
+const LAYERS: [(&str, u8); 15] = [
     ("error", 0),
     ("addr", 0),
     ("proto", 1),
     ("options", 2),
     ("sys", 3),
-    ("frame", 4),
-    ("dns", 4),
-    ("udp", 4),
-    ("tcp", 4),
-    ("broadcast", 4),
-    ("interfaces", 5),
-    ("text", 5),
-    ("guide", 5),
-    ("fuzzing", 5),
+    ("wait", 4),
+    ("frame", 5),
+    ("dns", 5),
+    ("udp", 5),
+    ("tcp", 5),
+    ("broadcast", 5),
+    ("interfaces", 6),
+    ("text", 6),
+    ("guide", 6),
+    ("fuzzing", 6),
 ];
 
 /// Who may import whom on the same layer.
@@ -33,7 +34,8 @@ const SAME_LAYER_IMPORTS: [(&str, &str); 6] = [
     ("broadcast", "dns"),
 ];
 
-/// What only `sys` may know: the names of systems, and the crates that call them.
+/// What only `sys` may contain: the names of systems, and the crates that call them. `wait` polls,
+/// so it may use the crate for that.
 const PLATFORM: [&str; 8] = [
     "cfg(unix)",
     "cfg(all(unix",
@@ -44,6 +46,9 @@ const PLATFORM: [&str; 8] = [
     "libc::",
     "rustix::",
 ];
+
+/// What only `wait` may call, because it blocks.
+const BLOCKING: [&str; 3] = ["thread::sleep", "rustix::event", "set_read_timeout(Some(Duration"];
 
 /// The sources without those of tests.
 fn code_files(folder: &str) -> impl Iterator<Item = PathBuf> {
@@ -86,7 +91,11 @@ fn without_declarations(code: &str) -> String {
     let mut kept = Vec::new();
     while let Some(line) = lines.next() {
         let declares = |next: &&str| next.ends_with(';') && (next.contains("mod ") || next.contains("use "));
-        let is_condition = line == "#[cfg(unix)]" || line.starts_with("#[cfg(all(unix, feature = ");
+        let is_condition = ["#[cfg(unix)]", "#[cfg(windows)]"].contains(&line)
+            || line.starts_with("#[cfg(all(unix, feature = ")
+            || line.starts_with("#[cfg(any(target_os")
+            || line.starts_with("#[cfg(not(any(target_os")
+            || line.starts_with("#[cfg(any(test, not(any(target_os");
         if !is_condition || lines.next_if(declares).is_none() {
             kept.push(line);
         }
@@ -134,9 +143,23 @@ fn guide_contains_only_documentation() {
 
 #[test]
 fn platform_names_appear_only_in_sys() {
-    for path in code_files("src").filter(|path| module(path) != "sys") {
-        let code = without_declarations(&code(&path));
+    let is_platform = |path: &PathBuf| module(path) == "sys" || path.ends_with("wait/poller/epoll.rs");
+    for path in code_files("src").filter(|path| !is_platform(path) && !path.ends_with("poller/poll.rs")) {
+        let mut code = without_declarations(&code(&path));
+        if module(&path) == "wait" {
+            code = code.replace("rustix::event", "").replace("rustix::fd", "").replace("rustix::io", "");
+        }
         for word in PLATFORM {
+            assert!(!code.contains(word), "{} says {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn blocking_calls_appear_only_in_wait() {
+    for path in code_files("src").filter(|path| !["wait", "fuzzing"].contains(&module(path).as_str())) {
+        let code = code(&path);
+        for word in BLOCKING {
             assert!(!code.contains(word), "{} says {word}", path.display());
         }
     }

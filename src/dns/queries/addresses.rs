@@ -6,7 +6,6 @@ use std::time::Instant;
 use super::telling::Found;
 use super::{failed, sources};
 use crate::dns::answer::{AnswerSource, Resolved};
-use crate::dns::bound::Bound;
 use crate::dns::builder::{Backend, IpFamilies};
 use crate::dns::failure::ResolveError;
 use crate::dns::inner::Inner;
@@ -14,6 +13,7 @@ use crate::error::Result;
 use crate::proto::dns::name::{HostName, NameRef};
 use crate::proto::dns::records::RecordData;
 use crate::proto::dns::wire::Kind;
+use crate::wait::WaitLimit;
 
 impl Inner {
     /// Looks up a name that is in no hosts file.
@@ -22,7 +22,7 @@ impl Inner {
         host: &str,
         name: NameRef<'_>,
         is_absolute: bool,
-        asker: Bound<'_>,
+        asker: &WaitLimit<'_>,
         started: Instant,
     ) -> Result<Resolved> {
         let backend = self.backend(name, started);
@@ -33,10 +33,10 @@ impl Inner {
         if let Some(special) = self.special(name, host) {
             return special;
         }
-        let bound = self.bound(started, asker);
+        let limit = &self.limit(asker);
         match backend {
-            Backend::System => self.by_system(host, name, is_absolute, bound, started),
-            Backend::Dns => self.by_servers(host, name, is_absolute, bound, started),
+            Backend::System => self.by_system(host, name, is_absolute, limit),
+            Backend::Dns => self.by_servers(host, name, is_absolute, limit, started),
         }
     }
 
@@ -76,16 +76,16 @@ impl Inner {
         host: &str,
         name: NameRef<'_>,
         is_absolute: bool,
-        bound: Bound<'_>,
+        limit: &WaitLimit<'_>,
         started: Instant,
     ) -> Result<Resolved> {
         let conf = self.queries.conf.with(started, Arc::clone);
         let mut exists = false;
         let mut trouble = None;
         for candidate in conf.candidates(name, is_absolute) {
-            let found = self.known_or_asked(&candidate, self.kinds(), &conf, bound, started);
+            let found = self.known_or_asked(&candidate, self.kinds(), &conf, limit, started);
             let found = found
-                .map_err(|interrupted| self.interrupted(interrupted, &self.servers(&conf), host, started))?;
+                .map_err(|interrupted| self.interrupted(interrupted, &self.servers(&conf), host, limit))?;
             if let Some(resolved) = self.resolved(&candidate, &found) {
                 return Ok(resolved);
             }
@@ -101,7 +101,7 @@ impl Inner {
         }
         match trouble {
             // It may be there for all that is known.
-            Some(troubles) => Err(failed(&troubles, host, started)),
+            Some(troubles) => Err(failed(&troubles, host, limit)),
             None if exists => Err(ResolveError::NoRecords(self.kind_name()).into_error(host)),
             None => Err(ResolveError::NoSuchName.into_error(host)),
         }

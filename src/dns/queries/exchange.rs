@@ -7,50 +7,40 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::dns::bound::{Bound, Interrupted};
+use crate::dns::failure::Interrupted;
+use crate::error::TimeLimit;
 use crate::options::TcpOptions;
 use crate::proto::dns::lookup::{Lookup, Step};
-use crate::sys::{self, Connecting, Ended, Limit, Moment, ReceiveTimeout};
+use crate::sys::{self, Connecting};
+use crate::wait::{self, ReceiveTimeout, WaitError, WaitLimit};
 
 /// Replies are no larger over UDP; what is, comes with a mark that it is cut.
 const LARGEST: usize = 4_096;
 
-impl Bound<'_> {
-    fn limit(&self, until: Option<Instant>) -> Limit<'_> {
-        let end = [self.deadline, until].into_iter().flatten().min();
-        Limit {
-            started: Some(Moment::now()),
-            deadline: end.map(Moment::from),
-            token: self.token,
-            also: self.also,
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
-    }
-}
-
 /// Asks until it is answered, or nobody is left, or the time is over.
-pub(super) fn run(lookup: &mut Lookup, servers: &[SocketAddr], bound: Bound<'_>) -> Result<(), Interrupted> {
+pub(super) fn run(
+    lookup: &mut Lookup,
+    servers: &[SocketAddr],
+    limit: &WaitLimit<'_>,
+) -> Result<(), Interrupted> {
     let mut socket = None;
     let mut buffer = [0; LARGEST];
     loop {
-        if bound.is_cancelled() {
+        if limit.is_cancelled() {
             return Err(Interrupted::Cancelled);
         }
         // The upper half of a keyed hash that nobody sees is not guessed.
         match lookup.poll(Instant::now(), || (sys::random() >> 48) as u16) {
             Step::Done => return Ok(()),
             // One family's addresses are an answer, whether or not there was time for the other's.
-            _ if bound.is_over() && lookup.has_something() => return Ok(()),
-            _ if bound.is_over() => return Err(Interrupted::TimedOut(Arc::default())),
-            Step::Ask { server, queries } => match ask(servers[server], &queries, bound.limit(None)) {
+            _ if limit.has_passed() && lookup.has_something() => return Ok(()),
+            _ if limit.has_passed() => return Err(Interrupted::TimedOut(Arc::default())),
+            Step::Ask { server, queries } => match ask(servers[server], &queries, limit) {
                 Ok(opened) => socket = Some(opened),
                 Err(_) => lookup.handle_unreachable(),
             },
             Step::AskByTcp { server, query, until } => {
-                let reply = ask_by_tcp(servers[server], &query, bound.limit(Some(until)));
+                let reply = ask_by_tcp(servers[server], &query, &until_next(limit, until));
                 lookup.handle_tcp(reply.as_deref(), Instant::now());
             }
             Step::Receive(until) => {
@@ -58,18 +48,23 @@ pub(super) fn run(lookup: &mut Lookup, servers: &[SocketAddr], bound: Bound<'_>)
                     lookup.handle_unreachable();
                     continue;
                 };
-                match receive(socket, &mut buffer, bound.limit(Some(until))) {
+                match receive(socket, &mut buffer, &until_next(limit, until)) {
                     Ok(length) => lookup.handle_datagram(&buffer[..length], Instant::now()),
-                    Err(Ended::Cancelled) => return Err(Interrupted::Cancelled),
-                    Err(Ended::TimedOut | Ended::Reports) => {}
-                    Err(Ended::Failed(_)) => lookup.handle_unreachable(),
+                    Err(WaitError::Cancelled) => return Err(Interrupted::Cancelled),
+                    Err(WaitError::TimedOut | WaitError::ErrorQueueReady) => {}
+                    Err(WaitError::Failed(_)) => lookup.handle_unreachable(),
                 }
             }
         }
     }
 }
 
-fn ask(server: SocketAddr, queries: &[Vec<u8>], limit: Limit<'_>) -> Result<UdpSocket, Ended> {
+/// The limit of a step that the lookup ends at that time.
+fn until_next<'a>(limit: &WaitLimit<'a>, until: Instant) -> WaitLimit<'a> {
+    limit.before(Some(until), TimeLimit::Timeout).refreshed()
+}
+
+fn ask(server: SocketAddr, queries: &[Vec<u8>], limit: &WaitLimit<'_>) -> Result<UdpSocket, WaitError> {
     let any: SocketAddr = match server {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -77,18 +72,18 @@ fn ask(server: SocketAddr, queries: &[Vec<u8>], limit: Limit<'_>) -> Result<UdpS
     let socket = UdpSocket::bind(any)?;
     socket.connect(server)?;
     // Where every wait is a poll, no call may block.
-    socket.set_nonblocking(!sys::CUT_WAKES)?;
+    socket.set_nonblocking(!sys::SHUTDOWN_WAKES_READERS)?;
     // A signal is no answer, and waiting for room is within the time.
     queries
         .iter()
-        .try_for_each(|query| sys::sending(&socket, limit, |mode| sys::send(&socket, query, mode)))?;
+        .try_for_each(|query| wait::sending(&socket, limit, |mode| sys::send(&socket, query, mode)))?;
     Ok(socket)
 }
 
-fn receive(socket: &UdpSocket, buffer: &mut [u8], limit: Limit<'_>) -> Result<usize, Ended> {
+fn receive(socket: &UdpSocket, buffer: &mut [u8], limit: &WaitLimit<'_>) -> Result<usize, WaitError> {
     let mut length = 0;
     let capacity = buffer.len();
-    sys::receiving(socket, &ReceiveTimeout::default(), limit, |mode| {
+    wait::receiving(socket, &ReceiveTimeout::default(), limit, |mode| {
         let mut received = sys::Received::default();
         sys::receive(socket, buffer, mode, false, false, &mut received)?;
         length = received.length.min(capacity);
@@ -98,12 +93,12 @@ fn receive(socket: &UdpSocket, buffer: &mut [u8], limit: Limit<'_>) -> Result<us
 }
 
 /// RFC 1035, 4.2.2: each message behind its length. `None` if nothing came of it.
-fn ask_by_tcp(server: SocketAddr, query: &[u8], limit: Limit<'_>) -> Option<Vec<u8>> {
+fn ask_by_tcp(server: SocketAddr, query: &[u8], limit: &WaitLimit<'_>) -> Option<Vec<u8>> {
     let stream = connect(server, limit)?;
     let length = u16::try_from(query.len()).ok()?.to_be_bytes();
     let mut message = [&length[..], query].concat();
     while !message.is_empty() {
-        let sent = sys::write_within(&stream, limit, &[IoSlice::new(&message)]).ok()?;
+        let sent = wait::write_within(&stream, limit, &[IoSlice::new(&message)]).ok()?;
         message.drain(..sent);
     }
     let mut length = [0; 2];
@@ -113,23 +108,23 @@ fn ask_by_tcp(server: SocketAddr, query: &[u8], limit: Limit<'_>) -> Option<Vec<
     Some(reply)
 }
 
-fn connect(server: SocketAddr, limit: Limit<'_>) -> Option<TcpStream> {
+fn connect(server: SocketAddr, limit: &WaitLimit<'_>) -> Option<TcpStream> {
     let mut connecting = Connecting::begin(server, None, &TcpOptions::default()).ok()?;
     while !connecting.is_connected() {
-        sys::await_connects(std::iter::once(&connecting), limit).ok()?;
+        wait::await_connects(std::iter::once(&connecting), limit).ok()?;
         connecting.check().ok()?;
     }
     connecting.finish().ok()
 }
 
-fn read_exactly(stream: &TcpStream, mut buffer: &mut [u8], limit: Limit<'_>) -> Option<()> {
+fn read_exactly(stream: &TcpStream, mut buffer: &mut [u8], limit: &WaitLimit<'_>) -> Option<()> {
     let timeout = ReceiveTimeout::default();
     while !buffer.is_empty() {
         // A peer that drips cannot outlast it.
-        if limit.deadline.is_some_and(|deadline| Moment::now() >= deadline) {
+        if limit.has_passed() {
             return None;
         }
-        let read = sys::read_within(stream, &timeout, limit, buffer, false).ok()?;
+        let read = wait::read_within(stream, &timeout, limit, buffer, false).ok()?;
         if read == 0 {
             return None;
         }
@@ -152,16 +147,17 @@ mod tests {
             return;
         }
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let socket = ask(server.local_addr().unwrap(), &[b"first".to_vec()], Limit::default()).unwrap();
+        let socket =
+            ask(server.local_addr().unwrap(), &[b"first".to_vec()], &WaitLimit::unlimited()).unwrap();
         let again = socket.try_clone().unwrap();
         let began = Instant::now();
-        let bound = Bound { deadline: began.checked_add(Duration::from_secs(20)), ..Bound::default() };
+        let limit = WaitLimit::timeout(Duration::from_secs(20));
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| receive(&socket, &mut [0; 16], bound.limit(None)));
+            let waiting = scope.spawn(|| receive(&socket, &mut [0; 16], &limit));
             server.recv(&mut [0; 16]).unwrap();
             drop(server);
             again.send(b"second").unwrap();
-            assert!(matches!(waiting.join().unwrap(), Err(Ended::Failed(_))));
+            assert!(matches!(waiting.join().unwrap(), Err(WaitError::Failed(_))));
         });
         assert!(began.elapsed() < Duration::from_secs(5));
     }

@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
-use crate::dns::bound::{Bound, Interrupted};
+use crate::dns::failure::Interrupted;
 use crate::dns::promise::{Keeper, Promise};
 use crate::proto::dns::name::HostName;
 use crate::proto::dns::wire::Kind;
-use crate::sys::sync::{Mutex, MutexGuard};
+use crate::wait::WaitLimit;
+use crate::wait::sync::{Mutex, MutexGuard};
 
 pub(super) type Wanted = (HostName, Vec<Kind>);
 
@@ -34,7 +35,7 @@ impl<T: Clone + Send + 'static> Flights<T> {
     pub(super) fn fly(
         &self,
         wanted: &Wanted,
-        bound: Bound<'_>,
+        limit: &WaitLimit<'_>,
         mut ask: impl FnMut() -> Result<T, Interrupted>,
     ) -> Result<T, Interrupted> {
         loop {
@@ -53,7 +54,7 @@ impl<T: Clone + Send + 'static> Flights<T> {
                     }
                 }
             };
-            if let Some(outcome) = other.wait(bound)? {
+            if let Some(outcome) = other.wait(limit)? {
                 return Ok(outcome);
             }
         }
@@ -76,7 +77,7 @@ mod model;
 mod tests {
     use super::*;
 
-    const FREE: Bound<'static> = Bound { deadline: None, token: None, also: None };
+    const FREE: &WaitLimit<'static> = &WaitLimit::unlimited();
 
     /// Whoever waits for one who is told nothing asks in its place, and is not left waiting.
     #[test]

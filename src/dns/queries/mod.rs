@@ -11,7 +11,6 @@ mod telling;
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use super::builder::ResolverBuilder;
 use super::failure::{ResolveError, ServerError};
@@ -22,6 +21,7 @@ use crate::proto::dns::fault::ServerFault;
 use crate::proto::dns::nsswitch::NameServices;
 use crate::proto::dns::resolv_conf::ResolvConf;
 use crate::sys;
+use crate::wait::WaitLimit;
 use flight::Flights;
 pub(super) use options::Options;
 use telling::Outcome;
@@ -60,7 +60,7 @@ impl Queries {
     }
 }
 
-fn failed(troubles: &[ServerError], host: &str, started: Instant) -> Error {
+fn failed(troubles: &[ServerError], host: &str, limit: &WaitLimit<'_>) -> Error {
     let is_silent =
         !troubles.is_empty() && troubles.iter().all(|trouble| trouble.fault == ServerFault::Timeout);
     let mut each: Vec<ServerError> = Vec::new();
@@ -70,5 +70,5 @@ fn failed(troubles: &[ServerError], host: &str, started: Instant) -> Error {
         }
     }
     let failure = if is_silent { ResolveError::TimedOut(each) } else { ResolveError::ServersFailed(each) };
-    failure.into_error(host).with_elapsed(Some(started.elapsed()))
+    limit.timed(failure.into_error(host)).with_limit(None)
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::failed;
-use crate::dns::bound::Bound;
 use crate::dns::failure::ResolveError;
 use crate::dns::inner::{Inner, bad_name};
 use crate::dns::resolver::Resolver;
@@ -14,6 +13,7 @@ use crate::proto::dns::host::{Host, Spelling};
 use crate::proto::dns::name::HostName;
 use crate::proto::dns::records::{Mx, RecordData, Srv, Txt};
 use crate::proto::dns::wire::Kind;
+use crate::wait::WaitLimit;
 
 /// Lookups of DNS records, which are available with the feature `dns`.
 impl Resolver {
@@ -118,16 +118,16 @@ impl Inner {
         asked: &str,
         started: Instant,
     ) -> Result<Vec<RecordData>> {
-        let bound = self.bound(started, Bound::default());
+        let limit = &self.limit(&WaitLimit::started_now());
         let conf = self.queries.conf.with(started, Arc::clone);
-        let found = self.known_or_asked(name, &[kind], &conf, bound, started);
+        let found = self.known_or_asked(name, &[kind], &conf, limit, started);
         let servers = || self.servers(&conf);
-        let found = found.map_err(|interrupted| self.interrupted(interrupted, &servers(), asked, started))?;
+        let found = found.map_err(|interrupted| self.interrupted(interrupted, &servers(), asked, limit))?;
         match found.answers.first() {
             Some((_, Some(kept))) if !kept.records.is_empty() => Ok(kept.records.to_vec()),
             Some((_, Some(kept))) if kept.exists => Err(ResolveError::NoRecords(what).into_error(asked)),
             Some((_, Some(_))) => Err(ResolveError::NoSuchName.into_error(asked)),
-            _ => Err(failed(&found.troubles, asked, started)),
+            _ => Err(failed(&found.troubles, asked, limit)),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::exchange::run;
 use super::options::PORT;
-use crate::dns::bound::{Bound, Interrupted};
+use crate::dns::failure::Interrupted;
 use crate::dns::failure::ServerError;
 use crate::dns::inner::{Inner, scope};
 use crate::proto::dns::cache::Kept;
@@ -16,6 +16,7 @@ use crate::proto::dns::lookup::{Lookup, Plan};
 use crate::proto::dns::name::HostName;
 use crate::proto::dns::resolv_conf::ResolvConf;
 use crate::proto::dns::wire::{Answer, Kind};
+use crate::wait::WaitLimit;
 
 /// What servers said of a name.
 #[derive(Clone)]
@@ -57,7 +58,7 @@ impl Inner {
         name: &HostName,
         kinds: &[Kind],
         conf: &ResolvConf,
-        bound: Bound<'_>,
+        limit: &WaitLimit<'_>,
         now: Instant,
     ) -> std::result::Result<Found, Interrupted> {
         let mut answers: Vec<(Kind, Option<Kept>)> =
@@ -70,10 +71,10 @@ impl Inner {
             return Ok(Found { answers, troubles: Arc::default(), server: None });
         }
         let is_settled = answers.iter().flat_map(|(_, kept)| kept).any(|kept| !kept.records.is_empty());
-        let outcome = self.queries.flights.fly(&(name.clone(), missing.clone()), bound, || {
+        let outcome = self.queries.flights.fly(&(name.clone(), missing.clone()), limit, || {
             match conf.single_request {
-                true => self.ask_one_at_a_time(name, &missing, conf, bound),
-                false => self.ask_servers(name, &missing, conf, is_settled, bound),
+                true => self.ask_one_at_a_time(name, &missing, conf, limit),
+                false => self.ask_servers(name, &missing, conf, is_settled, limit),
             }
         })?;
         let now = Instant::now();
@@ -98,11 +99,11 @@ impl Inner {
         name: &HostName,
         kinds: &[Kind],
         conf: &ResolvConf,
-        bound: Bound<'_>,
+        limit: &WaitLimit<'_>,
     ) -> std::result::Result<Outcome, Interrupted> {
         let mut all: Option<Outcome> = None;
         for kind in kinds.iter().rev() {
-            let outcome = match (self.ask_servers(name, &[*kind], conf, false, bound), &all) {
+            let outcome = match (self.ask_servers(name, &[*kind], conf, false, limit), &all) {
                 (Ok(outcome), _) => outcome,
                 (Err(Interrupted::TimedOut(_)), Some(_)) => break,
                 (Err(interrupted), _) => return Err(interrupted),
@@ -131,7 +132,7 @@ impl Inner {
         kinds: &[Kind],
         conf: &ResolvConf,
         is_settled: bool,
-        bound: Bound<'_>,
+        limit: &WaitLimit<'_>,
     ) -> std::result::Result<Outcome, Interrupted> {
         let servers = self.servers(conf);
         let first = match conf.rotate {
@@ -148,7 +149,7 @@ impl Inner {
             is_settled,
         };
         let mut lookup = Lookup::new(plan, name, kinds);
-        match run(&mut lookup, &servers, bound) {
+        match run(&mut lookup, &servers, limit) {
             Err(Interrupted::TimedOut(_)) => {
                 let of = |(place, server)| ServerError { server, fault: lookup.fault_of(place) };
                 let troubles = servers.iter().copied().enumerate().map(of);

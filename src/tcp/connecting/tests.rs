@@ -3,8 +3,8 @@
 use super::*;
 use crate::TcpServer;
 use crate::error::Operation;
-use crate::sys::CancelToken;
 use crate::tcp::TcpClientBuilder;
+use crate::wait::CancelToken;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -21,10 +21,10 @@ fn deserted() -> SocketAddr {
 }
 
 /// What happened, in words.
-type Told = Vec<String>;
+type Events = Vec<String>;
 
-fn connect(builder: TcpClientBuilder, addresses: &[SocketAddr]) -> (Result<TcpConnection>, Duration, Told) {
-    let mut told = Told::new();
+fn connect(builder: TcpClientBuilder, addresses: &[SocketAddr]) -> (Result<TcpConnection>, Duration, Events) {
+    let mut told = Events::new();
     let mut observer = |event: &ConnectEvent<'_>| {
         told.push(match event {
             ConnectEvent::Resolved { found, .. } => format!("found by {}", found.source()),
@@ -36,9 +36,9 @@ fn connect(builder: TcpClientBuilder, addresses: &[SocketAddr]) -> (Result<TcpCo
         });
     };
     let client = builder.build();
-    let started = Moment::now();
-    let deadline = client.connect_timeout.and_then(|timeout| started.after(nanos(timeout)));
-    let result = client.connect_to_any(addresses, started, deadline, &mut Observer::new(&mut observer));
+    let started = Instant::now();
+    let limit = client.connect_limit();
+    let result = client.connect_to_any(addresses, &limit, &mut Observer::new(&mut observer));
     (result, started.elapsed(), told)
 }
 
@@ -133,6 +133,7 @@ fn attempt_delay_is_clamped_to_range() {
 #[cfg(target_os = "linux")]
 mod silent {
     use super::*;
+    use crate::wait::WaitLimit;
     use std::net::TcpStream;
     use std::process::{Command, Output};
 
@@ -233,10 +234,9 @@ mod silent {
             }
         };
         let client = client().attempt_delay(50 * MS).build();
-        let started = Moment::now();
-        let deadline = started.after(nanos(PATIENCE));
+        let limit = WaitLimit::timeout(PATIENCE);
         let connection =
-            client.connect_to_any(&addresses, started, deadline, &mut Observer::new(&mut observer)).unwrap();
+            client.connect_to_any(&addresses, &limit, &mut Observer::new(&mut observer)).unwrap();
         assert_eq!(connection.peer_addr(), slow.address());
         drop((filled, slow, hole));
     }
@@ -258,9 +258,8 @@ mod silent {
             }
         };
         let client = client().attempt_delay(20 * MS).build();
-        let started = Moment::now();
-        let deadline = started.after(nanos(PATIENCE));
-        let result = client.connect_to_any(&addresses, started, deadline, &mut Observer::new(&mut observer));
+        let limit = WaitLimit::timeout(PATIENCE);
+        let result = client.connect_to_any(&addresses, &limit, &mut Observer::new(&mut observer));
         assert_eq!(result.unwrap().peer_addr(), one.address());
     }
 
@@ -278,10 +277,10 @@ mod silent {
                 });
             }
         };
-        let started = Moment::now();
-        let deadline = started.after(nanos(PATIENCE));
+        let started = Instant::now();
+        let limit = client.connect_limit();
         let addresses = [hole.address()];
-        let result = client.connect_to_any(&addresses, started, deadline, &mut Observer::new(&mut observer));
+        let result = client.connect_to_any(&addresses, &limit, &mut Observer::new(&mut observer));
         let error = result.unwrap_err();
         assert!(error.is_cancelled() && error.elapsed().is_some(), "{error}");
         assert!(started.elapsed() < PATIENCE);
@@ -403,7 +402,6 @@ mod silent {
         assert_eq!(kinds(&result.unwrap_err()), [ErrorKind::TimedOut; 8]);
         assert_eq!((count("fd"), count("task")), before);
         for _ in 0..connects {
-            let started = Moment::now();
             let mut most = 0;
             let mut observer = |event: &ConnectEvent<'_>| {
                 if let ConnectEvent::Connected { .. } = event {
@@ -411,8 +409,9 @@ mod silent {
                 }
             };
             let client = client().attempt_delay(10 * MS).build();
-            let connection =
-                client.connect_to_any(&addresses, started, None, &mut Observer::new(&mut observer)).unwrap();
+            let connection = client
+                .connect_to_any(&addresses, &WaitLimit::started_now(), &mut Observer::new(&mut observer))
+                .unwrap();
             assert_eq!(count("fd"), before.0 + 1, "the loser is closed, at once");
             assert_eq!(most, before.1, "no thread");
             drop((connection, listener.accept().unwrap()));

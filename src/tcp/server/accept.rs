@@ -2,17 +2,18 @@
 
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, TryLockError};
-use std::time::Duration;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::events::ServerEvent;
 use super::state::{Phase, Shared, State};
 use crate::error::{Error, Operation, Result};
-use crate::proto::accept::{AcceptFaults, AfterFault};
+use crate::proto::accept::{AcceptFault, AcceptFaults, AfterFault};
 use crate::proto::admission::{Peer, Verdict};
-use crate::sys::{self, Ended, Limit, Mode, Moment};
+use crate::sys::{self, Mode};
 use crate::tcp::close::Closing;
 use crate::tcp::connection::{Inner, TcpConnection};
+use crate::wait::{WaitError, WaitLimit};
 
 /// So many are accepted in a row by somebody who has other things to do as well.
 const IN_A_ROW: usize = 64;
@@ -29,7 +30,7 @@ enum Pause {
     /// Until somebody leaves.
     Full,
     /// Until then, or until somebody leaves.
-    Until(Moment),
+    Until(Instant),
 }
 
 impl Accepting {
@@ -38,9 +39,9 @@ impl Accepting {
     }
 
     /// When to try again, if not only when somebody has left.
-    pub(super) fn resume(&self) -> Option<Moment> {
+    pub(super) fn resume(&self) -> Option<Instant> {
         match self.pause {
-            Some(Pause::Until(moment)) => Some(moment),
+            Some(Pause::Until(instant)) => Some(instant),
             Some(Pause::Full) | None => None,
         }
     }
@@ -57,30 +58,32 @@ pub(super) enum Next {
 impl Shared {
     /// The next connection, admitted and with the server's settings.
     ///
-    /// Of several threads that call it one waits for connections, and the others for it.
-    pub(super) fn next(self: &Arc<Self>, closing: Closing, deadline: Option<Moment>) -> Result<Next> {
-        self.next_in(&mut self.listener(), closing, deadline)
+    /// Of several threads that call this, one waits for connections, and the others for their turn,
+    /// each within its own limit.
+    pub(super) fn next(self: &Arc<Self>, closing: Closing, limit: &WaitLimit<'_>) -> Result<Next> {
+        match self.listener.take(limit) {
+            Some(mut listener) => self.next_in(&mut listener, closing, limit),
+            None => Ok(Next::TimedOut),
+        }
     }
 
     /// The next connection if one is in the backlog, without blocking. If another thread accepts,
     /// that one takes it.
     pub(super) fn try_next(self: &Arc<Self>, closing: Closing) -> Result<Next> {
-        let mut guard = match self.listener.try_lock() {
-            Ok(guard) => guard,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return Ok(Next::TimedOut),
-        };
-        self.next_in(&mut guard, closing, Some(Moment::now()))
+        match self.listener.try_take() {
+            Some(mut listener) => self.next_in(&mut listener, closing, &WaitLimit::no_wait()),
+            None => Ok(Next::TimedOut),
+        }
     }
 
     fn next_in(
         self: &Arc<Self>,
         guard: &mut Option<Arc<TcpListener>>,
         closing: Closing,
-        deadline: Option<Moment>,
+        limit: &WaitLimit<'_>,
     ) -> Result<Next> {
         let Some(listener) = &*guard else { return Ok(Next::Over) };
-        let next = self.next_of(listener, closing, deadline);
+        let next = self.next_of(listener, closing, limit);
         match next {
             Ok(Next::Connection(_) | Next::TimedOut) => {}
             Ok(Next::Over) | Err(_) => self.close(guard.take()),
@@ -92,11 +95,11 @@ impl Shared {
         self: &Arc<Self>,
         listener: &TcpListener,
         closing: Closing,
-        deadline: Option<Moment>,
+        limit: &WaitLimit<'_>,
     ) -> Result<Next> {
         let mut faults = AcceptFaults::default();
         loop {
-            let Some(phase) = self.wait_for_room(deadline) else { return Ok(Next::TimedOut) };
+            let Some(phase) = self.wait_for_room(limit) else { return Ok(Next::TimedOut) };
             let accepted = match phase {
                 Phase::Closed | Phase::Cut => return Ok(Next::Over),
                 Phase::Draining => {
@@ -109,16 +112,13 @@ impl Shared {
                         accepted => accepted,
                     }
                 }
-                Phase::Open => {
-                    let limit = Limit { deadline, token: Some(&self.wake), ..Limit::default() };
-                    match self.hooks.accept(listener, limit) {
-                        Ok(accepted) => Ok(accepted),
-                        Err(Ended::Failed(error)) => Err(error),
-                        Err(Ended::TimedOut) => return Ok(Next::TimedOut),
-                        // The shutdown has begun.
-                        Err(Ended::Cancelled | Ended::Reports) => continue,
-                    }
-                }
+                Phase::Open => match self.hooks.accept(listener, limit, &self.wake) {
+                    Ok(accepted) => Ok(accepted),
+                    Err(WaitError::Failed(error)) => Err(error),
+                    Err(WaitError::TimedOut) => return Ok(Next::TimedOut),
+                    // The shutdown has begun.
+                    Err(WaitError::Cancelled | WaitError::ErrorQueueReady) => continue,
+                },
             };
             match accepted {
                 Ok((stream, peer)) => {
@@ -127,7 +127,11 @@ impl Shared {
                         return Ok(Next::Connection(connection));
                     }
                 }
-                Err(error) => self.after_fault(error, &mut faults)?,
+                Err(error) => self.after_fault(error, &mut faults, limit)?,
+            }
+            // Connections that are refused, or fail, do not extend the call.
+            if limit.has_passed() {
+                return Ok(Next::TimedOut);
             }
         }
     }
@@ -175,7 +179,7 @@ impl Shared {
                 Err(error) => {
                     if let Some(pause) = self.fault(error, &mut accepting.faults)? {
                         self.state().awaits_room = true;
-                        accepting.pause = Moment::now().after(pause.as_nanos() as u64).map(Pause::Until);
+                        accepting.pause = Some(Pause::Until(Instant::now() + pause));
                         return Ok(false);
                     }
                 }
@@ -195,17 +199,14 @@ impl Shared {
 
     /// Where those who come at the limit wait, waits until somebody leaves. Then the phase, as
     /// [`State::step`] tells it; `None` if the time is over.
-    fn wait_for_room(&self, deadline: Option<Moment>) -> Option<Phase> {
+    fn wait_for_room(&self, limit: &WaitLimit<'_>) -> Option<Phase> {
         let mut state = self.state();
         while self.is_closed_to(&state) {
             state.awaits_room = true;
-            state = match deadline {
+            state = match limit.remaining() {
                 None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let remaining = Duration::from_nanos(Moment::now().until(deadline));
-                    if remaining.is_zero() {
-                        return None;
-                    }
+                Some(Duration::ZERO) => return None,
+                Some(remaining) => {
                     let wait = self.changed.wait_timeout(state, remaining);
                     wait.unwrap_or_else(PoisonError::into_inner).0
                 }
@@ -254,7 +255,7 @@ impl Shared {
         {
             // A new connection has buffer space for a message; without it, the connection is closed
             // already.
-            let _ = sys::write(&stream, &message, Mode::Try);
+            let _ = sys::write(&stream, &message, Mode::Nonblocking);
             let _ = stream.shutdown(Shutdown::Write);
             // To close it with unread input would destroy the message.
             self.farewells.add(self, stream);
@@ -262,8 +263,14 @@ impl Shared {
         self.observe(&ServerEvent::Refused { peer });
     }
 
-    fn after_fault(&self, error: std::io::Error, faults: &mut AcceptFaults) -> Result<()> {
+    fn after_fault(
+        &self,
+        error: std::io::Error,
+        faults: &mut AcceptFaults,
+        limit: &WaitLimit<'_>,
+    ) -> Result<()> {
         let Some(pause) = self.fault(error, faults)? else { return Ok(()) };
+        let pause = limit.remaining().map_or(pause, |remaining| pause.min(remaining));
         let state = self.state();
         let (phase, inside) = (state.phase, state.admission.inside());
         // Whoever leaves gives a descriptor back.
@@ -277,8 +284,8 @@ impl Shared {
 
     /// Counts an accept that failed, and says how long to wait before the next, if so.
     fn fault(&self, error: std::io::Error, faults: &mut AcceptFaults) -> Result<Option<Duration>> {
-        let after = faults.failed(sys::accept_fault(&error));
         let kind = sys::error_kind(&error);
+        let after = faults.failed(AcceptFault::of(kind));
         let error = Error::system(Operation::Accept, error).with_kind(kind).with_local(Some(self.address));
         match after {
             AfterFault::GiveUp => Err(error),

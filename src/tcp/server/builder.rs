@@ -12,9 +12,10 @@ use crate::addr::{BindAddress, ToBindAddress};
 use crate::dns;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::options::{ServerOptions, TcpOptions, server_option_setters, tcp_option_setters};
-use crate::sys::sync::{Condvar, Mutex};
-use crate::sys::{self, CancelToken, Told};
+use crate::sys;
 use crate::tcp::connection::Settings;
+use crate::wait::sync::{Condvar, Mutex};
+use crate::wait::{self, CancelToken, OnCancel, Turn, WaitLimit};
 
 /// Options for creating a [`TcpServer`], and for its connections.
 ///
@@ -44,7 +45,7 @@ pub struct TcpServerBuilder {
 }
 
 /// The default: a peer that does not read blocks a thread for at most this long.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 tcp_option_setters!(TcpServerBuilder, settings.options);
 server_option_setters!(TcpServerBuilder, options);
@@ -155,18 +156,18 @@ impl TcpServerBuilder {
                 .to_bytes(encoding)
                 .map_err(|error| Error::from(error).with_operation(Operation::Configure("refuse_with")))?;
         }
-        self.settings.options.write_timeout.get_or_insert(Some(WRITE_TIMEOUT));
+        self.settings.options.stall_timeout.get_or_insert(Some(STALL_TIMEOUT));
         // A thread more refuses connections over the limit.
         let more = usize::from(!self.options.waits_when_full());
         self.options.threads.get_or_insert(self.options.max_connections.saturating_add(more));
-        let inherited = sys::arm_listener(&listener, self.settings.options.read_timeout);
+        let inherited = wait::arm_listener(&listener, self.settings.options.read_timeout);
         let listener = Arc::new(listener);
         let shared = Arc::new(Shared {
             address: sys::canonical(address),
             state: Mutex::new(Shared::new_state(&self.options)),
             settings: self.settings,
             inherited,
-            listener: Mutex::new(Some(Arc::clone(&listener))),
+            listener: Turn::new(Some(Arc::clone(&listener))),
             lendable: Mutex::new(Some(listener)),
             is_alone,
             holds: AtomicBool::new(false),
@@ -182,8 +183,8 @@ impl TcpServerBuilder {
             hooks: Hooks::default(),
         });
         if let Some(token) = self.token {
-            let told: Arc<dyn Told> = shared.clone();
-            token.tell(Arc::downgrade(&told));
+            let callback: Arc<dyn OnCancel> = shared.clone();
+            token.on_cancel(Arc::downgrade(&callback));
         }
         Ok(TcpServer { shared, lent: OnceLock::new() })
     }
@@ -191,7 +192,7 @@ impl TcpServerBuilder {
     /// The local address to bind, in the family that `dual_stack` asks for.
     fn local(&self, address: &BindAddress) -> Result<SocketAddr> {
         if !self.options.dual_stack {
-            return dns::lookup(None, address.as_address(), None, sys::Limit::default());
+            return dns::lookup(None, address.as_address(), None, &WaitLimit::unlimited());
         }
         if !address.is_unspecified() {
             let error = Error::new(Operation::Configure("dual_stack"), ErrorKind::InvalidInput);

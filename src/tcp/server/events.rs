@@ -37,9 +37,18 @@ pub enum ServerEvent<'a> {
         /// The error of the OS.
         error: &'a Error,
     },
-    /// A connection did not complete its next request in time and is closed; see
-    /// [`serve_requests`](crate::TcpServer::serve_requests).
+    /// A timeout of a connection expired, and the connection is closed: a handler returned that
+    /// error, or with [`serve_requests`](crate::TcpServer::serve_requests) the next request did not
+    /// begin or was not complete in time. [`Error::limit`] is the timeout.
     Expired {
+        /// The address of the peer.
+        peer: SocketAddr,
+        /// The error, with both addresses.
+        error: &'a Error,
+    },
+    /// A peer left in the middle of an exchange: it reset the connection or ended the stream within
+    /// a message, or was found dead. The handler returned that error.
+    Disconnected {
         /// The address of the peer.
         peer: SocketAddr,
         /// The error, with both addresses.
@@ -108,6 +117,7 @@ impl fmt::Display for ServerEvent<'_> {
             }
             ServerEvent::Refused { peer } => write!(f, "refused {peer}: connection limit reached"),
             ServerEvent::Expired { peer, .. } => write!(f, "closed {peer}: request timed out"),
+            ServerEvent::Disconnected { peer, error } => write!(f, "{peer} disconnected: {}", error.reason()),
             ServerEvent::ChildStarted { peer, process } => write!(f, "process {process} serves {peer}"),
             ServerEvent::ChildEnded { peer, process, status } => {
                 write!(f, "process {process}, which served {peer}, ended with {status}")

@@ -7,11 +7,12 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::state::Shared;
-use crate::sys::{self, Mode, Moment, Poller};
+use crate::sys::{self, Mode};
 use crate::tcp::close::{LONGEST_DRAIN, MOST_DRAINED};
+use crate::wait::{self, Poller, WaitLimit};
 
 /// So many leave politely at a time; the next one is closed at once.
 const MOST: usize = 1_024;
@@ -30,12 +31,12 @@ struct Leaving {
     next: u64,
     streams: HashMap<u64, (TcpStream, usize)>,
     /// When the time of each is over; the earliest first, since all have the same.
-    ends: VecDeque<(Moment, u64)>,
+    ends: VecDeque<(Instant, u64)>,
 }
 
 impl Leaving {
     /// Takes out what nobody waits for any more; when the next one's time is over.
-    fn expire(&mut self, now: Moment) -> Option<Moment> {
+    fn expire(&mut self, now: Instant) -> Option<Instant> {
         while let Some(&(end, key)) = self.ends.front() {
             if end > now && self.streams.contains_key(&key) {
                 return Some(end);
@@ -68,7 +69,7 @@ impl Farewells {
                 Err(_) => return,
             },
         };
-        let Some(end) = Moment::now().after(LONGEST_DRAIN.as_nanos() as u64) else { return };
+        let end = Instant::now() + LONGEST_DRAIN;
         let key = leaving.next;
         leaving.next += 1;
         if poller.add(&stream, key).is_err() {
@@ -91,7 +92,7 @@ impl Farewells {
         let mut leaving = self.leaving();
         leaving.streams.clear();
         if let Some(poller) = &leaving.poller {
-            poller.ring();
+            poller.wake();
         }
     }
 
@@ -102,14 +103,14 @@ impl Farewells {
 
     fn wait_for_all(&self, shared: &Shared) {
         let mut ready = Vec::new();
-        let mut last_busy = Moment::now();
+        let mut last_busy = Instant::now();
         loop {
             // Before the lock: whoever waits for the end takes the two in the other order.
             shared.note_change();
             let is_over = shared.has_ended();
             let (poller, wait) = {
                 let mut leaving = self.leaving();
-                let now = Moment::now();
+                let now = Instant::now();
                 let end = leaving.expire(now);
                 let is_idle = leaving.streams.is_empty();
                 if !is_idle {
@@ -120,17 +121,17 @@ impl Farewells {
                     leaving.has_thread = false;
                     return;
                 }
-                let wait = end.map_or(IDLE, |end| Duration::from_nanos(now.until(end)));
+                let wait = end.map_or(IDLE, |end| end.saturating_duration_since(now));
                 (poller, wait)
             };
             if poller.wait(&mut ready, Some(wait)).is_err() {
                 // What it does not tell of is closed when its time is over.
-                std::thread::sleep(Duration::from_millis(10));
+                let _ = wait::sleep(&WaitLimit::timeout(Duration::from_millis(10)));
             }
             let mut leaving = self.leaving();
             for key in ready.drain(..) {
                 let Some((stream, drained)) = leaving.streams.get_mut(&key) else { continue };
-                if !has_ended(stream, drained) && poller.arm(stream, key).is_ok() {
+                if !has_ended(stream, drained) && poller.reregister(stream, key).is_ok() {
                     continue;
                 }
                 poller.remove(stream, key);
@@ -148,7 +149,7 @@ impl Farewells {
 fn has_ended(stream: &TcpStream, drained: &mut usize) -> bool {
     let mut scratch = [0; 4096];
     loop {
-        match sys::read(stream, &mut scratch, Mode::Try, false) {
+        match sys::read(stream, &mut scratch, Mode::Nonblocking, false) {
             Ok(0) => return true,
             Ok(length) => *drained += length,
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return false,

@@ -1,9 +1,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::report::{ServerCounters, ShutdownReport};
 use super::state::Shared;
+use crate::error::{Operation, Result};
+use crate::wait::WaitLimit;
 
 /// A handle to shut down and observe a server from any thread, from
 /// [`TcpServer::handle`](crate::TcpServer::handle). Clones are handles of the same server.
@@ -25,7 +27,8 @@ impl ServerHandle {
 
     /// Shuts the server down gracefully.
     ///
-    /// Blocks until the server has ended, a little longer than `timeout` at most:
+    /// Blocks until the server has ended, at most for `timeout` and 200 ms. In these 200 ms, handlers
+    /// whose connections were aborted can return and be counted.
     ///
     /// 1. Blocked accepts are woken at once.
     /// 2. Connections in the backlog are accepted and served; none is reset. Then the port is
@@ -54,7 +57,7 @@ impl ServerHandle {
     /// other processes may use it.
     pub fn shutdown(&self, timeout: Duration) -> ShutdownReport {
         self.shared.begin_shutdown(timeout);
-        self.shared.wait_for_end()
+        self.shared.serve_to_end()
     }
 
     /// Begins a [`shutdown`](Self::shutdown) without blocking. The call that serves returns the
@@ -65,6 +68,43 @@ impl ServerHandle {
 
     /// Waits until the server has ended, without shutting it down. Blocks without a timeout.
     pub fn wait(&self) -> ShutdownReport {
-        self.shared.wait_for_end()
+        self.shared.serve_to_end()
+    }
+
+    /// Waits until the server has ended, at most for `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the timeout expires ([`TimedOut`](crate::ErrorKind::TimedOut)). The
+    /// server is not affected.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::TcpServer;
+    /// use std::time::Duration;
+    ///
+    /// let server = TcpServer::bind("127.0.0.1:0")?;
+    /// let error = server.handle().wait_timeout(Duration::from_millis(10)).unwrap_err();
+    /// assert!(error.is_timeout());
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<ShutdownReport> {
+        self.wait_within(&WaitLimit::timeout(timeout))
+    }
+
+    /// Waits until the server has ended, at most until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the deadline passes ([`TimedOut`](crate::ErrorKind::TimedOut)). The
+    /// server is not affected.
+    pub fn wait_deadline(&self, deadline: Instant) -> Result<ShutdownReport> {
+        self.wait_within(&WaitLimit::until(deadline))
+    }
+
+    fn wait_within(&self, limit: &WaitLimit<'_>) -> Result<ShutdownReport> {
+        let ended = self.shared.wait_for_end(limit);
+        ended.ok_or_else(|| limit.timed_out(Operation::Serve).with_local(Some(self.shared.address)))
     }
 }

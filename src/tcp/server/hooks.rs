@@ -9,12 +9,12 @@ use super::process::Crew;
 use super::registry::Inside;
 use super::report::ServerCounters;
 use super::state::{Phase, Shared, State, earliest};
-use crate::sys::{self, Ended, Gate, Limit};
+use crate::wait::{self, CancelToken, ExclusiveAccept, WaitError, WaitLimit};
 
 #[derive(Default)]
 pub(super) struct Hooks {
     /// Where it waits for connections that reach one of several processes.
-    pub(super) gate: OnceLock<Gate>,
+    pub(super) exclusive: OnceLock<ExclusiveAccept>,
     /// The worker processes that serve its connections.
     pub(super) crew: OnceLock<Arc<Crew>>,
     /// What other processes have done for this server.
@@ -29,18 +29,19 @@ impl Hooks {
     pub(super) fn accept(
         &self,
         listener: &TcpListener,
-        limit: Limit<'_>,
-    ) -> Result<(TcpStream, SocketAddr), Ended> {
-        match (self.gate.get(), limit.token) {
-            (Some(gate), Some(wake)) if limit.deadline.is_none() => gate.accept(listener, wake),
-            _ => sys::accept_within(listener, limit),
+        limit: &WaitLimit<'_>,
+        wake: &CancelToken,
+    ) -> Result<(TcpStream, SocketAddr), WaitError> {
+        match self.exclusive.get() {
+            Some(exclusive) if !limit.has_deadline() => exclusive.accept(listener, wake),
+            _ => wait::accept_within(listener, &limit.cancelled_by(Some(wake), None)),
         }
     }
 
     /// No connection wakes this process any more.
     pub(super) fn leave(&self, listener: &TcpListener) {
-        if let Some(gate) = self.gate.get() {
-            gate.leave(listener);
+        if let Some(exclusive) = self.exclusive.get() {
+            exclusive.leave(listener);
         }
     }
 

@@ -1,8 +1,8 @@
 //! The connections of a server of requests: each waits in the poller, or is in a thread's hand.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::time::Instant;
 
-use crate::sys::Moment;
 use crate::tcp::connection::TcpConnection;
 
 /// What a connection is known by: its place, and how often that was used before.
@@ -36,8 +36,8 @@ pub(super) struct Member<F> {
     pub(super) connection: TcpConnection,
     /// With the beginning of a request, if that has come.
     pub(super) framing: Option<Box<F>>,
-    /// By when the next request must be complete.
-    pub(super) expires: Option<Moment>,
+    /// By when the next request must begin, or be complete if it has begun.
+    pub(super) expires: Option<Instant>,
     /// Whether it came after the shutdown began, and has not asked anything yet.
     pub(super) is_late: bool,
     /// Whether the poller knows it.
@@ -57,7 +57,7 @@ struct Slot<F> {
     place: Place<F>,
     generation: u32,
     /// When this one is looked at again: not later than it expires.
-    look: Option<Moment>,
+    look: Option<Instant>,
 }
 
 /// All of them.
@@ -68,7 +68,7 @@ pub(super) struct Members<F> {
     /// Those that are ready, in the order in which they became so.
     queue: VecDeque<Key>,
     /// When each is to be looked at, at most once for each: a request is not to cost an entry.
-    looks: BTreeSet<(Moment, Key)>,
+    looks: BTreeSet<(Instant, Key)>,
 }
 
 impl<F> Default for Members<F> {
@@ -144,14 +144,13 @@ impl<F> Members<F> {
         }
     }
 
-    /// Back from a thread's hand, to wait.
-    pub(super) fn put_back(&mut self, key: Key, member: Member<F>) {
+    /// Puts a connection back, to wait. Returns `true` if it now expires before all others, so that a
+    /// thread that waits for the next one to expire must be woken.
+    pub(super) fn put_back(&mut self, key: Key, member: Member<F>) -> bool {
         let expires = member.expires;
-        let Some(slot) = self.slot(key) else { return };
+        let Some(slot) = self.slot(key) else { return false };
         slot.place = Place::Waiting(member);
-        if let Some(expires) = expires {
-            self.look_at(key, expires);
-        }
+        expires.is_some_and(|expires| self.look_at(key, expires))
     }
 
     /// One in a thread's hand does not come back.
@@ -167,7 +166,7 @@ impl<F> Members<F> {
     }
 
     /// Takes those whose time is over; when the next one is to be looked at.
-    pub(super) fn expire(&mut self, now: Moment) -> (Vec<(Key, Member<F>)>, Option<Moment>) {
+    pub(super) fn expire(&mut self, now: Instant) -> (Vec<(Key, Member<F>)>, Option<Instant>) {
         let mut expired = Vec::new();
         while let Some(&(look, key)) = self.looks.first() {
             if look > now {
@@ -182,16 +181,19 @@ impl<F> Members<F> {
             match member.expires.is_none_or(|expires| expires <= now) {
                 true => expired.push((key, member)),
                 // It has asked something meanwhile.
-                false => self.put_back(key, member),
+                false => drop(self.put_back(key, member)),
             }
         }
         (expired, None)
     }
 
-    fn look_at(&mut self, key: Key, expires: Moment) {
-        let Some(slot) = self.slot(key) else { return };
+    /// Sets the timer of a connection, unless it has an earlier one. Returns `true` if it is the
+    /// first of all.
+    fn look_at(&mut self, key: Key, expires: Instant) -> bool {
+        let first = self.looks.first().map(|(look, _)| *look);
+        let Some(slot) = self.slot(key) else { return false };
         match slot.look {
-            Some(look) if look <= expires => return,
+            Some(look) if look <= expires => return false,
             look => {
                 slot.look = Some(expires);
                 if let Some(look) = look {
@@ -200,6 +202,7 @@ impl<F> Members<F> {
             }
         }
         self.looks.insert((expires, key));
+        first.is_none_or(|first| expires < first)
     }
 
     /// Gives up all that are in nobody's hand.
@@ -224,6 +227,12 @@ impl<F> Members<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
+    fn at(nanos: u64) -> Instant {
+        static BEGAN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+        *BEGAN.get_or_init(Instant::now) + Duration::from_nanos(nanos)
+    }
 
     fn member(expires: Option<u64>) -> Member<()> {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -231,7 +240,7 @@ mod tests {
         Member {
             connection: stream.try_into().unwrap(),
             framing: None,
-            expires: expires.map(Moment::from_nanos),
+            expires: expires.map(at),
             is_late: false,
             is_awaited: false,
         }
@@ -259,7 +268,6 @@ mod tests {
 
     #[test]
     fn expire_uses_latest_timer_of_each_connection() {
-        let at = |nanos| Moment::from_nanos(nanos);
         let mut members = Members::default();
         let (early, late) = (members.insert(member(Some(10))), members.insert(member(Some(20))));
         assert_eq!(members.expire(at(9)).1, Some(at(10)));

@@ -45,7 +45,7 @@ pub struct ServerCounters {
     pub aborted: u64,
     /// Connections that were refused because a limit was reached.
     pub refused: u64,
-    /// Handlers that returned an error.
+    /// Handlers that returned an error, other than those in `expired` and `disconnected`.
     pub failed: u64,
     /// Handlers that panicked.
     pub panicked: u64,
@@ -55,9 +55,10 @@ pub struct ServerCounters {
     pub accept_errors: u64,
     /// Requests that were handled by [`serve_requests`](crate::TcpServer::serve_requests).
     pub requests: u64,
-    /// Connections that `serve_requests` closed because their next request was not complete in
-    /// time.
+    /// Connections that ended because one of their timeouts expired.
     pub expired: u64,
+    /// Connections whose peer left in the middle of an exchange.
+    pub disconnected: u64,
     /// Threads that serve or are idle.
     pub threads: u64,
     /// Idle threads.

@@ -11,7 +11,7 @@
 use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::Instant;
 
 use super::accept::Accepting;
 use super::events::ServerEvent;
@@ -21,10 +21,11 @@ use super::request::Request;
 use super::serve::TcpServer;
 use super::state::{Phase, Shared};
 use super::workers::{Duty, HandlerResult};
-use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::error::{Error, ErrorKind, Operation, Result, TimeLimit};
 use crate::frame::{Framing, Outbox, Reply};
-use crate::sys::{self, Mode, Moment, Poller};
+use crate::sys::{self, Mode};
 use crate::tcp::connection::TcpConnection;
+use crate::wait::Poller;
 
 impl TcpServer {
     /// Serves requests, each a frame, until the server is shut down: for many connections that are
@@ -120,6 +121,13 @@ struct Waiting<F> {
     accepting: Accepting,
 }
 
+/// When a connection expires that waits for a request, or for the rest of one.
+fn expiry(connection: &TcpConnection, is_idle: bool) -> Option<Instant> {
+    let idle = connection.idle_timeout().filter(|_| is_idle);
+    let timeout = idle.or_else(|| connection.read_timeout())?;
+    Instant::now().checked_add(timeout)
+}
+
 /// What becomes of a connection after it was in a thread's hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum After {
@@ -156,7 +164,7 @@ where
                 if let Some(work) = waiting.members.take_ready() {
                     return Ok(Some(work));
                 }
-                let now = Moment::now();
+                let now = Instant::now();
                 let (expired, look) = waiting.members.expire(now);
                 let resume = waiting.accepting.resume();
                 let is_over = waiting.members.len() == expired.len() && shared.phase() >= Phase::Closed;
@@ -170,7 +178,7 @@ where
                     continue;
                 }
                 let next = [look, resume].into_iter().flatten().min();
-                next.map(|next| Duration::from_nanos(now.until(next)))
+                next.map(|next| next.saturating_duration_since(now))
             };
             let failed = |error: io::Error| sys::failure(Operation::Accept, error);
             self.poller.wait(&mut found, wait).map_err(failed)?;
@@ -199,6 +207,7 @@ where
     fn perform(&self, shared: &Arc<Shared>, (key, mut member): Self::Work) {
         let (fresh, mut outbox) =
             self.spare().pop().unwrap_or_else(|| (self.framing.new_like(), Outbox::default()));
+        let was_begun = member.framing.is_some();
         let (mut framing, spare) = match member.framing.take() {
             Some(begun) => (*begun, Some(fresh)),
             None => (fresh, None),
@@ -224,17 +233,18 @@ where
             self.waiting().members.remove(key);
             if shared.phase() >= Phase::Draining {
                 // Whoever leads looks whether it was the last.
-                self.poller.ring();
+                self.poller.wake();
             }
             if after == After::Wait || is_idle {
                 self.keep(spare.unwrap_or(framing), outbox);
             }
             return;
         }
-        // A request that has begun has its time from when it could begin.
-        if count > 0 || member.expires.is_none() {
-            let timeout = shared.settings.options.read_timeout;
-            member.expires = timeout.and_then(|timeout| Moment::now().after(timeout.as_nanos() as u64));
+        // Without an idle timeout, the read timeout of a request begins when it could begin.
+        let timeouts = &member.connection.inner.timeouts;
+        let has_begun = !is_idle && !was_begun && timeouts.idle_timeout().is_some();
+        if count > 0 || member.expires.is_none() || has_begun {
+            member.expires = expiry(&member.connection, is_idle);
         }
         if is_idle {
             self.keep(framing, outbox);
@@ -250,10 +260,13 @@ where
         }
         let connection = member.connection.clone();
         let is_awaited = std::mem::replace(&mut member.is_awaited, true);
-        self.waiting().members.put_back(key, member);
+        if self.waiting().members.put_back(key, member) {
+            // The thread that waits does so until another one expires.
+            self.poller.wake();
+        }
         let stream = &connection.inner.stream;
         let armed = match is_awaited {
-            true => self.poller.arm(stream, key.to_bits()),
+            true => self.poller.reregister(stream, key.to_bits()),
             false => self.poller.add(stream, key.to_bits()),
         };
         if let Err(error) = armed {
@@ -265,7 +278,7 @@ where
         // Whoever saw to it that all end may have been there before this one was back.
         if is_idle && shared.phase() >= Phase::Draining {
             self.waiting().members.make_ready(key);
-            self.poller.ring();
+            self.poller.wake();
         }
     }
 
@@ -280,14 +293,13 @@ where
     H: Fn(&mut Request<'_, F>) -> HandlerResult + Send + Sync + 'static,
 {
     fn accept(&self, shared: &Arc<Shared>) -> Result<()> {
-        let timeout = shared.settings.options.read_timeout;
         let is_late = shared.phase() >= Phase::Draining;
         let mut waiting = self.waiting();
         let Waiting { members, accepting } = &mut *waiting;
         let mut guard = shared.listener();
         let Some(listener) = &*guard else { return Ok(()) };
         let is_over = shared.accept_some(listener, accepting, |connection| {
-            let expires = timeout.and_then(|timeout| Moment::now().after(timeout.as_nanos() as u64));
+            let expires = expiry(&connection, true);
             let member = Member { connection, framing: None, expires, is_late, is_awaited: false };
             let key = members.insert(member);
             // Its first request is on its way mostly, and need not be waited for by way of the
@@ -298,7 +310,7 @@ where
             Ok(false) if accepting.is_paused() => Ok(()),
             Ok(false) => self
                 .poller
-                .arm(listener, Key::LISTENER.to_bits())
+                .reregister(listener, Key::LISTENER.to_bits())
                 .map_err(|error| sys::failure(Operation::Accept, error)),
             ended => {
                 self.poller.remove(listener, Key::LISTENER.to_bits());
@@ -324,9 +336,9 @@ where
         for _ in 0..IN_A_ROW {
             let room = framing.spare();
             let size = room.len();
-            let length = match sys::read(&inner.stream, room, Mode::Try, false) {
+            let length = match sys::read(&inner.stream, room, Mode::Nonblocking, false) {
                 Ok(length) => length,
-                Err(error) if sys::is_again(&error) => return (After::Wait, count),
+                Err(error) if sys::is_would_block_or_intr(&error) => return (After::Wait, count),
                 Err(error) => {
                     let error = inner.failure(Operation::Receive, error);
                     // Who is gone and had asked nothing has nothing to be answered. All else is
@@ -384,6 +396,11 @@ where
     }
 
     fn flush(&self, shared: &Shared, connection: &TcpConnection, outbox: &mut Outbox, after: After) -> After {
+        // A reply that has failed is not written again: it was reported, and would hold the thread for
+        // another timeout.
+        if outbox.has_failed() {
+            return After::End;
+        }
         let mut stream = connection;
         match shared.isolated(connection.peer_addr(), || Ok(outbox.flush(&mut stream)?)) {
             true => after,
@@ -393,7 +410,13 @@ where
 
     fn end_expired(&self, shared: &Arc<Shared>, key: Key, member: Member<F>) {
         shared.totals.expired.fetch_add(1, Ordering::Relaxed);
-        let error = member.connection.inner.place(Error::new(Operation::Receive, ErrorKind::TimedOut));
+        let has_idle_timeout = member.connection.idle_timeout().is_some();
+        let limit = match member.framing.is_none() && has_idle_timeout {
+            true => TimeLimit::IdleTimeout,
+            false => TimeLimit::ReadTimeout,
+        };
+        let error = Error::new(Operation::Receive, ErrorKind::TimedOut).with_limit(limit);
+        let error = member.connection.inner.place(error);
         shared.observe(&ServerEvent::Expired { peer: member.connection.peer_addr(), error: &error });
         self.poller.forget(key.to_bits());
         drop(member);

@@ -12,9 +12,9 @@ use super::state::Shared;
 use super::workers::{Connections, HandlerResult};
 use crate::addr::ToBindAddress;
 use crate::error::{Error, ErrorKind, Operation, Result};
-use crate::sys::Moment;
 use crate::tcp::close::Closing;
 use crate::tcp::connection::TcpConnection;
+use crate::wait::WaitLimit;
 
 /// A TCP server: a listener with limits, ways of serving, and a graceful shutdown.
 ///
@@ -154,11 +154,11 @@ impl TcpServer {
         mut handler: impl FnMut(TcpConnection) -> HandlerResult,
     ) -> Result<ShutdownReport> {
         self.stop_lending();
-        while let Next::Connection(connection) = self.shared.next(Closing::Polite, None)? {
+        while let Next::Connection(connection) = self.shared.next(Closing::Polite, &WaitLimit::unlimited())? {
             let peer = connection.peer_addr();
             self.shared.isolated(peer, || handler(connection));
         }
-        Ok(self.shared.wait_for_end())
+        Ok(self.shared.serve_to_end())
     }
 
     /// Accepts the next connection.
@@ -174,7 +174,7 @@ impl TcpServer {
     /// connection, or a lack of file descriptors, is counted and retried.
     #[doc(alias = "accept4")]
     pub fn accept(&self) -> Result<TcpConnection> {
-        self.accept_within(None, None)
+        self.accept_within(&WaitLimit::unlimited())
     }
 
     /// Accepts the next connection, and blocks at most for `timeout`.
@@ -184,9 +184,7 @@ impl TcpServer {
     /// This returns an error if [`accept`](Self::accept) would, or if the timeout expires
     /// ([`TimedOut`](ErrorKind::TimedOut)).
     pub fn accept_timeout(&self, timeout: Duration) -> Result<TcpConnection> {
-        let started = Moment::now();
-        let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
-        self.accept_within(Some(started), started.after(nanos))
+        self.accept_within(&WaitLimit::timeout(timeout))
     }
 
     /// Accepts the next connection, and blocks at most until `deadline`.
@@ -196,7 +194,7 @@ impl TcpServer {
     /// This returns an error if [`accept`](Self::accept) would, or if the deadline passes
     /// ([`TimedOut`](ErrorKind::TimedOut)).
     pub fn accept_deadline(&self, deadline: Instant) -> Result<TcpConnection> {
-        self.accept_within(Some(Moment::now()), Some(deadline.into()))
+        self.accept_within(&WaitLimit::until(deadline))
     }
 
     /// Accepts a connection if one is in the backlog, without blocking. Returns `None` if there is
@@ -266,15 +264,13 @@ impl TcpServer {
         self.shared.lendable().take();
     }
 
-    fn accept_within(&self, started: Option<Moment>, deadline: Option<Moment>) -> Result<TcpConnection> {
-        let kind = match self.shared.next(Closing::Polite, deadline)? {
+    fn accept_within(&self, limit: &WaitLimit<'_>) -> Result<TcpConnection> {
+        let error = match self.shared.next(Closing::Polite, limit)? {
             Next::Connection(connection) => return Ok(connection),
-            Next::TimedOut => ErrorKind::TimedOut,
-            Next::Over => ErrorKind::Cancelled,
+            Next::TimedOut => limit.timed_out(Operation::Accept),
+            Next::Over => limit.cancelled(Operation::Accept),
         };
-        Err(Error::new(Operation::Accept, kind)
-            .with_local(Some(self.shared.address))
-            .with_elapsed(started.map(Moment::elapsed)))
+        Err(error.with_local(Some(self.shared.address)))
     }
 }
 

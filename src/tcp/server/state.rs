@@ -14,9 +14,9 @@ use super::report::{ServerCounters, ShutdownReport};
 use super::workers::Seat;
 use crate::options::ServerOptions;
 use crate::proto::admission::{Admission, Peer};
-use crate::sys::sync::{Condvar, Mutex, MutexGuard};
-use crate::sys::{CancelToken, Poller, ReceiveTimeout, Told};
 use crate::tcp::connection::{Inner, Settings};
+use crate::wait::sync::{Condvar, Mutex, MutexGuard};
+use crate::wait::{self, CancelToken, OnCancel, Poller, ReceiveTimeout, Turn, TurnGuard, WaitLimit};
 
 /// One server. Its listener is taken out when it is closed; until then it belongs to whoever
 /// accepts.
@@ -26,7 +26,7 @@ pub(in crate::tcp) struct Shared {
     pub(super) options: ServerOptions,
     /// The kernel's timeout that connections have from their listener.
     pub(super) inherited: ReceiveTimeout,
-    pub(super) listener: Mutex<Option<Arc<TcpListener>>>,
+    pub(super) listener: Turn<Option<Arc<TcpListener>>>,
     /// The listener again, for an event loop that borrows its handle. `None` once it is closed.
     pub(super) lendable: Mutex<Option<Arc<TcpListener>>>,
     /// Whether nobody else accepts from the listener, now or after this server's end.
@@ -63,6 +63,7 @@ pub(super) struct Totals {
     pub(super) accept_errors: AtomicU64,
     pub(super) requests: AtomicU64,
     pub(super) expired: AtomicU64,
+    pub(super) disconnected: AtomicU64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,7 +113,7 @@ impl Ticket {
     /// What ends the waits of its connection where cutting the stream does not.
     #[inline]
     pub(in crate::tcp) fn cut_switch(&self) -> Option<&CancelToken> {
-        (!crate::sys::CUT_WAKES).then_some(&self.shared.cut)
+        (!crate::sys::SHUTDOWN_WAKES_READERS).then_some(&self.shared.cut)
     }
 
     pub(in crate::tcp) fn cut(&self) -> &CancelToken {
@@ -147,10 +148,14 @@ impl Drop for Ticket {
             self.shared.changed.notify_all();
         }
         if let (true, Some(bell)) = (awaits_room, self.shared.bell.get()) {
-            bell.ring();
+            bell.wake();
         }
     }
 }
+
+/// How long handlers have to notice that their connections were aborted, after the timeout of a
+/// shutdown.
+const ABORT_NOTICE: Duration = Duration::from_millis(200);
 
 /// How long the third segment of a handshake is waited for: it is on its way in the same building,
 /// or its thread has lost the processor meanwhile.
@@ -221,7 +226,7 @@ impl Shared {
         self.state().call_all();
         // The switch is thrown once, and the time may have become less.
         if let Some(bell) = self.bell.get() {
-            bell.ring();
+            bell.wake();
         }
     }
 
@@ -234,7 +239,7 @@ impl Shared {
     pub(super) fn hold_newcomers(&self, listener: &TcpListener) {
         if self.is_alone && !self.holds.swap(true, Ordering::Relaxed) && crate::sys::hold_newcomers(listener)
         {
-            std::thread::sleep(HANDSHAKE);
+            let _ = wait::sleep(&WaitLimit::timeout(HANDSHAKE));
         }
     }
 
@@ -242,8 +247,10 @@ impl Shared {
         self.state().phase
     }
 
-    pub(super) fn listener(&self) -> MutexGuard<'_, Option<Arc<TcpListener>>> {
-        self.listener.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The listener, for this thread alone. Only for callers that wait for no other thread's accept.
+    pub(super) fn listener(&self) -> TurnGuard<'_, Option<Arc<TcpListener>>> {
+        let unlimited = WaitLimit::unlimited();
+        self.listener.take(&unlimited).unwrap_or_else(|| unreachable!("the wait has no limit"))
     }
 
     pub(super) fn lendable(&self) -> MutexGuard<'_, Option<Arc<TcpListener>>> {
@@ -289,7 +296,7 @@ impl Shared {
         self.changed.notify_all();
         self.state().call_all();
         // Whoever accepts has been woken and gives it back; where nobody does, it is closed here.
-        if let Ok(mut listener) = self.listener.try_lock() {
+        if let Some(mut listener) = self.listener.try_take() {
             self.release(listener.take());
         }
     }
@@ -303,10 +310,9 @@ impl Shared {
         }
     }
 
-    /// Waits until the server has ended, or its time is over; then it is cut, and those inside have
-    /// a moment to notice.
-    pub(super) fn wait_for_end(&self) -> ShutdownReport {
-        const MOMENT: Duration = Duration::from_millis(200);
+    /// Waits until the server has ended. At the timeout of its shutdown the connections are aborted,
+    /// and handlers have [`ABORT_NOTICE`] to notice. Returns `None` if the limit passes before.
+    pub(super) fn wait_for_end(&self, limit: &WaitLimit<'_>) -> Option<ShutdownReport> {
         let mut state = self.state();
         let mut last = None;
         loop {
@@ -330,13 +336,16 @@ impl Shared {
                 (None, Some(_)) if is_over => {
                     drop(state);
                     self.cut_off();
-                    last = Some(now + MOMENT);
+                    last = Some(now + ABORT_NOTICE);
                     state = self.state();
                     continue;
                 }
                 (None, next) => next,
             };
-            state = match until {
+            if limit.has_passed() {
+                return None;
+            }
+            state = match earliest(until, limit.deadline()) {
                 Some(until) => {
                     let wait = self.changed.wait_timeout(state, until.saturating_duration_since(now));
                     wait.unwrap_or_else(PoisonError::into_inner).0
@@ -346,7 +355,13 @@ impl Shared {
         }
         drop(state);
         self.hooks.notify_end(|| self.counters());
-        self.report()
+        Some(self.report())
+    }
+
+    /// Waits until the server has ended, without a limit.
+    pub(super) fn serve_to_end(&self) -> ShutdownReport {
+        let ended = self.wait_for_end(&WaitLimit::unlimited());
+        ended.unwrap_or_else(|| unreachable!("the wait has no limit"))
     }
 
     pub(super) fn report(&self) -> ShutdownReport {
@@ -382,6 +397,7 @@ impl Shared {
             accept_errors: read(&self.totals.accept_errors),
             requests: read(&self.totals.requests),
             expired: read(&self.totals.expired),
+            disconnected: read(&self.totals.disconnected),
             threads: state.threads as u64,
             idle_threads: state.idle.len() as u64,
         }
@@ -400,8 +416,8 @@ pub(super) fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<I
     [one, other].into_iter().flatten().min()
 }
 
-impl Told for Shared {
-    fn stopped(&self) {
+impl OnCancel for Shared {
+    fn cancelled(&self) {
         self.begin_shutdown(self.grace);
     }
 }

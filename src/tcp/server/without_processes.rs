@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::registry::Inside;
 use super::report::ServerCounters;
 use super::state::State;
-use crate::sys::{self, Ended, Limit};
+use crate::wait::{self, CancelToken, WaitError, WaitLimit};
 
 #[derive(Default)]
 pub(super) struct Hooks {}
@@ -16,9 +16,10 @@ impl Hooks {
     pub(super) fn accept(
         &self,
         listener: &TcpListener,
-        limit: Limit<'_>,
-    ) -> Result<(TcpStream, SocketAddr), Ended> {
-        sys::accept_within(listener, limit)
+        limit: &WaitLimit<'_>,
+        wake: &CancelToken,
+    ) -> Result<(TcpStream, SocketAddr), WaitError> {
+        wait::accept_within(listener, &limit.cancelled_by(Some(wake), None))
     }
 
     pub(super) fn leave(&self, _: &TcpListener) {}

@@ -5,17 +5,18 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::accept::Next;
 use super::events::ServerEvent;
 use super::report::ShutdownReport;
 use super::state::{Phase, Shared, State};
-use crate::error::{Error, Operation, Result};
-use crate::sys::sync::{AtomicBool, thread};
-use crate::sys::{self, Moment};
+use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::sys;
 use crate::tcp::close::Closing;
 use crate::tcp::connection::TcpConnection;
+use crate::wait::WaitLimit;
+use crate::wait::sync::{AtomicBool, thread};
 
 /// What a handler returns: an error of any type ends its connection only, is counted and reported.
 pub type HandlerResult = std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>;
@@ -54,7 +55,7 @@ where
     type Work = TcpConnection;
 
     fn next(&self, shared: &Arc<Shared>) -> Result<Option<TcpConnection>> {
-        match shared.next(Closing::Polite, None)? {
+        match shared.next(Closing::Polite, &WaitLimit::unlimited())? {
             Next::Connection(connection) => Ok(Some(connection)),
             Next::TimedOut | Next::Over => Ok(None),
         }
@@ -81,6 +82,7 @@ impl Shared {
             Ok(Ok(())) => return true,
             // Of a connection that was cut the handler has heard so.
             Ok(Err(_)) if self.cut.is_cancelled() => {}
+            Ok(Err(error)) if self.is_end_of_connection(peer, &*error) => {}
             Ok(Err(error)) => {
                 self.totals.failed.fetch_add(1, Ordering::Relaxed);
                 self.observe(&ServerEvent::HandlerFailed { peer, error: &*error });
@@ -97,13 +99,41 @@ impl Shared {
         false
     }
 
+    /// Returns `true` if the error of a handler is that of its own connection: the peer went silent
+    /// or left, which is counted and reported as such, and is no failure of the handler.
+    fn is_end_of_connection(
+        &self,
+        peer: std::net::SocketAddr,
+        error: &(dyn std::error::Error + 'static),
+    ) -> bool {
+        let own = error.downcast_ref::<Error>().or_else(|| {
+            let error = error.downcast_ref::<std::io::Error>()?;
+            error.get_ref()?.downcast_ref::<Error>()
+        });
+        let Some(error) = own.filter(|error| error.peer_addr() == Some(peer)) else { return false };
+        let is_transfer =
+            matches!(error.operation(), Operation::Receive | Operation::Send | Operation::SendFile);
+        let (total, event) = match error.kind() {
+            ErrorKind::TimedOut => (&self.totals.expired, ServerEvent::Expired { peer, error }),
+            ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::DeadPeer => {
+                (&self.totals.disconnected, ServerEvent::Disconnected { peer, error })
+            }
+            _ => return false,
+        };
+        if is_transfer {
+            total.fetch_add(1, Ordering::Relaxed);
+            self.observe(&event);
+        }
+        is_transfer
+    }
+
     /// Serves on threads until the server has ended.
     pub(super) fn serve(self: &Arc<Self>, duty: impl Duty) -> Result<ShutdownReport> {
         let duty = Arc::new(duty);
         self.count_thread(&mut self.state());
         // The first one is necessary, and its failure is the caller's to know.
         self.start_thread(&duty).inspect_err(|_| self.close(None))?;
-        Ok(self.wait_for_end())
+        Ok(self.serve_to_end())
     }
 
     fn count_thread(&self, state: &mut State) {
@@ -172,7 +202,7 @@ impl Shared {
             }
             state.idle.push(Arc::clone(seat));
             drop(state);
-            let began = Moment::now();
+            let began = Instant::now();
             thread::park_timeout(IDLE);
             state = self.state();
             if seat.is_called.swap(false, Ordering::Relaxed) {

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use super::incoming::{Group, RecvBatch};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::options::{LARGEST_DATAGRAM, Truncation};
-use crate::sys::{self, CancelToken, Mode, Received, Span, Window};
+use crate::sys::{self, Mode, Received};
 use crate::udp::UdpEndpoint;
 use crate::udp::endpoint::ErrorQueue;
+use crate::wait::{CancelToken, WaitLimit};
 
 /// A batch of this size ends without a system call that finds no datagram, which ends all others.
 /// The overhead of one more call is negligible for such a batch.
@@ -68,32 +69,33 @@ impl UdpEndpoint {
     /// ```
     #[doc(alias = "recvmmsg", alias = "UDP_GRO", alias = "GRO")]
     pub fn recv_batch(&self, batch: &mut RecvBatch) -> Result<usize> {
-        self.receive_batch(batch, Window::AsSet)
+        self.receive_batch(batch, || self.read_limit())
     }
 
     /// Receives available datagrams into a batch, and blocks for at most `timeout` for the first
     /// one.
     ///
-    /// The read timeout and the deadline of the endpoint do not apply to this call. With
-    /// [`Duration::ZERO`] it does not block.
+    /// The timeout replaces the read timeout for this call. The deadline of the endpoint applies, too.
+    /// With [`Duration::ZERO`] it does not block.
     ///
     /// # Errors
     ///
     /// This returns an error if [`recv_batch`](Self::recv_batch) would.
     pub fn recv_batch_timeout(&self, batch: &mut RecvBatch, timeout: Duration) -> Result<usize> {
-        self.receive_batch(batch, Window::Timeout(timeout))
+        self.receive_batch(batch, || self.timeout_limit(timeout))
     }
 
     /// Receives available datagrams into a batch, and blocks at most until `deadline` for the first
     /// one.
     ///
-    /// The read timeout and the deadline of the endpoint do not apply to this call.
+    /// The deadline replaces the read timeout for this call. The earlier of it and the deadline of the
+    /// endpoint applies.
     ///
     /// # Errors
     ///
     /// This returns an error if [`recv_batch`](Self::recv_batch) would.
     pub fn recv_batch_deadline(&self, batch: &mut RecvBatch, deadline: Instant) -> Result<usize> {
-        self.receive_batch(batch, Window::Deadline(deadline))
+        self.receive_batch(batch, || self.deadline_limit(deadline))
     }
 
     /// Receives available datagrams into a batch, and returns `None` if there are none.
@@ -106,23 +108,26 @@ impl UdpEndpoint {
     /// timeout.
     #[doc(alias = "MSG_DONTWAIT", alias = "WouldBlock")]
     pub fn try_recv_batch(&self, batch: &mut RecvBatch) -> Result<Option<usize>> {
-        match self.receive_batch(batch, Window::Timeout(Duration::ZERO)) {
+        match self.receive_batch(batch, || self.no_wait()) {
             Ok(count) => Ok(Some(count)),
             Err(error) if error.is_timeout() => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn receive_batch(&self, batch: &mut RecvBatch, window: Window) -> Result<usize> {
+    fn receive_batch<'a>(
+        &'a self,
+        batch: &mut RecvBatch,
+        limit: impl FnOnce() -> WaitLimit<'a>,
+    ) -> Result<usize> {
         if batch.has_more() {
             if self.token.as_ref().is_some_and(CancelToken::is_cancelled) {
-                return Err(self.ended(Operation::Receive, ErrorKind::Cancelled, Span::default()));
+                return Err(self.place(Error::new(Operation::Receive, ErrorKind::Cancelled)));
             }
         } else {
             batch.begin();
             batch.encoding = self.options.encoding;
-            let span = self.timing.reading(window);
-            self.watching(Operation::Receive, span, |_| None, |mode| self.fill(batch, mode))?;
+            self.recv_loop(Operation::Receive, &limit(), None, |mode| self.fill(batch, mode))?;
         }
         self.delivered(batch)
     }
@@ -171,7 +176,7 @@ impl UdpEndpoint {
             match sys::receive(&self.socket, room, mode, false, with_control, &mut received) {
                 Ok(()) => {}
                 Err(error) if !batch.is_filled() => return Err(error),
-                Err(error) if sys::is_again(&error) => break,
+                Err(error) if sys::is_would_block_or_intr(&error) => break,
                 Err(error) if self.concerns_earlier_datagram(&error) => {
                     self.error_queue.store(ErrorQueue::PENDING, Ordering::Relaxed);
                     break;
@@ -197,7 +202,7 @@ impl UdpEndpoint {
                 is_too_long: false,
             };
             count += batch.add(group, self.options.truncation == Truncation::Error);
-            mode = Mode::Try;
+            mode = Mode::Nonblocking;
         }
         Ok(())
     }

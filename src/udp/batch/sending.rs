@@ -7,8 +7,10 @@ use std::net::SocketAddr;
 use super::outgoing::{Peer, PlanRoom, SendBatch};
 use crate::error::{Error, ErrorKind, Operation, Result, UnsentDatagram};
 use crate::proto::grouping::{Plan, Position};
-use crate::sys::{self, CancelToken, Ended, Family};
+use crate::sys::{self, Family};
 use crate::udp::UdpEndpoint;
+use crate::udp::send::Unsent;
+use crate::wait::CancelToken;
 
 impl UdpEndpoint {
     /// Creates an empty batch of datagrams to send, with the encoding of this endpoint.
@@ -71,7 +73,7 @@ impl UdpEndpoint {
         let PlanRoom { order, messages, parts } = room;
         let plan = Plan::new(runs, order);
         let mut position = Position::default();
-        let sent = self.sending(|mode| {
+        let sent = self.sending(None, |mode| {
             loop {
                 let limits = self.segmenting.limits();
                 let cut_at = plan.call(position, limits, sys::MOST_MESSAGES, messages, parts);
@@ -106,9 +108,9 @@ impl UdpEndpoint {
                 let index = first.map_or(0, |message| message.index);
                 let to = first.and_then(|message| message.peer).or(self.peer);
                 let length = first.map_or(0, |message| message.segment);
-                let may_go_later = match &unsent.ended {
-                    Ended::Failed(error) => sys::error_kind(error) == ErrorKind::ConnectionRefused,
-                    Ended::TimedOut | Ended::Cancelled | Ended::Reports => true,
+                let may_go_later = match &unsent {
+                    Unsent::Failed(error) => sys::error_kind(error) == ErrorKind::ConnectionRefused,
+                    Unsent::Ended(_) => true,
                 };
                 let after = if may_go_later { position } else { plan.past_one(position) };
                 batch.keep_from(after);
@@ -142,11 +144,12 @@ impl UdpEndpoint {
 
     #[cold]
     fn unsent_of_batch(&self, error: Error, index: usize, sent: usize) -> Error {
-        let (kind, elapsed) = (error.kind(), error.elapsed());
+        let (kind, elapsed, limit) = (error.kind(), error.elapsed(), error.limit());
         let (local, remote) = (error.local_addr(), error.peer_addr());
         Error::detailed(Operation::Send, kind, UnsentDatagram::new(index, sent, error))
             .with_local(local)
             .with_remote(remote)
             .with_elapsed(elapsed)
+            .with_limit(limit)
     }
 }

@@ -54,7 +54,7 @@ fn accepted_connection_inherits_timeouts_and_blocks() {
     let _client = client_of(server.local_addr());
     let connection = server.accept().unwrap();
     assert_eq!(connection.read_timeout(), Some(Duration::from_millis(60)));
-    assert_eq!(connection.write_timeout(), Some(Duration::from_secs(30)), "the default");
+    assert_eq!(connection.stall_timeout(), Some(Duration::from_secs(30)), "the default");
     #[cfg(unix)]
     assert!(!socket2::SockRef::from(&connection).nonblocking().unwrap());
     let start = Instant::now();
@@ -305,15 +305,19 @@ fn options_values_equal_setters() {
 
 /// A server does not block indefinitely on a peer that does not read. A client has no default.
 #[test]
-fn write_timeout_defaults_to_30_s_for_servers() {
+fn stall_timeout_defaults_to_30_s_for_servers() {
     let server = TcpServer::bind("127.0.0.1:0").unwrap();
     let client = client_of(server.local_addr());
-    assert_eq!(client.write_timeout(), None);
-    assert_eq!(server.accept().unwrap().write_timeout(), Some(Duration::from_secs(30)));
-    let builder = TcpServer::builder().options(TcpOptions::new().write_timeout(None));
+    assert_eq!((client.stall_timeout(), client.write_timeout()), (None, None));
+    let connection = server.accept().unwrap();
+    assert_eq!(
+        (connection.stall_timeout(), connection.write_timeout()),
+        (Some(Duration::from_secs(30)), None)
+    );
+    let builder = TcpServer::builder().options(TcpOptions::new().stall_timeout(None));
     let server = builder.bind("127.0.0.1:0").unwrap();
     let _client = client_of(server.local_addr());
-    assert_eq!(server.accept().unwrap().write_timeout(), None);
+    assert_eq!(server.accept().unwrap().stall_timeout(), None);
 }
 
 #[test]
@@ -346,8 +350,9 @@ fn read_timeout_frees_threads_of_silent_clients() {
     let start = Instant::now();
     assert_served(&handle);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    eventually("their ends are counted", || handle.counters().expired >= 3);
     drop(silent);
-    assert!(handle.counters().failed >= 1, "a timeout is an error of the handler, which let it through");
+    assert_eq!(handle.counters().failed, 0, "a client that goes silent is no failure of the handler");
 }
 
 /// What was answered before the request was read to its end arrives whole, although the rest of the

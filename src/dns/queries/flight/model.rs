@@ -4,9 +4,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::sys::CancelToken;
+use crate::wait::CancelToken;
 
-const FREE: Bound<'static> = Bound { deadline: None, token: None, also: None };
+const FREE: &WaitLimit<'static> = &WaitLimit::unlimited();
 
 fn wanted() -> Wanted {
     (HostName::found("host.test"), vec![Kind::A])
@@ -79,7 +79,7 @@ fn cancel_ends_oneshot_wait_in_any_order() {
                     own.keep(7);
                 }
             });
-            let told = promise.wait(Bound { deadline: None, token: Some(&token), also: None });
+            let told = promise.wait(&WaitLimit::unlimited().cancelled_by(Some(&token), None));
             stopping.join().unwrap();
             assert!(told == Err(Interrupted::Cancelled) || is_kept && told == Ok(Some(7)), "{told:?}");
         });

@@ -21,6 +21,7 @@ use crate::tcp::server::report::ShutdownReport;
 use crate::tcp::server::serve::TcpServer;
 use crate::tcp::server::state::{Phase, Shared};
 use crate::tcp::server::workers::Duty;
+use crate::wait::WaitLimit;
 
 /// Options for the processes that serve one connection each.
 ///
@@ -222,7 +223,7 @@ impl Duty for Children {
     type Work = TcpConnection;
 
     fn next(&self, shared: &Arc<Shared>) -> Result<Option<TcpConnection>> {
-        match shared.next(Closing::Polite, None)? {
+        match shared.next(Closing::Polite, &WaitLimit::unlimited())? {
             Next::Connection(connection) => Ok(Some(connection)),
             Next::TimedOut | Next::Over => Ok(None),
         }
@@ -297,7 +298,13 @@ impl Children {
         };
         let mut command = (self.command)(connection);
         let stream = inner.stream.try_clone().map_err(failed)?;
-        let stream = sys::release_stream(stream, connection.read_timeout(), connection.write_timeout());
+        let write_timeout = match self.kind {
+            // For a program that knows nothing of a stall timeout, a timeout of each write is the
+            // closest.
+            Kind::Program => connection.write_timeout().or(connection.stall_timeout()),
+            Kind::Role => connection.write_timeout(),
+        };
+        let stream = sys::release_stream(stream, connection.read_timeout(), write_timeout);
         match self.kind {
             Kind::Program => {
                 let local = inner.stream.local_addr().map(sys::canonical).map_err(failed)?;
@@ -309,7 +316,9 @@ impl Children {
                     .env("TCPREMOTEPORT", inner.peer.port().to_string())
                     .stdout(sys::as_output(stream.try_clone().map_err(failed)?));
             }
-            Kind::Role => Role::Connection.give(&mut command, connection.encoding()),
+            Kind::Role => {
+                Role::Connection.give(&mut command, connection.encoding(), connection.stall_timeout());
+            }
         }
         sys::prepare(&mut command, stream);
         // The command has the stream, and closes it when it is dropped.

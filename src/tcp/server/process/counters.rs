@@ -4,7 +4,7 @@ use crate::tcp::server::report::ServerCounters;
 
 impl ServerCounters {
     /// As numbers in an order that later versions keep.
-    pub(in crate::tcp::server) fn to_fields(self) -> [u64; 14] {
+    pub(in crate::tcp::server) fn to_fields(self) -> [u64; 15] {
         [
             self.accepted,
             self.active,
@@ -20,6 +20,7 @@ impl ServerCounters {
             self.expired,
             self.threads,
             self.idle_threads,
+            self.disconnected,
         ]
     }
 
@@ -41,6 +42,7 @@ impl ServerCounters {
             expired: field(11),
             threads: field(12),
             idle_threads: field(13),
+            disconnected: field(14),
         }
     }
 

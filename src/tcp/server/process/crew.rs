@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::failures::ProcessError;
 use crate::error::{Error, ErrorKind, Operation, Result};
-use crate::sys::Poller;
 use crate::tcp::server::handle::ServerHandle;
 use crate::tcp::server::report::ServerCounters;
+use crate::wait::{Poller, WaitLimit};
 
 /// The status of a worker process, from
 /// [`ServerHandle::workers`](crate::tcp::ServerHandle::workers).
@@ -104,7 +104,7 @@ impl Crew {
         self.changed.notify_all();
     }
 
-    fn restart(&self, grace: Duration) -> Result<()> {
+    fn restart(&self, grace: Duration, limit: &WaitLimit<'_>) -> Result<()> {
         let stopped = || Error::new(Operation::StartProcess, ErrorKind::Cancelled);
         let mut state = self.state();
         if state.is_over {
@@ -116,10 +116,16 @@ impl Crew {
         state.begun += 1;
         state.wanted = Some(grace);
         let own = state.begun;
-        self.poller.ring();
+        self.poller.wake();
         while state.ended < own && !state.is_over {
-            // It is bounded by the time that each worker may take to start, and to end.
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = match limit.remaining() {
+                // The times that each worker may take to start and to end limit it.
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => return Err(limit.timed_out(Operation::StartProcess)),
+                Some(remaining) => {
+                    self.changed.wait_timeout(state, remaining).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
         match state.unfinished {
             _ if state.is_over => Err(stopped()),
@@ -172,8 +178,27 @@ impl ServerHandle {
     ///
     /// Unix, with the feature `process`.
     pub fn restart_workers(&self, timeout: Duration) -> Result<()> {
+        self.restart_within(timeout, &WaitLimit::unlimited())
+    }
+
+    /// Replaces the worker processes sequentially, and blocks at most until `deadline`. Each old
+    /// worker serves its connections for up to `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`restart_workers`](Self::restart_workers) would, or if the deadline
+    /// passes ([`TimedOut`](ErrorKind::TimedOut)). The restart then continues in the background.
+    ///
+    /// # Platform-specific behavior
+    ///
+    /// Unix, with the feature `process`.
+    pub fn restart_workers_deadline(&self, timeout: Duration, deadline: Instant) -> Result<()> {
+        self.restart_within(timeout, &WaitLimit::until(deadline))
+    }
+
+    fn restart_within(&self, timeout: Duration, limit: &WaitLimit<'_>) -> Result<()> {
         match self.crew() {
-            Some(crew) => crew.restart(timeout),
+            Some(crew) => crew.restart(timeout, limit),
             None => Err(ProcessError::NoWorkers.into_error(Operation::StartProcess)),
         }
     }

@@ -3,6 +3,7 @@
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::failures::ProcessError;
 use crate::error::{Error, ErrorKind, Operation, Result};
@@ -28,14 +29,15 @@ impl Role {
     }
 
     /// Has the child know what it is started for.
-    pub(super) fn give(self, command: &mut Command, encoding: Encoding) {
+    pub(super) fn give(self, command: &mut Command, encoding: Encoding, stall: Option<Duration>) {
         let (name, parent) = (self.name(), std::process::id());
-        command.env(VARIABLE, format!("{name} of {parent} in {encoding}"));
+        let stall = stall.map(|stall| format!(" with stall timeout {} ms", stall.as_millis()));
+        command.env(VARIABLE, format!("{name} of {parent} in {encoding}{}", stall.unwrap_or_default()));
     }
 
     /// The socket that this process was given with the role; `None` if it has another role or none,
     /// or has taken it.
-    pub(super) fn take(self) -> Result<Option<(StandardInput, Encoding)>> {
+    pub(super) fn take(self) -> Result<Option<(StandardInput, Given)>> {
         // A parent that is gone by now is not this one's parent any more; the socket is there all
         // the same.
         let Some(given) = Given::here().filter(|given| given.role == self) else { return Ok(None) };
@@ -47,7 +49,7 @@ impl Role {
             // Whoever was connected has broken off, and the socket does not know any more who it
             // was.
             None if given.is_own => Err(failed(std::io::ErrorKind::NotConnected.into())),
-            taken => Ok(taken.map(|socket| (socket, given.encoding))),
+            taken => Ok(taken.map(|socket| (socket, given))),
         }
     }
 
@@ -65,9 +67,10 @@ impl Role {
 }
 
 /// What this process, or one from which it descends, was started for.
-struct Given {
+pub(super) struct Given {
     role: Role,
     encoding: Encoding,
+    stall_timeout: Option<Duration>,
     /// Whether it is this process.
     is_own: bool,
 }
@@ -78,9 +81,14 @@ impl Given {
         let value = std::env::var(VARIABLE).ok()?;
         let (name, rest) = value.split_once(" of ")?;
         let (parent, encoding) = rest.split_once(" in ")?;
+        let (encoding, stall) = match encoding.split_once(" with stall timeout ") {
+            Some((encoding, stall)) => (encoding, stall.strip_suffix(" ms")?.parse().ok()),
+            None => (encoding, None),
+        };
         let role = [Role::Worker, Role::Connection].into_iter().find(|role| role.name() == name)?;
         let encoding = encoding.parse().ok()?;
-        Some(Given { role, encoding, is_own: parent.parse() == Ok(sys::parent()) })
+        let stall_timeout = stall.map(Duration::from_millis);
+        Some(Given { role, encoding, stall_timeout, is_own: parent.parse() == Ok(sys::parent()) })
     }
 }
 
@@ -122,13 +130,13 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 /// ```
 pub fn connection() -> Result<Option<TcpConnection>> {
     match Role::Connection.take()? {
-        Some((StandardInput::Connection(stream), encoding)) => {
+        Some((StandardInput::Connection(stream), given)) => {
             let inherited = |error| sys::failure(Operation::Inherit, error);
             let read = stream.read_timeout().map_err(inherited)?;
             let write = stream.write_timeout().map_err(inherited)?;
-            let client =
-                TcpClient::builder().encoding(encoding).read_timeout(read).write_timeout(write).build();
-            Ok(Some(client.adopt(stream)?))
+            let builder = TcpClient::builder().encoding(given.encoding).read_timeout(read);
+            let builder = builder.write_timeout(write).stall_timeout(given.stall_timeout);
+            Ok(Some(builder.build().adopt(stream)?))
         }
         _ => Ok(None),
     }

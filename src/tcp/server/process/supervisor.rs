@@ -16,11 +16,12 @@ use crate::error::{Operation, Result};
 use crate::proto::control::{MOST_BYTES, Note, VERSION};
 use crate::proto::supervision::{Fate, Member, Order, Supervision};
 use crate::proto::text::Encoding;
-use crate::sys::{self, ControlSocket, Poller, Tell};
+use crate::sys::{self, ControlSocket, Tell};
 use crate::tcp::server::events::ServerEvent;
 use crate::tcp::server::report::{ServerCounters, ShutdownReport};
 use crate::tcp::server::serve::TcpServer;
 use crate::tcp::server::state::{Phase, Shared};
+use crate::wait::Poller;
 
 impl TcpServer {
     /// Serves connections with worker processes, until the server is shut down.
@@ -83,7 +84,7 @@ impl TcpServer {
         let result = supervisor.run();
         supervisor.end();
         result?;
-        Ok(self.shared.wait_for_end())
+        Ok(self.shared.serve_to_end())
     }
 }
 
@@ -248,7 +249,7 @@ impl Supervisor {
         let mut command = (self.workers.command)(number);
         let failed = |error| sys::failure(Operation::StartProcess, error);
         let (socket, own) = ControlSocket::pair().map_err(failed)?;
-        Role::Worker.give(&mut command, Encoding::default());
+        Role::Worker.give(&mut command, Encoding::default(), None);
         sys::prepare(&mut command, own);
         let child = command.spawn();
         let mut child = child.map_err(|error| failed(error).at(command.get_program().to_string_lossy()))?;
@@ -315,7 +316,7 @@ impl Supervisor {
                 Err(_) => break false,
             }
         };
-        if !is_there || !is_understood || self.poller.arm(&process.socket, member).is_err() {
+        if !is_there || !is_understood || self.poller.reregister(&process.socket, member).is_err() {
             self.lose(member);
         }
     }

@@ -9,11 +9,12 @@ use super::failures::ProcessError;
 use super::role::Role;
 use crate::error::{Operation, Result};
 use crate::proto::control::{MOST_BYTES, Note, VERSION};
-use crate::sys::{self, ControlSocket, Gate, StandardInput};
+use crate::sys::{self, ControlSocket, StandardInput};
 use crate::tcp::server::builder::TcpServerBuilder;
 use crate::tcp::server::report::ServerCounters;
 use crate::tcp::server::serve::TcpServer;
 use crate::tcp::server::state::Shared;
+use crate::wait::{self, ExclusiveAccept, WaitLimit};
 
 /// The role of a worker process, from [`process::worker`](worker).
 #[derive(Debug)]
@@ -138,8 +139,8 @@ impl Worker {
         let failed = |error| sys::failure(Operation::Serve, error);
         if let Some(listener) = &*server.shared.listener() {
             // Without it all workers wake for each connection.
-            if let Some(gate) = Gate::new(listener, &server.shared.wake).map_err(failed)? {
-                let _ = server.shared.hooks.gate.set(gate);
+            if let Some(exclusive) = ExclusiveAccept::new(listener, &server.shared.wake).map_err(failed)? {
+                let _ = server.shared.hooks.exclusive.set(exclusive);
             }
         }
         let speaker = Arc::new(Speaker(Mutex::new(Some(socket.try_clone().map_err(failed)?))));
@@ -190,8 +191,8 @@ impl Listening {
                     Note::Leave { grace } => shared.begin_leaving(grace),
                     Note::Drain { grace } => shared.begin_shutdown(grace),
                     Note::Look => {
-                        if let Some(gate) = shared.hooks.gate.get() {
-                            gate.ring();
+                        if let Some(exclusive) = shared.hooks.exclusive.get() {
+                            exclusive.wake();
                         }
                     }
                     _ => {}
@@ -211,13 +212,13 @@ impl Listening {
                 Ok(length) if length > 0 && self.arrived.len() <= MOST_BYTES => {
                     self.arrived.extend(&buffer[..length]);
                 }
-                Err(error) if sys::is_again(&error) => {}
+                Err(error) if sys::is_would_block_or_intr(&error) => {}
                 Ok(_) | Err(_) => break,
             }
         }
         // The parent is gone, or is not to be understood.
         shared.begin_shutdown(self.grace);
-        std::thread::sleep(self.grace.saturating_add(LAST));
+        let _ = wait::sleep(&WaitLimit::timeout(self.grace.saturating_add(LAST)));
         std::process::exit(1);
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Weak;
 use std::sync::atomic::AtomicU32;
 
 use super::*;
-use crate::sys::Told;
-use crate::sys::sync::{Condvar, Mutex};
 use crate::tcp::server::serve::TcpServer;
+use crate::wait::OnCancel;
+use crate::wait::sync::{Condvar, Mutex};
 
 /// Work of which there is so much; then the one who leads waits for the shutdown.
 struct Works {
@@ -26,8 +26,8 @@ impl Works {
     }
 }
 
-impl Told for Works {
-    fn stopped(&self) {
+impl OnCancel for Works {
+    fn cancelled(&self) {
         *self.is_over.lock().unwrap() = true;
         self.changed.notify_all();
     }
@@ -69,9 +69,9 @@ fn check(work: u32, threads: usize, interruptions: usize, ends: bool) {
     model.check(move || {
         let server = TcpServer::builder().threads(threads).bind("127.0.0.1:0").unwrap();
         let (shared, works) = (Arc::clone(&server.shared), Works::new(work, ends));
-        let told: Arc<dyn Told> = works.clone();
-        let told: Weak<dyn Told> = Arc::downgrade(&told);
-        shared.wake.tell(told);
+        let callback: Arc<dyn OnCancel> = works.clone();
+        let callback: Weak<dyn OnCancel> = Arc::downgrade(&callback);
+        shared.wake.on_cancel(callback);
         let ending = ends.then(|| {
             let shared = Arc::clone(&shared);
             loom::thread::spawn(move || shared.begin_shutdown(Duration::from_secs(1)))

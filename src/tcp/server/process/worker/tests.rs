@@ -88,7 +88,7 @@ fn recheck_message_makes_worker_accept_missed_connection() {
     let listener = listener();
     let address = listener.local_addr().unwrap();
     // Somebody who was there first, is woken, and does nothing.
-    let idle = Arc::new(sys::Poller::new().unwrap());
+    let idle = Arc::new(crate::wait::Poller::new().unwrap());
     assert!(idle.add_shared(&listener).unwrap());
     let (parent, worker) = begun(&begin(VERSION), Some(&listener));
     let server = worker.unwrap().server(TcpServer::builder()).unwrap();
@@ -99,14 +99,14 @@ fn recheck_message_makes_worker_accept_missed_connection() {
         let (begins, began) = std::sync::mpsc::channel();
         let dozing = std::thread::spawn(move || {
             begins.send(std::fs::read_link("/proc/thread-self").unwrap()).unwrap();
-            own.doze().unwrap();
+            own.wait_any().unwrap();
             woken.send(()).unwrap();
         });
         is_asleep(&began.recv_timeout(PATIENCE).unwrap());
         let mut client = std::net::TcpStream::connect(address).unwrap();
         // The other one may have come by itself, before it waited; then it is tried again.
         client.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-        is_passed_over = client.read(&mut [0]).is_err_and(|error| sys::is_again(&error));
+        is_passed_over = client.read(&mut [0]).is_err_and(|error| sys::is_would_block_or_intr(&error));
         if is_passed_over {
             wakes.recv_timeout(PATIENCE).unwrap();
             (&parent).write_all(&Note::Look.encode()).unwrap();
@@ -114,7 +114,7 @@ fn recheck_message_makes_worker_accept_missed_connection() {
             assert_eq!(client.read(&mut [0]).unwrap(), 1, "it has looked");
         }
         if !dozing.is_finished() {
-            idle.ring();
+            idle.wake();
         }
         dozing.join().unwrap();
         if is_passed_over {

@@ -25,21 +25,21 @@ macro_rules! poller_tests {
             fn wait_any_ends_on_wake_or_shared_connection() {
                 let poller = Poller::new().unwrap();
                 let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-                poller.ring();
-                poller.doze().unwrap();
+                poller.wake();
+                poller.wait_any().unwrap();
                 let is_shared = poller.add_shared(&listener).unwrap();
                 std::thread::scope(|scope| {
-                    let dozing = scope.spawn(|| poller.doze().unwrap());
+                    let dozing = scope.spawn(|| poller.wait_any().unwrap());
                     if is_shared {
                         TcpStream::connect(listener.local_addr().unwrap()).unwrap();
                     } else {
-                        poller.ring();
+                        poller.wake();
                     }
                     dozing.join().unwrap();
                 });
                 poller.remove_shared(&listener);
-                poller.ring();
-                poller.doze().unwrap();
+                poller.wake();
+                poller.wait_any().unwrap();
             }
 
             #[test]
@@ -56,12 +56,12 @@ macro_rules! poller_tests {
                 }
                 assert_eq!(std::mem::take(&mut ready), [1]);
                 poller.wait(&mut ready, SHORT).unwrap();
-                assert!(ready.is_empty(), "it is not armed");
-                poller.arm(&one_peer, 1).unwrap();
+                assert!(ready.is_empty(), "it is not registered");
+                poller.reregister(&one_peer, 1).unwrap();
                 while ready.is_empty() {
                     poller.wait(&mut ready, LONG).unwrap();
                 }
-                assert_eq!(std::mem::take(&mut ready), [1], "what is there is told at once");
+                assert_eq!(std::mem::take(&mut ready), [1], "readable data is reported immediately");
                 drop(one);
                 poller.remove(&one_peer, 1);
                 poller.wait(&mut ready, SHORT).unwrap();
@@ -73,7 +73,7 @@ macro_rules! poller_tests {
                 let poller = Poller::new().unwrap();
                 let (one, one_peer) = connection();
                 poller.add(&one_peer, 7).unwrap();
-                poller.ring();
+                poller.wake();
                 let start = Instant::now();
                 let mut ready = Vec::new();
                 poller.wait(&mut ready, LONG).unwrap();
@@ -99,4 +99,4 @@ macro_rules! poller_tests {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 poller_tests!(epoll, super::super::epoll::Poller);
-poller_tests!(poll_list, super::super::poll_list::Poller);
+poller_tests!(poll, super::super::poll::Poller);

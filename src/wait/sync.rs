@@ -1,5 +1,5 @@
-//! The locks and threads of what is checked by a model: those of `std`, or in its tests those of `loom`, which runs them in
-//! every order that there is.
+//! Locks and threads that can be model-checked: those of `std`, or in model tests those of `loom`,
+//! which runs them in every order.
 
 #[cfg(not(all(test, socketry_loom)))]
 pub(crate) use std::{
@@ -22,20 +22,20 @@ mod model {
     pub(crate) mod thread {
         pub(crate) use loom::thread::{Builder, Thread, current};
 
-        /// A wait that nobody ends is a fault, however soon time would end it.
+        /// A wait that no thread ends is a fault, even if its timeout would end it.
         pub(crate) fn park_timeout(_: std::time::Duration) {
             loom::thread::park();
         }
     }
 
-    /// In which no time is ever over.
+    /// A condition variable whose timeouts never expire.
     #[derive(Debug)]
     pub(crate) struct Condvar(loom::sync::Condvar);
 
     pub(crate) struct Waited;
 
     impl Waited {
-        #[allow(clippy::unused_self, reason = "it stands for the one of std")]
+        #[allow(clippy::unused_self, reason = "it has the signature of std")]
         pub(crate) fn timed_out(&self) -> bool {
             false
         }
@@ -44,6 +44,10 @@ mod model {
     impl Condvar {
         pub(crate) fn new() -> Condvar {
             Condvar(loom::sync::Condvar::new())
+        }
+
+        pub(crate) fn notify_one(&self) {
+            self.0.notify_one();
         }
 
         pub(crate) fn notify_all(&self) {

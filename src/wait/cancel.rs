@@ -4,9 +4,9 @@ use std::sync::{Arc, PoisonError, Weak};
 
 use rustix::fd::{AsFd, BorrowedFd};
 
-use super::platform::Signal;
 use super::sync::{AtomicBool, Mutex, MutexGuard};
 use crate::error::{Operation, Result};
+use crate::sys::{self, Signal};
 
 /// A token that cancels blocking calls.
 ///
@@ -44,15 +44,15 @@ use crate::error::{Operation, Result};
 pub struct CancelToken(Arc<Inner>);
 
 struct Inner {
-    stopped: AtomicBool,
+    is_cancelled: AtomicBool,
     signal: Signal,
     /// Callbacks of calls that wait for something other than a descriptor.
-    told: Mutex<Vec<Weak<dyn Told>>>,
+    callbacks: Mutex<Vec<Weak<dyn OnCancel>>>,
 }
 
 /// A callback that runs when a token is cancelled, in the thread that cancels it.
-pub(crate) trait Told: Send + Sync {
-    fn stopped(&self);
+pub(crate) trait OnCancel: Send + Sync {
+    fn cancelled(&self);
 }
 
 impl CancelToken {
@@ -62,42 +62,45 @@ impl CancelToken {
     ///
     /// This returns an error if the process or the OS is out of file descriptors.
     pub fn new() -> Result<CancelToken> {
-        let signal =
-            Signal::new().map_err(|error| super::open::failure(Operation::CreateCancelToken, error))?;
-        Ok(CancelToken(Arc::new(Inner { stopped: AtomicBool::new(false), signal, told: Mutex::default() })))
+        let signal = Signal::new().map_err(|error| sys::failure(Operation::CreateCancelToken, error))?;
+        Ok(CancelToken(Arc::new(Inner {
+            is_cancelled: AtomicBool::new(false),
+            signal,
+            callbacks: Mutex::default(),
+        })))
     }
 
     /// Cancels the blocking calls of every socket that has this token. Further calls have no effect.
     pub fn cancel(&self) {
         // The flag is set first, so that a thread that the signal wakes sees it.
-        if !self.0.stopped.swap(true, Ordering::SeqCst) {
+        if !self.0.is_cancelled.swap(true, Ordering::SeqCst) {
             self.0.signal.raise();
-            let told = std::mem::take(&mut *self.told());
-            told.iter().filter_map(Weak::upgrade).for_each(|told| told.stopped());
+            let callbacks = std::mem::take(&mut *self.callbacks());
+            callbacks.iter().filter_map(Weak::upgrade).for_each(|callback| callback.cancelled());
         }
     }
 
     /// Returns `true` if [`cancel`](Self::cancel) was called.
     pub fn is_cancelled(&self) -> bool {
-        self.0.stopped.load(Ordering::SeqCst)
+        self.0.is_cancelled.load(Ordering::SeqCst)
     }
 
     /// Registers a callback for the cancellation, or runs it now if the token is cancelled.
-    pub(crate) fn tell(&self, told: Weak<dyn Told>) {
-        let mut all = self.told();
+    pub(crate) fn on_cancel(&self, callback: Weak<dyn OnCancel>) {
+        let mut callbacks = self.callbacks();
         if !self.is_cancelled() {
-            all.retain(|told| told.strong_count() > 0);
-            all.push(told);
+            callbacks.retain(|callback| callback.strong_count() > 0);
+            callbacks.push(callback);
             return;
         }
-        drop(all);
-        if let Some(told) = told.upgrade() {
-            told.stopped();
+        drop(callbacks);
+        if let Some(callback) = callback.upgrade() {
+            callback.cancelled();
         }
     }
 
-    fn told(&self) -> MutexGuard<'_, Vec<Weak<dyn Told>>> {
-        self.0.told.lock().unwrap_or_else(PoisonError::into_inner)
+    fn callbacks(&self) -> MutexGuard<'_, Vec<Weak<dyn OnCancel>>> {
+        self.0.callbacks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Becomes readable when the token is cancelled.
@@ -106,11 +109,11 @@ impl CancelToken {
     }
 }
 
-super::handles::borrowed_handle!(CancelToken, 0.signal);
+crate::sys::borrowed_handle!(CancelToken, 0.signal);
 
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inner").field("stopped", &self.stopped).finish_non_exhaustive()
+        f.debug_struct("Inner").field("is_cancelled", &self.is_cancelled).finish_non_exhaustive()
     }
 }
 
@@ -120,22 +123,22 @@ mod tests {
 
     struct Subscriber;
 
-    impl Told for Subscriber {
-        fn stopped(&self) {}
+    impl OnCancel for Subscriber {
+        fn cancelled(&self) {}
     }
 
     /// A token may be subscribed to by every lookup of a long-lived program.
     #[test]
     fn dropped_subscribers_are_removed() {
         let token = CancelToken::new().unwrap();
-        let kept: Arc<dyn Told> = Arc::new(Subscriber);
-        token.tell(Arc::downgrade(&kept));
+        let kept: Arc<dyn OnCancel> = Arc::new(Subscriber);
+        token.on_cancel(Arc::downgrade(&kept));
         for _ in 0..100 {
-            let subscriber: Arc<dyn Told> = Arc::new(Subscriber);
-            token.tell(Arc::downgrade(&subscriber));
+            let subscriber: Arc<dyn OnCancel> = Arc::new(Subscriber);
+            token.on_cancel(Arc::downgrade(&subscriber));
         }
-        assert!(token.told().len() <= 2, "{}", token.told().len());
-        assert!(token.told().iter().any(|told| told.strong_count() > 0));
+        assert!(token.callbacks().len() <= 2, "{}", token.callbacks().len());
+        assert!(token.callbacks().iter().any(|callback| callback.strong_count() > 0));
     }
 }
 

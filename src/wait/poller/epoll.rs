@@ -1,4 +1,4 @@
-//! Many sockets waited for at once, by epoll(7): what waits costs this process nothing.
+//! Waiting for many sockets by epoll(7): a registered socket has no overhead while it is idle.
 
 use std::io;
 use std::time::Duration;
@@ -7,19 +7,20 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::fd::OwnedFd;
 
-use super::AsSocket;
+use crate::sys::AsSocket;
 
-/// Tells which of many sockets have something to read. Each is told of once, and again after it was armed again.
+/// Reports which of many sockets are readable. Each is reported once, and again after it was
+/// registered again.
 #[derive(Debug)]
 pub(crate) struct Poller {
     epoll: OwnedFd,
-    bell: OwnedFd,
+    waker: OwnedFd,
 }
 
-/// The key of the bell, which no socket has.
-const BELL: u64 = u64::MAX;
+/// The key of the waker, which no socket has.
+const WAKER: u64 = u64::MAX;
 
-/// How many sockets one wait tells of.
+/// How many sockets one wait reports.
 const MOST: usize = 64;
 
 const ONCE: EventFlags = EventFlags::IN.union(EventFlags::RDHUP).union(EventFlags::ONESHOT);
@@ -27,37 +28,36 @@ const ONCE: EventFlags = EventFlags::IN.union(EventFlags::RDHUP).union(EventFlag
 impl Poller {
     pub(crate) fn new() -> io::Result<Poller> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        epoll::add(&epoll, &bell, EventData::new_u64(BELL), EventFlags::IN)?;
-        Ok(Poller { epoll, bell })
+        let waker = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        epoll::add(&epoll, &waker, EventData::new_u64(WAKER), EventFlags::IN)?;
+        Ok(Poller { epoll, waker })
     }
 
-    /// Takes a socket in, under a key of the caller's. One that is closed before it was
-    /// removed must be forgotten.
+    /// Registers a socket under a key of the caller. A socket that is closed before it was removed
+    /// must be forgotten.
     pub(crate) fn add(&self, socket: &impl AsSocket, key: u64) -> io::Result<()> {
         Ok(epoll::add(&self.epoll, socket, EventData::new_u64(key), ONCE)?)
     }
 
-    /// Has the next thing to read told again, or at once if it is there.
-    pub(crate) fn arm(&self, socket: &impl AsSocket, key: u64) -> io::Result<()> {
+    /// Reports the socket again once it is readable, which may be immediately.
+    pub(crate) fn reregister(&self, socket: &impl AsSocket, key: u64) -> io::Result<()> {
         Ok(epoll::modify(&self.epoll, socket, EventData::new_u64(key), ONCE)?)
     }
 
     pub(crate) fn remove(&self, socket: &impl AsSocket, _key: u64) {
-        // One that is not in it is as good as removed.
+        // It fails only for a socket that is not registered.
         let _ = epoll::delete(&self.epoll, socket);
     }
 
-    /// Of a socket that is about to be closed: the system forgets it by itself.
+    /// Forgets a socket that is about to be closed. The kernel does so on its own.
     pub(crate) fn forget(&self, _key: u64) {}
 
-    /// Waits until there is something, the bell is rung, or the time is over, and appends the keys of those that have
-    /// something to read.
+    /// Blocks until a socket is readable, the poller is woken, or the timeout expires, and appends
+    /// the keys of readable sockets.
     pub(crate) fn wait(&self, ready: &mut Vec<u64>, timeout: Option<Duration>) -> io::Result<()> {
         let nothing = Event { flags: EventFlags::empty(), data: EventData::new_u64(0) };
         let mut events = [nothing; MOST];
-        // A wait too long for the system's clock is no wait that anybody sees the end of. One is made of whole
-        // milliseconds where the system does not know finer ones; that it does not end early is seen to here.
+        // A timeout that is too long for the kernel's clock is shortened; callers wait again.
         let longest = Duration::from_secs(24 * 3_600);
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout.min(longest)).ok());
         let count = match epoll::wait(&self.epoll, &mut events, timeout.as_ref()) {
@@ -67,8 +67,8 @@ impl Poller {
         };
         for event in &events[..count] {
             match event.data.u64() {
-                BELL => {
-                    let _ = rustix::io::read(&self.bell, &mut [0; 8]);
+                WAKER => {
+                    let _ = rustix::io::read(&self.waker, &mut [0; 8]);
                 }
                 key => ready.push(key),
             }
@@ -76,21 +76,22 @@ impl Poller {
         Ok(())
     }
 
-    /// Ends the wait that goes on, or else the next one.
-    pub(crate) fn ring(&self) {
-        // It fails only when it has been rung 2^64 - 2 times.
-        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+    /// Ends the current wait, or else the next one.
+    pub(crate) fn wake(&self) {
+        // It fails only after 2^64 - 2 calls.
+        let _ = rustix::io::write(&self.waker, &1_u64.to_ne_bytes());
     }
 }
 
 #[cfg(all(unix, feature = "process"))]
 impl Poller {
-    /// The key of a listener that others have, too.
+    /// The key of a listener that other processes have, too.
     const SHARED: u64 = u64::MAX - 2;
 
-    /// Takes in a listener from which other processes accept, too: of several that wait, one is woken for a connection, and no
-    /// other. It is told of as long as there is one, to [`doze`](Self::doze) only, and must be [removed](Self::remove_shared)
-    /// before it is closed, because the others have it still. False where the system wakes all.
+    /// Registers a listener from which other processes accept, too: one of the waiting processes is
+    /// woken for a connection. It is reported to [`wait_any`](Self::wait_any) only, as long as there
+    /// is a connection, and must be [removed](Self::remove_shared) before it is closed. Returns
+    /// `false` if the OS wakes all processes.
     pub(crate) fn add_shared(&self, listener: &impl AsSocket) -> io::Result<bool> {
         let flags = EventFlags::IN | EventFlags::EXCLUSIVE;
         epoll::add(&self.epoll, listener, EventData::new_u64(Self::SHARED), flags)?;
@@ -101,8 +102,8 @@ impl Poller {
         self.remove(listener, Self::SHARED);
     }
 
-    /// Waits until there is something or the bell is rung, and does not tell what.
-    pub(crate) fn doze(&self) -> io::Result<()> {
+    /// Blocks until there is an event or the poller is woken, without reporting which.
+    pub(crate) fn wait_any(&self) -> io::Result<()> {
         let nothing = Event { flags: EventFlags::empty(), data: EventData::new_u64(0) };
         let mut events = [nothing; 4];
         let count = match epoll::wait(&self.epoll, &mut events, None) {
@@ -110,8 +111,8 @@ impl Poller {
             Err(rustix::io::Errno::INTR) => 0,
             Err(error) => return Err(error.into()),
         };
-        if events[..count].iter().any(|event| event.data.u64() == BELL) {
-            let _ = rustix::io::read(&self.bell, &mut [0; 8]);
+        if events[..count].iter().any(|event| event.data.u64() == WAKER) {
+            let _ = rustix::io::read(&self.waker, &mut [0; 8]);
         }
         Ok(())
     }
