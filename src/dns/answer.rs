@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,47 @@ impl std::fmt::Display for AnswerSource {
     }
 }
 
+/// Addresses without a TTL, each of them once.
+#[derive(Default)]
+pub(super) struct Distinct {
+    ips: Vec<IpAddr>,
+    scopes: Vec<u32>,
+    /// All of them, once they are so many that comparing each takes longer.
+    seen: Option<HashSet<(IpAddr, u32)>>,
+}
+
+impl Distinct {
+    /// The most addresses that are compared one by one.
+    const FEW: usize = 16;
+
+    /// Adds an address unless it is present. `scope` is the interface index of a link-local
+    /// address, and 0 for others.
+    pub(super) fn push(&mut self, ip: IpAddr, scope: u32) {
+        let known = self.scopes.iter().copied().chain(std::iter::repeat(0));
+        let mut known = self.ips.iter().copied().zip(known);
+        let is_known = match self.ips.len() {
+            0..Self::FEW => known.any(|known| known == (ip, scope)),
+            _ => !self.seen.get_or_insert_with(|| known.collect()).insert((ip, scope)),
+        };
+        if is_known {
+            return;
+        }
+        if scope != 0 {
+            self.scopes.resize(self.ips.len(), 0);
+            self.scopes.push(scope);
+        }
+        self.ips.push(ip);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ips.len()
+    }
+
+    pub(super) fn into_resolved(self, source: AnswerSource) -> Resolved {
+        Resolved { ips: self.ips, scopes: self.scopes, source, until: None }
+    }
+}
+
 /// The addresses of a host, with their source and TTL, from
 /// [`Resolver::lookup`](crate::Resolver::lookup).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,20 +88,6 @@ pub struct Resolved {
 impl Resolved {
     pub(super) fn new(ips: Vec<IpAddr>, source: AnswerSource, until: Option<Instant>) -> Resolved {
         Resolved { ips, scopes: Vec::new(), source, until }
-    }
-
-    /// Adds an address unless it is present. `scope` is the interface index of a link-local
-    /// address, and 0 for others.
-    pub(super) fn push(&mut self, ip: IpAddr, scope: u32) {
-        let known = self.scopes.iter().copied().chain(std::iter::repeat(0));
-        if self.ips.iter().zip(known).any(|known| known == (&ip, scope)) {
-            return;
-        }
-        if scope != 0 {
-            self.scopes.resize(self.ips.len(), 0);
-            self.scopes.push(scope);
-        }
-        self.ips.push(ip);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -89,5 +117,33 @@ impl Resolved {
     /// the OS.
     pub fn ttl(&self) -> Option<Duration> {
         self.until.map(|until| until.saturating_duration_since(Instant::now()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Below and above the number from which they are not compared one by one.
+        #[test]
+        fn distinct_keeps_first_of_equal_addresses(
+            all in proptest::collection::vec((0_u8..40, 0_u32..3), 0..120)
+        ) {
+            let (mut distinct, mut expected) = (Distinct::default(), Vec::new());
+            for (last, scope) in all {
+                let one = (IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, u16::from(last)]), scope);
+                distinct.push(one.0, one.1);
+                if !expected.contains(&one) {
+                    expected.push(one);
+                }
+            }
+            prop_assert_eq!(distinct.len(), expected.len());
+            let found = distinct.into_resolved(AnswerSource::Hosts);
+            let scopes = found.scopes.iter().copied().chain(std::iter::repeat(0));
+            let found: Vec<_> = found.ips.iter().copied().zip(scopes).collect();
+            prop_assert_eq!(found, expected);
+        }
     }
 }

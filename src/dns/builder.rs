@@ -94,7 +94,22 @@ impl ResolverBuilder {
     /// Adds a hosts file, which replaces that of the OS. If several contain a name, the first one
     /// added wins.
     ///
-    /// A changed file is read again within a few seconds. A name has at most 1,000 addresses.
+    /// A lookup checks every 5 s whether the file has changed. It reads a changed file of up to
+    /// 64 KiB itself. A larger file is read by a thread, one at a time for each file, and lookups
+    /// continue with the earlier contents. Lookups that need a file that is not read yet wait for
+    /// it within their [timeout](Self::timeout).
+    ///
+    /// # Limits
+    ///
+    /// * A file of more than 64 MiB is not read. Its earlier contents, if there are any, remain in
+    ///   use; otherwise it counts as empty.
+    /// * In memory, a file takes at most about four times its length, and twice as much while it is
+    ///   read again.
+    /// * A name has at most 1,000 addresses. They are taken from the first 10,000 lines that have
+    ///   the name.
+    /// * Of the interface names in the zones of these addresses (`fe80::1%eth0`), the first 64 are
+    ///   looked up. Addresses with other interface names are skipped.
+    /// * A word of more than 1,024 bytes is not a name.
     pub fn hosts(mut self, path: impl Into<PathBuf>) -> Self {
         self.hosts.get_or_insert_default().push(path.into());
         self
@@ -131,6 +146,9 @@ impl ResolverBuilder {
 
     /// Creates the resolver and reads its files. A missing file is no error and counts as empty; no
     /// socket is opened.
+    ///
+    /// Hosts files of more than 64 KiB are read by a thread, and this method does not wait for it.
+    /// See also [`hosts`](Self::hosts).
     pub fn build(self) -> Resolver {
         Resolver::new_with(self)
     }

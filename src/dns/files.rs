@@ -1,27 +1,47 @@
-//! Files that are read again when they have changed: looked at now and then, by one thread, while
-//! the others go on with what was read before.
+//! Files that are read again when they have changed, without a caller that waits for a long one.
+//!
+//! A caller checks every few seconds whether a file has changed, and reads it again if it is
+//! [`SMALL`]. A larger file is read by a thread, one at a time for each file, while callers
+//! continue with the earlier contents.
 
 use std::fs;
-use std::io::Read;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Instant, SystemTime};
 
-/// How often it is looked whether a file has changed, in nanoseconds.
+use super::failure::Interrupted;
+use super::promise::{Keeper, Promise};
+use crate::wait::WaitLimit;
+
+/// How often a caller looks whether a file has changed, in nanoseconds.
 const LOOK: u64 = 5_000_000_000;
 
-/// No such file is larger. A device or a pipe, which need not have an end, is none.
-const LARGEST: u64 = 256 << 20;
+/// A file up to this length, in bytes, is read by the caller that finds it changed.
+pub(super) const SMALL: u64 = 64 << 10;
 
-pub(super) struct Watched<T> {
+pub(super) struct Watched<T>(Arc<File<T>>);
+
+struct File<T> {
     path: PathBuf,
+    /// A larger file is not read.
+    max_bytes: u64,
     read: Box<dyn Fn(Vec<u8>) -> T + Send + Sync>,
     now: RwLock<Arc<T>>,
+    /// Whether it was read once, or could not be.
+    is_read: AtomicBool,
     began: Instant,
-    /// When it is looked next, in nanoseconds since the beginning.
+    /// When a caller looks next, in nanoseconds since the beginning.
     next: AtomicU64,
-    last: Mutex<Option<Stamp>>,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// That of the current contents.
+    stamp: Option<Stamp>,
+    /// Kept when the reader that has the file now has finished.
+    reading: Option<Arc<Promise<()>>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,70 +50,163 @@ struct Stamp {
     length: u64,
 }
 
-fn stamp(path: &PathBuf) -> Option<Stamp> {
+/// Why a file that is not read yet cannot be waited for.
+#[derive(Debug)]
+pub(super) enum Unread {
+    Interrupted(Interrupted),
+    /// The thread did not start, or it panicked.
+    NoThread(io::Error),
+}
+
+/// The one reader of a file. If it is dropped before it has read the file, another one can begin.
+struct Reader<T: Send + Sync + 'static> {
+    file: Arc<File<T>>,
+    keeper: Keeper<()>,
+}
+
+impl<T: Send + Sync + 'static> Watched<T> {
+    /// A file of at most `max_bytes`; a missing or larger one is empty. A small one is read now,
+    /// others by a thread, which [`wait_until_read`](Self::wait_until_read) waits for.
+    pub(super) fn new(
+        path: PathBuf,
+        max_bytes: u64,
+        read: impl Fn(Vec<u8>) -> T + Send + Sync + 'static,
+    ) -> Watched<T> {
+        let now = RwLock::new(Arc::new(read(Vec::new())));
+        let (read, is_read) = (Box::new(read), AtomicBool::new(false));
+        let (began, next) = (Instant::now(), AtomicU64::new(LOOK));
+        let state = Mutex::new(State { stamp: None, reading: None });
+        let watched = Watched(Arc::new(File { path, max_bytes, read, now, is_read, began, next, state }));
+        // Without a thread, whoever waits for it starts one.
+        let _ = watched.look(true);
+        watched
+    }
+
+    /// The contents, as they were a few seconds ago or later, without waiting for a reader.
+    pub(super) fn contents(&self, now: Instant) -> Arc<T> {
+        self.look_if_due(now);
+        Arc::clone(&self.0.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The same for a function that takes no longer than it takes to clone them.
+    pub(super) fn with<R>(&self, now: Instant, take: impl FnOnce(&T) -> R) -> R {
+        self.look_if_due(now);
+        take(&self.0.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits for the first contents of a file that is not small.
+    pub(super) fn wait_until_read(&self, limit: &WaitLimit<'_>) -> Result<(), Unread> {
+        while !self.0.is_read.load(Ordering::Acquire) {
+            let reading = self.0.state().reading.clone();
+            match reading {
+                None => self.look(true).map_err(Unread::NoThread)?,
+                Some(reading) => {
+                    if reading.wait(limit).map_err(Unread::Interrupted)?.is_none() {
+                        return Err(Unread::NoThread(io::Error::other("reading the file failed")));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the file again, changed or not, after a reader that has begun before.
+    pub(super) fn read_again(&self) {
+        loop {
+            let found = stamp(&self.0.path);
+            match self.begin(found, true) {
+                Ok(reader) => return reader.run(found, self.0.max_bytes),
+                Err(Some(reading)) => drop(reading.wait(&WaitLimit::unlimited())),
+                Err(None) => {}
+            }
+        }
+    }
+
+    fn look_if_due(&self, now: Instant) {
+        let File { began, next, .. } = &*self.0;
+        let now = u64::try_from(now.saturating_duration_since(*began).as_nanos()).unwrap_or(u64::MAX);
+        let due = next.load(Ordering::Relaxed);
+        let (set, relaxed) = (now.saturating_add(LOOK), Ordering::Relaxed);
+        if now >= due && next.compare_exchange(due, set, relaxed, relaxed).is_ok() {
+            // Without a thread, callers continue with what there is until the next look.
+            let _ = self.look(false);
+        }
+    }
+
+    /// Reads the file, or has it read by a thread, if it has changed and has no reader.
+    fn look(&self, anyway: bool) -> io::Result<()> {
+        let found = stamp(&self.0.path);
+        let Ok(reader) = self.begin(found, anyway) else { return Ok(()) };
+        let length = found.map_or(0, |found| found.length);
+        if length <= SMALL || length > self.0.max_bytes {
+            reader.run(found, SMALL);
+            return Ok(());
+        }
+        let thread = std::thread::Builder::new().name("socketry file".to_owned());
+        let max_bytes = self.0.max_bytes;
+        thread.spawn(move || reader.run(found, max_bytes)).map(drop)
+    }
+
+    /// The reader, unless there is one, which is the error, or the file has not changed.
+    fn begin(&self, found: Option<Stamp>, anyway: bool) -> Result<Reader<T>, Option<Arc<Promise<()>>>> {
+        let mut state = self.0.state();
+        if state.reading.is_some() || found == state.stamp && !anyway {
+            return Err(state.reading.clone());
+        }
+        let promise = Promise::new();
+        state.reading = Some(Arc::clone(&promise));
+        Ok(Reader { file: Arc::clone(&self.0), keeper: Keeper(promise) })
+    }
+}
+
+impl<T> File<T> {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Send + Sync + 'static> Reader<T> {
+    fn run(self, found: Option<Stamp>, max_bytes: u64) {
+        let file = &*self.file;
+        // Contents stay if the file cannot be read now, or is just being written. A file that
+        // changes while it is read has another stamp afterwards, and is read again.
+        let readable = found.filter(|found| found.length <= file.max_bytes);
+        let is_first = !file.is_read.load(Ordering::Relaxed);
+        let bytes = readable.and_then(|found| {
+            let bytes = bytes(&file.path, found, max_bytes)?;
+            (is_first || bytes.len() as u64 >= found.length).then_some(bytes)
+        });
+        if let Some(bytes) = bytes {
+            let new = Arc::new((file.read)(bytes));
+            let old = std::mem::replace(&mut *file.now.write().unwrap_or_else(PoisonError::into_inner), new);
+            file.state().stamp = found;
+            // Freeing a long one takes time, in which nothing is locked.
+            drop(old);
+        }
+        file.is_read.store(true, Ordering::Release);
+        file.state().reading = None;
+        self.keeper.0.keep(());
+    }
+}
+
+impl<T: Send + Sync + 'static> Drop for Reader<T> {
+    /// After a panic, or if the thread did not start. The keeper notifies those who wait.
+    fn drop(&mut self) {
+        let mut state = self.file.state();
+        if state.reading.as_ref().is_some_and(|reading| Arc::ptr_eq(reading, &self.keeper.0)) {
+            state.reading = None;
+        }
+    }
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
     let found = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
     Some(Stamp { modified: found.modified().ok(), length: found.len() })
 }
 
-impl<T> Watched<T> {
-    /// Reads the file; one that is not there, or cannot be read, is empty until it is.
-    pub(super) fn new(path: PathBuf, read: impl Fn(Vec<u8>) -> T + Send + Sync + 'static) -> Watched<T> {
-        let before = stamp(&path);
-        let bytes = bytes(&path, before).unwrap_or_default();
-        let now = RwLock::new(Arc::new(read(bytes)));
-        let (read, next) = (Box::new(read), AtomicU64::new(LOOK));
-        Watched { path, read, now, began: Instant::now(), next, last: Mutex::new(before) }
-    }
-
-    /// What it says, read some seconds ago at most, for something that does not take long; others
-    /// clone it first.
-    pub(super) fn with<R>(&self, now: Instant, take: impl FnOnce(&Arc<T>) -> R) -> R {
-        self.look_if_due(now);
-        take(&self.now.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn look_if_due(&self, now: Instant) {
-        let now = u64::try_from(now.saturating_duration_since(self.began).as_nanos()).unwrap_or(u64::MAX);
-        if now >= self.next.load(Ordering::Relaxed) {
-            self.next.store(now.saturating_add(LOOK), Ordering::Relaxed);
-            self.look(false);
-        }
-    }
-
-    /// Reads it again, changed or not.
-    pub(super) fn read_again(&self) {
-        self.look(true);
-    }
-
-    /// Reads it again if it has changed, unless somebody does so now.
-    fn look(&self, anyway: bool) {
-        let mut last = match self.last.try_lock() {
-            Ok(last) => last,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return,
-        };
-        let found = stamp(&self.path);
-        if found == *last && !anyway {
-            return;
-        }
-        // What cannot be read now is no reason to forget what was; and what changes while it is
-        // read, changes again.
-        if let Some(bytes) = bytes(&self.path, found) {
-            *last = found;
-            let new = Arc::new((self.read)(bytes));
-            *self.now.write().unwrap_or_else(PoisonError::into_inner) = new;
-        }
-    }
-}
-
-fn bytes(path: &PathBuf, stamp: Option<Stamp>) -> Option<Vec<u8>> {
-    let length = stamp?.length;
-    if length > LARGEST {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(length as usize);
-    // One that grows meanwhile has changed, and is read again.
-    fs::File::open(path).ok()?.take(LARGEST).read_to_end(&mut bytes).ok()?;
+fn bytes(path: &Path, found: Stamp, max_bytes: u64) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(found.length.min(max_bytes) as usize);
+    fs::File::open(path).ok()?.take(max_bytes).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }
 
@@ -113,15 +226,59 @@ mod tests {
             File(path)
         }
 
+        fn write(&self, text: &str) {
+            fs::write(&self.0, text).unwrap();
+        }
+
         /// The file, as its text, and how often it was read.
         fn watched(&self) -> (Watched<String>, Arc<AtomicUsize>) {
             let count = Arc::new(AtomicUsize::new(0));
             let own = Arc::clone(&count);
             let read = move |bytes: Vec<u8>| {
+                // The first one is that of no file.
                 own.fetch_add(1, Ordering::SeqCst);
                 String::from_utf8(bytes).unwrap()
             };
-            (Watched::new(self.0.clone(), read), count)
+            (Watched::new(self.0.clone(), SMALL, read), count)
+        }
+
+        /// The length of the file, and its gate.
+        fn held(&self) -> (Watched<usize>, Arc<Gate>) {
+            let gate = Arc::new(Gate::default());
+            let own = Arc::clone(&gate);
+            let read = move |bytes: Vec<u8>| {
+                if bytes.len() as u64 > SMALL {
+                    own.readers.fetch_add(1, Ordering::SeqCst);
+                    drop(own.lock.lock());
+                }
+                bytes.len()
+            };
+            (Watched::new(self.0.clone(), LARGE, read), gate)
+        }
+    }
+
+    /// As long as it is locked, no reader of a file that is not small finishes.
+    #[derive(Default)]
+    struct Gate {
+        lock: Mutex<()>,
+        readers: AtomicUsize,
+    }
+
+    const LARGE: u64 = 4 * SMALL;
+
+    fn long(more: u64) -> String {
+        "x".repeat((SMALL + more) as usize)
+    }
+
+    fn after<T>(watched: &Watched<T>, seconds: u64) -> Instant {
+        watched.0.began + Duration::from_secs(seconds)
+    }
+
+    fn eventually(is_so: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !is_so() {
+            assert!(began.elapsed() < Duration::from_secs(20));
+            std::thread::yield_now();
         }
     }
 
@@ -135,29 +292,130 @@ mod tests {
     fn watched_file_refreshes_only_on_change_or_request() {
         let file = File::new("changes", "one");
         let (watched, count) = file.watched();
-        let after = |seconds| watched.began + Duration::from_secs(seconds);
-        let said = |seconds| watched.with(after(seconds), |text| text.to_string());
+        let said = |seconds| watched.with(after(&watched, seconds), |text| text.to_string());
         for seconds in [0, 6, 12] {
-            assert_eq!((said(seconds).as_str(), count.load(Ordering::SeqCst)), ("one", 1));
+            assert_eq!((said(seconds).as_str(), count.load(Ordering::SeqCst)), ("one", 2));
         }
-        fs::write(&file.0, "three").unwrap();
+        file.write("three");
         assert_eq!(said(16), "one", "it is not time to look");
-        assert_eq!(watched.with(after(18), |text| text.len()), 5);
+        assert_eq!(watched.with(after(&watched, 18), |text| text.len()), 5);
         for seconds in [24, 30] {
-            assert_eq!((said(seconds).as_str(), count.load(Ordering::SeqCst)), ("three", 2));
+            assert_eq!((said(seconds).as_str(), count.load(Ordering::SeqCst)), ("three", 3));
         }
         watched.read_again();
-        assert_eq!(count.load(Ordering::SeqCst), 3);
+        assert_eq!(count.load(Ordering::SeqCst), 4);
         fs::remove_file(&file.0).unwrap();
         watched.read_again();
-        assert_eq!((said(36).as_str(), count.load(Ordering::SeqCst)), ("three", 3));
+        assert_eq!((said(36).as_str(), count.load(Ordering::SeqCst)), ("three", 4));
     }
 
     #[test]
     fn watched_file_ignores_file_over_size_limit() {
-        let file = File::new("long", "");
-        fs::File::options().write(true).open(&file.0).unwrap().set_len(LARGEST + 1).unwrap();
+        let file = File::new("over", &long(1));
         let (watched, _) = file.watched();
-        assert!(watched.with(watched.began, |text| text.is_empty()));
+        assert!(watched.contents(watched.0.began).is_empty());
+        file.write("fits");
+        assert_eq!(*watched.contents(after(&watched, 6)), "fits");
+        file.write(&long(1));
+        watched.read_again();
+        assert_eq!(*watched.contents(after(&watched, 12)), "fits");
+        let (large, _) = file.held();
+        large.wait_until_read(&WaitLimit::unlimited()).unwrap();
+        fs::File::options().write(true).open(&file.0).unwrap().set_len(LARGE + 1).unwrap();
+        large.read_again();
+        assert_eq!(*large.contents(large.0.began), long(1).len());
+    }
+
+    /// One thread reads it, whatever callers do meanwhile, and none of them waits for it.
+    #[test]
+    fn callers_continue_while_thread_reads_large_file() {
+        let file = File::new("large", "one");
+        let (watched, gate) = file.held();
+        let held = gate.lock.lock().unwrap();
+        for more in 1..4 {
+            file.write(&long(more));
+            assert_eq!(*watched.contents(after(&watched, 6 * more)), 3);
+            assert!(watched.wait_until_read(&WaitLimit::no_wait()).is_ok());
+            eventually(|| gate.readers.load(Ordering::SeqCst) == 1);
+        }
+        drop(held);
+        eventually(|| *watched.contents(watched.0.began) == long(1).len());
+        eventually(|| watched.0.state().reading.is_none());
+        assert_eq!(gate.readers.load(Ordering::SeqCst), 1);
+        // What changed while it was read is read at the next look.
+        watched.contents(after(&watched, 60));
+        eventually(|| *watched.contents(watched.0.began) == long(3).len());
+    }
+
+    #[test]
+    fn first_read_of_large_file_is_waited_for_within_limit() {
+        let file = File::new("first", &long(1));
+        let gate = Arc::new(Mutex::new(()));
+        let (own, held) = (Arc::clone(&gate), gate.lock().unwrap());
+        let read = move |bytes: Vec<u8>| {
+            if !bytes.is_empty() {
+                drop(own.lock());
+            }
+            bytes.len()
+        };
+        let watched = Watched::new(file.0.clone(), LARGE, read);
+        let timeout = Duration::from_millis(30);
+        for _ in 0..2 {
+            let unread = watched.wait_until_read(&WaitLimit::timeout(timeout)).unwrap_err();
+            assert!(matches!(unread, Unread::Interrupted(Interrupted::TimedOut(_))), "{unread:?}");
+        }
+        drop(held);
+        watched.wait_until_read(&WaitLimit::unlimited()).unwrap();
+        assert_eq!(*watched.contents(watched.0.began), long(1).len());
+    }
+
+    /// It reads what is there when it is called, not what the thread before it has found.
+    #[test]
+    fn read_again_waits_for_thread_and_reads_latest() {
+        let file = File::new("again", "one");
+        let (watched, gate) = file.held();
+        let held = gate.lock.lock().unwrap();
+        file.write(&long(1));
+        watched.contents(after(&watched, 6));
+        eventually(|| gate.readers.load(Ordering::SeqCst) == 1);
+        file.write(&long(2));
+        std::thread::scope(|scope| {
+            let again = scope.spawn(|| watched.read_again());
+            assert_eq!(*watched.contents(watched.0.began), 3);
+            drop(held);
+            again.join().unwrap();
+        });
+        assert_eq!(*watched.contents(watched.0.began), long(2).len());
+    }
+
+    /// A program that writes it anew has shortened it first.
+    #[test]
+    fn file_that_is_being_written_keeps_earlier_contents() {
+        let file = File::new("torn", "one");
+        let (watched, _) = file.watched();
+        let reader = watched.begin(stamp(&file.0), true).ok().unwrap();
+        let before = stamp(&file.0);
+        file.write("");
+        reader.run(before, SMALL);
+        assert_eq!(*watched.contents(watched.0.began), "one");
+        assert_eq!(*watched.contents(after(&watched, 6)), "");
+    }
+
+    #[test]
+    fn panic_of_reader_is_error_and_next_caller_tries_again() {
+        let file = File::new("panic", &long(1));
+        let fails = Arc::new(AtomicBool::new(true));
+        let own = Arc::clone(&fails);
+        let read = move |bytes: Vec<u8>| {
+            assert!(bytes.is_empty() || !own.load(Ordering::SeqCst), "as the test wants it");
+            bytes.len()
+        };
+        let watched = Watched::new(file.0.clone(), LARGE, read);
+        let unread = watched.wait_until_read(&WaitLimit::unlimited());
+        assert!(matches!(unread, Err(Unread::NoThread(_))), "{unread:?}");
+        fails.store(false, Ordering::SeqCst);
+        // The failed one may be waited for once more.
+        eventually(|| watched.wait_until_read(&WaitLimit::unlimited()).is_ok());
+        assert_eq!(*watched.contents(watched.0.began), long(1).len());
     }
 }

@@ -1,11 +1,9 @@
-//! A lookup as far as it needs no name server: literals, hosts files, names with a meaning of their
-//! own, and the system.
+//! A lookup as far as it needs no name server: literals, names with a meaning of their own, and the
+//! system.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::time::Instant;
 
-use super::answer::{AnswerSource, Resolved};
+use super::answer::{AnswerSource, Distinct, Resolved};
 use super::builder::{IpFamilies, ResolverBuilder};
 use super::failure::Interrupted;
 use super::failure::{ResolveError, ServerError};
@@ -15,7 +13,7 @@ use super::system;
 use crate::error::{Error, ErrorKind, Operation, Result, TimeLimit};
 use crate::proto::dns::fault::ServerFault;
 use crate::proto::dns::host::InvalidName;
-use crate::proto::dns::hosts::Hosts;
+use crate::proto::dns::hosts::{self, Hosts};
 use crate::proto::dns::name::{LOOPBACK, NameRef};
 use crate::sys;
 use crate::wait::WaitLimit;
@@ -28,9 +26,6 @@ pub(super) struct Inner {
     pub(super) queries: Queries,
 }
 
-/// More addresses of one name in a hosts file are a mistake.
-const MOST_IN_HOSTS: usize = 1_000;
-
 pub(super) fn bad_name(bad: InvalidName, host: &str) -> Error {
     ResolveError::InvalidName(bad).into_error(host)
 }
@@ -41,14 +36,16 @@ impl Inner {
             true => options.hosts.clone().unwrap_or_else(|| vec![sys::hosts_file()]),
             false => Vec::new(),
         };
-        let hosts = paths.into_iter().map(|path| Watched::new(path, Hosts::read)).collect();
+        let watched = |path| Watched::new(path, hosts::MAX_BYTES as u64, Hosts::read);
+        let hosts = paths.into_iter().map(watched).collect();
         Inner { hosts, queries: Queries::new(&options), options }
     }
 
     /// Combines the timeout and the token of the resolver with the limit of the caller.
+    #[inline]
     pub(super) fn limit<'a>(&'a self, caller: &WaitLimit<'a>) -> WaitLimit<'a> {
         let limit = match self.options.timeout {
-            Some(timeout) => caller.next(timeout, TimeLimit::Timeout),
+            Some(timeout) => caller.starting(timeout, TimeLimit::Timeout),
             None => *caller,
         };
         limit.or_cancelled_by(self.options.token.as_ref())
@@ -73,32 +70,12 @@ impl Inner {
     pub(super) fn literal(&self, ip: IpAddr, scope: u32, host: &str) -> Result<Resolved> {
         match self.wants(ip) {
             true => {
-                let mut itself = Resolved::new(Vec::with_capacity(1), AnswerSource::Literal, None);
+                let mut itself = Distinct::default();
                 itself.push(ip, scope);
-                Ok(itself)
+                Ok(itself.into_resolved(AnswerSource::Literal))
             }
             false => Err(ResolveError::NoRecords(self.kind_name()).into_error(host)),
         }
-    }
-
-    /// What the first file that has the name says, which may be nothing that is wanted.
-    pub(super) fn in_hosts(&self, name: NameRef<'_>, now: Instant) -> Option<Resolved> {
-        let in_file = |hosts: &Arc<Hosts>| {
-            let mut found = Resolved::new(Vec::new(), AnswerSource::Hosts, None);
-            let is_there = hosts.each(name, |ip, zone| {
-                if !self.wants(ip) || found.addresses().len() >= MOST_IN_HOSTS {
-                    return;
-                }
-                match zone.map(scope) {
-                    None => found.push(ip, 0),
-                    Some(Some(scope)) => found.push(ip, scope),
-                    // An address of a link that is not there leads nowhere.
-                    Some(None) => {}
-                }
-            });
-            is_there.then_some(found)
-        };
-        self.hosts.iter().find_map(|hosts| hosts.with(now, in_file))
     }
 
     /// The answer to a name that means something by itself; the hosts file may say something else.
@@ -145,13 +122,14 @@ impl Inner {
         let asked = [name.as_str(), if is_absolute { "." } else { "" }].concat();
         let found = system::lookup(&asked, limit);
         let found = found.map_err(|interrupted| self.interrupted(interrupted, &[], host, limit))??;
-        let mut addresses = Resolved::new(Vec::new(), AnswerSource::System, None);
+        let mut addresses = Distinct::default();
         for address in found.into_iter().map(sys::canonical).filter(|address| self.wants(address.ip())) {
             match address {
                 SocketAddr::V6(v6) => addresses.push((*v6.ip()).into(), v6.scope_id()),
                 SocketAddr::V4(v4) => addresses.push((*v4.ip()).into(), 0),
             }
         }
+        let addresses = addresses.into_resolved(AnswerSource::System);
         match addresses.is_empty() {
             true => Err(ResolveError::NoRecords(self.kind_name()).into_error(host)),
             false => Ok(addresses),

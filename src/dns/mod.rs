@@ -33,6 +33,7 @@ mod answer;
 mod builder;
 mod failure;
 mod files;
+mod hosts;
 mod inner;
 mod promise;
 #[cfg(feature = "dns")]

@@ -1,7 +1,6 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
 use super::answer::Resolved;
 use super::builder::ResolverBuilder;
@@ -17,9 +16,9 @@ use crate::wait::WaitLimit;
 ///
 /// Clones share the cache and the files.
 ///
-/// * **Bounded.** One [timeout](ResolverBuilder::timeout) covers the whole lookup: all servers,
-///   attempts and search domains. The number of cached names is limited. Concurrent lookups of the
-///   same name share one query.
+/// * **Bounded.** One [timeout](ResolverBuilder::timeout) covers the whole lookup: files, all
+///   servers, attempts and search domains. The number of cached names is limited. Concurrent
+///   lookups of the same name share one query.
 /// * **Explained.** An answer has its [source](Resolved::source) and remaining
 ///   [TTL](Resolved::ttl). An error has the cause: no such host, no address, or the failure of each
 ///   server ([`ResolveError`](crate::dns::ResolveError)).
@@ -97,6 +96,8 @@ impl Resolver {
     /// * the text is not a valid host name ([`InvalidInput`](crate::ErrorKind::InvalidInput));
     /// * no server responded within the timeout ([`TimedOut`](crate::ErrorKind::TimedOut)), or all
     ///   of them failed ([`NameResolution`](crate::ErrorKind::NameResolution));
+    /// * a hosts file was not read within the timeout
+    ///   ([`TimedOut`](crate::ErrorKind::TimedOut)), or the thread that reads it did not start;
     /// * the cancel token was cancelled ([`Cancelled`](crate::ErrorKind::Cancelled)).
     ///
     /// Its [`detail`](crate::Error::detail) is a [`ResolveError`](crate::dns::ResolveError). If
@@ -108,8 +109,9 @@ impl Resolver {
 
     /// Resolves a host name within the limit of a caller, and the resolver's own.
     pub(super) fn lookup_within(&self, host: &str, asker: &WaitLimit<'_>) -> Result<Resolved> {
-        let started = Instant::now();
         let inner = &*self.inner;
+        let limit = &inner.limit(asker);
+        let started = limit.instant();
         let mut spelling = Spelling::new();
         let (name, is_absolute) = match Host::read(host, &mut spelling) {
             Ok(Host::Address(ip)) => return inner.literal(ip.to_canonical(), 0, host),
@@ -121,13 +123,13 @@ impl Resolver {
                 };
             }
         };
-        if let Some(found) = inner.in_hosts(name, started) {
+        if let Some(found) = inner.in_hosts(host, name, limit, started)? {
             return match found.is_empty() {
                 true => Err(ResolveError::NoRecords(inner.kind_name()).into_error(host)),
                 false => Ok(found),
             };
         }
-        inner.resolve(host, name, is_absolute, asker, started)
+        inner.resolve(host, name, is_absolute, limit, started)
     }
 
     /// Resolves a host and port, such as `"host:port"`, to socket addresses in the order in which
@@ -179,17 +181,23 @@ impl Resolver {
     #[doc(alias = "getfqdn")]
     pub fn lookup_addr(&self, ip: impl Into<IpAddr>) -> Result<String> {
         let ip = ip.into();
-        let (inner, now) = (&*self.inner, Instant::now());
-        if let Some(name) = inner.hosts.iter().find_map(|hosts| hosts.with(now, |hosts| hosts.name(ip))) {
-            return Ok(name.as_str().to_owned());
+        let inner = &*self.inner;
+        let limit = &inner.limit(&WaitLimit::started_now());
+        let started = limit.instant();
+        if let Some(name) = inner.name_in_hosts(ip, limit, started)? {
+            return Ok(name);
         }
         if ip.to_canonical().is_loopback() {
             return Ok("localhost".to_owned());
         }
-        inner.name_of(ip, now)
+        inner.name_of(ip, limit, started)
     }
 
-    /// Clears the cache and reads the files again.
+    /// Clears the cache and reads the files again, changed or not.
+    ///
+    /// Blocks until they are read, without a timeout: the next lookup uses what they contain now.
+    /// Lookups of other threads continue with the earlier contents meanwhile. A file that cannot be
+    /// read, or is too large, keeps its earlier contents.
     pub fn flush(&self) {
         self.inner.hosts.iter().for_each(Watched::read_again);
         self.inner.queries.flush();

@@ -35,19 +35,18 @@ impl Inner {
         host: &str,
         name: NameRef<'_>,
         is_absolute: bool,
-        asker: &WaitLimit<'_>,
+        limit: &WaitLimit<'_>,
         _: Instant,
     ) -> Result<Resolved> {
         if let Some(special) = self.special(name, host) {
             return special;
         }
-        let limit = &self.limit(asker);
         match self.options.backend {
             None | Some(Backend::System) => self.by_system(host, name, is_absolute, limit),
         }
     }
 
-    pub(super) fn name_of(&self, ip: IpAddr, _: Instant) -> Result<String> {
+    pub(super) fn name_of(&self, ip: IpAddr, _: &WaitLimit<'_>, _: Instant) -> Result<String> {
         Err(Error::detailed(Operation::Resolve, ErrorKind::Unsupported, NoReverseLookup).at(ip))
     }
 }

@@ -99,7 +99,8 @@
 //! * **IPv6 is announced and does not work.** A client begins with it and waits for its timeout. Here the next address is tried
 //!   after 250 ms, beside the first ([`attempt_delay`](crate::tcp::TcpClientBuilder::attempt_delay)).
 //! * **The answer is stale**, or the hosts file has changed. Answers hold for their time to live, files are looked at every 5 s, and
-//!   [`flush`](crate::Resolver::flush) forgets all.
+//!   [`flush`](crate::Resolver::flush) forgets all. A hosts file of more than 64 KiB is read by a thread, and lookups find its
+//!   earlier contents until then; one of more than 64 MiB is not read.
 //! * **The system knows names that DNS does not** (mDNS, directories, its own name). Where `nsswitch.conf` says so, the system is
 //!   asked, in a thread that is left behind when the time is over; there are 32 of these at most.
 //! * **A reverse look-up gives the address as if it were a name.** [`lookup_addr`](crate::Resolver::lookup_addr) gives a name, or an error.

@@ -99,6 +99,7 @@ impl<'a> WaitLimit<'a> {
     }
 
     /// The same, also cancelled by the token, if there is a place for it.
+    #[inline]
     #[must_use]
     pub(crate) fn or_cancelled_by(self, token: Option<&'a CancelToken>) -> WaitLimit<'a> {
         WaitLimit { also: self.also.or(token), ..self }
@@ -124,6 +125,21 @@ impl<'a> WaitLimit<'a> {
     pub(crate) fn next(self, timeout: Duration, reason: TimeLimit) -> WaitLimit<'a> {
         let limit = self.with_clock().refreshed();
         limit.earlier(limit.now.after(timeout), reason)
+    }
+
+    /// The same, for a part of the call that may take at most `timeout`: from the time when the
+    /// clock was read last, if nothing has blocked since, and from now otherwise.
+    #[inline]
+    #[must_use]
+    pub(crate) fn starting(self, timeout: Duration, reason: TimeLimit) -> WaitLimit<'a> {
+        let now = if self.now == NEVER { Moment::now() } else { self.now };
+        let started = if self.started == NEVER { now } else { self.started };
+        WaitLimit { started, now, ..self }.earlier(now.after(timeout), reason)
+    }
+
+    /// The time when the clock was read last, if nothing has blocked since, and now otherwise.
+    pub(crate) fn instant(&self) -> Instant {
+        self.now.as_instant().unwrap_or_else(Instant::now)
     }
 
     #[inline]

@@ -1,6 +1,5 @@
 //! The addresses of a host: from the cache, from servers, or from the system.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::telling::Found;
@@ -22,7 +21,7 @@ impl Inner {
         host: &str,
         name: NameRef<'_>,
         is_absolute: bool,
-        asker: &WaitLimit<'_>,
+        limit: &WaitLimit<'_>,
         started: Instant,
     ) -> Result<Resolved> {
         let backend = self.backend(name, started);
@@ -33,7 +32,6 @@ impl Inner {
         if let Some(special) = self.special(name, host) {
             return special;
         }
-        let limit = &self.limit(asker);
         match backend {
             Backend::System => self.by_system(host, name, is_absolute, limit),
             Backend::Dns => self.by_servers(host, name, is_absolute, limit, started),
@@ -79,7 +77,7 @@ impl Inner {
         limit: &WaitLimit<'_>,
         started: Instant,
     ) -> Result<Resolved> {
-        let conf = self.queries.conf.with(started, Arc::clone);
+        let conf = self.queries.conf.contents(started);
         let mut exists = false;
         let mut trouble = None;
         for candidate in conf.candidates(name, is_absolute) {

@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::builder::ResolverBuilder;
 use super::failure::{ResolveError, ServerError};
-use super::files::Watched;
+use super::files::{SMALL, Watched};
 use crate::error::Error;
 use crate::proto::dns::cache::Cache;
 use crate::proto::dns::fault::ServerFault;
@@ -42,9 +42,10 @@ impl Queries {
         let options = builder.queries.clone();
         let is_asked_of_servers = !options.servers.is_empty();
         let services = (sys::HAS_RESOLV_CONF && builder.backend.is_none() && !is_asked_of_servers)
-            .then(|| Watched::new(options.services.clone(), |bytes| NameServices::read(&bytes)));
+            .then(|| Watched::new(options.services.clone(), SMALL, |bytes| NameServices::read(&bytes)));
         let cache = Mutex::new(Cache::new(options.bounds));
-        let conf = Watched::new(options.conf.clone(), move |bytes| options.over(ResolvConf::read(&bytes)));
+        let conf =
+            Watched::new(options.conf.clone(), SMALL, move |bytes| options.over(ResolvConf::read(&bytes)));
         Queries { conf, services, cache, flights: Flights::new(), first: AtomicUsize::new(0) }
     }
 

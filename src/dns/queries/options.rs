@@ -96,14 +96,15 @@ impl ResolverBuilder {
     }
 
     /// Sets the file that is read instead of `/etc/resolv.conf`. Options of this builder take
-    /// precedence over the file.
+    /// precedence over the file. A file of more than 64 KiB is not read.
     pub fn resolv_conf(mut self, path: impl Into<PathBuf>) -> Self {
         self.queries.conf = path.into();
         self
     }
 
     /// Sets the file that is read instead of `/etc/nsswitch.conf` to choose the
-    /// [back end](Self::backend). If it does not exist, name servers are queried for all names.
+    /// [back end](Self::backend). If it does not exist, or has more than 64 KiB, name servers are
+    /// queried for all names.
     pub fn nsswitch_conf(mut self, path: impl Into<PathBuf>) -> Self {
         self.queries.services = path.into();
         self

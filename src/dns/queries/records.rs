@@ -1,7 +1,6 @@
 //! Records other than addresses.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::failed;
@@ -88,9 +87,9 @@ impl Resolver {
 
 impl Inner {
     /// The name that servers have for an address.
-    pub(in crate::dns) fn name_of(&self, ip: IpAddr, now: Instant) -> Result<String> {
+    pub(in crate::dns) fn name_of(&self, ip: IpAddr, limit: &WaitLimit<'_>, now: Instant) -> Result<String> {
         let asked = ip.to_string();
-        let records = self.ask(&HostName::reverse(ip), Kind::Ptr, "name", &asked, now)?;
+        let records = self.ask(&HostName::reverse(ip), Kind::Ptr, "name", &asked, limit, now)?;
         let name = records.into_iter().find_map(|record| match record {
             RecordData::Name(name) => Some(name),
             _ => None,
@@ -104,7 +103,10 @@ impl Inner {
             Ok(Host::Name(name, _)) if name.is_localhost() => {
                 Err(ResolveError::NoRecords(what).into_error(host))
             }
-            Ok(Host::Name(name, _)) => self.ask(&name.to_owned(), kind, what, host, Instant::now()),
+            Ok(Host::Name(name, _)) => {
+                let limit = &self.limit(&WaitLimit::started_now());
+                self.ask(&name.to_owned(), kind, what, host, limit, limit.instant())
+            }
             Ok(Host::Address(_)) => Err(ResolveError::NoRecords(what).into_error(host)),
             Err(bad) => Err(bad_name(bad, host)),
         }
@@ -116,10 +118,10 @@ impl Inner {
         kind: Kind,
         what: &'static str,
         asked: &str,
+        limit: &WaitLimit<'_>,
         started: Instant,
     ) -> Result<Vec<RecordData>> {
-        let limit = &self.limit(&WaitLimit::started_now());
-        let conf = self.queries.conf.with(started, Arc::clone);
+        let conf = self.queries.conf.contents(started);
         let found = self.known_or_asked(name, &[kind], &conf, limit, started);
         let servers = || self.servers(&conf);
         let found = found.map_err(|interrupted| self.interrupted(interrupted, &servers(), asked, limit))?;

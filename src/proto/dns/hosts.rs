@@ -1,139 +1,136 @@
-//! A hosts file, hosts(5): an address and its names on each line. The bytes are kept as they are, with an index of a few bytes
-//! for each name, so that a file of a hundred thousand lines is read once and found in at once.
+//! A hosts file, hosts(5): an address and its names on each line. The bytes are kept as they are,
+//! with two hash tables of positions, one of names and one of addresses.
+//!
+//! Memory is at most three times the file for the tables, and the file. A lookup takes time in
+//! proportion to the lines that have the name; the caller decides how many of them it inspects.
 
-use std::net::IpAddr;
+mod index;
+
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::host::{Host, Spelling};
 use super::name::{HostName, NameRef};
+use index::{Builder, Index};
 
-/// The names of a file, and where they stand in it.
+/// What follows in a larger file is not read.
+pub(crate) const MAX_BYTES: usize = index::MAX_BYTES;
+
+/// No host name is longer, in whatever script.
+pub(crate) const MAX_WORD: usize = 1_024;
+
+/// The names of a file, and their positions in it.
 #[derive(Debug, Default)]
 pub(crate) struct Hosts {
+    /// Without a byte order mark.
     bytes: Box<[u8]>,
-    /// In the order of the file; lines in a row with the same address are one.
-    addresses: Box<[Address]>,
-    /// In the order of the upper bits of their hashes, those that share them in the order of the file.
-    names: Box<[Name]>,
-    /// Where those of each upper bits begin, and the end.
-    begins: Box<[u32]>,
+    /// The positions of names.
+    names: Index,
+    /// The positions of addresses; of consecutive lines with the same address, the first.
+    addresses: Index,
 }
 
+/// The beginning of a line, at least its address.
 #[derive(Clone, Copy, Debug)]
-struct Name {
-    hash: u32,
-    /// Where it stands in the file.
-    at: u32,
-    /// Which of the addresses is its own.
-    address: u32,
-}
+pub(crate) struct Line<'a>(&'a [u8]);
 
-#[derive(Clone, Copy, Debug)]
-struct Address {
-    ip: IpAddr,
-    /// Where its text begins, with the zone in it, if it has one.
-    zoned: Option<u32>,
-    /// Where its first name stands.
-    name: u32,
-}
+/// An address of a line, and its zone if it is one of IPv6 that has one.
+pub(crate) type Zoned<'a> = (IpAddr, Option<&'a str>);
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 impl Hosts {
-    /// Reads a file. What is no line of such a file is passed over. More than 4 GiB are not read.
+    /// Reads a file. Invalid lines are skipped. More than [`MAX_BYTES`] are not read.
     pub(crate) fn read(mut bytes: Vec<u8>) -> Hosts {
-        bytes.truncate(u32::MAX as usize);
-        let (mut addresses, mut names) = (Vec::new(), Vec::with_capacity(bytes.len() / 24));
-        let mut before: &[u8] = &[];
-        for (start, line) in lines(&bytes) {
-            let Some((address, rest)) = split(line) else { continue };
-            let at = |word: &[u8]| (start + offset(line, word)) as u32;
-            let mut words = words(rest).peekable();
-            let Some(first) = words.peek() else { continue };
-            // Long files have the same address on every line.
-            if address != before {
-                let Some((ip, zone)) = read(address) else { continue };
-                addresses.push(Address { ip, zoned: zone.map(|_| at(address)), name: at(first) });
-                before = address;
+        if bytes.starts_with(BYTE_ORDER_MARK) {
+            bytes.drain(..BYTE_ORDER_MARK.len());
+        }
+        bytes.truncate(MAX_BYTES);
+        let (mut names, mut addresses) = (0, 0);
+        each_word(&bytes, |_, word| match word {
+            Word::Name(_) => names += 1,
+            Word::Address(_) => addresses += 1,
+        });
+        let (mut names, mut addresses) = (Builder::new(names), Builder::new(addresses));
+        each_word(&bytes, |_, word| match word {
+            Word::Name(name) => names.count(hash_of(name)),
+            Word::Address(ip) => addresses.count(hash_of_ip(ip)),
+        });
+        names.allocate();
+        addresses.allocate();
+        each_word(&bytes, |at, word| match word {
+            Word::Name(name) => names.place(hash_of(name), at),
+            Word::Address(ip) => addresses.place(hash_of_ip(ip), at),
+        });
+        Hosts { bytes: bytes.into(), names: names.finish(), addresses: addresses.finish() }
+    }
+
+    /// Inspects the lines that may have a name, in the order of the file: each that has it, and
+    /// `None` for one that does not.
+    pub(crate) fn candidates<'a>(&'a self, name: NameRef<'a>) -> impl Iterator<Item = Option<Line<'a>>> + 'a {
+        let positions = self.names.candidates(hash(name.as_str().as_bytes()));
+        let (mut before, mut start) = (0, 0);
+        positions.map(move |at| {
+            if !is_name(&self.bytes[at..], name) {
+                return None;
             }
-            let address = addresses.len() as u32 - 1;
-            names.extend(words.map(|word| Name { hash: hash_of(word), at: at(word), address }));
-        }
-        let addresses = addresses.into();
-        let (names, begins) = by_hash(&names);
-        Hosts { bytes: bytes.into(), addresses, names, begins }
-    }
-
-    /// Gives each address of a name, with the zone of one of IPv6 that has one, in the order of the file; one may be given twice.
-    /// Returns whether the name is there.
-    pub(crate) fn each<'a>(
-        &'a self,
-        name: NameRef<'_>,
-        mut take: impl FnMut(IpAddr, Option<&'a str>),
-    ) -> bool {
-        let hash = hash(name.as_str().as_bytes());
-        let mut is_there = false;
-        for found in self.sharing(hash) {
-            if found.hash == hash && is_name(&self.bytes[found.at as usize..], name) {
-                let Address { ip, zoned, .. } = &self.addresses[found.address as usize];
-                let zone = zoned.and_then(|at| read(word_at(&self.bytes, at))?.1);
-                take(*ip, zone);
-                is_there = true;
+            // From one name to the next no byte is inspected twice, however long a line is.
+            if let Some(end) = memchr::memrchr(b'\n', &self.bytes[before..at]) {
+                start = before + end + 1;
             }
-        }
-        is_there
+            before = at;
+            Some(Line(&self.bytes[start..at]))
+        })
     }
 
-    /// The names whose hashes have the same upper bits.
-    fn sharing(&self, hash: u32) -> &[Name] {
-        let bucket = bucket(hash, self.begins.len());
-        match self.begins.get(bucket..bucket + 2) {
-            Some(bounds) => &self.names[bounds[0] as usize..bounds[1] as usize],
-            None => &[],
-        }
-    }
-
-    /// The first name of an address: the canonical one.
-    pub(crate) fn name(&self, ip: IpAddr) -> Option<HostName> {
+    /// Inspects the lines that may have an address, in the order of the file: the first name of
+    /// each that has it, which is the canonical one, and `None` for one that does not.
+    pub(crate) fn names_of(&self, ip: IpAddr) -> impl Iterator<Item = Option<HostName>> + '_ {
         let ip = ip.to_canonical();
-        let found = self.addresses.iter().find(|address| address.ip == ip)?;
-        Some(HostName::found(&String::from_utf8_lossy(word_at(&self.bytes, found.name))))
+        self.addresses.candidates(hash_of_ip(ip)).map(move |at| {
+            let (own, _) = Line(&self.bytes[at..]).address()?;
+            let (_, line) = lines(&self.bytes[at..]).next().filter(|_| own == ip)?;
+            let name = names(split(line)?.1).next()?;
+            Some(HostName::found(&String::from_utf8_lossy(name)))
+        })
     }
 }
 
-/// Sorts by the upper bits of the hashes, as many as there are names for; by counting, so that it is one pass whatever they are.
-fn by_hash(names: &[Name]) -> (Box<[Name]>, Box<[u32]>) {
-    if names.is_empty() {
-        return Default::default();
+impl<'a> Line<'a> {
+    #[inline]
+    pub(crate) fn address(self) -> Option<Zoned<'a>> {
+        let line = self.0.trim_ascii_start();
+        read(&line[..line.iter().position(u8::is_ascii_whitespace)?])
     }
-    let mut begins = vec![0_u32; names.len().next_power_of_two() + 1];
-    let buckets = begins.len();
-    for name in names {
-        begins[bucket(name.hash, buckets) + 1] += 1;
-    }
-    let mut sum = 0;
-    for begin in &mut begins {
-        sum += *begin;
-        *begin = sum;
-    }
-    let mut sorted = vec![names[0]; names.len()];
-    // What begins a bucket is moved on until it begins the next.
-    for name in names {
-        let next = &mut begins[bucket(name.hash, buckets)];
-        sorted[*next as usize] = *name;
-        *next += 1;
-    }
-    begins.rotate_right(1);
-    begins[0] = 0;
-    (sorted.into(), begins.into())
 }
 
-/// By the upper bits; there is one beginning more than there are buckets, and of these a power of two.
-fn bucket(hash: u32, begins: usize) -> usize {
-    ((u64::from(hash) * begins.saturating_sub(1) as u64) >> 32) as usize
+enum Word<'a> {
+    Name(&'a [u8]),
+    Address(IpAddr),
+}
+
+/// Calls a function with the position of each name, and of each address that is not that of the
+/// line before and has a name.
+fn each_word<'a>(bytes: &'a [u8], mut take: impl FnMut(usize, Word<'a>)) {
+    let mut before: &[u8] = &[];
+    for (start, line) in lines(bytes) {
+        let Some((address, rest)) = split(line) else { continue };
+        let at = |word: &[u8]| start + offset(line, word);
+        let mut names = names(rest).peekable();
+        if names.peek().is_none() {
+            continue;
+        }
+        // Long files have the same address on every line.
+        if address != before {
+            let Some((ip, _)) = read(address) else { continue };
+            take(at(address), Word::Address(ip));
+            before = address;
+        }
+        names.for_each(|name| take(at(name), Word::Name(name)));
+    }
 }
 
 fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    let mut start = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    let mut start = 0;
     std::iter::from_fn(move || {
         let rest = bytes.get(start..).filter(|rest| !rest.is_empty())?;
         let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
@@ -160,7 +157,10 @@ fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// An address; one of IPv6 may have a zone, by its name or number.
-fn read(address: &[u8]) -> Option<(IpAddr, Option<&str>)> {
+fn read(address: &[u8]) -> Option<Zoned<'_>> {
+    if let Some(ip) = ipv4(address) {
+        return Some((ip.into(), None));
+    }
     let address = std::str::from_utf8(address).ok()?;
     let (ip, zone) = match address.split_once('%') {
         Some((ip, zone)) if !zone.is_empty() => (ip, Some(zone)),
@@ -173,16 +173,35 @@ fn read(address: &[u8]) -> Option<(IpAddr, Option<&str>)> {
     (zone.is_none() || ip.is_ipv6()).then_some((ip, zone))
 }
 
-fn words(names: &[u8]) -> impl Iterator<Item = &[u8]> {
-    names.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
+/// As the standard library reads one, in a third of the time: a lookup reads the address that it
+/// returns.
+fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
+    let (mut octets, mut octet, mut digits, mut dots) = (0_u32, 0_u32, 0, 0);
+    for byte in text {
+        match byte {
+            b'0'..=b'9' if digits < 3 && (digits == 0 || octet > 0) => {
+                octet = octet * 10 + u32::from(byte - b'0');
+                digits += 1;
+            }
+            b'.' if digits > 0 && octet <= 255 && dots < 3 => {
+                octets = octets << 8 | octet;
+                (octet, digits, dots) = (0, 0, dots + 1);
+            }
+            _ => return None,
+        }
+    }
+    (digits > 0 && octet <= 255 && dots == 3).then(|| Ipv4Addr::from_bits(octets << 8 | octet))
+}
+
+fn names(rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+    rest.split(u8::is_ascii_whitespace).filter(|word| (1..=MAX_WORD).contains(&word.len()))
 }
 
 fn is_end(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == b'#'
 }
 
-fn word_at(bytes: &[u8], at: u32) -> &[u8] {
-    let rest = &bytes[at as usize..];
+fn first_word(rest: &[u8]) -> &[u8] {
     &rest[..rest.iter().position(|byte| is_end(*byte)).unwrap_or(rest.len())]
 }
 
@@ -217,14 +236,26 @@ fn is_name(text: &[u8], name: NameRef<'_>) -> bool {
             return true;
         }
     }
-    on_the_wire(word_at(text, 0), &mut Spelling::new()) == Some(name)
+    on_the_wire(first_word(text), &mut Spelling::new()) == Some(name)
 }
 
-/// Of a name in whatever case, by the steps of `rustc`'s own hash. Names that share one are told apart by the file itself.
+/// One step of `rustc`'s own hash.
+fn step(hash: u64, word: u64) -> u64 {
+    (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95)
+}
+
+fn hash_of_ip(ip: IpAddr) -> u32 {
+    let bits = match ip {
+        IpAddr::V4(ip) => ip.to_bits().into(),
+        IpAddr::V6(ip) => ip.to_bits(),
+    };
+    (step(step(0, (bits >> 64) as u64), bits as u64) >> 32) as u32
+}
+
+/// The hash of a name in whatever case. Names that share one are told apart by the file itself.
 fn hash(name: &[u8]) -> u32 {
     // The bit by which upper and lower case differ; that others lose it, too, does no harm.
     const CASE: u64 = 0x2020_2020_2020_2020;
-    let step = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
     let mut words = name.chunks_exact(8);
     let mut sum = 0;
     for word in &mut words {
@@ -257,11 +288,12 @@ mod tests {
         192.0.2.15 last";
 
     fn found(hosts: &Hosts, name: &str) -> Vec<String> {
-        let mut found = Vec::new();
-        let is_there = hosts.each(HostName::found(name).as_ref(), |ip, zone| {
-            found.push(zone.map_or(ip.to_string(), |zone| format!("{ip}%{zone}")));
-        });
-        assert_eq!(is_there, !found.is_empty());
+        let text = |line: Line<'_>| {
+            let (ip, zone) = line.address().unwrap();
+            zone.map_or(ip.to_string(), |zone| format!("{ip}%{zone}"))
+        };
+        let name = HostName::found(name);
+        let mut found: Vec<_> = hosts.candidates(name.as_ref()).flatten().map(text).collect();
         found.dedup();
         found
     }
@@ -301,6 +333,52 @@ mod tests {
         assert!(found(&hosts, "nothing").is_empty() && found(&hosts, "line").is_empty());
     }
 
+    /// The lines that a lookup inspects are those of its name, and few others.
+    #[test]
+    fn lookup_inspects_only_lines_of_its_name() {
+        let repeated = "192.0.2.1 many.test\n".repeat(20_000);
+        let others: String = (0..20_000).map(|n| format!("192.0.2.2 host{n}.test\n")).collect();
+        let hosts = Hosts::read((repeated + &others).into_bytes());
+        let inspected = |name: &str| hosts.candidates(HostName::found(name).as_ref()).count();
+        assert!((20_000..20_020).contains(&inspected("many.test")));
+        for n in 0..20_000 {
+            assert!(inspected(&format!("host{n}.test")) < 20 || n == 0);
+        }
+    }
+
+    #[test]
+    fn tables_take_at_most_three_times_the_file() {
+        let letters: String = (b'a'..=b'z').map(|letter| format!(" {}", letter as char)).collect();
+        let [dense, one_line, alternating] = [
+            format!("::{letters}\n").repeat(2_000),
+            format!("::{}", letters.repeat(2_000)),
+            ":: a\n::1 b\n".repeat(9_000),
+        ];
+        for text in [dense, one_line, alternating] {
+            let length = text.len();
+            let hosts = Hosts::read(text.into_bytes());
+            let tables = hosts.names.bytes() + hosts.addresses.bytes();
+            assert!(tables <= 3 * length + 64, "{tables} bytes for {length}");
+        }
+    }
+
+    #[test]
+    fn names_of_one_long_line_have_its_address() {
+        let line = format!("192.0.2.1 first\n192.0.2.2{}\n192.0.2.3 last", " a b".repeat(30_000));
+        let hosts = Hosts::read(line.into_bytes());
+        let name = HostName::found("b");
+        let lines = hosts.candidates(name.as_ref()).flatten();
+        let all: Vec<_> = lines.map(|line| line.address().unwrap().0).collect();
+        assert_eq!(all, vec!["192.0.2.2".parse::<IpAddr>().unwrap(); 30_000]);
+    }
+
+    #[test]
+    fn word_that_is_too_long_is_no_name() {
+        let hosts = Hosts::read(format!("192.0.2.1 {} b\n", "a".repeat(MAX_WORD + 1)).into_bytes());
+        assert_eq!((found(&hosts, "b"), hosts.names.len()), (vec!["192.0.2.1".to_owned()], 1));
+        assert_eq!(hosts.names_of([192, 0, 2, 1].into()).flatten().next(), Some(HostName::found("b")));
+    }
+
     #[test]
     fn consecutive_lines_share_one_address() {
         let hosts = Hosts::read(b"0.0.0.0 a\n0.0.0.0 b c\n192.0.2.1 d\n0.0.0.0 e\n".to_vec());
@@ -315,16 +393,20 @@ mod tests {
         let wire = Hosts::read(b"192.0.2.13 xn--fsqu6v.xn--fiqs8s".to_vec());
         let mut spelling = Spelling::new();
         let Ok(Host::Name(name, _)) = Host::read("例如。中国", &mut spelling) else { panic!() };
-        assert!(wire.each(name, |_, _| {}));
+        assert_eq!(wire.candidates(name).flatten().count(), 1);
     }
 
     #[test]
     fn reverse_lookup_returns_first_name() {
         let hosts = Hosts::read(FILE.into());
-        let name = |ip: &str| hosts.name(ip.parse().unwrap()).map(|name| name.to_string());
+        let name =
+            |ip: &str| hosts.names_of(ip.parse().unwrap()).flatten().next().map(|name| name.to_string());
         assert_eq!(name("192.0.2.2").as_deref(), Some("first"));
         let marked = Hosts::read("\u{FEFF}192.0.2.1 marked".into());
-        assert!(marked.name("192.0.2.1".parse().unwrap()).is_some(), "behind a byte order mark");
+        assert!(
+            marked.names_of("192.0.2.1".parse().unwrap()).flatten().next().is_some(),
+            "behind a byte order mark"
+        );
         assert_eq!(name("::ffff:192.0.2.5").as_deref(), Some("camelcase.example"));
         assert_eq!(name("192.0.2.99"), None);
     }
@@ -341,7 +423,14 @@ mod tests {
         /// Whatever stands in it: it is read, and each name that a line has is found with its address.
         #[test]
         fn any_file_is_parsed(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
-            Hosts::read(bytes).each(HostName::found("localhost").as_ref(), |_, _| {});
+            Hosts::read(bytes).candidates(HostName::found("localhost").as_ref()).for_each(drop);
+        }
+
+        #[test]
+        fn ipv4_is_that_of_the_standard_library(text in "[0-9]{0,4}(\\.[0-9]{0,4}){0,4}", ip: u32) {
+            for text in [text, Ipv4Addr::from_bits(ip).to_string()] {
+                prop_assert_eq!(ipv4(text.as_bytes()), text.parse().ok(), "{}", text);
+            }
         }
 
         #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::kit::dns::*;
 use crate::kit::*;
@@ -191,4 +192,99 @@ fn hosts_zone_sets_interface_scope_id() {
     assert_eq!(mixed, ["[2001:db8::1]:80", "[fe80::1%1]:80"].map(|one| one.parse().unwrap()), "each once");
     let error = resolver.lookup("nowhere").unwrap_err();
     assert_eq!(error.detail(), Some(&ResolveError::NoRecords("address")));
+}
+
+/// The timeout of lookups in files that take longer to read or to search, and what a loaded machine
+/// adds to it.
+const TIMEOUT: Duration = Duration::from_millis(300);
+const BOUND: Duration = Duration::from_millis(2_300);
+
+/// Looks up a name, and fails if that outlasts the timeout.
+fn bounded(resolver: &Resolver, name: &str) -> socketry::Result<Vec<IpAddr>> {
+    let began = Instant::now();
+    let found = resolver.lookup(name);
+    let took = began.elapsed();
+    assert!(took < BOUND, "{name} took {took:?}: {found:?}");
+    found.map(|found| found.addresses().to_vec())
+}
+
+/// The comparisons of addresses with each other were 400 million.
+#[test]
+fn name_on_400_000_lines_is_found_within_timeout() {
+    let own = |n: usize| format!("2001:db8::{:x} many.test\n", n + 1);
+    let mut text: String = (0..999).map(own).collect();
+    text += &(own(997) + &own(998)).repeat(200_000);
+    let file = File::new("repeated", text + "192.0.2.1 small.test\n");
+    let resolver = of(&Server::silent(), &file).timeout(TIMEOUT).build();
+    resolver.flush();
+    let expected: Vec<IpAddr> = (1..1_000).map(|n| [0x2001, 0xdb8, 0, 0, 0, 0, 0, n].into()).collect();
+    assert_eq!(bounded(&resolver, "many.test").unwrap(), expected);
+    assert_eq!(bounded(&resolver, "small.test").unwrap(), ips(&["192.0.2.1"]));
+    assert_eq!(resolver.lookup_addr(expected[998]).unwrap(), "many.test");
+}
+
+/// The lines of one name after so many are skipped, and say nothing of other names.
+#[test]
+fn lines_of_hosts_name_are_limited_to_10_000() {
+    let lines = "192.0.2.1 many.test\n".repeat(9_999);
+    let file = File::new("lines", lines + "192.0.2.2 many.test\n192.0.2.3 many.test other.test\n");
+    let resolver = of(&Server::silent(), &file).build();
+    resolver.flush();
+    assert_eq!(resolver.lookup("many.test").unwrap().addresses(), ips(&["192.0.2.1", "192.0.2.2"]));
+    assert_eq!(resolver.lookup("other.test").unwrap().addresses(), ips(&["192.0.2.3"]));
+}
+
+/// The interface was looked up for each line.
+#[test]
+#[cfg(target_os = "linux")]
+fn zone_on_200_000_lines_is_found_within_timeout() {
+    let text = "fe80::1%lo zone.test\nfe80::2%nosuch0 zone.test\n".repeat(100_000);
+    let file = File::new("repeated-zone", text + "192.0.2.1 small.test\n");
+    let resolver = of(&Server::silent(), &file).timeout(TIMEOUT).build();
+    resolver.flush();
+    assert_eq!(bounded(&resolver, "zone.test").unwrap(), ips(&["fe80::1"]));
+    assert_eq!(bounded(&resolver, "small.test").unwrap(), ips(&["192.0.2.1"]));
+}
+
+/// A file that grows is read by a thread, while lookups find what it contained before.
+#[test]
+fn lookups_do_not_wait_for_hosts_file_that_grows() {
+    let letters: String = (b'a'..=b'z').map(|letter| format!(" {}", letter as char)).collect();
+    let file = File::new("grows", "192.0.2.1 small.test\n");
+    let resolver = of(&Server::silent(), &file).timeout(TIMEOUT).build();
+    assert_eq!(bounded(&resolver, "small.test").unwrap(), ips(&["192.0.2.1"]));
+    file.write(format!("192.0.2.2 small.test\n{}", format!("::{letters}\n").repeat(150_000)));
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    let found = bounded(&resolver, "small.test").unwrap();
+                    assert!([ips(&["192.0.2.1"]), ips(&["192.0.2.2"])].contains(&found), "{found:?}");
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+            });
+        }
+        let began = Instant::now();
+        while bounded(&resolver, "small.test").unwrap() != ips(&["192.0.2.2"]) {
+            assert!(began.elapsed() < Duration::from_secs(60), "it is never read");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(bounded(&resolver, "q").unwrap(), ips(&["::"]));
+}
+
+/// A lookup waits for the first read of a long file no longer than for anything else.
+#[test]
+fn first_lookup_in_large_hosts_file_waits_within_timeout() {
+    let text: String = (0..600_000).map(|n| format!("0.0.0.0 host{n}.blocked.example\n")).collect();
+    let file = File::new("first-read", text);
+    let began = Instant::now();
+    let resolver = of(&Server::silent(), &file).timeout(Duration::from_millis(1)).build();
+    let error = resolver.lookup("host7.blocked.example").unwrap_err();
+    assert!(error.is_timeout() && error.is_temporary() && began.elapsed() < BOUND, "{error}");
+    assert!(resolver.lookup_addr([0, 0, 0, 0]).unwrap_err().is_timeout());
+    resolver.flush();
+    assert_eq!(resolver.lookup("host7.blocked.example").unwrap().addresses(), ips(&["0.0.0.0"]));
 }
