@@ -26,16 +26,28 @@ fn exchange(mut ping: impl FnMut(), mut pong: impl FnMut() + Send) -> Duration {
     })
 }
 
-fn raw() -> Duration {
+/// The calls alone, or `limited`: with what any limit takes, a timeout of the kernel and one reading of
+/// the clock for each receive.
+fn raw(limited: bool) -> Duration {
     let ends = pair();
+    let before = || {
+        if limited {
+            std::hint::black_box(Instant::now());
+        }
+    };
+    if limited {
+        ends.iter().for_each(|end| end.set_read_timeout(Some(SECOND)).unwrap());
+    }
     let [one, two] = ends.each_ref().map(Raw::of);
     let (mut there, mut back) = ([0; 64], [0; 64]);
     exchange(
         || {
             assert_eq!(one.send(&there), 64);
+            before();
             assert_eq!(one.recv(&mut there), 64);
         },
         || {
+            before();
             assert_eq!(two.recv(&mut back), 64);
             assert_eq!(two.send(&back), 64);
         },
@@ -128,7 +140,8 @@ pub(crate) fn run() {
     let rows = compare(
         41,
         vec![
-            variant("send, recv", raw),
+            variant("send, recv", || raw(false)),
+            variant("send, recv, timeout and one clock reading", || raw(true)),
             variant("std", || std(None)),
             variant("std, read timeout set once", || std(Some(SECOND))),
             variant("socketry", || ours(&plain, |_| {})),

@@ -34,7 +34,12 @@ fn exchange(mut ping: impl FnMut(), mut pong: impl FnMut() + Send) -> Duration {
 }
 
 fn raw(receive: fn(&Raw, &mut [u8])) -> Duration {
+    raw_with(None, receive)
+}
+
+fn raw_with(timeout: Option<Duration>, receive: fn(&Raw, &mut [u8])) -> Duration {
     let ends = [(); 2].map(|()| Raw::new(UdpSocket::bind("127.0.0.1:0").unwrap()));
+    ends.iter().for_each(|end| end.socket.set_read_timeout(timeout).unwrap());
     let [a, b] = ends.each_ref().map(|end| sockaddr(end.socket.local_addr().unwrap()));
     let (mut there, mut back) = ([0; 64], [0; 64]);
     exchange(
@@ -50,6 +55,12 @@ fn raw(receive: fn(&Raw, &mut [u8])) -> Duration {
 }
 
 fn blocking(end: &Raw, buffer: &mut [u8]) {
+    end.recv_from(buffer);
+}
+
+/// With what any limit takes for each receive: one reading of the clock.
+fn blocking_and_clock(end: &Raw, buffer: &mut [u8]) {
+    std::hint::black_box(Instant::now());
     end.recv_from(buffer);
 }
 
@@ -102,6 +113,7 @@ pub(crate) fn run() {
         25,
         vec![
             variant("sendto, recvfrom", || raw(blocking)),
+            variant("the same, timeout and one clock reading", || raw_with(Some(SECOND), blocking_and_clock)),
             variant("std", || std(None)),
             variant("std, timeout set once", || std(Some(SECOND))),
             variant("tokio, current thread", || others::ping_pong(rounds(), 0)),

@@ -306,7 +306,12 @@ impl TcpConnection {
             // One byte more than allowed, to see that it is too much.
             let more = (max - room.min(max)).saturating_add(1).min(64 * 1024);
             bytes.resize(room + more, 0);
-            let error = match self.inner.read_part(&mut bytes[room..], &limit) {
+            let part = &mut bytes[room..];
+            let read = match room {
+                0 => self.inner.read_within(part, &limit),
+                _ => self.inner.read_part(part, &limit),
+            };
+            let error = match read {
                 Ok(length) => {
                     bytes.truncate(room + length);
                     match length {

@@ -113,17 +113,19 @@ impl UdpEndpoint {
     #[inline]
     pub fn send_to(&self, message: impl Message, to: impl ToAddress) -> Result<()> {
         let to = to.to_address()?;
-        let (resolved, limit);
-        let (address, limit) = match to.as_socket_addr() {
-            Some(address) => (address, None),
-            None => {
-                limit = self.write_limit();
-                resolved = self.resolve(&to, &limit)?;
-                (&resolved, Some(&limit))
-            }
-        };
+        let Some(address) = to.as_socket_addr() else { return self.send_to_name(&message, &to) };
         let bytes = self.encoded(&message, address)?;
-        self.send_bytes_to(&bytes, address, None, limit).map_err(|error| error.at(&to))
+        self.send_bytes_to(&bytes, address, None, None).map_err(|error| error.at(&to))
+    }
+
+    /// Resolves a name and sends, within one limit.
+    #[cold]
+    #[inline(never)]
+    fn send_to_name(&self, message: &impl Message, to: &Address) -> Result<()> {
+        let limit = self.write_limit();
+        let address = self.resolve(to, &limit)?;
+        let bytes = self.encoded(message, &address)?;
+        self.send_bytes_to(&bytes, &address, None, Some(&limit)).map_err(|error| error.at(to))
     }
 
     /// Sends a message to the sender of a datagram, from the address that the datagram was sent to.
