@@ -7,6 +7,7 @@ pub mod children;
 #[cfg(feature = "dns")]
 pub mod dns;
 pub mod frames;
+pub mod hostile;
 pub mod listening;
 #[cfg(target_os = "linux")]
 pub mod load;

@@ -1,0 +1,166 @@
+//! Cells: one call of one method under one hostile condition, and what it must end with.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use socketry::Error;
+use socketry::error::TimeLimit;
+
+use crate::known::KNOWN;
+
+/// The limit of the calls.
+pub const LIMIT: Duration = Duration::from_millis(150);
+
+/// A limit that must not apply, such as that of another thread.
+pub const OTHER_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a call with [`LIMIT`] may take on a busy machine.
+pub const LATEST: Duration = Duration::from_secs(5);
+
+/// By how much clocks may differ.
+const TOLERANCE: Duration = Duration::from_millis(2);
+
+/// A cell that has not ended by then is a call that does not end.
+const ABANDONED: Duration = Duration::from_secs(45);
+
+/// How many cells run at the same time. Most only wait.
+const CONCURRENT: usize = 24;
+
+/// What is wrong with a cell.
+pub type Verdict = Result<(), String>;
+
+/// What a call must end with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// A timeout by this limit.
+    TimedOut(TimeLimit),
+    Cancelled,
+    /// A result, within the limit.
+    Success,
+}
+
+/// One call of one method under one condition.
+pub struct Cell {
+    pub method: &'static str,
+    pub condition: String,
+    pub run: Box<dyn FnOnce() -> Verdict + Send>,
+}
+
+impl Cell {
+    pub fn new(
+        method: &'static str,
+        condition: impl Into<String>,
+        run: impl FnOnce() -> Verdict + Send + 'static,
+    ) -> Cell {
+        Cell { method, condition: condition.into(), run: Box::new(run) }
+    }
+
+    fn name(&self) -> String {
+        format!("{} / {}", self.method, self.condition)
+    }
+}
+
+/// When a call began, and when its limit ends it.
+#[derive(Clone, Copy, Debug)]
+pub struct Watch {
+    began: Instant,
+    due: Instant,
+    is_deadline: bool,
+}
+
+impl Watch {
+    /// For a limit that begins with the call.
+    pub fn of_timeout(limit: Duration) -> Watch {
+        let began = Instant::now();
+        Watch { began, due: began + limit, is_deadline: false }
+    }
+
+    /// For a deadline.
+    pub fn of_deadline(due: Instant) -> Watch {
+        Watch { began: Instant::now(), due, is_deadline: true }
+    }
+
+    /// Judges what the call, which has just ended, ended with.
+    pub fn judge<T: Debug>(&self, expected: Expected, result: &Result<T, Error>) -> Verdict {
+        let took = self.began.elapsed();
+        if took > LATEST {
+            return Err(format!("ended after {took:?}: {result:?}"));
+        }
+        let limit = match (expected, result) {
+            (Expected::Success, Ok(_)) => return Ok(()),
+            (Expected::Cancelled, Err(error)) if error.is_cancelled() => match error.limit() {
+                None => return Ok(()),
+                limit => return Err(format!("cancelled, and yet the limit is {limit:?}")),
+            },
+            (Expected::TimedOut(limit), Err(error)) if error.is_timeout() => limit,
+            _ => return Err(format!("expected {expected:?}: {result:?} after {took:?}")),
+        };
+        let Err(error) = result else { return Ok(()) };
+        if error.limit() != Some(limit) {
+            return Err(format!("expected the limit {limit:?}, not {:?}: {error}", error.limit()));
+        }
+        if Instant::now() + TOLERANCE < self.due {
+            return Err(format!("ended after {took:?}, too early: {error}"));
+        }
+        let Some(elapsed) = error.elapsed() else { return Err(format!("no elapsed time: {error}")) };
+        // A deadline is set before the call begins; by how much is up to the machine.
+        let parts = if self.is_deadline { 3 } else { 1 };
+        let least = self.due.saturating_duration_since(self.began) / parts;
+        if elapsed + TOLERANCE < least || elapsed > took + TOLERANCE {
+            return Err(format!("took {took:?}, and says {elapsed:?}: {error}"));
+        }
+        Ok(())
+    }
+}
+
+/// Checks a condition within a cell.
+pub fn ensure(is_true: bool, otherwise: impl FnOnce() -> String) -> Verdict {
+    if is_true { Ok(()) } else { Err(otherwise()) }
+}
+
+/// Runs the cells of a family, and reports all that fail.
+pub fn run(family: &str, cells: Vec<Cell>) {
+    let began = Instant::now();
+    let methods: BTreeSet<_> = cells.iter().map(|cell| cell.method).collect();
+    let conditions: BTreeSet<_> = cells.iter().map(|cell| cell.condition.clone()).collect();
+    let size = format!("{} methods x {} conditions: {} cells", methods.len(), conditions.len(), cells.len());
+    let queue = Mutex::new(cells.into_iter());
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..CONCURRENT {
+            scope.spawn(|| {
+                loop {
+                    let Some(cell) = queue.lock().unwrap().next() else { return };
+                    let name = cell.name();
+                    let is_known = KNOWN.contains(&name.as_str());
+                    match (run_apart(cell.run), is_known) {
+                        (Err(_), true) | (Ok(()), false) => {}
+                        (Ok(()), true) => failures.lock().unwrap().push(format!("{name}: known, and passes")),
+                        (Err(what), false) => failures.lock().unwrap().push(format!("{name}: {what}")),
+                    }
+                }
+            });
+        }
+    });
+    println!("{family}: {size}, in {:.1?}", began.elapsed());
+    let failures = failures.into_inner().unwrap();
+    assert!(failures.is_empty(), "{} cells of {family} fail:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// Runs a cell in a thread that is left behind if it does not end.
+fn run_apart(cell: Box<dyn FnOnce() -> Verdict + Send>) -> Verdict {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let verdict = catch_unwind(AssertUnwindSafe(cell)).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
+            Err(format!("panicked: {}", text.unwrap_or_default()))
+        });
+        let _ = sender.send(verdict);
+    });
+    receiver.recv_timeout(ABANDONED).unwrap_or_else(|_| Err(format!("not ended after {ABANDONED:?}")))
+}
