@@ -39,6 +39,8 @@ pub enum Expected {
     /// A timeout by this limit.
     TimedOut(TimeLimit),
     Cancelled,
+    /// A refusal by the peer, of the last of several attempts. The limit is not the error.
+    Refused,
     /// A result, within the limit.
     Success,
 }
@@ -92,6 +94,7 @@ impl Watch {
         }
         let limit = match (expected, result) {
             (Expected::Success, Ok(_)) => return Ok(()),
+            (Expected::Refused, Err(error)) if error.is_refused() => return Ok(()),
             (Expected::Cancelled, Err(error)) if error.is_cancelled() => match error.limit() {
                 None => return Ok(()),
                 limit => return Err(format!("cancelled, and yet the limit is {limit:?}")),
