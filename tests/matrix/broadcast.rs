@@ -42,7 +42,7 @@ enum Condition {
     CancelledInFlood,
 }
 
-fn cells() -> Vec<Cell> {
+pub fn all() -> Vec<Cell> {
     use Condition::*;
     let mut cells = Vec::new();
     for &(name, takes, call) in ROWS {
@@ -58,6 +58,9 @@ fn cells() -> Vec<Cell> {
         cells.push(Cell::new("Discovery as Iterator::next", condition, move || discover(condition)));
     }
     cells.push(Cell::new("Discovery as Iterator::next", "CancelledDuring", cancel_discovery));
+    for name in ["Broadcaster::send", "Broadcaster::discover", "Responder::reply"] {
+        cells.push(Cell::new(name, "CancelledBefore", move || send_cancelled(name)));
+    }
     cells
 }
 
@@ -201,7 +204,26 @@ fn cancel_discovery() -> Verdict {
     })
 }
 
+/// A send buffer of the loopback interface does not fill, so that only the token is tested.
+fn send_cancelled(name: &str) -> Verdict {
+    let token = CancelToken::new().unwrap();
+    let builder = Broadcaster::builder().loopback(true).cancel_token(&token);
+    let responder = builder.clone().port(0).responder().map_err(|error| error.to_string())?;
+    let broadcaster =
+        builder.port(responder.local_addr().port()).build().map_err(|error| error.to_string())?;
+    broadcaster.send("who").map_err(|error| error.to_string())?;
+    let query = responder.recv_timeout(LATEST).map_err(|error| error.to_string())?;
+    token.cancel();
+    let watch = Watch::of_timeout(LIMIT);
+    let result = match name {
+        "Broadcaster::send" => broadcaster.send("who").map(drop),
+        "Broadcaster::discover" => broadcaster.discover("who", OTHER_LIMIT).map(drop),
+        _ => responder.reply(&query, "here"),
+    };
+    watch.judge(Expected::Cancelled, &result)
+}
+
 #[test]
 fn broadcasts_end_by_their_limit() {
-    table::run("broadcasts", cells());
+    table::run("broadcasts", all());
 }

@@ -20,9 +20,7 @@ type Call = fn(TcpClientBuilder, &socketry::Address) -> Result<(), Error>;
 static CONNECTS: &[(&str, Call)] = &[
     ("TcpClientBuilder::connect", |builder, address| builder.connect(address).map(drop)),
     ("TcpClient::connect", |builder, address| builder.build().connect(address).map(drop)),
-    ("TcpClient::connect_with", |builder, address| {
-        builder.build().connect_with(address, |_| {}).map(drop)
-    }),
+    ("TcpClient::connect_with", |builder, address| builder.build().connect_with(address, |_| {}).map(drop)),
     ("TcpClient::connect with retries", |builder, address| {
         let retry = Retry::new().attempts(1_000).initial_delay(Duration::from_millis(5)).multiplier(1.0);
         builder.retry(retry).connect(address).map(drop)
@@ -45,13 +43,19 @@ enum Condition {
     CancelledInLookup,
 }
 
-fn cells() -> Vec<Cell> {
+pub fn all() -> Vec<Cell> {
     use Condition::*;
     let mut cells = Vec::new();
     for &(name, call) in CONNECTS {
-        for condition in
-            [FullBacklog, SilentNameServer, Refusing, Rival, CancelledBefore, CancelledDuring, CancelledInLookup]
-        {
+        for condition in [
+            FullBacklog,
+            SilentNameServer,
+            Refusing,
+            Rival,
+            CancelledBefore,
+            CancelledDuring,
+            CancelledInLookup,
+        ] {
             // Without retries, a refusal is the result.
             if condition == Refusing && !name.ends_with("with retries") {
                 continue;
@@ -180,5 +184,5 @@ fn close(condition: &'static str, is_deadline: bool) -> Verdict {
 
 #[test]
 fn connects_and_closes_end_by_their_limit() {
-    table::run("connects", cells());
+    table::run("connects", all());
 }

@@ -5,7 +5,7 @@ use socketry::tcp::{TcpReadHalf, TcpWriteHalf};
 use socketry::{Encoding, Error, TcpConnection};
 
 use crate::reads::{Argument, Row, Subject, Takes, cells};
-use crate::table;
+use crate::table::{self, Cell};
 
 /// A method of a reader of frames.
 struct Frames<R> {
@@ -40,7 +40,10 @@ fn framed<F: Framing>(
     Frames { reader: connection.into_framed(framing), call, _kept: None }
 }
 
-fn lines(connection: TcpConnection, call: fn(&mut OfLines) -> Result<Option<Vec<u8>>, Error>) -> Frames<OfLines> {
+fn lines(
+    connection: TcpConnection,
+    call: fn(&mut OfLines) -> Result<Option<Vec<u8>>, Error>,
+) -> Frames<OfLines> {
     framed(connection, Lines::new(Encoding::Utf8), call)
 }
 
@@ -51,7 +54,10 @@ fn prefixed(
     framed(connection, LengthPrefixed::u32(), call)
 }
 
-fn of_half(connection: TcpConnection, call: fn(&mut OfHalf) -> Result<Option<Vec<u8>>, Error>) -> Frames<OfHalf> {
+fn of_half(
+    connection: TcpConnection,
+    call: fn(&mut OfHalf) -> Result<Option<Vec<u8>>, Error>,
+) -> Frames<OfHalf> {
     let (half, kept) = connection.split();
     Frames { reader: FrameReader::new(half, Lines::new(Encoding::Utf8)), call, _kept: Some(kept) }
 }
@@ -94,9 +100,7 @@ fn chunks(
 }
 
 static ROWS: &[Row] = &[
-    row!("Framed::recv of lines", true, line, lines, |lines| {
-        Ok(lines.recv()?.map(String::into_bytes))
-    }),
+    row!("Framed::recv of lines", true, line, lines, |lines| { Ok(lines.recv()?.map(String::into_bytes)) }),
     row!("Framed::recv of bytes", true, frame, prefixed, Framed::recv),
     row!("Framed::recv of text", false, text, chunks, |chunks| {
         Ok(chunks.recv()?.map(String::into_bytes))
@@ -107,9 +111,7 @@ static ROWS: &[Row] = &[
     row!("Framed::recv_with_reply", true, line, lines, |lines| {
         Ok(lines.recv_with_reply()?.map(|(line, _)| line.as_bytes().to_vec()))
     }),
-    row!("FrameReader::recv", true, line, of_half, |reader| {
-        Ok(reader.recv()?.map(String::into_bytes))
-    }),
+    row!("FrameReader::recv", true, line, of_half, |reader| { Ok(reader.recv()?.map(String::into_bytes)) }),
     row!("FrameReader::recv_ref", true, line, of_half, |reader| {
         Ok(reader.recv_ref()?.map(|line| line.as_bytes().to_vec()))
     }),
@@ -118,7 +120,11 @@ static ROWS: &[Row] = &[
     }),
 ];
 
+pub fn all() -> Vec<Cell> {
+    cells(ROWS)
+}
+
 #[test]
 fn calls_that_read_frames_end_by_their_limit() {
-    table::run("frames read", cells(ROWS));
+    table::run("frames read", all());
 }

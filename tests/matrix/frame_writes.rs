@@ -6,7 +6,7 @@ use socketry::frame::{Framed, LengthPrefixed};
 use socketry::{Error, TcpConnection};
 
 use crate::stops::{MESSAGE, message};
-use crate::table;
+use crate::table::{self, Cell};
 use crate::writes::{Row, Sink, cells};
 
 /// A stream that has a frame to read, and writes to a connection.
@@ -133,7 +133,11 @@ static ROWS: &[Row] = &[
     },
 ];
 
+pub fn all() -> Vec<Cell> {
+    cells(ROWS)
+}
+
 #[test]
 fn calls_that_write_frames_end_by_their_limit() {
-    table::run("frames written", cells(ROWS));
+    table::run("frames written", all());
 }

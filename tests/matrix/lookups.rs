@@ -19,9 +19,7 @@ type Call = fn(&Resolver) -> Result<(), Error>;
 static ROWS: &[(&str, Call)] = &[
     ("Resolver::lookup", |resolver| resolver.lookup("name.test").map(drop)),
     ("Resolver::lookup_addr", |resolver| resolver.lookup_addr([192, 0, 2, 1]).map(drop)),
-    ("Resolver::lookup_socket_addrs", |resolver| {
-        resolver.lookup_socket_addrs(("name.test", 9)).map(drop)
-    }),
+    ("Resolver::lookup_socket_addrs", |resolver| resolver.lookup_socket_addrs(("name.test", 9)).map(drop)),
     ("Resolver::gethostbyname", |resolver| resolver.gethostbyname("name.test").map(drop)),
     ("Resolver::lookup_mx", |resolver| resolver.lookup_mx("name.test").map(drop)),
     ("Resolver::lookup_txt", |resolver| resolver.lookup_txt("name.test").map(drop)),
@@ -85,10 +83,19 @@ fn dripping_server() -> SocketAddr {
     address
 }
 
-fn cells() -> Vec<Cell> {
+pub fn all() -> Vec<Cell> {
     use Condition::*;
-    let all =
-        [Silent, ManyAttempts, Flood, SilentTcp, DripTcp, Rival, CancelledBefore, CancelledDuring, CancelledInFlood];
+    let all = [
+        Silent,
+        ManyAttempts,
+        Flood,
+        SilentTcp,
+        DripTcp,
+        Rival,
+        CancelledBefore,
+        CancelledDuring,
+        CancelledInFlood,
+    ];
     let mut cells = Vec::new();
     for &(name, call) in ROWS {
         for condition in all {
@@ -188,5 +195,5 @@ fn other_limit(is_alone: bool) -> Verdict {
 
 #[test]
 fn lookups_end_by_their_limit() {
-    table::run("lookups", cells());
+    table::run("lookups", all());
 }

@@ -50,7 +50,7 @@ enum Condition {
     ShutdownDuring,
 }
 
-fn accepts() -> Vec<Cell> {
+pub fn accepts() -> Vec<Cell> {
     use Condition::*;
     let mut cells = Vec::new();
     for &(name, takes, call) in ACCEPTS {
@@ -99,9 +99,9 @@ fn accept(takes: Takes, call: Accept, condition: Condition) -> Verdict {
                 ShutdownDuring => server.handle().begin_shutdown(Duration::ZERO),
                 _ => {}
             }
-            while condition == RefusedClients && is_over.try_recv().is_err_and(|error| {
-                error == std::sync::mpsc::TryRecvError::Empty
-            }) {
+            while condition == RefusedClients
+                && is_over.try_recv().is_err_and(|error| error == std::sync::mpsc::TryRecvError::Empty)
+            {
                 let _ = std::net::TcpStream::connect_timeout(&address, LIMIT);
             }
         });
@@ -173,7 +173,7 @@ fn block() {
     std::thread::sleep(LATEST * 2);
 }
 
-fn serves() -> Vec<Cell> {
+pub fn serves() -> Vec<Cell> {
     let mut cells = Vec::new();
     for &(name, returns, serve) in SERVES {
         // A sequential server runs the handler in the thread of the call.
@@ -201,6 +201,11 @@ fn serves() -> Vec<Cell> {
             wait_for_end(is_serving, true, |handle, due| handle.wait_deadline(due))
         }));
     }
+    cells.push(Cell::new(
+        "TcpServer as Drop::drop",
+        "Another thread in ServerHandle::wait",
+        drop_while_awaited,
+    ));
     cells.push(Cell::new("ServerHandle::wait", "Shutdown during", wait_for_shutdown));
     cells.push(Cell::new("Request::reply", "FullBuffers, WriteTimeout", reply_to_full_buffers));
     for condition in ["Silent", "Drip"] {
@@ -233,7 +238,8 @@ fn shut_down(serve: Serve, is_held: bool, of_handle: bool) -> Verdict {
     if of_handle {
         return Ok(());
     }
-    let result = served.recv_timeout(LATEST).map_err(|_| "the call that serves does not return".to_owned())?;
+    let result =
+        served.recv_timeout(LATEST).map_err(|_| "the call that serves does not return".to_owned())?;
     ensure(result.is_ok(), || format!("{result:?}"))
 }
 
@@ -272,6 +278,22 @@ fn wait_for_end(
     handle.begin_shutdown(Duration::ZERO);
     drop(idle);
     thread.map_or(Ok(()), |thread| thread.join().unwrap().map_err(|error| error.to_string()))
+}
+
+/// A thread that waits for the end of the server does not hold it.
+fn drop_while_awaited() -> Verdict {
+    let server = TcpServer::bind("127.0.0.1:0").unwrap();
+    let (handle, entered) = (server.handle(), Arc::new(Entered::new()));
+    let inside = entered.clone();
+    let waiting = std::thread::spawn(move || {
+        inside.enter();
+        handle.wait_timeout(LATEST).map(drop)
+    });
+    entered.wait();
+    let watch = Watch::of_timeout(LIMIT);
+    drop(server);
+    watch.judge(Expected::Success, &Ok(()))?;
+    waiting.join().map(drop).map_err(|_| "the other thread panicked".to_owned())
 }
 
 /// Without a limit of its own, it ends with the server.

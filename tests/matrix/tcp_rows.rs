@@ -6,7 +6,7 @@ use socketry::tcp::{TcpReadHalf, TcpWriteHalf};
 use socketry::{Encoding, Error, TcpConnection};
 
 use crate::reads::{Argument, Row, Subject, Takes, cells};
-use crate::table;
+use crate::table::{self, Cell};
 
 /// A method of a connection.
 struct Plain {
@@ -130,9 +130,13 @@ static ROWS: &[Row] = &[
     }),
 ];
 
+pub fn all() -> Vec<Cell> {
+    cells(ROWS)
+}
+
 #[test]
 fn calls_that_read_end_by_their_limit() {
-    table::run("reads", cells(ROWS));
+    table::run("reads", all());
 }
 
 /// A dripping peer of a text whose character never ends. The content is short, and the peer does not

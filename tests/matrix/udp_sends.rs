@@ -11,7 +11,7 @@ use socketry::{CancelToken, Error, Resolver, Retry, UdpEndpoint};
 
 use crate::blocked::Entered;
 use crate::kit::hostile::SilentPort;
-use crate::table::{self, Cell, Expected, LIMIT, OTHER_LIMIT, Verdict, Watch};
+use crate::table::{self, Cell, Expected, LATEST, LIMIT, OTHER_LIMIT, Verdict, Watch};
 
 /// A resolver whose name server does not answer.
 pub fn lost_resolver(server: &SilentPort) -> socketry::dns::ResolverBuilder {
@@ -45,12 +45,10 @@ static SENDS: &[(&str, Call)] = &[
         batch.push("x")?;
         endpoint.send_batch(&mut batch).map(drop)
     }),
-    ("UdpEndpoint::request", |endpoint| {
-        endpoint.request("x", endpoint.peer_addr().unwrap()).map(drop)
-    }),
+    ("UdpEndpoint::request", |endpoint| endpoint.request("x", endpoint.peer_addr().unwrap()).map(drop)),
 ];
 
-fn cells() -> Vec<Cell> {
+pub fn all() -> Vec<Cell> {
     let mut cells = Vec::new();
     for &(name, has_timeout, call) in NAMED {
         for (condition, limits) in [
@@ -69,8 +67,10 @@ fn cells() -> Vec<Cell> {
     for &(name, call) in SENDS {
         cells.push(Cell::new(name, "CancelledBefore, Token", move || cancelled(call)));
     }
+    cells.push(Cell::new("UdpEndpoint::reply", "CancelledBefore, Token", cancelled_reply));
     for name in ["UdpBuilder::connect", "UdpBuilder::bind_and_connect", "UdpBuilder::bind"] {
-        cells.push(Cell::new(name, "Silent name server, Timeout of the resolver", move || setup(name, false)));
+        cells
+            .push(Cell::new(name, "Silent name server, Timeout of the resolver", move || setup(name, false)));
         cells.push(Cell::new(name, "CancelledDuring, Token", move || setup(name, true)));
     }
     cells
@@ -121,6 +121,16 @@ fn cancelled(call: Call) -> Verdict {
     watch.judge(Expected::Cancelled, &call(&endpoint))
 }
 
+fn cancelled_reply() -> Verdict {
+    let token = CancelToken::new().unwrap();
+    let endpoint = UdpEndpoint::builder().cancel_token(&token).bind("127.0.0.1:0").unwrap();
+    SilentPort::bind().socket().send_to(b"query", endpoint.local_addr()).unwrap();
+    let query = endpoint.recv_timeout(LATEST).map_err(|error| error.to_string())?;
+    token.cancel();
+    let watch = Watch::of_timeout(LIMIT);
+    watch.judge(Expected::Cancelled, &endpoint.reply(&query, "x"))
+}
+
 /// Binding and connecting by name, which the timeout of the resolver or the token ends.
 fn setup(name: &str, is_cancelled: bool) -> Verdict {
     let server = SilentPort::bind();
@@ -151,5 +161,5 @@ fn setup(name: &str, is_cancelled: bool) -> Verdict {
 
 #[test]
 fn calls_that_send_datagrams_end_by_their_limit() {
-    table::run("datagrams sent", cells());
+    table::run("datagrams sent", all());
 }

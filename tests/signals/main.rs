@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use kit::hostile::{DrippingPeer, FullBacklog, FullBuffers, SignalStorm, SilentPeer, SilentPort, SlowReader};
 use kit::{PATIENCE, local};
 use socketry::error::TimeLimit;
+use socketry::frame::LengthPrefixed;
 use socketry::udp::RecvBatch;
 use socketry::{Broadcaster, Encoding, Error, Resolver, Retry, TcpClient, TcpConnection, TcpServer};
 
@@ -35,11 +36,7 @@ fn silent<T>(call: impl FnOnce(TcpConnection) -> Result<T, Error>) -> Result<(),
 
 fn dripping<T>(call: impl FnOnce(TcpConnection) -> Result<T, Error>) -> Result<(), Error> {
     let peer = DrippingPeer::start(vec![b'x'; 9_000], Duration::from_millis(10));
-    let connection = connected(peer.address());
-    let began = connection.clone();
-    call(connection)?;
-    drop(began);
-    Ok(())
+    call(connected(peer.address())).map(drop)
 }
 
 fn full<T>(call: impl FnOnce(TcpConnection) -> Result<T, Error>) -> Result<(), Error> {
@@ -75,20 +72,17 @@ static ROWS: &[Row] = &[
     ("Framed::recv", TimeLimit::ReadTimeout, || {
         dripping(|connection| connection.lines(Encoding::Utf8).recv())
     }),
-    ("TcpConnection::send", TimeLimit::WriteTimeout, || {
-        full(|connection| connection.send(vec![0; 1 << 20]))
-    }),
+    ("TcpConnection::send", TimeLimit::WriteTimeout, || full(|connection| connection.send(vec![0; 1 << 20]))),
     ("TcpConnection::send, slow reader", TimeLimit::WriteTimeout, || {
         slow(|connection| connection.send(vec![0; 1 << 20]))
     }),
     ("TcpConnection::send_file", TimeLimit::WriteTimeout, || {
-        slow(|connection| connection.send_file(&std::fs::File::open(std::env::current_exe().unwrap()).unwrap()))
+        slow(|connection| {
+            connection.send_file(&std::fs::File::open(std::env::current_exe().unwrap()).unwrap())
+        })
     }),
     ("Framed::send", TimeLimit::WriteTimeout, || {
-        slow(|connection| connection.lines(Encoding::Utf8).send("x".repeat(60_000).as_str()).and_then(|()| {
-            // The buffers of the OS may have taken a line.
-            connection.send(vec![0; 1 << 20])
-        }))
+        slow(|connection| connection.framed(LengthPrefixed::u32()).send(vec![0; 1_000_000]))
     }),
     ("UdpEndpoint::recv", TimeLimit::ReadTimeout, || {
         let endpoint = local();
@@ -145,8 +139,9 @@ fn judge((name, limit, call): &Row) -> Option<String> {
         let is_timed = *limit == TimeLimit::Deadline || elapsed + Duration::from_millis(2) >= LIMIT;
         error.is_timeout() && error.limit() == Some(*limit) && is_timed && elapsed <= took
     });
-    (!is_right || took < LIMIT || took > LATEST)
-        .then(|| format!("{name}: {result:?} after {took:?}, limit {:?}", result.as_ref().err().map(Error::limit)))
+    (!is_right || took < LIMIT || took > LATEST).then(|| {
+        format!("{name}: {result:?} after {took:?}, limit {:?}", result.as_ref().err().map(Error::limit))
+    })
 }
 
 #[test]
