@@ -34,7 +34,7 @@ static CONNECTS: &[(&str, Call)] = &[
 enum Condition {
     FullBacklog,
     SilentNameServer,
-    /// A peer that refuses, again and again.
+    /// A peer that refuses every attempt.
     Refusing,
     /// Another thread connects to the same address with the same client.
     Rival,

@@ -7,10 +7,13 @@ use socketry::{Encoding, Error, TcpConnection};
 use crate::reads::{Argument, Row, Subject, Takes, cells};
 use crate::table::{self, Cell};
 
+/// A call that returns a frame, or `None` at the end of the stream.
+type Call<R> = fn(&mut R) -> Result<Option<Vec<u8>>, Error>;
+
 /// A method of a reader of frames.
 struct Frames<R> {
     reader: R,
-    call: fn(&mut R) -> Result<Option<Vec<u8>>, Error>,
+    call: Call<R>,
     _kept: Option<TcpWriteHalf>,
 }
 
@@ -35,29 +38,20 @@ type OfHalf = FrameReader<TcpReadHalf, Lines>;
 fn framed<F: Framing>(
     connection: TcpConnection,
     framing: F,
-    call: fn(&mut Framed<TcpConnection, F>) -> Result<Option<Vec<u8>>, Error>,
+    call: Call<Framed<TcpConnection, F>>,
 ) -> Frames<Framed<TcpConnection, F>> {
     Frames { reader: connection.into_framed(framing), call, _kept: None }
 }
 
-fn lines(
-    connection: TcpConnection,
-    call: fn(&mut OfLines) -> Result<Option<Vec<u8>>, Error>,
-) -> Frames<OfLines> {
+fn lines(connection: TcpConnection, call: Call<OfLines>) -> Frames<OfLines> {
     framed(connection, Lines::new(Encoding::Utf8), call)
 }
 
-fn prefixed(
-    connection: TcpConnection,
-    call: fn(&mut OfBytes) -> Result<Option<Vec<u8>>, Error>,
-) -> Frames<OfBytes> {
+fn prefixed(connection: TcpConnection, call: Call<OfBytes>) -> Frames<OfBytes> {
     framed(connection, LengthPrefixed::u32(), call)
 }
 
-fn of_half(
-    connection: TcpConnection,
-    call: fn(&mut OfHalf) -> Result<Option<Vec<u8>>, Error>,
-) -> Frames<OfHalf> {
+fn of_half(connection: TcpConnection, call: Call<OfHalf>) -> Frames<OfHalf> {
     let (half, kept) = connection.split();
     Frames { reader: FrameReader::new(half, Lines::new(Encoding::Utf8)), call, _kept: Some(kept) }
 }
@@ -94,7 +88,7 @@ macro_rules! row {
 
 fn chunks(
     connection: TcpConnection,
-    call: fn(&mut Framed<TcpConnection, TextChunks>) -> Result<Option<Vec<u8>>, Error>,
+    call: Call<Framed<TcpConnection, TextChunks>>,
 ) -> Frames<Framed<TcpConnection, TextChunks>> {
     framed(connection, TextChunks::new(Encoding::Utf8), call)
 }

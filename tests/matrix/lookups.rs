@@ -64,14 +64,14 @@ impl Flood {
     }
 }
 
-/// A name server over TCP that drips a reply which never ends, until the client leaves.
+/// A name server over TCP that sends one byte of a long reply at a time, until the client closes.
 fn dripping_server() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         let Ok((mut stream, _)) = listener.accept() else { return };
         let _ = stream.read(&mut [0; 600]);
-        // Of the length 65,535, and then a byte now and then, for less than a minute.
+        // The length is 65,535 bytes, of which 3,000 follow, in a minute.
         let _ = stream.write_all(&[0xFF, 0xFF]);
         for _ in 0..3_000 {
             if stream.write_all(&[0]).is_err() {

@@ -6,6 +6,7 @@
 //! both with `public_api.txt`.
 #![allow(unreachable_pub, reason = "the modules of one test program")]
 
+mod accepts;
 mod blocked;
 mod broadcast;
 mod complete;

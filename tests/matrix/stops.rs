@@ -42,7 +42,7 @@ pub fn fill(connection: &TcpConnection) -> usize {
 }
 
 /// The same, until the buffers take no byte for longer than the calls wait. Probes of the closed
-/// window move a few bytes to the peer now and then.
+/// window move a few bytes to the peer.
 pub fn fill_completely(connection: &TcpConnection) -> usize {
     let mut total = fill(connection);
     loop {

@@ -30,7 +30,7 @@ const ABANDONED: Duration = Duration::from_secs(45);
 /// How many cells run at the same time. Most only wait.
 const CONCURRENT: usize = 24;
 
-/// What is wrong with a cell.
+/// The fault of a cell, if it has one.
 pub type Verdict = Result<(), String>;
 
 /// What a call must end with.

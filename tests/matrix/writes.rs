@@ -48,7 +48,7 @@ enum Condition {
     SlowReader,
     /// Another thread is in the same call, with a later limit.
     Rival,
-    /// Another thread sends files of no bytes, so that the same call ends again and again.
+    /// Another thread sends files of no bytes, so that calls of the same kind end meanwhile.
     RivalsEnd,
     Shortened,
     Lengthened,

@@ -129,7 +129,7 @@ static ROWS: &[Row] = &[
     }),
 ];
 
-/// What is wrong with a row, if anything.
+/// The fault of a row, if it has one.
 fn judge((name, limit, call): &Row) -> Option<String> {
     let began = Instant::now();
     let result = call();

@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-/// A thread that is told to stop, and waited for, when it is dropped.
+/// A thread that is stopped and joined when this is dropped.
 #[derive(Debug)]
 struct Stoppable {
     is_stopped: Arc<AtomicBool>,
