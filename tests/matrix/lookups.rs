@@ -148,9 +148,17 @@ fn run(call: Call, condition: Condition) -> Verdict {
         let (over, is_over) = std::sync::mpsc::channel::<()>();
         scope.spawn(move || {
             let _flood = floods.then(|| self::Flood::of(&silent.socket()));
-            if matches!(condition, CancelledDuring | CancelledInFlood) {
-                entered.wait();
-                token.cancel();
+            match condition {
+                CancelledDuring => {
+                    entered.wait();
+                    token.cancel();
+                }
+                CancelledInFlood => {
+                    // A thread that works through a flood does not block.
+                    std::thread::sleep(LIMIT / 3);
+                    token.cancel();
+                }
+                _ => {}
             }
             let _ = is_over.recv();
         });

@@ -168,8 +168,13 @@ fn run(row: &'static Row, form: Form, condition: Condition) -> Verdict {
                 endpoint.set_read_timeout(OTHER_LIMIT);
                 endpoint.set_deadline(Instant::now() + OTHER_LIMIT);
             }
-            CancelledDuring | CancelledInFlood => {
+            CancelledDuring => {
                 entered.wait();
+                token.cancel();
+            }
+            CancelledInFlood => {
+                // A thread that works through a flood does not block.
+                std::thread::sleep(LIMIT / 3);
                 token.cancel();
             }
             _ => {}
