@@ -54,13 +54,15 @@ struct Flood {
 
 impl Flood {
     /// Waits for a query, and answers from then on.
-    fn of(socket: &UdpSocket) -> Flood {
+    fn of(socket: &UdpSocket) -> Option<Flood> {
         let mut query = [0; 600];
-        let (length, from) = socket.recv_from(&mut query).unwrap();
+        // On a busy machine, the lookup may end before it sends a query.
+        socket.set_read_timeout(Some(LIMIT * 4)).unwrap();
+        let (length, from) = socket.recv_from(&mut query).ok()?;
         query[0] ^= 0x5A;
         // It is a response.
         query[2] |= 0x80;
-        Flood { _flood: DatagramFlood::start_from(socket, from, &query[..length]) }
+        Some(Flood { _flood: DatagramFlood::start_from(socket, from, &query[..length]) })
     }
 }
 
