@@ -192,7 +192,8 @@ impl TcpServerBuilder {
     /// The local address to bind, in the family that `dual_stack` asks for.
     fn local(&self, address: &BindAddress) -> Result<SocketAddr> {
         if !self.options.dual_stack {
-            return dns::lookup(None, address.as_address(), None, &WaitLimit::unlimited());
+            let limit = WaitLimit::unlimited().cancelled_by(self.token.as_ref(), None);
+            return dns::lookup(None, address.as_address(), None, &limit);
         }
         if !address.is_unspecified() {
             let error = Error::new(Operation::Configure("dual_stack"), ErrorKind::InvalidInput);
