@@ -80,6 +80,7 @@ pub fn all() -> Vec<Cell> {
         "Another thread in ServerHandle::wait",
         drop_while_awaited,
     ));
+    cells.push(Cell::new("TcpServerBuilder::bind", "CancelledBefore, by name", bind_cancelled));
     cells.push(Cell::new("ServerHandle::wait", "Shutdown during", wait_for_shutdown));
     cells.push(Cell::new("Request::reply", "FullBuffers, WriteTimeout", reply_to_full_buffers));
     for condition in ["Silent", "Drip"] {
@@ -152,6 +153,15 @@ fn wait_for_end(
     handle.begin_shutdown(Duration::ZERO);
     drop(idle);
     thread.map_or(Ok(()), |thread| thread.join().unwrap().map_err(|error| error.to_string()))
+}
+
+/// The name has no address, so that a lookup which is not cancelled ends otherwise.
+fn bind_cancelled() -> Verdict {
+    let token = CancelToken::new().unwrap();
+    token.cancel();
+    let watch = Watch::of_timeout(LIMIT);
+    let result = TcpServer::builder().cancel_token(&token).bind(("name.test", 0)).map(drop);
+    watch.judge(Expected::Cancelled, &result)
 }
 
 /// A thread that waits for the end of the server does not hold it.
