@@ -108,7 +108,8 @@ impl TcpServerBuilder {
 
     /// Binds the server to a local address and listens.
     ///
-    /// Blocks only to resolve a host name, if the address has one.
+    /// Blocks only to resolve a host name, if the address has one, for at most 10 s. The
+    /// [cancel token](Self::cancel_token) cancels the lookup.
     ///
     /// # Errors
     ///
