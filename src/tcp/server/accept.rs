@@ -61,28 +61,10 @@ impl Shared {
     /// Of several threads that call this, one waits for connections, and the others for their turn,
     /// each within its own limit.
     pub(super) fn next(self: &Arc<Self>, closing: Closing, limit: &WaitLimit<'_>) -> Result<Next> {
-        if let Some(mut listener) = self.listener.try_take() {
-            return self.next_in(&mut listener, closing, limit);
-        }
-        if let Some(connection) = self.accept_beside(closing) {
-            return Ok(Next::Connection(connection));
-        }
         match self.listener.take(limit) {
             Some(mut listener) => self.next_in(&mut listener, closing, limit),
             None => Ok(Next::TimedOut),
         }
-    }
-
-    /// Accepts a connection from the backlog while another thread has the turn, which may be about to
-    /// accept the one before it. Errors are left to that thread.
-    fn accept_beside(self: &Arc<Self>, closing: Closing) -> Option<TcpConnection> {
-        if self.phase() != Phase::Open || self.must_wait() {
-            return None;
-        }
-        let listener = self.lendable().clone()?;
-        let (stream, peer) = sys::accept_now(&listener).ok()?;
-        drop(listener);
-        self.admit(stream, peer, closing)
     }
 
     /// The next connection if one is in the backlog, without blocking. If another thread accepts,
