@@ -1,11 +1,11 @@
 //! One call, one limit: calls that were held longer than their limit allows, by the peer or by
 //! another thread.
 
+use crate::kit::temp_file::TempFile;
 use crate::kit::*;
 use socketry::error::TimeLimit;
 use socketry::frame::{FrameReader, LengthPrefixed, Lines};
 use socketry::{Broadcaster, Encoding, Error, TcpClient, TcpConnection, TcpServer, UdpEndpoint};
-use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -104,6 +104,36 @@ fn accepting_threads_share_connections_until_shutdown() {
     assert_eq!(accepted, 100);
 }
 
+fn is_served(address: std::net::SocketAddr) -> bool {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut received = Vec::new();
+    stream.read_to_end(&mut received).is_ok() && received == b"x"
+}
+
+/// At the limit on connections, the next one stays in the backlog, also if many threads accept.
+#[test]
+fn accepting_threads_keep_the_connection_limit() {
+    let server = TcpServer::builder().max_connections(3).bind("127.0.0.1:0").unwrap();
+    let handle = server.handle();
+    let served: usize = thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for connection in server.incoming() {
+                    let _ = connection.unwrap().send("x");
+                }
+            });
+        }
+        let client = || (0..50).filter(|_| is_served(handle.local_addr())).count();
+        let clients: Vec<_> = (0..8).map(|_| scope.spawn(client)).collect();
+        let served = clients.into_iter().map(|client| client.join().unwrap_or(0)).sum();
+        handle.shutdown(PATIENCE);
+        served
+    });
+    assert_eq!(served, 400);
+    assert_eq!((handle.counters().accepted, handle.counters().refused), (400, 0));
+}
+
 #[test]
 fn write_timeout_covers_every_send_to_slow_reader() {
     let builder = || TcpClient::builder().write_timeout(LIMIT);
@@ -117,7 +147,7 @@ fn write_timeout_covers_every_send_to_slow_reader() {
         drop(client);
         assert!(reader.join().unwrap() > 0, "{name}");
     };
-    let file = TempFile::new(4_000_000);
+    let file = TempFile::zeros(4_000_000);
     check("send", &|client| client.send(&large[..]));
     check("write_all", &|mut client| client.write_all(&large).map_err(to_own));
     check("send_file", &|client| client.send_file(&file.open()).map(drop));
@@ -136,29 +166,6 @@ fn write_timeout_covers_every_send_to_slow_reader() {
 
 fn to_own(error: std::io::Error) -> Error {
     *error.into_inner().unwrap().downcast().unwrap()
-}
-
-/// A file of so many zero bytes, which is removed with the value.
-struct TempFile(std::path::PathBuf);
-
-impl TempFile {
-    fn new(length: u64) -> TempFile {
-        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("socketry-limits-{}-{number}", std::process::id()));
-        File::create(&path).unwrap().set_len(length).unwrap();
-        TempFile(path)
-    }
-
-    fn open(&self) -> File {
-        File::open(&self.0).unwrap()
-    }
-}
-
-impl Drop for TempFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
 
 /// Two slow readers of a large reply on a server of two threads, and a third client.
@@ -343,7 +350,7 @@ fn stall_timeout_ends_slow_peer_and_serves_steady_one() {
 #[test]
 fn concurrent_send_files_keep_their_limits() {
     let (client, peer) = client_and_peer(TcpClient::builder().write_timeout(LIMIT * 2));
-    let (large, empty) = (TempFile::new(64 << 20), TempFile::new(0));
+    let (large, empty) = (TempFile::zeros(64 << 20), TempFile::zeros(0));
     let is_over = Arc::new(AtomicBool::new(false));
     thread::scope(|scope| {
         let (other, over) = (client.clone(), Arc::clone(&is_over));

@@ -21,6 +21,7 @@ pub mod race;
 pub mod relay;
 pub mod skip;
 pub mod strace;
+pub mod temp_file;
 
 use std::time::{Duration, Instant};
 

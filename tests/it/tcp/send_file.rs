@@ -1,38 +1,21 @@
 //! Files over connections: whole, in part, and to a peer that does not read.
 
-use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::io::{Seek, SeekFrom};
 use std::time::{Duration, Instant};
 
+use crate::kit::temp_file::TempFile;
 use crate::kit::*;
 use socketry::error::{Operation, PartialTransfer};
 
-/// A file that is gone when this is.
-struct TempFile(PathBuf, Vec<u8>);
-
-impl TempFile {
-    fn new(name: &str, length: usize) -> TempFile {
-        let path = std::env::temp_dir().join(format!("socketry-{}-{name}", std::process::id()));
-        let bytes: Vec<u8> = (0..length).map(|place| (place % 251) as u8).collect();
-        File::create(&path).unwrap().write_all(&bytes).unwrap();
-        TempFile(path, bytes)
-    }
-
-    fn open(&self) -> File {
-        File::open(&self.0).unwrap()
-    }
-}
-
-impl Drop for TempFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
+/// A file, and its bytes.
+fn page(length: usize) -> (TempFile, Vec<u8>) {
+    let bytes: Vec<u8> = (0..length).map(|place| (place % 251) as u8).collect();
+    (TempFile::with(&bytes), bytes)
 }
 
 #[test]
 fn send_file_starts_at_file_position() {
-    let page = TempFile::new("whole", 3_000_001);
+    let (page, bytes) = page(3_000_001);
     for skip in [0, 1, 2_999_999, 3_000_001, 4_000_000] {
         for limited in [false, true] {
             let (client, peer) = connection();
@@ -44,7 +27,7 @@ fn send_file_starts_at_file_position() {
                 (sent, file.stream_position().unwrap())
             });
             let received = client.recv_to_end(4_000_000).unwrap();
-            let expected = page.1.get(skip as usize..).unwrap_or(&[]);
+            let expected = bytes.get(skip as usize..).unwrap_or(&[]);
             assert!(received == expected, "{} bytes from {skip}", received.len());
             let (sent, stands) = sending.join().unwrap();
             assert_eq!((sent, stands), (expected.len() as u64, skip + expected.len() as u64));
@@ -54,14 +37,14 @@ fn send_file_starts_at_file_position() {
 
 #[test]
 fn send_file_range_sends_requested_range() {
-    let page = TempFile::new("part", 1_000_000);
+    let (page, bytes) = page(1_000_000);
     let file = page.open();
     for (offset, length) in [(0, 10), (500_000, 400_000), (999_990, 100), (2_000_000, 5), (7, 0)] {
         let (client, peer) = connection();
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                let end = page.1.len().min(offset + length);
-                let expected = page.1.get(offset..end).unwrap_or(&[]);
+                let end = bytes.len().min(offset + length);
+                let expected = bytes.get(offset..end).unwrap_or(&[]);
                 assert_eq!(
                     peer.send_file_range(&file, offset as u64, length as u64).unwrap(),
                     expected.len() as u64
@@ -69,8 +52,8 @@ fn send_file_range_sends_requested_range() {
                 peer.half_close().unwrap();
             });
             let received = client.recv_to_end(1_000_000).unwrap();
-            let end = page.1.len().min(offset + length);
-            assert!(received == page.1.get(offset..end).unwrap_or(&[]));
+            let end = bytes.len().min(offset + length);
+            assert!(received == bytes.get(offset..end).unwrap_or(&[]));
         });
     }
     if cfg!(target_os = "linux") {
@@ -80,7 +63,7 @@ fn send_file_range_sends_requested_range() {
 
 #[test]
 fn send_file_timeout_leaves_position_at_sent_bytes() {
-    let page = TempFile::new("stalled", 32 << 20);
+    let (page, bytes) = page(32 << 20);
     let (client, peer) = connection();
     peer.set_write_timeout(Duration::from_millis(100));
     let mut file = page.open();
@@ -97,7 +80,7 @@ fn send_file_timeout_leaves_position_at_sent_bytes() {
         let rest = peer.send_file(&file).unwrap();
         assert_eq!(done as u64 + rest, 32 << 20);
     });
-    assert!(client.recv_to_end(32 << 20).unwrap() == page.1);
+    assert!(client.recv_to_end(32 << 20).unwrap() == bytes);
     sending.join().unwrap();
 }
 
@@ -110,7 +93,7 @@ fn send_file_copies_from_pipe() {
     }
     let (client, peer) = connection();
     let mut child = Running::start(std::process::Command::new("printf").arg("from a pipe"));
-    let pipe = File::from(std::os::fd::OwnedFd::from(child.stdout()));
+    let pipe = std::fs::File::from(std::os::fd::OwnedFd::from(child.stdout()));
     assert_eq!(peer.send_file(&pipe).unwrap(), 11);
     drop(peer);
     assert_eq!(client.recv_to_end(100).unwrap(), b"from a pipe");
@@ -119,7 +102,7 @@ fn send_file_copies_from_pipe() {
 
 #[test]
 fn cancel_ends_send_file() {
-    let page = TempFile::new("stopped", 32 << 20);
+    let (page, _) = page(32 << 20);
     let token = socketry::CancelToken::new().unwrap();
     let server = socketry::TcpServer::builder().cancel_connections(&token).bind("127.0.0.1:0").unwrap();
     let _client = client_of(server.local_addr());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::Stoppable;
+use super::{Stoppable, accept_unless};
 
 /// A TCP peer that sends its content one byte at a time to the first connection, as slowloris does.
 #[derive(Debug)]
@@ -20,19 +20,11 @@ impl DrippingPeer {
     pub fn start(content: Vec<u8>, pause: Duration) -> DrippingPeer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        listener.set_nonblocking(true).unwrap();
         let (is_hurried, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let (hurry, count) = (is_hurried.clone(), sent.clone());
         let _thread = Stoppable::start(move |is_stopped| {
             let is_over = || is_stopped.load(Ordering::Relaxed);
-            let mut stream = loop {
-                match listener.accept() {
-                    Ok((stream, _)) => break stream,
-                    Err(_) if is_over() => return,
-                    Err(_) => std::thread::sleep(Duration::from_millis(1)),
-                }
-            };
-            stream.set_nonblocking(false).unwrap();
+            let Some(mut stream) = accept_unless(is_stopped, &listener) else { return };
             let _ = stream.set_nodelay(true);
             let mut rest = content.as_slice();
             while let [byte, after @ ..] = rest {

@@ -59,6 +59,20 @@ impl Drop for Stoppable {
     }
 }
 
+/// Accepts the first connection, which then blocks. Returns `None` if the flag is set before.
+fn accept_unless(is_stopped: &AtomicBool, listener: &TcpListener) -> Option<TcpStream> {
+    listener.set_nonblocking(true).unwrap();
+    let stream = loop {
+        match listener.accept() {
+            Ok((stream, _)) => break stream,
+            Err(_) if is_stopped.load(Ordering::Relaxed) => return None,
+            Err(_) => std::thread::sleep(std::time::Duration::from_millis(1)),
+        }
+    };
+    stream.set_nonblocking(false).unwrap();
+    Some(stream)
+}
+
 /// A listener whose connections have the smallest receive buffer.
 fn listener_with_small_buffers() -> TcpListener {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use super::{Stoppable, listener_with_small_buffers, read_to_end};
+use super::{Stoppable, accept_unless, listener_with_small_buffers, read_to_end};
 
 /// A TCP peer that reads a little of the first connection, then pauses, and so on.
 #[derive(Debug)]
@@ -22,20 +22,12 @@ impl SlowReader {
     pub fn start(part: usize, pause: Duration) -> SlowReader {
         let listener = listener_with_small_buffers();
         let address = listener.local_addr().unwrap();
-        listener.set_nonblocking(true).unwrap();
         let is_hurried = Arc::new(AtomicBool::new(false));
         let hurry = is_hurried.clone();
         let (sender, total) = channel();
         let _thread = Stoppable::start(move |is_stopped| {
             let is_over = || is_stopped.load(Ordering::Relaxed);
-            let mut stream = loop {
-                match listener.accept() {
-                    Ok((stream, _)) => break stream,
-                    Err(_) if is_over() => return,
-                    Err(_) => std::thread::sleep(Duration::from_millis(1)),
-                }
-            };
-            stream.set_nonblocking(false).unwrap();
+            let Some(mut stream) = accept_unless(is_stopped, &listener) else { return };
             let mut buffer = vec![0; part];
             let mut count = 0;
             while !is_over() && !hurry.load(Ordering::Relaxed) {
