@@ -122,7 +122,7 @@ fn main() {
         std::fs::remove_dir_all(std::env::temp_dir().join(format!("socketry-peers-{}", std::process::id())));
 }
 
-/// This process, and those that it starts, on one processor, so that nobody has to be woken on
+/// Pins this process and those that it starts to one processor, so that no thread is woken on
 /// another.
 fn pin() {
     #[cfg(target_os = "linux")]

@@ -1,4 +1,4 @@
-//! Look-ups against the system's: `cargo bench --bench resolver`. Every figure is a ratio to
+//! Lookups compared with those of the OS: `cargo bench --bench resolver`. Every figure is a ratio to
 //! `getaddrinfo` in the same run; more is faster.
 
 #[path = "../kit/mod.rs"]
@@ -117,8 +117,8 @@ fn by_names(server: &str) {
     print("a look-up in the cache, by its names", &rows);
 }
 
-/// A variant for each number of names. It asks for all of them in turn, so that what is large is
-/// not just in the processor's cache.
+/// A variant for each number of names. It looks all of them up sequentially, so that a large table
+/// is not in the processor's cache.
 fn grown<'a>(counts: &[usize], ask: impl Fn(usize, &str) + Copy + 'a) -> Vec<kit::Variant<'a>> {
     let variants = counts.iter().enumerate().map(|(index, &count)| {
         let asked = count.min(1_000);

@@ -1,5 +1,5 @@
-//! Connections per second of a server that holds idle ones besides: what do those cost whoever is
-//! active?
+//! Connections per second of a server that has idle connections, too: their overhead for the active
+//! ones.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};

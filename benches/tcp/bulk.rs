@@ -13,8 +13,8 @@ use super::raw::{self, Aligned, Raw, pair};
 const WRITE: usize = 64 * 1024;
 const ROOM: usize = 256 * 1024;
 
-/// An allocation of this size begins so many bytes behind a page in glibc, as long as it has a
-/// mapping of its own.
+/// An allocation of this size begins this many bytes after a page boundary in glibc, as long as it
+/// has a mapping of its own.
 const AS_A_VEC: usize = 16;
 
 /// A multiple of four, so that the reads of exactly 256 KiB come out even.

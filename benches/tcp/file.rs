@@ -41,8 +41,8 @@ fn sent(clock: Clock, to: SocketAddr, send: impl FnOnce(&TcpStream)) -> Duration
     time
 }
 
-/// Python's `socket.sendfile`, in a process that waits for a line, sends the file, and tells how
-/// long that took.
+/// Python's `socket.sendfile`, in a process that waits for a line, sends the file, and reports the
+/// time.
 struct Python {
     child: Child,
     input: Option<ChildStdin>,

@@ -85,8 +85,8 @@ pub(crate) fn client() -> TcpClientBuilder {
     }
 }
 
-/// A buffer that begins on a page, or so many bytes behind: where a buffer lies matters much to
-/// large reads.
+/// A buffer that begins on a page boundary, or the given number of bytes after it: the alignment
+/// matters much to large reads.
 pub(crate) struct Aligned {
     memory: Vec<u8>,
     length: usize,

@@ -10,11 +10,11 @@ use socketry::UdpEndpoint;
 use super::kit::{is_smoke_run, record};
 use super::raw::{Raw, sockaddr};
 
-/// A name, and what it is the name of: it sends so many datagrams, and receives them or leaves them
-/// to be dropped.
+/// A name and its function, which sends the given number of datagrams, and receives them or lets
+/// them be dropped.
 type Kind = (&'static str, fn(usize, bool));
 
-/// Each that is raw is what those behind it are compared with.
+/// Each raw one is the reference of those after it.
 const KINDS: [Kind; 6] = [
     ("raw sendto, recvfrom", raw),
     ("std send_to, recv_from", std),

@@ -53,8 +53,8 @@ impl Raw {
         (received, from)
     }
 
-    /// As `recv_from`, with the control message that tells the destination, which must have been
-    /// asked for.
+    /// Like `recv_from`, with the control message that contains the destination, which must have been
+    /// enabled.
     pub(crate) fn recv_msg(&self, buffer: &mut [u8]) -> (usize, libc::sockaddr_in, libc::in_pktinfo) {
         // SAFETY: all zeros is valid for each of these, and all that they point to lives during the
         // call; the control buffer is aligned as its headers must be, and they are followed by the

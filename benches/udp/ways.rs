@@ -1,5 +1,5 @@
-//! Ways to send and to receive many datagrams, each by its name, so that a child process can be
-//! told which.
+//! Ways to send and to receive many datagrams, each with a name, which selects it in a child
+//! process.
 
 use std::hint::black_box;
 use std::io::{ErrorKind, IoSliceMut};
@@ -16,9 +16,8 @@ use super::raw_many::Many;
 /// What a system grants without being asked for more, so that a burst has room.
 const RECEIVE_BUFFER: usize = 212_992;
 
-/// How many datagrams are a burst, which is sent as a whole: about as many as the receive buffer
-/// has room for, singly, so that it is a stream of several of the longest messages that anybody
-/// sends.
+/// The number of datagrams of a burst, which is sent as a whole: about as many single datagrams as
+/// the receive buffer has space for.
 pub(crate) fn burst(size: usize) -> usize {
     match size {
         0..=100 => 384,

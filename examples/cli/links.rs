@@ -1,5 +1,4 @@
-//! What the examples of messages to everybody share: by which links, what became of it on each, and
-//! the end by Ctrl-C.
+//! What the broadcast examples share: the interfaces, the outcome on each, and the end by Ctrl-C.
 
 use std::error::Error;
 use std::net::IpAddr;

@@ -99,8 +99,7 @@ pub(crate) fn readable(bytes: &[u8], encoding: Encoding) -> String {
     }
 }
 
-/// A text and spaces behind it, so that so many cells of a terminal are filled: Chinese characters
-/// take two.
+/// Pads a text with spaces to a width in terminal cells: Chinese characters take two.
 pub(crate) fn filled(text: &str, cells: usize) -> String {
     let is_wide = |character: &char| {
         matches!(character, '\u{1100}'..='\u{115F}' | '\u{2E80}'..='\u{A4CF}' | '\u{AC00}'..='\u{D7A3}'
@@ -134,7 +133,7 @@ pub(crate) fn fault_of_a_line(error: &socketry::Error) -> Option<String> {
 /// Says on standard error what a server goes on after: for its `on_event`.
 pub(crate) fn note_event(event: &ServerEvent<'_>) {
     match event {
-        // What a handler returned, as it is said for other errors of handlers.
+        // The handler has returned this error, so it is printed like its other errors.
         ServerEvent::Expired { peer, error } | ServerEvent::Disconnected { peer, error }
             if error.elapsed().is_some() =>
         {

@@ -1,6 +1,6 @@
 //! A page over HTTPS: TLS by `rustls` on top of a connection of this crate, whose deadline holds
 //! for all of it. The server is in this process, with a certificate for `localhost` that has signed
-//! itself: its key lies beside this file for everybody to read, and is good for nothing else.
+//! itself: its key is public, next to this file, and must not be used for anything else.
 //!
 //! From the notes, 网络编程 (复习): https协议的默认端口 443.
 //!

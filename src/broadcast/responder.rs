@@ -50,8 +50,8 @@ pub struct Responder {
     choice: Choice,
 }
 
-/// After its limit has passed, a call inspects at most this many datagrams that are available, so
-/// that one for it is not missed behind others.
+/// After its limit has passed, a call inspects at most this many available datagrams, so that a
+/// message is found after unwanted ones.
 const MAX_INSPECTED_LATE: usize = 64;
 
 crate::sys::borrowed_handle!(Responder, endpoint);

@@ -38,7 +38,7 @@ impl std::fmt::Display for AnswerSource {
 pub(super) struct Distinct {
     ips: Vec<IpAddr>,
     scopes: Vec<u32>,
-    /// All of them, once they are so many that comparing each takes longer.
+    /// All of them, once a hash lookup is faster than comparing each.
     seen: Option<HashSet<(IpAddr, u32)>>,
 }
 

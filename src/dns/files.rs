@@ -77,7 +77,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
         let (began, next) = (Instant::now(), AtomicU64::new(LOOK));
         let state = Mutex::new(State { stamp: None, reading: None });
         let watched = Watched(Arc::new(File { path, max_bytes, read, now, is_read, began, next, state }));
-        // Without a thread, whoever waits for it starts one.
+        // If the thread does not start, the first caller that waits for it starts one.
         let _ = watched.look(true);
         watched
     }
@@ -388,7 +388,7 @@ mod tests {
         assert_eq!(*watched.contents(watched.0.began), long(2).len());
     }
 
-    /// A program that writes it anew has shortened it first.
+    /// A program that rewrites the file truncates it first.
     #[test]
     fn file_that_is_being_written_keeps_earlier_contents() {
         let file = File::new("torn", "one");

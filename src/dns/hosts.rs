@@ -58,7 +58,7 @@ enum Stop {
     Interrupted(Interrupted),
 }
 
-/// Checks the limit now and then. `None` while the file is locked.
+/// Checks the limit once for every 1,024 lines. `None` while the file is locked.
 fn check(lines: usize, limit: Option<&WaitLimit<'_>>) -> std::result::Result<(), Stop> {
     if lines % LINES_PER_CHECK != LINES_PER_CHECK - 1 {
         return Ok(());

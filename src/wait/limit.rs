@@ -257,7 +257,7 @@ impl<'a> WaitLimit<'a> {
     }
 
     /// Returns `true` if the call is limited by a deadline, and it had passed when the clock was
-    /// read last. A timeout of zero is not meant: it asks for available data.
+    /// read last. A timeout of zero does not count: it allows the receipt of available data.
     #[inline]
     pub(crate) fn is_past_deadline(&self) -> bool {
         self.had_passed() && matches!(self.reason, TimeLimit::Deadline)

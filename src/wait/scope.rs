@@ -65,7 +65,7 @@ pub(crate) struct CallScope {
 }
 
 impl CallScope {
-    /// Begins a call. `is_idle` says that it waits for the first byte of a message, which the idle
+    /// Begins a call. `is_idle` means that it waits for the first byte of a message, which the idle
     /// timeout limits.
     #[inline]
     pub(crate) fn enter(is_idle: bool) -> CallScope {

@@ -88,7 +88,7 @@ impl Allowance {
 }
 
 impl Stalled<'_> {
-    /// Ends the wait, after which the OS has accepted so many bytes.
+    /// Ends the wait. `bytes` is the number of bytes that the OS has accepted after it.
     pub(crate) fn end(self, bytes: usize) {
         let waited = super::moment::nanos(self.began.until(Moment::now()));
         self.allowance.update(|used| used.saturating_add(waited));
