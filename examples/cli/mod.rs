@@ -134,9 +134,11 @@ pub(crate) fn fault_of_a_line(error: &socketry::Error) -> Option<String> {
 pub(crate) fn note_event(event: &ServerEvent<'_>) {
     match event {
         // The handler has returned this error, so it is printed like its other errors.
-        ServerEvent::Expired { peer, error } | ServerEvent::Disconnected { peer, error }
-            if error.elapsed().is_some() =>
-        {
+        ServerEvent::Disconnected { peer, error } => {
+            note(format_args!("handler of {peer} failed: {error}"));
+        }
+        // A connection that expired between two requests has no call whose time it would be.
+        ServerEvent::Expired { peer, error } if error.elapsed().is_some() => {
             note(format_args!("handler of {peer} failed: {error}"));
         }
         event => note(format_args!("{event}")),

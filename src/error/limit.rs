@@ -2,7 +2,7 @@ use std::fmt;
 
 /// The limit that ended a call, from [`Error::limit`](crate::Error::limit).
 ///
-/// Every limit that ends a call is an error of kind [`TimedOut`](crate::ErrorKind::TimedOut).
+/// A call that a limit ends returns an error of kind [`TimedOut`](crate::ErrorKind::TimedOut).
 ///
 /// | Limit | Set by | Applies to |
 /// |---|---|---|

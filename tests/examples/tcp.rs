@@ -122,6 +122,13 @@ fn threads_server_refuses_over_max_and_times_out_idle() {
         "{note}"
     );
     assert_eq!(first.recv().unwrap(), None);
+    // A client that leaves within a line is noted, too.
+    let third = client_in(GB2312, server.address);
+    let from = third.get_ref().local_addr().unwrap();
+    third.get_ref().send("half").unwrap();
+    drop(third);
+    let note = server.notes.next();
+    assert!(note.starts_with(&format!("handler of {from} failed: ")), "{note}");
 }
 
 /// Fewer threads than connections: the others wait in the queue.
