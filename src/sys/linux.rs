@@ -229,6 +229,12 @@ pub(super) fn set_traffic_class(socket: &SockRef<'_>, class: u8) -> io::Result<(
     socket.set_tclass_v6(class.into())
 }
 
+/// connect(2) with `AF_UNSPEC`: the peer receives a reset, and blocked calls end.
+pub(crate) fn disconnect(stream: &TcpStream) -> io::Result<bool> {
+    rustix::net::connect_unspec(stream)?;
+    Ok(true)
+}
+
 /// sendfile(2) gives up at 2,147,479,552 bytes.
 const LONGEST_SEND_FILE: u64 = 0x7fff_f000;
 

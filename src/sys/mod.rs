@@ -30,6 +30,7 @@
 //! | `hear_joined_groups_only(socket, family)` | keeps the multicast groups of other sockets away |
 //! | `read(stream, buffer, mode, peek)`, `write`, `write_vectored` | a TCP stream's bytes; a peer that is gone is an error and never a signal |
 //! | `send_file(stream, file, offset, count)` | a part of a file without a copy through this process; `None` where the system cannot |
+//! | `disconnect(stream)` | resets a connection while it has other handles, and ends their calls; false where the OS cannot |
 //! | `ACCEPT_INHERITS_OPTIONS` | whether an accepted stream has its listener's options, `SO_RCVTIMEO` among them, and blocks |
 //! | `reuse_waiting_address(socket)` | lets a listener take a port whose last connections are in TIME_WAIT, and nothing else |
 //! | `hold_newcomers(listener)` | has the system drop attempts to connect, so that their systems repeat them; what waits goes on. False where it cannot |
@@ -83,10 +84,10 @@ pub(crate) use interfaces::{Link, index_of, name_of, network_interfaces, select}
 pub(crate) use open::{adopt, failure, open, pin, release};
 pub(crate) use platform::{
     ACCEPT_INHERITS_OPTIONS, BLOCKS_WITH_TIMEOUT, MOST_MESSAGES, REPORTS_TO_UNCONNECTED, SEGMENTS,
-    SUPPORTS_BLOCKING, Signal, enable_error_queue, enable_loss_count, enable_packet_info, error_kind,
-    hold_newcomers, is_async_error, join_datagrams, join_multicast_v4, leave_multicast_v4, lookup_error_kind,
-    next_queued_error, read, receive, receive_connected, receive_plain, segment_fault, send, send_file,
-    send_from, send_messages, send_to, set_user_timeout, write, write_vectored,
+    SUPPORTS_BLOCKING, Signal, disconnect, enable_error_queue, enable_loss_count, enable_packet_info,
+    error_kind, hold_newcomers, is_async_error, join_datagrams, join_multicast_v4, leave_multicast_v4,
+    lookup_error_kind, next_queued_error, read, receive, receive_connected, receive_plain, segment_fault,
+    send, send_file, send_from, send_messages, send_to, set_user_timeout, write, write_vectored,
 };
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use process::{

@@ -26,6 +26,10 @@ pub(crate) fn send_file(_: &TcpStream, _: &File, _: &mut Option<u64>, _: u64) ->
     Ok(None)
 }
 
+pub(crate) fn disconnect(_: &TcpStream) -> io::Result<bool> {
+    Ok(false)
+}
+
 pub(crate) fn enable_loss_count(_: &UdpSocket) -> io::Result<bool> {
     Ok(false)
 }

@@ -1,9 +1,9 @@
-//! Ending a connection so that what was sent still arrives.
+//! Ending a connection: gracefully, so that sent data arrives, or by a reset.
 //!
-//! A socket that is closed with unread input, or that gets input after it was closed, answers with
-//! a reset, and the reset makes the peer's system throw away what it has not read yet: the answer.
-//! So the polite end is to say that nothing follows, to read what the peer still sends until it
-//! ends, too, and only then to close. RFC 9112, 9.6, has the story.
+//! A socket that is closed with unread input, or that receives input after it was closed, sends a
+//! reset, and the peer's OS then discards data that the peer has not read. A graceful close shuts
+//! down the write half, reads until the peer ends its stream, too, and only then closes the socket
+//! (RFC 9112, section 9.6).
 
 use std::net::Shutdown;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::server::Ticket;
 use crate::error::{Error, ErrorKind, Operation, PartialTransfer, Result, TimeLimit};
 use crate::wait::{self, WaitError, WaitLimit};
 
-/// How long a polite end waits for the peer's, and how much it reads.
+/// How long a graceful close waits for the end of the peer's stream, and how much it reads.
 pub(super) const LONGEST_DRAIN: Duration = Duration::from_secs(2);
 pub(super) const MOST_DRAINED: usize = 64 * 1024;
 
@@ -28,10 +28,10 @@ pub(super) enum Closing {
 }
 
 pub(super) fn on_drop(inner: &Inner) {
-    let is_over = inner.has_ended() || inner.is_cut();
+    let is_over = inner.has_ended() || inner.is_cut() || inner.is_settled();
     let (Closing::Polite, false, Some(ticket)) = (inner.closing, is_over, &inner.ticket) else { return };
-    // Where nobody is there any more, there is nobody to be polite to.
-    if half_close(inner).is_ok() {
+    // It fails if the connection has ended.
+    if inner.stream.shutdown(Shutdown::Write).is_ok() {
         if let Ok(stream) = inner.stream.try_clone() {
             ticket.say_farewell(stream);
         }
@@ -43,6 +43,7 @@ pub(super) fn on_drop(inner: &Inner) {
 fn linger(inner: &Inner) -> Result<()> {
     let limit = WaitLimit::timeout(LONGEST_DRAIN).before(inner.timeouts.deadline(), TimeLimit::Deadline);
     let limit = limit.cancelled_by(inner.token.as_ref(), inner.ticket.as_ref().map(Ticket::cut));
+    let closing = |error: Error| error.with_operation(Operation::Close);
     half_close(inner)?;
     let mut drained = inner.unread.len();
     let mut scratch = [0; 4096];
@@ -54,12 +55,8 @@ fn linger(inner: &Inner) -> Result<()> {
             read => read,
         };
         match read {
-            Ok(0) => {
-                inner.note_end();
-                return Ok(());
-            }
+            Ok(0) => return inner.on_eof(scratch.len()).map(drop).map_err(closing),
             Ok(length) => drained += length,
-            Err(WaitError::Failed(error)) => return Err(inner.failure(Operation::Close, error)),
             Err(error) => return Err(inner.wait_error(Operation::Close, error, &limit)),
         }
     }
@@ -67,20 +64,41 @@ fn linger(inner: &Inner) -> Result<()> {
     Err(inner.place(Error::detailed(Operation::Close, ErrorKind::MessageTooLong, partial)))
 }
 
-fn half_close(inner: &Inner) -> Result<()> {
-    match inner.stream.shutdown(Shutdown::Write) {
-        Ok(()) => Ok(()),
-        Err(error) => Err(inner.failure(Operation::Close, error)),
+/// Sends the end of the stream. Linux returns `ENOTCONN` if both sides have ended their streams, and
+/// also after a reset, so the connection remembers which it was.
+pub(super) fn half_close(inner: &Inner) -> Result<()> {
+    if inner.is_cut() {
+        return Err(inner.place(Error::new(Operation::Close, ErrorKind::Cancelled)));
+    }
+    let error = match inner.stream.shutdown(Shutdown::Write) {
+        Ok(()) => {
+            inner.note_own_end();
+            return Ok(());
+        }
+        Err(error) => error,
+    };
+    // A reset that no call has returned yet.
+    if let Ok(Some(error)) = inner.stream.take_error() {
+        inner.note_loss();
+        return Err(inner.failure(Operation::Close, error));
+    }
+    let has_ended = error.kind() == std::io::ErrorKind::NotConnected && inner.has_sent_end();
+    match inner.is_lost() {
+        false if has_ended => Ok(()),
+        false => Err(inner.failure(Operation::Close, error)),
+        true => Err(inner.failure(Operation::Close, error).with_kind(ErrorKind::ConnectionReset)),
     }
 }
 
 impl TcpConnection {
     /// Shuts down the write half: the peer reads the end of the stream after the data. Reading is
-    /// still possible.
+    /// still possible. This method never blocks, and repeating it has no effect.
     ///
     /// # Errors
     ///
-    /// This returns an error if the connection is closed.
+    /// This returns an error if the connection was reset by the peer
+    /// ([`ConnectionReset`](ErrorKind::ConnectionReset)) or aborted
+    /// ([`Cancelled`](ErrorKind::Cancelled)).
     ///
     /// # Examples
     ///
@@ -119,32 +137,52 @@ impl TcpConnection {
     ///
     /// This returns an error if the peer did not end its stream in time
     /// ([`TimedOut`](ErrorKind::TimedOut)), sent too much
-    /// ([`MessageTooLong`](ErrorKind::MessageTooLong)), or reset the connection. The connection is
-    /// closed in any case, and it is unknown whether all data arrived.
+    /// ([`MessageTooLong`](ErrorKind::MessageTooLong)), or reset the connection. It does not if both
+    /// sides have ended their streams. The connection is closed in any case, and after an error it is
+    /// unknown whether all data arrived.
     pub fn close(self) -> Result<()> {
-        if self.inner.has_ended() {
-            return half_close(&self.inner);
-        }
-        let result = linger(&self.inner);
-        // Whatever came of it, dropping does not try again.
-        self.inner.note_end();
+        let result = match self.inner.has_ended() {
+            true => half_close(&self.inner),
+            false => linger(&self.inner),
+        };
+        // Also after an error, dropping does not try again.
+        self.inner.settle();
         result
     }
 
-    /// Aborts the connection: unsent data is discarded, and the peer receives a reset when the last
-    /// handle is dropped. Blocking calls on other handles end at once.
+    /// Aborts the connection: unsent data is discarded, and the peer receives a reset, also if other
+    /// handles exist. A peer that has received a part of the data cannot mistake it for the whole.
+    ///
+    /// This method never blocks. Blocked calls on other handles return an error of kind
+    /// [`Cancelled`](ErrorKind::Cancelled) immediately, and so do later calls.
     ///
     /// # Platform-specific behavior
     ///
-    /// On Windows, blocking calls end within 100 ms.
+    /// * **Linux**: the reset is sent immediately.
+    /// * **Other systems**: the reset is sent when the last handle is dropped. If other handles exist,
+    ///   the peer can receive the end of the stream (EOF) before that.
+    /// * **Windows**: blocked calls end within 100 ms.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::{ErrorKind, TcpClient, TcpServer};
+    ///
+    /// let server = TcpServer::bind("127.0.0.1:0")?;
+    /// let client = TcpClient::new().connect(server.local_addr())?;
+    /// let connection = server.accept()?;
+    /// connection.send("half an ans")?;
+    /// connection.abort();
+    /// # if cfg!(target_os = "linux") {
+    /// let error = client.recv_to_end(1024).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    /// # }
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
     #[doc(alias = "SO_LINGER")]
     #[doc(alias = "RST")]
     pub fn abort(self) {
-        // Without effect on a connection that is no more.
-        let _ = socket2::SockRef::from(&self.inner.stream).set_linger(Some(Duration::ZERO));
-        self.inner.note_end();
-        if std::sync::Arc::strong_count(&self.inner) > 1 {
-            self.inner.cut();
-        }
+        let is_shared = std::sync::Arc::strong_count(&self.inner) > 1;
+        self.inner.reset(is_shared);
     }
 }

@@ -1,8 +1,11 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use socket2::SockRef;
 
 use super::client::TcpClient;
 use super::close::{self, Closing};
@@ -71,12 +74,24 @@ pub(super) struct Inner {
     pub(super) token: Option<CancelToken>,
     pub(super) closing: Closing,
     state: AtomicU8,
+    /// The local address of an aborted connection, which the OS no longer knows. It is boxed because
+    /// few connections need it.
+    aborted_at: OnceLock<Box<SocketAddr>>,
     pub(super) ticket: Option<Ticket>,
 }
 
-/// Bits of what has happened to a connection.
+/// Bits of what has happened to a connection. `PEER_ENDED`: the end of the peer's stream was read.
 const PEER_ENDED: u8 = 1;
 const CUT: u8 = 2;
+/// The end of the own stream was sent.
+const OWN_ENDED: u8 = 4;
+/// The OS has reported that the peer reset the connection, or is dead, before the peer ended its
+/// stream.
+const RESET: u8 = 8;
+/// The same, also after the end of the peer's stream: sent data may be lost.
+const LOST: u8 = 16;
+/// Dropping the last handle closes the socket and nothing else.
+const SETTLED: u8 = 32;
 
 /// What a connection is made with, besides its stream.
 #[derive(Clone, Debug, Default)]
@@ -103,6 +118,7 @@ impl Inner {
             token: settings.token.clone(),
             closing: Closing::Plain,
             state: AtomicU8::new(0),
+            aborted_at: OnceLock::new(),
             ticket: None,
         }
     }
@@ -125,24 +141,93 @@ impl Inner {
         self.cancellable(self.timeouts.write_limit())
     }
 
-    /// The peer has said that nothing follows.
+    fn note(&self, what: u8) {
+        self.state.fetch_or(what, Ordering::SeqCst);
+    }
+
+    fn has(&self, what: u8) -> bool {
+        self.state.load(Ordering::SeqCst) & what != 0
+    }
+
+    /// The end of the peer's stream was read.
     pub(super) fn note_end(&self) {
-        self.state.fetch_or(PEER_ENDED, Ordering::Relaxed);
+        self.note(PEER_ENDED);
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        self.state.load(Ordering::Relaxed) & PEER_ENDED != 0
+        self.has(PEER_ENDED)
     }
 
-    /// Ends the connection from outside: whoever waits on it is woken, and told that it was
-    /// stopped.
+    /// The end of the own stream was sent.
+    pub(super) fn note_own_end(&self) {
+        self.note(OWN_ENDED);
+    }
+
+    pub(super) fn has_sent_end(&self) -> bool {
+        self.has(OWN_ENDED)
+    }
+
+    /// Sent data may be lost.
+    pub(super) fn note_loss(&self) {
+        self.note(LOST);
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.has(LOST)
+    }
+
+    /// Returns `true` if the OS has reported the end of the connection before that of the peer's
+    /// stream. Linux reports it once, and returns an end of stream from the next read.
+    pub(super) fn is_reset(&self) -> bool {
+        self.has(RESET)
+    }
+
+    /// The connection needs no graceful close when its last handle is dropped.
+    pub(super) fn settle(&self) {
+        self.note(SETTLED);
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.has(SETTLED)
+    }
+
+    /// Closes the connection by force: blocked calls end, and return that they were cancelled.
     pub(super) fn cut(&self) {
-        self.state.fetch_or(CUT, Ordering::SeqCst);
+        self.note(CUT);
         let _ = self.stream.shutdown(std::net::Shutdown::Both);
     }
 
     pub(super) fn is_cut(&self) -> bool {
-        self.state.load(Ordering::SeqCst) & CUT != 0
+        self.has(CUT)
+    }
+
+    /// Resets the connection: the peer receives a reset, and blocked calls end as those of
+    /// [`cut`](Self::cut) do. `is_shared` means that there are other handles or calls.
+    ///
+    /// Where the OS cannot disconnect a socket, the reset is sent when the last handle is dropped.
+    /// If other handles exist, the peer can receive an end of stream before.
+    pub(super) fn reset(&self, is_shared: bool) {
+        if let Ok(local) = self.stream.local_addr() {
+            let _ = self.aborted_at.set(Box::new(sys::canonical(local)));
+        }
+        self.note(CUT);
+        // Linux 6.4 and 6.5 without fixes refuse to disconnect a socket on which a thread waits.
+        if !sys::disconnect(&self.stream).unwrap_or(false) {
+            // This has no effect on a connection that has ended.
+            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+            if is_shared {
+                self.cut();
+            }
+        }
+    }
+
+    pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
+        let local = self.stream.local_addr();
+        // In this order: the address is stored before the OS forgets it.
+        match self.aborted_at.get() {
+            Some(local) => Ok(**local),
+            None => local.map(sys::canonical),
+        }
     }
 
     /// An error of an operation of this connection, with both addresses.
@@ -157,11 +242,20 @@ impl Inner {
             }
             kind => kind,
         };
+        match (kind, error.kind()) {
+            // `EPIPE` is the result of the own end, or of a reset after the end of the peer's stream.
+            (ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe) if self.has_sent_end() => {}
+            (ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe) => self.note(LOST),
+            (ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::DeadPeer, _) => {
+                self.note(LOST | RESET);
+            }
+            _ => {}
+        }
         self.place(Error::system(operation, error).with_kind(kind))
     }
 
     pub(super) fn place(&self, error: Error) -> Error {
-        error.with_local(self.stream.local_addr().ok().map(sys::canonical)).with_remote(Some(self.peer))
+        error.with_local(self.local_addr().ok()).with_remote(Some(self.peer))
     }
 }
 
@@ -190,7 +284,7 @@ impl TcpConnection {
 impl fmt::Debug for TcpConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TcpConnection")
-            .field("local", &self.inner.stream.local_addr().ok())
+            .field("local", &self.inner.local_addr().ok())
             .field("peer", &self.inner.peer)
             .field("encoding", &self.inner.encoding)
             .finish_non_exhaustive()

@@ -50,8 +50,8 @@ impl TryFrom<TcpConnection> for TcpStream {
             )));
         }
         let stream = inner.stream.try_clone().map_err(|error| inner.failure(Operation::Open, error))?;
-        // It lives on: nobody is to wait for its end, or to end it.
-        inner.note_end();
+        // The stream continues: dropping the last handle does not end it.
+        inner.settle();
         Ok(sys::release_stream(stream, read, write))
     }
 }

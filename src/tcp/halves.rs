@@ -1,8 +1,8 @@
 //! The two halves of a connection.
 
 use std::fmt;
-use std::net::Shutdown;
 
+use super::close;
 use super::connection::TcpConnection;
 use super::read::impl_read;
 use super::write::impl_write;
@@ -109,8 +109,8 @@ impl TcpWriteHalf {
 impl Drop for TcpWriteHalf {
     fn drop(&mut self) {
         if let Some(connection) = &self.0 {
-            // A connection that is no more has nobody to be told.
-            let _ = connection.inner.stream.shutdown(Shutdown::Write);
+            // It fails if the connection has ended, and then the peer receives nothing.
+            let _ = close::half_close(&connection.inner);
         }
     }
 }

@@ -88,9 +88,12 @@ impl Inner {
     /// The result of a read of no bytes: the peer has ended its stream, or the connection was
     /// aborted, or the buffer is empty.
     #[cold]
-    fn on_eof(&self, capacity: usize) -> Result<usize> {
+    pub(super) fn on_eof(&self, capacity: usize) -> Result<usize> {
         if self.is_cut() {
             return Err(self.place(Error::new(Operation::Receive, ErrorKind::Cancelled)));
+        }
+        if capacity > 0 && self.is_reset() && !self.has_ended() {
+            return Err(self.place(Error::new(Operation::Receive, ErrorKind::ConnectionReset)));
         }
         if capacity > 0 {
             self.note_end();

@@ -22,10 +22,8 @@ impl TcpConnection {
     /// connection.
     #[doc(alias = "getsockname")]
     pub fn local_addr(&self) -> Result<SocketAddr> {
-        let local = self.inner.stream.local_addr();
-        local
-            .map(sys::canonical)
-            .map_err(|error| self.inner.failure(Operation::Configure("local_addr"), error))
+        let local = self.inner.local_addr();
+        local.map_err(|error| self.inner.failure(Operation::Configure("local_addr"), error))
     }
 
     /// Returns the address of the peer.

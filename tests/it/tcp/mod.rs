@@ -1,5 +1,6 @@
 mod client;
 mod connection;
+mod ending;
 mod lines;
 mod reconnect;
 mod send_file;
