@@ -26,7 +26,14 @@ impl TcpConnection {
     /// # Platform-specific behavior
     ///
     /// sendfile(2) on Linux and Android. Elsewhere, and for files that it does not support, 64 KiB
-    /// are read and written at a time. A disconnected peer is an error and not a `SIGPIPE`, as
+    /// are read and written at a time.
+    ///
+    /// With sendfile(2), the OS send buffer refers to the pages of the file. Do not change the sent
+    /// part of the file until the peer has received it: the peer may receive the changed bytes,
+    /// although this call has returned. A file that is replaced by another of the same name (a
+    /// rename) does not change.
+    ///
+    /// A disconnected peer is an error and not a `SIGPIPE`, as
     /// everywhere in this crate: sendfile(2) has no flag for that, so the signal is blocked in the
     /// thread during the call.
     ///
@@ -53,7 +60,8 @@ impl TcpConnection {
 
     /// Sends `length` bytes of a file from `offset`, or fewer if the file ends before.
     ///
-    /// Blocks as [`send_file`](Self::send_file) does. On Linux the file position does not change;
+    /// Blocks as [`send_file`](Self::send_file) does, and as there, the sent part of the file must not
+    /// be changed until the peer has received it. On Linux the file position does not change;
     /// elsewhere it is after the bytes that were sent.
     ///
     /// # Errors
