@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`Truncated`] | a datagram that is longer than the limit |
 //! | [`PartialTransfer`] | a read or write that ended before all bytes were transferred |
+//! | [`tcp::PartialCopy`](crate::tcp::PartialCopy) | a copy between two connections that ended early |
 //! | [`UnsentDatagram`] | a batch of which a datagram was not sent |
 //! | [`AddressError`](crate::AddressError) | an address that cannot be parsed |
 //! | [`tcp::ConnectFailures`](crate::tcp::ConnectFailures) | a connect, with each address that was tried |

@@ -46,6 +46,8 @@ pub enum Operation {
     Inherit,
     /// Sending a file.
     SendFile,
+    /// Starting a copy between two connections.
+    Copy,
     /// Closing a connection, or its write half.
     #[doc(alias = "shutdown")]
     Close,
@@ -87,6 +89,7 @@ impl fmt::Display for Operation {
             Operation::StartProcess => "start process",
             Operation::Inherit => "inherit socket",
             Operation::SendFile => "send file",
+            Operation::Copy => "copy",
             Operation::Close => "close",
             Operation::JoinMulticast => "join multicast group",
             Operation::LeaveMulticast => "leave multicast group",

@@ -334,7 +334,7 @@ impl Error {
     ///
     /// The types are [`Truncated`], [`PartialTransfer`](crate::error::PartialTransfer),
     /// [`UnsentDatagram`](crate::error::UnsentDatagram), [`AddressError`](crate::AddressError),
-    /// [`ConnectFailures`](crate::tcp::ConnectFailures),
+    /// [`ConnectFailures`](crate::tcp::ConnectFailures), [`PartialCopy`](crate::tcp::PartialCopy),
     /// [`ResolveError`](crate::dns::ResolveError),
     /// [`NoInterfaceSent`](crate::broadcast::NoInterfaceSent),
     /// [`DecodeError`](crate::text::DecodeError), [`EncodeError`](crate::text::EncodeError),

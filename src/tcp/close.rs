@@ -70,11 +70,11 @@ pub(super) fn half_close(inner: &Inner) -> Result<()> {
     if inner.is_cut() {
         return Err(inner.place(Error::new(Operation::Close, ErrorKind::Cancelled)));
     }
+    let is_repeated = inner.has_sent_end();
+    // Noted before the call: a thread that finds both sides ended knows why.
+    inner.note_own_end();
     let error = match inner.stream.shutdown(Shutdown::Write) {
-        Ok(()) => {
-            inner.note_own_end();
-            return Ok(());
-        }
+        Ok(()) => return Ok(()),
         Err(error) => error,
     };
     // A reset that no call has returned yet.
@@ -82,10 +82,13 @@ pub(super) fn half_close(inner: &Inner) -> Result<()> {
         inner.note_loss();
         return Err(inner.failure(Operation::Close, error));
     }
-    let has_ended = error.kind() == std::io::ErrorKind::NotConnected && inner.has_sent_end();
+    let has_ended = error.kind() == std::io::ErrorKind::NotConnected && is_repeated;
     match inner.is_lost() {
         false if has_ended => Ok(()),
-        false => Err(inner.failure(Operation::Close, error)),
+        false => {
+            inner.note_loss();
+            Err(inner.failure(Operation::Close, error))
+        }
         true => Err(inner.failure(Operation::Close, error).with_kind(ErrorKind::ConnectionReset)),
     }
 }

@@ -13,6 +13,7 @@
 //! | Log refused connections, failed handlers, failed accepts | [`ServerEvent`] |
 //! | Refuse connections over the limit | [`OverLimit`] |
 //! | Read and write from two threads | [`TcpReadHalf`], [`TcpWriteHalf`] |
+//! | Copy between two connections, as a proxy does | [`copy_bidirectional`], [`CopiedBytes`], [`PartialCopy`] |
 //! | Connect again after a disconnect | [`Reconnect`] |
 //! | Observe the attempts of a connect | [`ConnectEvent`], [`ConnectFailures`] |
 //! | Detect a dead peer | [`Keepalive`], [`dead_peer_timeout`](TcpClientBuilder::dead_peer_timeout) |
@@ -44,6 +45,8 @@ mod close;
 
 mod halves;
 
+mod copy;
+
 mod send_file;
 
 mod settings;
@@ -60,6 +63,7 @@ mod unread;
 
 pub use crate::options::{Keepalive, OverLimit, ServerOptions, TcpOptions};
 pub use client::TcpClientBuilder;
+pub use copy::{CopiedBytes, PartialCopy, copy_bidirectional};
 pub use failures::{ConnectFailures, FailedAttempt};
 pub use halves::{TcpReadHalf, TcpWriteHalf};
 pub use observe::ConnectEvent;

@@ -21,6 +21,7 @@
 //! | `rcvtimeo` | [`ReceiveTimeout`]: the state of `SO_RCVTIMEO` |
 //! | `ready`, `busy_poll` | waits for a socket |
 //! | `stream`, `connects` | waits of TCP streams, listeners and connection attempts |
+//! | `hang_up` | waits of copies between two streams |
 //! | `nonblocking` | `O_NONBLOCK` for the length of a call |
 //! | `turn` | a lock whose waiters have limits of their own |
 //! | `poller` | many sockets at the same time |
@@ -33,6 +34,7 @@ mod cancel;
 mod connects;
 #[cfg(all(unix, feature = "process"))]
 mod exclusive_accept;
+mod hang_up;
 mod limit;
 mod moment;
 mod nonblocking;
@@ -52,6 +54,7 @@ pub(crate) use cancel::OnCancel;
 pub(crate) use connects::await_connects;
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use exclusive_accept::ExclusiveAccept;
+pub(crate) use hang_up::{await_hang_up, await_readable, await_writable};
 pub(crate) use limit::{WaitError, WaitLimit};
 pub(crate) use nonblocking::Nonblocking;
 pub(crate) use poller::Poller;

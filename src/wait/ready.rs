@@ -96,7 +96,7 @@ pub(super) fn polling(
 }
 
 /// How often a wait for a stream ends, where a shutdown does not end it, to check for one.
-const SLICE: Duration = Duration::from_millis(100);
+pub(super) const SLICE: Duration = Duration::from_millis(100);
 
 /// Waits for a stream that another handle may shut down meanwhile.
 #[inline]

@@ -5,6 +5,7 @@
 mod accept;
 mod broadcast_interfaces;
 mod connect_race;
+mod copy;
 mod cut_connections;
 mod dead_peers;
 #[path = "../kit/mod.rs"]

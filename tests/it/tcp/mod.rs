@@ -1,5 +1,6 @@
 mod client;
 mod connection;
+mod copy;
 mod ending;
 mod lines;
 mod reconnect;
