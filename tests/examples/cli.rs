@@ -10,7 +10,7 @@ use std::process::Output;
 use crate::kit::*;
 
 /// Every example, and what its help must mention.
-const EXAMPLES: [(&str, &[&str]); 20] = [
+const EXAMPLES: [(&str, &[&str]); 21] = [
     ("bind_addresses", &[]),
     (
         "discover",
@@ -66,6 +66,18 @@ const EXAMPLES: [(&str, &[&str]); 20] = [
     ("socket_kinds", &[]),
     ("tcp_client", &["[ADDR]", "--message <M>", "--encoding <E>", "127.0.0.1:7788", "hahah", "gb2312"]),
     ("tcp_handshake", &[]),
+    (
+        "tcp_proxy",
+        &[
+            "[ADDR]",
+            "--to <ADDR>",
+            "--max <N>",
+            "--timeout <SECONDS>",
+            "--seconds <S>",
+            "127.0.0.1:7789",
+            "127.0.0.1:7788",
+        ],
+    ),
     ("tcp_server", &["[ADDR]", "--backlog <N>", "--encoding <E>", "--reply <TEXT>", ":7788", "gb2312"]),
     (
         "threads_server",
@@ -222,6 +234,9 @@ fn invalid_arguments_print_one_error_line_and_exit_2() {
         ("tcp_client", &["127.0.0.1"], "\"127.0.0.1\": the port is missing"),
         ("tcp_client", &["127.0.0.1:0"], "port 0"),
         ("tcp_client", &["--encoding", "gb2313"], "unknown encoding \"gb2313\""),
+        ("tcp_proxy", &["--to", "127.0.0.1"], "\"127.0.0.1\": the port is missing"),
+        ("tcp_proxy", &["--max", "0"], "'0' for '--max <N>': not a whole number of 1 or more"),
+        ("tcp_proxy", &["--timeout", "0"], "'0' for '--timeout <SECONDS>': not a number of seconds"),
         ("tcp_server", &[":77888"], "larger than 65535"),
         ("tcp_server", &["--backlog", "0"], "'0' for '--backlog <N>': not a whole number of 1 or more"),
         ("tcp_server", &["--encoding", "x"], "unknown encoding \"x\""),
@@ -295,6 +310,7 @@ fn runtime_error_prints_one_line_prefixed_with_name() {
         ("udp_connected", &["--encoding", "gbk", "--message", "😀"], "", "'😀' (U+1F600) at byte 0"),
         ("tcp_server", &[&listening], "", "address in use"),
         ("threads_server", &[&listening], "", "address in use"),
+        ("tcp_proxy", &[&listening], "", "address in use"),
         ("line_chat", &["--serve", &listening], "", "address in use"),
         ("tcp_client", &[&nobody], "", "connection refused"),
         ("line_chat", &[&nobody, "--name", "x"], "", "connection refused"),

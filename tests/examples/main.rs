@@ -10,6 +10,7 @@ mod notes_process;
 mod notes_tcp;
 mod notes_udp;
 mod process;
+mod proxy;
 mod resolver;
 mod tcp;
 mod tour;
