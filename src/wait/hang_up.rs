@@ -7,10 +7,11 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
+use rustix::fd::AsFd as _;
 
 use super::limit::{WaitError, WaitLimit};
 use super::ready::{SLICE, poll_for, poll_time};
-use crate::sys::{AsSocket as _, SHUTDOWN_WAKES_READERS};
+use crate::sys::SHUTDOWN_WAKES_READERS;
 
 /// How long a watch lasts. On Linux a shutdown of the stream ends it before; elsewhere it may not.
 const WATCH: Duration = Duration::from_millis(500);
