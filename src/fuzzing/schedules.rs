@@ -5,12 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::choices::{Choices, clock};
-use crate::proto::accept::{AcceptFault, AcceptFaults, AfterFault};
-use crate::proto::admission::{Admission, Peer, Verdict as Admitted};
 use crate::proto::attempts::share;
 use crate::proto::discovery::{Heard, Schedule, Step as Ask, Verdict};
 use crate::proto::reconnect::{Rounds, Step};
 use crate::proto::retry::Retry;
+use crate::proto::server::accept::{AcceptFault, AcceptFaults, AfterFault};
+use crate::proto::server::admission::{Admission, Admitted, Peer, Verdict as Admits};
 
 const SHORTEST: Duration = Duration::from_millis(10);
 
@@ -155,10 +155,11 @@ fn answers(mut choices: Choices<'_>) {
     }
 }
 
-/// No more are inside than may be, in all and of one, and who leaves makes room.
+/// No more connections are admitted than the limits allow, and a release makes room.
 fn admission(mut choices: Choices<'_>) {
     let (most, most_per_peer) = (choices.below(9), choices.is().then(|| choices.below(4)));
-    let (mut admission, mut inside) = (Admission::new(most, most_per_peer), Vec::<Peer>::new());
+    let mut admission = Admission::new(most, most_per_peer);
+    let mut inside: Vec<(Peer, Admitted)> = Vec::new();
     while !choices.is_over() {
         let number = choices.byte();
         let peer = Peer::from(match number & 3 {
@@ -167,20 +168,26 @@ fn admission(mut choices: Choices<'_>) {
             _ => IpAddr::from([0x2001, 0xdb8, 0, u16::from(number >> 6), 0, 0, 0, u16::from(number)]),
         });
         if number & 4 == 0 && !inside.is_empty() {
-            admission.release(inside.remove(usize::from(number) % inside.len()));
+            admission.release(inside.remove(usize::from(number) % inside.len()).1);
         } else {
-            let own = inside.iter().filter(|own| **own == peer).count();
-            let expected = match most_per_peer {
-                _ if inside.len() >= most => Admitted::Full,
-                Some(most) if own >= most => Admitted::PeerFull,
-                _ => Admitted::Admitted,
+            let own = inside.iter().filter(|(own, _)| *own == peer).count();
+            let (is_full, is_peer_full) =
+                (inside.len() >= most, most_per_peer.is_some_and(|most| own >= most));
+            let verdict = match number & 8 == 0 {
+                true => admission.admit(peer),
+                false if admission.reserve() => admission.admit_reserved(peer),
+                false => Admits::Full,
             };
-            assert_eq!(admission.admit(peer), expected);
-            if expected == Admitted::Admitted {
-                inside.push(peer);
+            match verdict {
+                Admits::Admitted(admitted) => {
+                    assert!(!is_full && !is_peer_full);
+                    inside.push((peer, admitted));
+                }
+                Admits::Full => assert!(is_full),
+                Admits::PeerFull => assert!(is_peer_full && !is_full),
             }
         }
-        assert_eq!((admission.inside(), admission.is_full()), (inside.len(), inside.len() >= most));
+        assert_eq!((admission.admitted(), admission.is_full()), (inside.len(), inside.len() >= most));
     }
 }
 

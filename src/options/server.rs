@@ -41,7 +41,8 @@ options! {
     ServerOptions, server_option_setters;
 
     /// Sets the maximum number of connections that are open at the same time; 0 counts as 1.
-    /// Defaults to 1,024. [`when_full`](Self::when_full) decides what happens to the next one.
+    /// Defaults to 1,024. Connections in a graceful close count, too, and make place for new ones: the
+    /// oldest is closed, 200 ms after it began if new connections stay in the backlog. [`when_full`](Self::when_full) decides what happens to the next one.
     max_connections: usize = 1_024, (connections: usize) => connections.max(1);
 
     /// Sets the maximum number of open connections of one peer: of one IPv4 address, or of one IPv6
@@ -85,6 +86,22 @@ options! {
     /// are aborted then. Defaults to 5 s.
     /// [`ServerHandle::shutdown`](crate::tcp::ServerHandle::shutdown) has a timeout of its own.
     shutdown_timeout: Duration = Duration::from_secs(5), (timeout: Duration) => timeout;
+
+    /// Sets how long a connection that waits for a request may stay open after a shutdown has begun.
+    /// Within this time it can send one more request, whose handler sees
+    /// [`TcpConnection::is_shutting_down`](crate::TcpConnection::is_shutting_down); then its stream
+    /// ends for the handler, as if the peer had ended it. Defaults to 500 ms.
+    ///
+    /// A connection waits for a request if nothing has been received since the last message or the
+    /// last send. Others are not affected before the timeout of the shutdown.
+    shutdown_idle_timeout: Duration = Duration::from_millis(500), (timeout: Duration) => timeout;
+
+    /// Sets how many connections may be in a graceful close at the same time. Defaults to 1,024. The
+    /// next one is closed at once, and its peer can lose the last data;
+    /// [`ServerCounters::closed_early`](crate::tcp::ServerCounters::closed_early) counts these.
+    ///
+    /// A graceful close waits for the peer to end its stream, for at most 2 s and 64 KiB.
+    max_lingering: usize = 1_024, (connections: usize) => connections;
 
     /// Sets whether a wildcard address binds IPv4 and IPv6. Defaults to false: `":7788"` is IPv4
     /// and `"[::]:7788"` is IPv6 only, on every OS. IPv4 peers have IPv4 addresses in both cases.

@@ -2,8 +2,6 @@
 //! lists what is meant.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-pub(crate) mod accept;
-pub(crate) mod admission;
 pub(crate) mod attempts;
 #[cfg(all(unix, feature = "process"))]
 pub(crate) mod control;
@@ -15,6 +13,7 @@ pub(crate) mod message;
 pub(crate) mod race;
 pub(crate) mod reconnect;
 pub(crate) mod retry;
+pub(crate) mod server;
 #[cfg(all(unix, feature = "process"))]
 pub(crate) mod supervision;
 pub(crate) mod text;

@@ -270,7 +270,7 @@ pub(super) fn set_congestion_control(socket: &SockRef<'_>, name: &str) -> io::Re
 
 /// socket(7), `SO_ATTACH_FILTER`: a program for the kernel that looks at what comes in for this socket. It drops segments with
 /// SYN and without ACK, which are attempts to connect, and takes all others: handshakes that have begun are finished.
-pub(crate) fn hold_newcomers(listener: &TcpListener) -> bool {
+pub(crate) fn drop_new_syns(listener: &TcpListener) -> bool {
     // Classic BPF: class and mode of each instruction as in <linux/bpf_common.h>.
     const LOAD_BYTE: u16 = 0x30;
     const AND: u16 = 0x54;
@@ -302,7 +302,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let _first = TcpStream::connect(address).unwrap();
-        if !super::hold_newcomers(&listener) {
+        if !super::drop_new_syns(&listener) {
             eprintln!("SKIPPED drop_new_syns_keeps_queued_connections: it needs root here");
             return;
         }

@@ -33,7 +33,7 @@
 //! | `disconnect(stream)` | resets a connection while it has other handles, and ends their calls; false where the OS cannot |
 //! | `ACCEPT_INHERITS_OPTIONS` | whether an accepted stream has its listener's options, `SO_RCVTIMEO` among them, and blocks |
 //! | `reuse_waiting_address(socket)` | lets a listener take a port whose last connections are in TIME_WAIT, and nothing else |
-//! | `hold_newcomers(listener)` | has the system drop attempts to connect, so that their systems repeat them; what waits goes on. False where it cannot |
+//! | `drop_new_syns(listener)` | has the system drop attempts to connect, so that their systems repeat them; what waits goes on. False where it cannot |
 //! | `is_in_progress(error)` | whether a connect goes on |
 //! | `set_user_timeout`, `set_congestion_control` | more options that not all systems have |
 //! | `is_async_error(error)` | whether an error belongs to a datagram sent earlier, not to this call |
@@ -81,22 +81,22 @@ pub(crate) use std::os::windows::io::AsSocket;
 pub(crate) use connecting::Connecting;
 pub(crate) use handles::{borrowed_handle, fallible_handle_conversions, handle_conversions};
 pub(crate) use interfaces::{Link, index_of, name_of, network_interfaces, select};
-pub(crate) use open::{adopt, failure, open, pin, release};
+pub(crate) use open::{adopt, failure, open, pin, release, thread_failure};
 pub(crate) use platform::{
     ACCEPT_INHERITS_OPTIONS, BLOCKS_WITH_TIMEOUT, MOST_MESSAGES, REPORTS_TO_UNCONNECTED, SEGMENTS,
-    SUPPORTS_BLOCKING, Signal, disconnect, enable_error_queue, enable_loss_count, enable_packet_info,
-    error_kind, hold_newcomers, is_async_error, join_datagrams, join_multicast_v4, leave_multicast_v4,
+    SUPPORTS_BLOCKING, Signal, disconnect, drop_new_syns, enable_error_queue, enable_loss_count,
+    enable_packet_info, error_kind, is_async_error, join_datagrams, join_multicast_v4, leave_multicast_v4,
     lookup_error_kind, next_queued_error, read, receive, receive_connected, receive_plain, segment_fault,
     send, send_file, send_from, send_messages, send_to, set_user_timeout, write, write_vectored,
 };
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use process::{
     ControlSocket, StandardInput, Tell, as_output, parent, prepare, receive_listener, send_listener,
-    take_standard_input, tell_group, wait_for_exit,
+    take_standard_input, tell_group, terminate_self, wait_for_exit,
 };
 pub(crate) use stream_options::{
     adopt_accepted, adopt_listener, adopt_stream, expect_peer_within, listen, release_listener,
-    release_stream, set_keepalive, stop_listening,
+    release_stream, reset, set_keepalive, stop_listening,
 };
 
 /// Whether a stream that is shut down wakes whoever waits on it: where the wait is the call itself.

@@ -8,7 +8,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::platform::{self, PINS, SUPPORTS_BLOCKING};
 use super::{Family, Way, select};
-use crate::error::{Error, Operation, Result};
+use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::options::{InterfaceSelector, UdpOptions};
 
 /// Opens a socket, sets its options and binds it.
@@ -71,6 +71,15 @@ pub(crate) fn release(socket: UdpSocket, read: Option<Duration>, write: Option<D
 /// descriptors.
 pub(crate) fn failure(operation: Operation, error: io::Error) -> Error {
     let kind = platform::error_kind(&error);
+    Error::system(operation, error).with_kind(kind)
+}
+
+/// The error of a thread that could not be started. pthread_create(3): `EAGAIN` is a limit on threads.
+pub(crate) fn thread_failure(operation: Operation, error: io::Error) -> Error {
+    let kind = match error.kind() {
+        io::ErrorKind::WouldBlock => ErrorKind::ResourceExhausted,
+        _ => platform::error_kind(&error),
+    };
     Error::system(operation, error).with_kind(kind)
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn enable_loss_count(_: &UdpSocket) -> io::Result<bool> {
     Ok(false)
 }
 
-pub(crate) fn hold_newcomers(_: &TcpListener) -> bool {
+pub(crate) fn drop_new_syns(_: &TcpListener) -> bool {
     false
 }
 

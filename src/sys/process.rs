@@ -48,6 +48,11 @@ pub(crate) fn wait_for_exit(child: u32) {
     {}
 }
 
+/// Sends `SIGTERM` to this process.
+pub(crate) fn terminate_self() {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::TERM);
+}
+
 /// Tells a child that leads a process group, and was not waited for yet, and its own children.
 pub(crate) fn tell_group(child: u32, what: Tell) {
     let signal = match what {

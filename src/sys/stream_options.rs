@@ -70,6 +70,11 @@ pub(crate) fn stop_listening(listener: &TcpListener) {
     let _ = SockRef::from(listener).shutdown(std::net::Shutdown::Both);
 }
 
+/// Closes a stream by a reset.
+pub(crate) fn reset(stream: TcpStream) {
+    let _ = SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO));
+}
+
 /// Makes the listener such as `std` would have it: blocking, without the timeout that its connections inherit.
 pub(crate) fn release_listener(listener: TcpListener) -> Result<TcpListener> {
     let result = SockRef::from(&listener).set_read_timeout(None);

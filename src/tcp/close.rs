@@ -9,7 +9,7 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use super::connection::{Inner, TcpConnection};
-use super::server::Ticket;
+use super::membership::Membership;
 use crate::error::{Error, ErrorKind, Operation, PartialTransfer, Result, TimeLimit};
 use crate::wait::{self, WaitError, WaitLimit};
 
@@ -17,24 +17,16 @@ use crate::wait::{self, WaitError, WaitLimit};
 pub(super) const LONGEST_DRAIN: Duration = Duration::from_secs(2);
 pub(super) const MOST_DRAINED: usize = 64 * 1024;
 
-/// What is done when the last handle of a connection goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Closing {
-    /// The socket is closed.
-    Plain,
-    /// The polite end, unless the peer has ended its side before; the server's, and apart from the
-    /// thread that drops it.
-    Polite,
-}
-
-pub(super) fn on_drop(inner: &Inner) {
+/// The last handle of a connection is dropped: that of a server lingers, unless the peer has ended its
+/// stream before.
+pub(super) fn on_drop(inner: &mut Inner) {
     let is_over = inner.has_ended() || inner.is_cut() || inner.is_settled();
-    let (Closing::Polite, false, Some(ticket)) = (inner.closing, is_over, &inner.ticket) else { return };
-    // It fails if the connection has ended.
-    if inner.stream.shutdown(Shutdown::Write).is_ok() {
-        if let Ok(stream) = inner.stream.try_clone() {
-            ticket.say_farewell(stream);
-        }
+    // The shutdown of the write half fails if the connection has ended.
+    if is_over || inner.membership.is_none() || inner.stream.shutdown(Shutdown::Write).is_err() {
+        return;
+    }
+    if let (Some(stream), Some(membership)) = (inner.stream.take(), &mut inner.membership) {
+        membership.linger(stream);
     }
 }
 
@@ -42,7 +34,7 @@ pub(super) fn on_drop(inner: &Inner) {
 /// bytes.
 fn linger(inner: &Inner) -> Result<()> {
     let limit = WaitLimit::timeout(LONGEST_DRAIN).before(inner.timeouts.deadline(), TimeLimit::Deadline);
-    let limit = limit.cancelled_by(inner.token.as_ref(), inner.ticket.as_ref().map(Ticket::cut));
+    let limit = limit.cancelled_by(inner.token.as_ref(), inner.membership.as_ref().map(Membership::aborted));
     let closing = |error: Error| error.with_operation(Operation::Close);
     half_close(inner)?;
     let mut drained = inner.unread.len();

@@ -1,22 +1,23 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use socket2::SockRef;
 
 use super::client::TcpClient;
-use super::close::{self, Closing};
-use super::server::Ticket;
+use super::close;
+use super::membership::Membership;
+use super::owned_stream::OwnedStream;
 use super::unread::Unread;
 use crate::addr::ToAddress;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::options::TcpOptions;
 use crate::proto::text::Encoding;
 use crate::sys;
-use crate::wait::{CancelToken, Configured, Nonblocking, ReceiveTimeout, Timeouts, WaitLimit};
+use crate::wait::{self, CancelToken, Configured, Nonblocking, ReceiveTimeout, Timeouts, WaitLimit};
 
 /// A TCP connection: a stream of bytes to and from one peer.
 ///
@@ -63,7 +64,7 @@ pub struct TcpConnection {
 /// The fields are dropped from the first to the last: whoever is told that there is room for
 /// another connection finds this one's descriptor free.
 pub(super) struct Inner {
-    pub(super) stream: TcpStream,
+    pub(super) stream: OwnedStream,
     pub(super) receive_timeout: ReceiveTimeout,
     /// Calls that need the socket to be non-blocking.
     pub(super) nonblocking: Nonblocking,
@@ -72,12 +73,14 @@ pub(super) struct Inner {
     pub(super) peer: SocketAddr,
     pub(super) encoding: Encoding,
     pub(super) token: Option<CancelToken>,
-    pub(super) closing: Closing,
     state: AtomicU8,
+    /// Whether bytes were received since the last message or the last send.
+    mid_message: AtomicBool,
     /// The local address of an aborted connection, which the OS no longer knows. It is boxed because
     /// few connections need it.
     aborted_at: OnceLock<Box<SocketAddr>>,
-    pub(super) ticket: Option<Ticket>,
+    /// `None` for a connection that no server counts.
+    pub(super) membership: Option<Membership>,
 }
 
 /// Bits of what has happened to a connection. `PEER_ENDED`: the end of the peer's stream was read.
@@ -92,6 +95,8 @@ const RESET: u8 = 8;
 const LOST: u8 = 16;
 /// Dropping the last handle closes the socket and nothing else.
 const SETTLED: u8 = 32;
+/// The shutdown of the server has ended the read half, because the connection waited for a request.
+const CLOSED_IDLE: u8 = 64;
 
 /// What a connection is made with, besides its stream.
 #[derive(Clone, Debug, Default)]
@@ -103,7 +108,7 @@ pub(super) struct Settings {
 impl Inner {
     pub(super) fn new(stream: TcpStream, peer: SocketAddr, settings: &Settings) -> Inner {
         Inner {
-            stream,
+            stream: OwnedStream::new(stream),
             receive_timeout: ReceiveTimeout::default(),
             nonblocking: Nonblocking::default(),
             timeouts: Timeouts::new(Configured {
@@ -116,17 +121,17 @@ impl Inner {
             peer,
             encoding: settings.options.encoding,
             token: settings.token.clone(),
-            closing: Closing::Plain,
             state: AtomicU8::new(0),
+            mid_message: AtomicBool::new(false),
             aborted_at: OnceLock::new(),
-            ticket: None,
+            membership: None,
         }
     }
 
     /// Adds the tokens of the connection to the limit of a call.
     #[inline]
     pub(super) fn cancellable<'a>(&'a self, limit: WaitLimit<'a>) -> WaitLimit<'a> {
-        limit.cancelled_by(self.token.as_ref(), self.ticket.as_ref().and_then(Ticket::cut_switch))
+        limit.cancelled_by(self.token.as_ref(), self.membership.as_ref().and_then(Membership::abort_signal))
     }
 
     /// The limit of a call that reads.
@@ -214,7 +219,7 @@ impl Inner {
         // Linux 6.4 and 6.5 without fixes refuse to disconnect a socket on which a thread waits.
         if !sys::disconnect(&self.stream).unwrap_or(false) {
             // This has no effect on a connection that has ended.
-            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+            let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
             if is_shared {
                 self.cut();
             }
@@ -228,6 +233,40 @@ impl Inner {
             Some(local) => Ok(**local),
             None => local.map(sys::canonical),
         }
+    }
+
+    /// Called before a read of a connection of a server.
+    #[inline]
+    pub(super) fn before_read(&self) {
+        let Some(membership) = &self.membership else { return };
+        if self.mid_message.load(Ordering::Relaxed) && wait::is_between_messages() {
+            self.set_mid_message(false);
+        }
+        if membership.closes_idle() {
+            self.close_if_idle();
+        }
+    }
+
+    /// Sets whether a part of a message was received, so that a shutdown lets the connection finish it.
+    #[inline]
+    pub(super) fn set_mid_message(&self, on: bool) {
+        if self.membership.is_some() {
+            self.mid_message.store(on, Ordering::Relaxed);
+        }
+    }
+
+    /// Ends the read half if the connection waits for a message. What has arrived can still be read.
+    #[cold]
+    pub(super) fn close_if_idle(&self) {
+        let is_idle = !self.mid_message.load(Ordering::Relaxed);
+        if is_idle && self.state.fetch_or(CLOSED_IDLE, Ordering::SeqCst) & CLOSED_IDLE == 0 {
+            let _ = self.stream.shutdown(std::net::Shutdown::Read);
+        }
+    }
+
+    /// Whether the end of the stream is that of the shutdown, and not of the peer.
+    pub(super) fn is_closed_idle(&self) -> bool {
+        self.state.load(Ordering::SeqCst) & CLOSED_IDLE != 0
     }
 
     /// An error of an operation of this connection, with both addresses.
@@ -268,6 +307,30 @@ impl Drop for Inner {
 impl TcpConnection {
     pub(super) fn assemble(inner: Inner) -> TcpConnection {
         TcpConnection { inner: Arc::new(inner) }
+    }
+
+    /// Returns `true` if the server of this connection is shutting down, so that the reply to the
+    /// current request should say that it is the last one (`Connection: close` in HTTP).
+    ///
+    /// Always `false` for a connection that no server accepted. With worker processes, the shutdown of
+    /// the worker counts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::{TcpClient, TcpServer};
+    /// use std::time::Duration;
+    ///
+    /// let server = TcpServer::bind("127.0.0.1:0")?;
+    /// let client = TcpClient::new().connect(server.local_addr())?;
+    /// let connection = server.accept()?;
+    /// assert!(!connection.is_shutting_down());
+    /// server.handle().begin_shutdown(Duration::from_secs(1));
+    /// assert!(connection.is_shutting_down() && !client.is_shutting_down());
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    pub fn is_shutting_down(&self) -> bool {
+        self.inner.membership.as_ref().is_some_and(Membership::is_shutting_down)
     }
 
     /// Connects with default options. Blocks as [`TcpClient::connect`](crate::TcpClient::connect)

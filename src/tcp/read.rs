@@ -28,11 +28,15 @@ impl Inner {
         if limit.is_cancelled() {
             return Err(self.wait_error(Operation::Receive, WaitError::Cancelled, &limit));
         }
+        self.before_read();
         match sys::read(&self.stream, buffer, Mode::Nonblocking, false) {
             Ok(0) => self.on_eof(buffer.len()).map(Some),
-            Ok(length) => Ok(Some(length)),
+            Ok(length) => {
+                self.set_mid_message(true);
+                Ok(Some(length))
+            }
             Err(error) if sys::is_would_block_or_intr(&error) => Ok(None),
-            Err(error) => Err(self.wait_error(Operation::Receive, WaitError::Failed(error), &limit)),
+            Err(error) => self.read_failed(Operation::Receive, WaitError::Failed(error), &limit).map(Some),
         }
     }
 
@@ -49,17 +53,19 @@ impl Inner {
             // Also if data is available: a peer that never stops does not outlast a deadline.
             return Err(self.wait_error(Operation::Receive, WaitError::TimedOut, limit));
         }
+        self.before_read();
         let mut is_aged = false;
-        if let Some(_permit) = self.receive_timeout.permit(&self.stream, limit) {
+        if let Some(_permit) = self.receive_timeout.permit(&*self.stream, limit) {
             match sys::read(&self.stream, buffer, Mode::Blocking, false) {
-                Ok(length) if length > 0 => return Ok(length),
+                Ok(length) if length > 0 => {
+                    self.set_mid_message(true);
+                    return Ok(length);
+                }
                 Ok(_) => return self.on_eof(buffer.len()),
                 Err(error) if sys::is_would_block_or_intr(&error) => is_aged = true,
                 // An abort is checked first: input that arrives after it makes the OS reset the
                 // connection.
-                Err(error) => {
-                    return Err(self.wait_error(Operation::Receive, WaitError::Failed(error), limit));
-                }
+                Err(error) => return self.read_failed(Operation::Receive, WaitError::Failed(error), limit),
             }
         }
         let limit = if is_aged { limit.aged() } else { *limit };
@@ -80,8 +86,21 @@ impl Inner {
         let operation = if peek { Operation::Peek } else { Operation::Receive };
         match wait::read_within(&self.stream, &self.receive_timeout, limit, buffer, peek) {
             Ok(0) => self.on_eof(buffer.len()),
-            Ok(length) => Ok(length),
-            Err(error) => Err(self.wait_error(operation, error, limit)),
+            Ok(length) => {
+                self.set_mid_message(true);
+                Ok(length)
+            }
+            Err(error) => self.read_failed(operation, error, limit),
+        }
+    }
+
+    /// The result of a read that failed: a stream that the shutdown has ended is at its end, also where
+    /// the OS says so by an error.
+    #[cold]
+    fn read_failed(&self, operation: Operation, error: WaitError, limit: &WaitLimit<'_>) -> Result<usize> {
+        match error {
+            WaitError::Failed(_) if self.is_closed_idle() && !self.is_cut() => Ok(0),
+            error => Err(self.wait_error(operation, error, limit)),
         }
     }
 
@@ -95,7 +114,7 @@ impl Inner {
         if capacity > 0 && self.is_reset() && !self.has_ended() {
             return Err(self.place(Error::new(Operation::Receive, ErrorKind::ConnectionReset)));
         }
-        if capacity > 0 {
+        if capacity > 0 && !self.is_closed_idle() {
             self.note_end();
         }
         Ok(0)

@@ -77,7 +77,7 @@ impl Inner {
         let limit = self.write_limit();
         // sendfile(2) has no flag for one call.
         let is_limited = limit.is_limited() || self.timeouts.limits_writing();
-        let _nonblocking = is_limited.then(|| self.nonblocking.hold(&self.stream));
+        let _nonblocking = is_limited.then(|| self.nonblocking.hold(&*self.stream));
         let mut sent = 0;
         while sent < length {
             let part = self.checked(&limit, sent).and_then(|()| {

@@ -150,7 +150,7 @@ impl TcpConnection {
     /// This returns an error if the OS call fails.
     #[doc(alias = "SO_KEEPALIVE")]
     pub fn set_keepalive(&self, keepalive: impl Into<Option<Keepalive>>) -> Result<()> {
-        let result = sys::set_keepalive(&SockRef::from(&self.inner.stream), keepalive.into().as_ref());
+        let result = sys::set_keepalive(&SockRef::from(&*self.inner.stream), keepalive.into().as_ref());
         result.map_err(|error| self.inner.place(error))
     }
 
@@ -178,7 +178,7 @@ impl TcpConnection {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn set_dead_peer_timeout(&self, patience: impl Into<Option<Duration>>) -> Result<()> {
-        let result = sys::expect_peer_within(&SockRef::from(&self.inner.stream), patience.into());
+        let result = sys::expect_peer_within(&SockRef::from(&*self.inner.stream), patience.into());
         result.map_err(|error| self.inner.place(error))
     }
 
@@ -195,7 +195,7 @@ impl TcpConnection {
     /// Linux only. Elsewhere an error of kind [`Unsupported`](crate::ErrorKind::Unsupported).
     #[doc(alias = "TCP_USER_TIMEOUT")]
     pub fn set_user_timeout(&self, timeout: impl Into<Option<Duration>>) -> Result<()> {
-        let result = sys::set_user_timeout(&SockRef::from(&self.inner.stream), timeout.into());
+        let result = sys::set_user_timeout(&SockRef::from(&*self.inner.stream), timeout.into());
         self.get("user_timeout", result)
     }
 
@@ -205,7 +205,7 @@ impl TcpConnection {
     ///
     /// This returns an error if the OS call fails.
     pub fn linger(&self) -> Result<Option<Duration>> {
-        self.get("linger", SockRef::from(&self.inner.stream).linger())
+        self.get("linger", SockRef::from(&*self.inner.stream).linger())
     }
 
     /// Sets how long closing blocks to send remaining data (`SO_LINGER`). See
@@ -216,7 +216,7 @@ impl TcpConnection {
     /// This returns an error if the OS call fails.
     #[doc(alias = "SO_LINGER")]
     pub fn set_linger(&self, linger: impl Into<Option<Duration>>) -> Result<()> {
-        self.get("linger", SockRef::from(&self.inner.stream).set_linger(linger.into()))
+        self.get("linger", SockRef::from(&*self.inner.stream).set_linger(linger.into()))
     }
 
     fn get<T>(&self, option: &'static str, result: io::Result<T>) -> Result<T> {

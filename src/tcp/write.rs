@@ -26,6 +26,7 @@ impl Inner {
         if self.token.as_ref().is_some_and(CancelToken::is_cancelled) {
             return Err(self.place(Error::new(Operation::Send, ErrorKind::Cancelled)));
         }
+        self.set_mid_message(false);
         match attempt(self.first_mode()) {
             Ok(length) => {
                 self.timeouts.allowance().refill(length);

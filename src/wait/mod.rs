@@ -25,20 +25,21 @@
 //! | `nonblocking` | `O_NONBLOCK` for the length of a call |
 //! | `turn` | a lock whose waiters have limits of their own |
 //! | `poller` | many sockets at the same time |
-//! | `exclusive_accept` | processes that accept from one listener |
+//! | `accept_queue` | threads and processes that accept from one listener |
+//! | `changes` | a condition over several parts |
 //! | `cancel` | [`CancelToken`] |
 //! | `moment` | the clock, in nanoseconds |
 
+mod accept_queue;
 mod busy_poll;
 mod cancel;
+mod changes;
 mod connects;
-#[cfg(all(unix, feature = "process"))]
-mod exclusive_accept;
 mod hang_up;
 mod limit;
 mod moment;
 mod nonblocking;
-mod poller;
+pub(crate) mod poller;
 mod rcvtimeo;
 mod ready;
 mod scope;
@@ -48,19 +49,19 @@ pub(crate) mod sync;
 mod timeouts;
 mod turn;
 
+pub(crate) use accept_queue::AcceptQueue;
 pub(crate) use busy_poll::busy_poll;
 pub use cancel::CancelToken;
 pub(crate) use cancel::OnCancel;
+pub(crate) use changes::Changes;
 pub(crate) use connects::await_connects;
-#[cfg(all(unix, feature = "process"))]
-pub(crate) use exclusive_accept::ExclusiveAccept;
 pub(crate) use hang_up::{await_hang_up, await_readable, await_writable};
 pub(crate) use limit::{WaitError, WaitLimit};
 pub(crate) use nonblocking::Nonblocking;
 pub(crate) use poller::Poller;
 pub(crate) use rcvtimeo::{ReceiveTimeout, arm_listener};
 pub(crate) use ready::{receiving, sending, sleep};
-pub(crate) use scope::CallScope;
-pub(crate) use stream::{accept_within, polling_read, read_within, send_file_within, write_within};
+pub(crate) use scope::{CallScope, is_between_messages};
+pub(crate) use stream::{polling_read, read_within, send_file_within, write_within};
 pub(crate) use timeouts::{Configured, Timeouts};
-pub(crate) use turn::{Turn, TurnGuard};
+pub(crate) use turn::Turn;

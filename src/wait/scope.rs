@@ -106,6 +106,12 @@ impl Drop for CallScope {
     }
 }
 
+/// Whether the call of this thread, if there is one, waits for the first byte of a message.
+#[inline]
+pub(crate) fn is_between_messages() -> bool {
+    SCOPE.with(|scope| scope.depth.get() > 0 && scope.is_idle.get())
+}
+
 /// The call of this thread that is in progress, if there is one.
 #[inline]
 pub(super) fn current() -> Option<Current> {

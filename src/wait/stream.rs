@@ -65,7 +65,7 @@ pub(crate) fn write_within(
 }
 
 /// Blocks until there is a connection to accept.
-pub(crate) fn accept_within(
+pub(super) fn polling_accept(
     listener: &TcpListener,
     limit: &WaitLimit<'_>,
 ) -> Result<(TcpStream, SocketAddr), WaitError> {

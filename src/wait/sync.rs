@@ -3,20 +3,20 @@
 
 #[cfg(not(all(test, socketry_loom)))]
 pub(crate) use std::{
-    sync::atomic::AtomicBool,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     sync::{Condvar, Mutex, MutexGuard},
     thread,
 };
 
 #[cfg(all(test, socketry_loom))]
-pub(crate) use model::{AtomicBool, Condvar, Mutex, MutexGuard, thread};
+pub(crate) use model::{AtomicBool, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering, thread};
 
 #[cfg(all(test, socketry_loom))]
 mod model {
     use std::sync::{LockResult, PoisonError};
     use std::time::Duration;
 
-    pub(crate) use loom::sync::atomic::AtomicBool;
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     pub(crate) use loom::sync::{Mutex, MutexGuard};
 
     pub(crate) mod thread {

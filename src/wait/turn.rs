@@ -58,6 +58,7 @@ impl<T> Turn<T> {
     }
 
     /// Takes the turn if no thread has it.
+    #[cfg(test)]
     pub(crate) fn try_take(&self) -> Option<TurnGuard<'_, T>> {
         let value = self.state().value.take()?;
         Some(TurnGuard { turn: self, value: Some(value) })

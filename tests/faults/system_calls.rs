@@ -116,8 +116,10 @@ fn streams() {
             client.recv_exact(&mut [0; 5_000]).unwrap();
             client.set_read_timeout(SHORT);
             assert_times_out_promptly(|| client.recv(1));
-            client.set_deadline(Instant::now() + SHORT);
-            assert_times_out_promptly(|| client.recv_exact(&mut [0; 1]));
+            assert_times_out_promptly(|| {
+                client.set_deadline(Instant::now() + SHORT);
+                client.recv_exact(&mut [0; 1])
+            });
             client.set_deadline(None);
         } else {
             peer.half_close().unwrap();
@@ -337,8 +339,7 @@ fn creation_fails_without_descriptors() {
             told(TcpServer::bind("127.0.0.1:0").unwrap_err());
         }
         "epoll_create1" | "eventfd2" => {
-            let server = TcpServer::bind("127.0.0.1:0").unwrap();
-            told(server.serve_requests(Lines::new(Encoding::Utf8), |_| Ok(())).unwrap_err());
+            told(TcpServer::bind("127.0.0.1:0").unwrap_err());
         }
         other => panic!("{other}"),
     }

@@ -46,13 +46,14 @@ fn children_leave_no_zombies_or_descriptors() {
         assert_eq!(client.recv_to_end(10).unwrap(), b"x");
     };
     let is_quiet = || handle.counters().active == 0;
-    std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(once))));
+    // Each thread that waits for a connection has a descriptor; a few are kept.
+    std::thread::scope(|scope| (0..32).for_each(|_| drop(scope.spawn(once))));
     eventually("they are served", is_quiet);
     let before = descriptors_of(std::process::id());
     for _ in 0..250 {
         std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(once))));
     }
-    eventually("all are served", || handle.counters().served == 1_004 && is_quiet());
+    eventually("all are served", || handle.counters().served == 1_032 && is_quiet());
     eventually("the descriptors are as before", || descriptors_of(std::process::id()) <= before);
     assert_eq!(children_of_this_process(), [], "no child, and no zombie");
     handle.shutdown(PATIENCE);

@@ -10,4 +10,5 @@ mod kit;
 mod kit_output;
 mod leaks;
 mod orphans;
+mod sigchld;
 mod workers;

@@ -36,7 +36,7 @@ fn child_process() {
         return;
     }
     let worker = process::worker().unwrap().expect("the role of a worker");
-    let server = worker.server(TcpServer::builder()).unwrap();
+    let server = worker.server(TcpServer::builder().shutdown_idle_timeout(PATIENCE)).unwrap();
     if kind() == "willing" {
         let report = server.serve(|connection| {
             let mut lines = connection.lines(Encoding::Utf8);

@@ -169,7 +169,7 @@ mod silent {
         assert!(elapsed >= 250 * MS && elapsed < 2_000 * MS, "{elapsed:?}");
         assert_eq!(told[1..], [format!("to {from}"), format!("to {to}"), format!("at {to}")]);
         // It blocks again, which a loser need not.
-        assert!(!socket2::SockRef::from(&connection.inner.stream).nonblocking().unwrap());
+        assert!(!socket2::SockRef::from(&*connection.inner.stream).nonblocking().unwrap());
         server.accept().unwrap().send("x").unwrap();
         assert_eq!(connection.recv(1).unwrap(), b"x");
         let (result, elapsed, _) = connect(client().attempt_delay(30 * MS), &[from, from, from, to]);

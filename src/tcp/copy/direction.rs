@@ -175,7 +175,7 @@ impl Copying {
         let timeout = self.directions[direction].write_timeout;
         let until = timeout.and_then(|timeout| after(Instant::now(), timeout));
         let limit = self.limited(until, TimeLimit::WriteTimeout);
-        let mut watched = Some(&from.stream);
+        let mut watched = Some(&*from.stream);
         while !bytes.is_empty() {
             check(to)?;
             let length = match sys::write(&to.stream, bytes, Mode::Nonblocking) {

@@ -1,185 +1,136 @@
-//! Taking the next connection: limits, errors, and the end.
+//! Accepting the next connection: capacity, errors, and the end.
 
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::core::ServerCore;
 use super::events::ServerEvent;
-use super::state::{Phase, Shared, State};
+use super::linger::LingeringStream;
+use super::registry::ActiveConnection;
+use super::table::Place;
 use crate::error::{Error, Operation, Result};
-use crate::proto::accept::{AcceptFault, AcceptFaults, AfterFault};
-use crate::proto::admission::{Peer, Verdict};
+use crate::proto::server::accept::{AcceptFault, AcceptFaults, AfterFault};
+use crate::proto::server::admission::Peer;
+use crate::proto::server::lifecycle::Phase;
 use crate::sys::{self, Mode};
-use crate::tcp::close::Closing;
 use crate::tcp::connection::{Inner, TcpConnection};
+use crate::tcp::membership::{Membership, Owner};
 use crate::wait::{WaitError, WaitLimit};
 
-/// So many are accepted in a row by somebody who has other things to do as well.
-const IN_A_ROW: usize = 64;
+/// How many connections an event loop accepts before it does other work.
+const MAX_ACCEPTS_PER_TURN: usize = 64;
 
-/// How somebody stands who accepts without waiting.
+/// What a wait for a connection ended with.
+pub(super) enum Accepted {
+    Connection(TcpConnection),
+    TimedOut,
+    /// The server accepts no more connections, and its backlog is empty.
+    Closed,
+}
+
+/// The state of accepting without blocking.
 #[derive(Debug, Default)]
-pub(super) struct Accepting {
+pub(super) struct AcceptState {
     faults: AcceptFaults,
-    pause: Option<Pause>,
+    paused: Option<Paused>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Pause {
-    /// Until somebody leaves.
-    Full,
-    /// Until then, or until somebody leaves.
-    Until(Instant),
+struct Paused {
+    /// When to try again, if not only when a connection is closed.
+    until: Option<Instant>,
 }
 
-impl Accepting {
+impl AcceptState {
     pub(super) fn is_paused(&self) -> bool {
-        self.pause.is_some()
+        self.paused.is_some()
     }
 
-    /// When to try again, if not only when somebody has left.
+    /// When to try again, if not only when a connection is closed.
     pub(super) fn resume(&self) -> Option<Instant> {
-        match self.pause {
-            Some(Pause::Until(instant)) => Some(instant),
-            Some(Pause::Full) | None => None,
-        }
+        self.paused.and_then(|paused| paused.until)
     }
 }
 
-/// What a wait for a connection ended with.
-pub(super) enum Next {
-    Connection(TcpConnection),
-    TimedOut,
-    /// The server has ended, and nobody is waiting any more.
-    Over,
-}
-
-impl Shared {
-    /// The next connection, admitted and with the server's settings.
-    ///
-    /// Of several threads that call this, one waits for connections, and the others for their turn,
-    /// each within its own limit.
-    pub(super) fn next(self: &Arc<Self>, closing: Closing, limit: &WaitLimit<'_>) -> Result<Next> {
-        match self.listener.take(limit) {
-            Some(mut listener) => self.next_in(&mut listener, closing, limit),
-            None => Ok(Next::TimedOut),
-        }
-    }
-
-    /// The next connection if one is in the backlog, without blocking. If another thread accepts,
-    /// that one takes it.
-    pub(super) fn try_next(self: &Arc<Self>, closing: Closing) -> Result<Next> {
-        match self.listener.try_take() {
-            Some(mut listener) => self.next_in(&mut listener, closing, &WaitLimit::no_wait()),
-            None => Ok(Next::TimedOut),
-        }
-    }
-
-    fn next_in(
-        self: &Arc<Self>,
-        guard: &mut Option<Arc<TcpListener>>,
-        closing: Closing,
-        limit: &WaitLimit<'_>,
-    ) -> Result<Next> {
-        let Some(listener) = &*guard else { return Ok(Next::Over) };
-        let next = self.next_of(listener, closing, limit);
-        match next {
-            Ok(Next::Connection(_) | Next::TimedOut) => {}
-            Ok(Next::Over) | Err(_) => self.close(guard.take()),
-        }
-        next
-    }
-
-    fn next_of(
-        self: &Arc<Self>,
-        listener: &TcpListener,
-        closing: Closing,
-        limit: &WaitLimit<'_>,
-    ) -> Result<Next> {
+impl ServerCore {
+    /// Accepts the next connection, and admits it with the options of the server. Any number of
+    /// threads call this at the same time, each with its own limit.
+    pub(super) fn accept(self: &Arc<Self>, limit: &WaitLimit<'_>) -> Result<Accepted> {
         let mut faults = AcceptFaults::default();
         loop {
-            let Some(phase) = self.wait_for_room(limit) else { return Ok(Next::TimedOut) };
-            let accepted = match phase {
-                Phase::Closed | Phase::Cut => return Ok(Next::Over),
-                Phase::Draining => {
-                    self.hold_newcomers(listener);
-                    self.hooks.leave(listener);
-                    match sys::accept_now(listener) {
-                        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                            return Ok(Next::Over);
-                        }
-                        accepted => accepted,
-                    }
-                }
-                Phase::Open => match self.hooks.accept(listener, limit, &self.wake) {
-                    Ok(accepted) => Ok(accepted),
-                    Err(WaitError::Failed(error)) => Err(error),
-                    Err(WaitError::TimedOut) => return Ok(Next::TimedOut),
-                    // The shutdown has begun.
-                    Err(WaitError::Cancelled | WaitError::ErrorQueueReady) => continue,
-                },
+            let Some(place) = self.wait_for_place(limit) else { return Ok(Accepted::TimedOut) };
+            let Some(listener) = self.acceptor.listener() else { return Ok(Accepted::Closed) };
+            let accepted = match self.lifecycle.tick() {
+                Phase::Open => self.acceptor.accept(&listener, limit),
+                Phase::Draining if !self.acceptor.drop_new_syns(&listener, limit) => Err(WaitError::TimedOut),
+                Phase::Draining => sys::accept_now(&listener).map_err(WaitError::Failed),
+                Phase::Closed | Phase::Aborted => Err(closed()),
             };
             match accepted {
                 Ok((stream, peer)) => {
                     faults.succeeded();
-                    if let Some(connection) = self.admit(stream, peer, closing) {
-                        return Ok(Next::Connection(connection));
+                    if let Some(connection) = self.admit(place, stream, peer) {
+                        return Ok(Accepted::Connection(connection));
                     }
                 }
-                Err(error) => self.after_fault(error, &mut faults, limit)?,
+                Err(WaitError::TimedOut) => return Ok(Accepted::TimedOut),
+                // The shutdown has begun, or a limit has changed.
+                Err(WaitError::Cancelled | WaitError::ErrorQueueReady) => {}
+                Err(WaitError::Failed(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    drop(listener);
+                    self.close();
+                    return Ok(Accepted::Closed);
+                }
+                Err(WaitError::Failed(error)) => {
+                    drop((listener, place));
+                    self.after_fault(error, &mut faults, limit)?;
+                }
             }
             // Connections that are refused, or fail, do not extend the call.
             if limit.has_passed() {
-                return Ok(Next::TimedOut);
+                return Ok(Accepted::TimedOut);
             }
         }
     }
 
-    /// Takes those who wait, at most so many that others have a turn, without waiting for any. True
-    /// if the server has ended and nobody waits any more.
-    pub(super) fn accept_some(
+    /// Accepts connections that are in the backlog, at most as many as leave time for other work.
+    /// Returns `true` if the server accepts no more.
+    pub(super) fn accept_batch(
         self: &Arc<Self>,
         listener: &TcpListener,
-        accepting: &mut Accepting,
+        state: &mut AcceptState,
         mut take: impl FnMut(TcpConnection),
     ) -> Result<bool> {
-        accepting.pause = None;
-        for _ in 0..IN_A_ROW {
-            if self.must_wait() {
-                let mut state = self.state();
-                // Looked at again, now that whoever leaves rings.
-                state.awaits_room = true;
-                if self.is_closed_to(&state) {
-                    accepting.pause = Some(Pause::Full);
-                    return Ok(false);
-                }
-            }
-            let phase = self.state().step();
+        state.paused = None;
+        self.table.cancel_wake();
+        for _ in 0..MAX_ACCEPTS_PER_TURN {
+            let Some(place) = self.place_or_paused(state) else { return Ok(false) };
+            let phase = self.lifecycle.tick();
             match phase {
-                Phase::Closed | Phase::Cut => return Ok(true),
-                Phase::Draining => self.hold_newcomers(listener),
+                Phase::Closed | Phase::Aborted => return Ok(true),
+                Phase::Draining => drop(self.acceptor.drop_new_syns(listener, &WaitLimit::unlimited())),
                 Phase::Open => {}
             }
             match sys::accept_now(listener) {
                 Ok((stream, peer)) => {
-                    accepting.faults.succeeded();
-                    if let Some(connection) = self.admit(stream, peer, Closing::Polite) {
+                    state.faults.succeeded();
+                    if let Some(connection) = self.admit(place, stream, peer) {
                         take(connection);
                     }
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    // If the shutdown has begun meanwhile, whoever comes before the end must be
-                    // held off first.
+                    // If the shutdown has begun meanwhile, new SYNs are dropped before the end.
                     if phase == Phase::Open && self.phase() >= Phase::Draining {
                         continue;
                     }
                     return Ok(phase >= Phase::Draining);
                 }
                 Err(error) => {
-                    if let Some(pause) = self.fault(error, &mut accepting.faults)? {
-                        self.state().awaits_room = true;
-                        accepting.pause = Some(Pause::Until(Instant::now() + pause));
+                    drop(place);
+                    if let Some(pause) = self.classify(error, &mut state.faults)? {
+                        self.table.wake_poller_once();
+                        state.paused = Some(Paused { until: Some(Instant::now() + pause) });
                         return Ok(false);
                     }
                 }
@@ -188,68 +139,80 @@ impl Shared {
         Ok(false)
     }
 
-    /// Where those who come at the limit wait, whether it is reached.
-    pub(super) fn must_wait(&self) -> bool {
-        self.is_closed_to(&self.state())
-    }
-
-    fn is_closed_to(&self, state: &State) -> bool {
-        self.options.waits_when_full() && state.admission.is_full() && state.phase <= Phase::Draining
-    }
-
-    /// Where those who come at the limit wait, waits until somebody leaves. Then the phase, as
-    /// [`State::step`] tells it; `None` if the time is over.
-    fn wait_for_room(&self, limit: &WaitLimit<'_>) -> Option<Phase> {
-        let mut state = self.state();
-        while self.is_closed_to(&state) {
-            state.awaits_room = true;
-            state = match limit.remaining() {
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => return None,
-                Some(remaining) => {
-                    let wait = self.changed.wait_timeout(state, remaining);
-                    wait.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+    /// A place if there is one, or if none is needed. Lingering connections make place.
+    fn try_place(&self) -> Option<Place<'_>> {
+        if self.phase() >= Phase::Closed {
+            return Some(Place::none(&self.table));
         }
-        Some(state.step())
+        if let Some(place) = self.table.reserve() {
+            return Some(place);
+        }
+        if !self.options.waits_when_full() {
+            return self.table.unreserved();
+        }
+        if self.lingering.evict_oldest() { self.table.reserve() } else { None }
+    }
+
+    /// Waits for a place within the limit, if connections over the limit stay in the backlog.
+    fn wait_for_place(&self, limit: &WaitLimit<'_>) -> Option<Place<'_>> {
+        loop {
+            let releases = self.table.releases();
+            if let Some(place) = self.try_place() {
+                return Some(place);
+            }
+            if limit.has_passed() {
+                return None;
+            }
+            self.table.wait_for_capacity(releases, limit, self.lingering.next_eviction());
+        }
+    }
+
+    /// The same without blocking: the poller is woken when there may be a place.
+    fn place_or_paused(&self, state: &mut AcceptState) -> Option<Place<'_>> {
+        self.try_place().or_else(|| {
+            // Checked again, now that a release wakes the poller.
+            self.table.wake_poller_once();
+            let place = self.try_place();
+            if place.is_none() {
+                state.paused = Some(Paused { until: self.lingering.next_eviction() });
+            }
+            place
+        })
     }
 
     fn admit(
         self: &Arc<Self>,
+        place: Place<'_>,
         stream: TcpStream,
         peer: SocketAddr,
-        closing: Closing,
     ) -> Option<TcpConnection> {
         let key = Peer::from(peer.ip());
-        let ticket = {
-            let mut state = self.state();
-            match state.admission.admit(key) {
-                Verdict::Admitted => self.ticket(&mut state, key),
-                Verdict::Full | Verdict::PeerFull => {
-                    drop(state);
-                    self.refuse(stream, peer);
-                    return None;
-                }
-            }
+        let admitted = self.table.admit(place, key).or_else(|| {
+            let has_place = self.lingering.make_place(key);
+            if has_place { self.table.admit(Place::none(&self.table), key) } else { None }
+        });
+        let Some(entry) = admitted else {
+            self.refuse(stream, peer);
+            return None;
         };
-        self.totals.accepted.fetch_add(1, Ordering::Relaxed);
+        let owner: Arc<dyn Owner> = self.clone();
+        let membership = Membership::new(owner, entry);
         if let Err(error) = sys::adopt_accepted(&stream, &self.settings.options) {
-            // It has already gone.
+            // The peer has disconnected already.
             self.note_accept_error(&error.with_remote(Some(peer)));
             return None;
         }
         let mut inner = Inner::new(stream, peer, &self.settings);
-        inner.receive_timeout = self.inherited.inherited();
-        inner.closing = closing;
-        inner.ticket = Some(ticket);
+        inner.receive_timeout = self.acceptor.rcvtimeo.inherited();
+        inner.membership = Some(membership);
         let connection = TcpConnection::assemble(inner);
-        self.register(&connection.inner);
+        let active: Arc<dyn ActiveConnection> = connection.inner.clone();
+        self.set_active(&connection.inner, &active);
         Some(connection)
     }
 
     fn refuse(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
-        self.totals.refused.fetch_add(1, Ordering::Relaxed);
+        self.counters.refused.add(1);
         if let Some(Ok(message)) =
             self.options.refuse_with.as_ref().map(|message| message.to_bytes(self.settings.options.encoding))
         {
@@ -257,8 +220,8 @@ impl Shared {
             // already.
             let _ = sys::write(&stream, &message, Mode::Nonblocking);
             let _ = stream.shutdown(Shutdown::Write);
-            // To close it with unread input would destroy the message.
-            self.farewells.add(self, stream);
+            // Closing with unread input would discard the message.
+            self.lingering.add(LingeringStream::new(stream), None);
         }
         self.observe(&ServerEvent::Refused { peer });
     }
@@ -269,58 +232,45 @@ impl Shared {
         faults: &mut AcceptFaults,
         limit: &WaitLimit<'_>,
     ) -> Result<()> {
-        let Some(pause) = self.fault(error, faults)? else { return Ok(()) };
-        let pause = limit.remaining().map_or(pause, |remaining| pause.min(remaining));
-        let state = self.state();
-        let (phase, inside) = (state.phase, state.admission.inside());
-        // Whoever leaves gives a descriptor back.
-        let still = |state: &mut State| {
-            state.awaits_room = true;
-            state.phase == phase && state.admission.inside() >= inside
-        };
-        drop(self.changed.wait_timeout_while(state, pause, still));
+        let releases = self.table.releases();
+        if let Some(pause) = self.classify(error, faults)? {
+            // A connection that is closed gives a descriptor back.
+            self.table.wait_for_capacity(releases, limit, Some(Instant::now() + pause));
+        }
         Ok(())
     }
 
-    /// Counts an accept that failed, and says how long to wait before the next, if so.
-    fn fault(&self, error: std::io::Error, faults: &mut AcceptFaults) -> Result<Option<Duration>> {
+    /// Counts an accept that failed. Returns how long to wait before the next one, if so.
+    fn classify(&self, error: std::io::Error, faults: &mut AcceptFaults) -> Result<Option<Duration>> {
         let kind = sys::error_kind(&error);
         let after = faults.failed(AcceptFault::of(kind));
         let error = Error::system(Operation::Accept, error).with_kind(kind).with_local(Some(self.address));
         match after {
-            AfterFault::GiveUp => Err(error),
+            AfterFault::GiveUp => {
+                self.close();
+                Err(error)
+            }
             AfterFault::AcceptAgain => {
                 self.note_accept_error(&error);
                 Ok(None)
             }
             AfterFault::Wait(pause) => {
                 self.note_accept_error(&error);
-                // Their descriptors are worth more now.
-                self.farewells.cut();
-                let mut state = self.state();
-                // Whoever was to be accepted still waits.
-                state.queued += usize::from(state.phase == Phase::Draining);
+                // Their descriptors are needed for new connections.
+                self.lingering.abort_all();
+                self.lifecycle.untick();
                 Ok(Some(pause))
             }
         }
     }
 
     pub(super) fn note_accept_error(&self, error: &Error) {
-        self.totals.accept_errors.fetch_add(1, Ordering::Relaxed);
+        self.counters.accept_errors.add(1);
         self.observe(&ServerEvent::AcceptFailed { error });
     }
 }
 
-impl State {
-    /// The phase; while draining, one of those who may still come is counted off.
-    fn step(&mut self) -> Phase {
-        if self.phase == Phase::Draining {
-            // Whoever came after the shutdown began cannot keep it from ending.
-            match self.queued.checked_sub(1) {
-                Some(left) => self.queued = left,
-                None => self.phase = Phase::Closed,
-            }
-        }
-        self.phase
-    }
+/// As if the backlog were empty.
+fn closed() -> WaitError {
+    WaitError::Failed(std::io::ErrorKind::WouldBlock.into())
 }

@@ -1,21 +1,17 @@
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::core::{Observer, ServerCore};
 use super::events::ServerEvent;
-use super::farewell::Farewells;
-use super::hooks::Hooks;
 use super::serve::TcpServer;
-use super::state::{Observer, Shared, Totals};
 use crate::addr::{BindAddress, ToBindAddress};
 use crate::dns;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::options::{ServerOptions, TcpOptions, server_option_setters, tcp_option_setters};
 use crate::sys;
 use crate::tcp::connection::Settings;
-use crate::wait::sync::{Condvar, Mutex};
-use crate::wait::{self, CancelToken, OnCancel, Turn, WaitLimit};
+use crate::wait::{self, CancelToken, OnCancel, WaitLimit};
 
 /// Options for creating a [`TcpServer`], and for its connections.
 ///
@@ -149,7 +145,7 @@ impl TcpServerBuilder {
         self.assemble(listener, false)
     }
 
-    fn assemble(mut self, listener: TcpListener, is_alone: bool) -> Result<TcpServer> {
+    fn assemble(mut self, listener: TcpListener, owns_listener: bool) -> Result<TcpServer> {
         let address = listener.local_addr().map_err(|error| sys::failure(Operation::Open, error))?;
         let encoding = self.settings.options.encoding;
         if let Some(message) = &self.options.refuse_with {
@@ -158,36 +154,20 @@ impl TcpServerBuilder {
                 .map_err(|error| Error::from(error).with_operation(Operation::Configure("refuse_with")))?;
         }
         self.settings.options.stall_timeout.get_or_insert(Some(STALL_TIMEOUT));
-        // A thread more refuses connections over the limit.
-        let more = usize::from(!self.options.waits_when_full());
-        self.options.threads.get_or_insert(self.options.max_connections.saturating_add(more));
-        let inherited = wait::arm_listener(&listener, self.settings.options.read_timeout);
-        let listener = Arc::new(listener);
-        let shared = Arc::new(Shared {
-            address: sys::canonical(address),
-            state: Mutex::new(Shared::new_state(&self.options)),
-            settings: self.settings,
-            inherited,
-            listener: Turn::new(Some(Arc::clone(&listener))),
-            lendable: Mutex::new(Some(listener)),
-            is_alone,
-            holds: AtomicBool::new(false),
-            changed: Condvar::new(),
-            wake: CancelToken::new()?,
-            cut: CancelToken::new()?,
-            grace: self.options.shutdown_timeout,
-            options: self.options,
-            bell: OnceLock::new(),
-            farewells: Farewells::default(),
-            totals: Totals::default(),
-            observer: self.observer,
-            hooks: Hooks::default(),
-        });
+        let rcvtimeo = wait::arm_listener(&listener, self.settings.options.read_timeout);
+        let core = Arc::new(ServerCore::new(
+            sys::canonical(address),
+            (listener, owns_listener),
+            rcvtimeo,
+            self.settings,
+            self.options,
+            self.observer,
+        )?);
         if let Some(token) = self.token {
-            let callback: Arc<dyn OnCancel> = shared.clone();
+            let callback: Arc<dyn OnCancel> = core.clone();
             token.on_cancel(Arc::downgrade(&callback));
         }
-        Ok(TcpServer { shared, lent: OnceLock::new() })
+        Ok(TcpServer { core, lent: OnceLock::new() })
     }
 
     /// The local address to bind, in the family that `dual_stack` asks for.

@@ -1,11 +1,10 @@
 //! Conversions of servers to and from the listeners of `std` and the handles of the OS.
 
 use std::net::TcpListener;
-use std::sync::Arc;
 
 use super::serve::TcpServer;
-use super::state::Phase;
 use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::proto::server::lifecycle::Phase;
 use crate::sys;
 
 /// Adopts a listener with default options. See
@@ -29,17 +28,17 @@ impl TryFrom<TcpServer> for TcpListener {
     type Error = Error;
 
     fn try_from(mut server: TcpServer) -> Result<TcpListener> {
-        let address = server.shared.address;
+        let address = server.core.address;
         let error = |error: Error| error.with_local(Some(address));
         let cancelled = || error(Error::new(Operation::Accept, ErrorKind::Cancelled));
-        if server.shared.phase() != Phase::Open {
+        if server.core.phase() != Phase::Open {
             return Err(cancelled());
         }
-        let own = server.shared.lendable().take();
-        drop((server.lent.take(), server.shared.listener().take()));
-        server.shared.close(None);
-        // A shutdown that begins meanwhile may have stopped it.
-        let listener = own.and_then(Arc::into_inner).ok_or_else(cancelled)?;
+        server.stop_lending();
+        // A shutdown that begins meanwhile may have closed it.
+        let listener = server.core.acceptor.take_listener();
+        server.core.close();
+        let listener = listener.ok_or_else(cancelled)?;
         sys::release_listener(listener).map_err(error)
     }
 }
@@ -48,9 +47,9 @@ impl TcpServer {
     /// The listener, which stays open from now on until the server is dropped. If it is closed
     /// already, a handle that is readable, so that an event loop learns of the end.
     fn lent(&self) -> &dyn sys::AsSocket {
-        match self.lent.get_or_init(|| self.shared.lendable().clone()) {
+        match self.lent.get_or_init(|| self.core.acceptor.lend()) {
             Some(listener) => listener,
-            None => &self.shared.wake,
+            None => &self.core.lifecycle.closing,
         }
     }
 }

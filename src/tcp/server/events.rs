@@ -62,15 +62,15 @@ pub enum ServerEvent<'a> {
         /// The process identifier.
         process: u32,
     },
-    /// A process that served a connection exited with a code other than 0, or was killed by a
-    /// signal unexpectedly.
+    /// A process that served a connection exited with a code other than 0, was killed by a signal
+    /// unexpectedly, or ended with an unknown status.
     ChildEnded {
         /// The address of the peer.
         peer: SocketAddr,
         /// The process identifier.
         process: u32,
-        /// The exit status.
-        status: ExitStatus,
+        /// The exit status. `None` if the OS has discarded it, because this process ignores `SIGCHLD`.
+        status: Option<ExitStatus>,
     },
     /// A process could not be started. The error has the program, and the peer if there is one.
     ProcessFailed {
@@ -120,7 +120,11 @@ impl fmt::Display for ServerEvent<'_> {
             ServerEvent::Disconnected { peer, error } => write!(f, "{peer} disconnected: {}", error.reason()),
             ServerEvent::ChildStarted { peer, process } => write!(f, "process {process} serves {peer}"),
             ServerEvent::ChildEnded { peer, process, status } => {
-                write!(f, "process {process}, which served {peer}, ended with {status}")
+                write!(f, "process {process}, which served {peer}, ended with ")?;
+                match status {
+                    Some(status) => status.fmt(f),
+                    None => f.write_str("an unknown status: SIGCHLD is ignored"),
+                }
             }
             ServerEvent::WorkerStarted { worker, process } => {
                 write!(f, "worker {worker}, process {process}, accepts connections")

@@ -38,8 +38,6 @@ pub(super) struct Member<F> {
     pub(super) framing: Option<Box<F>>,
     /// By when the next request must begin, or be complete if it has begun.
     pub(super) expires: Option<Instant>,
-    /// Whether it came after the shutdown began, and has not asked anything yet.
-    pub(super) is_late: bool,
     /// Whether the poller knows it.
     pub(super) is_awaited: bool,
 }
@@ -241,7 +239,6 @@ mod tests {
             connection: stream.try_into().unwrap(),
             framing: None,
             expires: expires.map(at),
-            is_late: false,
             is_awaited: false,
         }
     }

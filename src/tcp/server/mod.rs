@@ -1,13 +1,20 @@
 //! Servers: [`TcpServer`], its builder and its handle.
 //!
+//! A server is its parts. [`core`] holds them together; none of them knows it.
+//!
 //! ```text
-//!  accept()  incoming()  serve_sequential()        serve(handler)        serve_requests(framing, handler)
-//!        \        |        /                        |                      |
-//!         \       |       /                    workers: one leads, the others serve or wait to
-//!          \      |      /                          |                      |
-//!           accept: limits, errors, draining ◄──────┘         requests: idle connections in a poller
-//!                 |
-//!           state: who is inside, the phase, the report
+//!  accept()  incoming()  serve_sequential()     serve(handler)    serve_requests(framing, handler)
+//!        \        |        /                      │                      │
+//!         \       |       /                     pool ◄─────────────── requests: idle connections
+//!          ▼      ▼      ▼                       │                      │ in a poller
+//!          accept ◄──────────────────────────────┴──────────────────────┘
+//!            │  acceptor    the listener, and the threads that wait for it
+//!            │  table       limits, open connections, outcomes
+//!            ▼
+//!        connection ──(its last handle is dropped)──► table, linger: graceful close
+//!
+//!  lifecycle    open, draining, closed, aborted; one thread waits for the end and executes it
+//!  guard        panics of handlers, of their errors, and of their payloads
 //! ```
 
 // The order of these modules is the order of the methods on the page of `TcpServer`.
@@ -16,31 +23,38 @@ pub(crate) mod serve;
 mod requests;
 
 mod accept;
+mod acceptor;
 mod builder;
 mod conversions;
+mod core;
+mod counters;
 mod events;
-mod farewell;
+#[cfg(all(unix, feature = "process"))]
+mod fields;
+mod guard;
 mod handle;
-#[cfg_attr(not(all(unix, feature = "process")), path = "without_processes.rs")]
-mod hooks;
+mod handler;
 #[cfg(all(unix, feature = "listen-fds"))]
 mod inherited;
+mod lifecycle;
+mod linger;
 mod members;
+mod pool;
 #[cfg(all(unix, feature = "process"))]
 pub mod process;
+#[cfg_attr(not(all(unix, feature = "process")), path = "no_processes.rs")]
+mod processes;
 mod registry;
 mod report;
 mod request;
-mod state;
-mod workers;
+mod table;
 
 pub use builder::TcpServerBuilder;
 pub use events::ServerEvent;
 pub use handle::ServerHandle;
+pub use handler::HandlerResult;
 #[cfg(all(unix, feature = "listen-fds"))]
 pub use inherited::inherited_listeners;
 pub use report::{ServerCounters, ShutdownReport};
 pub use request::Request;
 pub use serve::Incoming;
-pub(super) use state::Ticket;
-pub use workers::HandlerResult;

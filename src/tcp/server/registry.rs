@@ -1,25 +1,21 @@
-//! Who is inside, to be found when a server ends.
+//! The open connections of a server, to be found when it ends.
 
+use std::fmt;
 use std::sync::{Arc, Weak};
 
-use super::hooks::Terminate;
-use crate::tcp::connection::Inner;
+/// A connection, or a process that serves one.
+pub(super) trait ActiveConnection: Send + Sync {
+    /// The timeout of the shutdown has expired.
+    fn abort(&self);
 
-/// Somebody inside: a connection, or a process that serves one.
-pub(super) trait Inside: Terminate + Send + Sync {
-    /// The shutdown's time is over.
-    fn cut(&self);
+    /// The shutdown asks a process to exit.
+    fn terminate(&self) {}
+
+    /// The shutdown closes the connection if it waits for a request.
+    fn close_if_idle(&self) {}
 }
 
-impl Terminate for Inner {}
-
-impl Inside for Inner {
-    fn cut(&self) {
-        Inner::cut(self);
-    }
-}
-
-/// A slot is used again.
+/// Slots are used again.
 #[derive(Default)]
 pub(super) struct Registry {
     slots: Vec<Slot>,
@@ -28,58 +24,62 @@ pub(super) struct Registry {
 
 enum Slot {
     Free,
-    /// Admitted, and about to be made.
-    Expected,
-    Inside(Weak<dyn Inside>),
-    Cut,
+    /// Admitted, and about to be created.
+    Reserved,
+    Active(Weak<dyn ActiveConnection>),
+    Aborted,
 }
 
 impl Registry {
     pub(super) fn reserve(&mut self) -> u32 {
         if let Some(slot) = self.free.pop() {
-            self.slots[slot as usize] = Slot::Expected;
+            self.slots[slot as usize] = Slot::Reserved;
             return slot;
         }
-        self.slots.push(Slot::Expected);
+        self.slots.push(Slot::Reserved);
         (self.slots.len() - 1) as u32
     }
 
-    /// Who has the slot. False if it was cut before.
-    pub(super) fn set(&mut self, slot: u32, inside: &Arc<dyn Inside>) -> bool {
+    /// Sets what is in the slot. Returns `false` if it was aborted before.
+    pub(super) fn set(&mut self, slot: u32, connection: &Arc<dyn ActiveConnection>) -> bool {
         match &mut self.slots[slot as usize] {
-            Slot::Cut => false,
+            Slot::Aborted => false,
             slot => {
-                *slot = Slot::Inside(Arc::downgrade(inside));
+                *slot = Slot::Active(Arc::downgrade(connection));
                 true
             }
         }
     }
 
-    /// Whether the one that leaves was cut before.
+    /// Frees the slot. Returns `true` if it was aborted before.
     pub(super) fn release(&mut self, slot: u32) -> bool {
         let was = std::mem::replace(&mut self.slots[slot as usize], Slot::Free);
         self.free.push(slot);
-        matches!(was, Slot::Cut)
+        matches!(was, Slot::Aborted)
     }
 
-    pub(super) fn inside(&self) -> Vec<Arc<dyn Inside>> {
-        let inside = self.slots.iter().filter_map(|slot| match slot {
-            Slot::Inside(inside) => inside.upgrade(),
-            Slot::Free | Slot::Expected | Slot::Cut => None,
+    pub(super) fn active(&self) -> Vec<Arc<dyn ActiveConnection>> {
+        let active = self.slots.iter().filter_map(|slot| match slot {
+            Slot::Active(connection) => connection.upgrade(),
+            Slot::Free | Slot::Reserved | Slot::Aborted => None,
         });
-        inside.collect()
+        active.collect()
     }
 
-    pub(super) fn cut(&mut self) -> (u64, Vec<Arc<dyn Inside>>) {
-        // One that is just being dropped ends by the switch that it polls.
-        let found = self.inside();
-        let mut count = 0;
+    /// Marks all as aborted, and returns those that are not being dropped.
+    pub(super) fn abort_all(&mut self) -> Vec<Arc<dyn ActiveConnection>> {
+        let found = self.active();
         for slot in &mut self.slots {
-            if !matches!(slot, Slot::Free | Slot::Cut) {
-                *slot = Slot::Cut;
-                count += 1;
+            if !matches!(slot, Slot::Free) {
+                *slot = Slot::Aborted;
             }
         }
-        (count, found)
+        found
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("slots", &self.slots.len()).finish_non_exhaustive()
     }
 }

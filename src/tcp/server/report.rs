@@ -41,7 +41,8 @@ pub struct ServerCounters {
     pub served: u64,
     /// Connections that closed during a shutdown, before its timeout.
     pub drained: u64,
-    /// Connections that were aborted at the timeout of a shutdown.
+    /// Connections that were aborted at the timeout of a shutdown, or that were in the backlog then
+    /// and were reset.
     pub aborted: u64,
     /// Connections that were refused because a limit was reached.
     pub refused: u64,
@@ -51,6 +52,8 @@ pub struct ServerCounters {
     pub panicked: u64,
     /// Processes that a signal killed unexpectedly while they served.
     pub crashed: u64,
+    /// Processes whose exit status the OS discarded, because this process ignores `SIGCHLD`.
+    pub unknown: u64,
     /// Failed accepts, each of which was retried.
     pub accept_errors: u64,
     /// Requests that were handled by [`serve_requests`](crate::TcpServer::serve_requests).
@@ -59,9 +62,17 @@ pub struct ServerCounters {
     pub expired: u64,
     /// Connections whose peer left in the middle of an exchange.
     pub disconnected: u64,
-    /// Threads that serve or are idle.
+    /// Connections that are being closed gracefully: their handler has returned, and the peer has
+    /// not ended its stream. They count in the limits of the server, and not in `active`.
+    pub lingering: u64,
+    /// Connections that were closed before their graceful close was complete, because
+    /// [`max_lingering`](crate::tcp::TcpServerBuilder::max_lingering) was reached, their place was
+    /// needed for a new connection, or the OS lacked descriptors or threads. Their peers can have
+    /// lost the last data.
+    pub closed_early: u64,
+    /// Threads that serve or wait for a connection.
     pub threads: u64,
-    /// Idle threads.
+    /// Threads that wait for a connection.
     pub idle_threads: u64,
 }
 
@@ -91,7 +102,7 @@ pub struct ShutdownReport {
     pub served: u64,
     /// Connections that were open or in the backlog when it began, and closed before its timeout.
     pub drained: u64,
-    /// Connections that were aborted at its timeout.
+    /// Connections that were aborted at its timeout, or were in the backlog then and were reset.
     pub aborted: u64,
     /// Connections that were refused because a limit was reached.
     pub refused: u64,
@@ -101,18 +112,38 @@ pub struct ShutdownReport {
     pub panicked: u64,
     /// Processes that a signal killed unexpectedly while they served.
     pub crashed: u64,
+    /// Processes whose exit status the OS discarded, because this process ignores `SIGCHLD`.
+    pub unknown: u64,
+}
+
+impl From<&ServerCounters> for ShutdownReport {
+    fn from(counters: &ServerCounters) -> ShutdownReport {
+        ShutdownReport {
+            served: counters.served,
+            drained: counters.drained,
+            aborted: counters.aborted,
+            refused: counters.refused,
+            failed: counters.failed,
+            panicked: counters.panicked,
+            crashed: counters.crashed,
+            unknown: counters.unknown,
+        }
+    }
 }
 
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ShutdownReport { served, drained, aborted, refused, failed, panicked, crashed } = self;
+        let ShutdownReport { served, drained, aborted, refused, failed, panicked, crashed, unknown } = self;
         write!(f, "served {served}, drained {drained}, aborted {aborted}, refused {refused}")?;
         if (*failed, *panicked) != (0, 0) {
             write!(f, ", failed {failed}, panicked {panicked}")?;
         }
-        match crashed {
+        if *crashed != 0 {
+            write!(f, ", crashed {crashed}")?;
+        }
+        match unknown {
             0 => Ok(()),
-            _ => write!(f, ", crashed {crashed}"),
+            _ => write!(f, ", unknown {unknown}"),
         }
     }
 }

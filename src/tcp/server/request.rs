@@ -59,6 +59,12 @@ impl<'a, F: Framing> Request<'a, F> {
         self.reply.send(frame)
     }
 
+    /// Returns `true` if the server is shutting down. The connection is closed soon, so the reply should
+    /// say that it is the last one, and the handler can [`close`](Self::close) it.
+    pub fn is_shutting_down(&self) -> bool {
+        self.connection.is_shutting_down()
+    }
+
     /// Closes the connection after this request.
     pub fn close(&mut self) {
         self.is_last = true;

@@ -9,23 +9,25 @@
 //! ```
 
 use std::io;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::accept::Accepting;
+use super::accept::AcceptState;
+use super::core::ServerCore;
 use super::events::ServerEvent;
+use super::handler::HandlerResult;
 use super::members::{Key, Member, Members};
+use super::pool::{Next, Workload};
 use super::report::ShutdownReport;
 use super::request::Request;
 use super::serve::TcpServer;
-use super::state::{Phase, Shared};
-use super::workers::{Duty, HandlerResult};
 use crate::error::{Error, ErrorKind, Operation, Result, TimeLimit};
 use crate::frame::{Framing, Outbox, Reply};
+use crate::proto::server::lifecycle::Phase;
 use crate::sys::{self, Mode};
 use crate::tcp::connection::TcpConnection;
-use crate::wait::Poller;
+use crate::wait::{Poller, Turn, WaitLimit};
 
 impl TcpServer {
     /// Serves requests, each a frame, until the server is shut down: for many connections that are
@@ -44,7 +46,10 @@ impl TcpServer {
     ///   the connection is closed and reported as [`ServerEvent::Expired`]. Defaults to none.
     /// * An error or panic of a handler, or an invalid frame, closes the connection. So does the
     ///   end of the stream within a request, which is reported as the error of a handler is.
-    /// * At a shutdown, requests that have arrived are answered, and idle connections are closed.
+    /// * At a shutdown, requests that have arrived are answered. An idle connection may send one more
+    ///   request within
+    ///   [`shutdown_idle_timeout`](crate::tcp::TcpServerBuilder::shutdown_idle_timeout), whose handler
+    ///   sees [`Request::is_shutting_down`], and is closed then.
     ///
     /// # Errors
     ///
@@ -92,13 +97,21 @@ impl TcpServer {
         self.stop_lending();
         let failed = |error| sys::failure(Operation::Serve, error);
         let poller = Arc::new(Poller::new().map_err(failed)?);
-        poller.add(&self.shared.wake.signal(), Key::WAKE.to_bits()).map_err(failed)?;
-        if let Some(listener) = &*self.shared.listener() {
-            poller.add(listener, Key::LISTENER.to_bits()).map_err(failed)?;
+        poller.add(&self.core.lifecycle.closing.signal(), Key::WAKE.to_bits()).map_err(failed)?;
+        if let Some(listener) = self.core.acceptor.listener() {
+            poller.add(&*listener, Key::LISTENER.to_bits()).map_err(failed)?;
         }
-        let _ = self.shared.bell.set(Arc::clone(&poller));
-        let waiting = Mutex::new(Waiting { members: Members::default(), accepting: Accepting::default() });
-        self.shared.serve(Requests { framing, handler, poller, waiting, spare: Mutex::default() })
+        self.core.table.set_waker(Arc::clone(&poller));
+        self.core.serve(Requests {
+            core: Arc::clone(&self.core),
+            framing,
+            handler,
+            poller,
+            leading: Turn::new(()),
+            waiting: Mutex::new(Waiting { members: Members::default(), accepting: AcceptState::default() }),
+            is_swept: AtomicBool::new(false),
+            spare: Mutex::default(),
+        })
     }
 }
 
@@ -109,16 +122,21 @@ const IN_A_ROW: usize = 16;
 const SPARE: usize = 64;
 
 struct Requests<F, H> {
+    core: Arc<ServerCore>,
     framing: F,
     handler: H,
     poller: Arc<Poller>,
+    /// The thread that waits for requests has it.
+    leading: Turn<()>,
+    /// Whether idle connections were closed in the shutdown.
+    is_swept: AtomicBool,
     waiting: Mutex<Waiting<F>>,
     spare: Mutex<Vec<(F, Outbox)>>,
 }
 
 struct Waiting<F> {
     members: Members<F>,
-    accepting: Accepting,
+    accepting: AcceptState,
 }
 
 /// When a connection expires that waits for a request, or for the rest of one.
@@ -145,66 +163,28 @@ impl<F, H> Requests<F, H> {
     }
 }
 
-impl<F, H> Duty for Requests<F, H>
+impl<F, H> Workload for Requests<F, H>
 where
     F: Framing + Send + Sync + 'static,
     H: Fn(&mut Request<'_, F>) -> HandlerResult + Send + Sync + 'static,
 {
-    type Work = (Key, Member<F>);
+    type Item = (Key, Member<F>);
 
-    fn next(&self, shared: &Arc<Shared>) -> Result<Option<Self::Work>> {
-        let mut found = Vec::new();
-        loop {
-            if shared.phase() == Phase::Cut {
-                drop(self.waiting().members.clear());
-                return Ok(None);
-            }
-            let wait = {
-                let mut waiting = self.waiting();
-                if let Some(work) = waiting.members.take_ready() {
-                    return Ok(Some(work));
-                }
-                let now = Instant::now();
-                let (expired, look) = waiting.members.expire(now);
-                let resume = waiting.accepting.resume();
-                let is_over = waiting.members.len() == expired.len() && shared.phase() >= Phase::Closed;
-                drop(waiting);
-                expired.into_iter().for_each(|(key, member)| self.end_expired(shared, key, member));
-                if is_over {
-                    return Ok(None);
-                }
-                if resume.is_some_and(|resume| resume <= now) {
-                    self.accept(shared)?;
-                    continue;
-                }
-                let next = [look, resume].into_iter().flatten().min();
-                next.map(|next| next.saturating_duration_since(now))
-            };
-            let failed = |error: io::Error| sys::failure(Operation::Accept, error);
-            self.poller.wait(&mut found, wait).map_err(failed)?;
-            let mut has_news = false;
-            let mut waiting = self.waiting();
-            for key in found.drain(..).map(Key::from_bits) {
-                match key {
-                    Key::LISTENER => has_news = true,
-                    Key::WAKE => {
-                        has_news = true;
-                        // Each answers what has come, or ends.
-                        waiting.members.make_all_ready();
-                    }
-                    key => waiting.members.make_ready(key),
-                }
-            }
-            // The bell was rung because somebody has left.
-            let is_room = waiting.accepting.is_paused() && !shared.must_wait();
-            drop(waiting);
-            if has_news || is_room {
-                self.accept(shared)?;
-            }
-        }
+    fn next(&self, limit: &WaitLimit<'_>) -> Next<Self::Item> {
+        let Some(_leading) = self.leading.take(limit) else { return Next::TimedOut };
+        self.lead(limit).unwrap_or_else(|error| {
+            self.core.close();
+            self.core.observe(&ServerEvent::AcceptFailed { error: &error });
+            Next::Closed
+        })
     }
 
-    fn perform(&self, shared: &Arc<Shared>, (key, mut member): Self::Work) {
+    fn on_thread_error(&self, error: io::Error) {
+        self.core.on_thread_error(error);
+    }
+
+    fn run(&self, (key, mut member): Self::Item) {
+        let core = &self.core;
         let (fresh, mut outbox) =
             self.spare().pop().unwrap_or_else(|| (self.framing.new_like(), Outbox::default()));
         let was_begun = member.framing.is_some();
@@ -213,26 +193,27 @@ where
             None => (fresh, None),
         };
         let mut count = 0;
+        let was_draining = core.phase() >= Phase::Draining;
         let (after, is_ending) = loop {
-            let phase = shared.phase();
-            let (after, more) = self.attend(shared, &member.connection, &mut framing, &mut outbox);
+            let closes_idle = core.lifecycle.closes_idle() || (was_draining && count > 0);
+            let (after, more) = self.attend(&member.connection, &mut framing, &mut outbox);
             count += more;
-            // While the server ends, a connection ends with a look that has found nothing, and not
-            // before.
-            let is_ending = phase >= Phase::Draining && more == 0;
-            if after == After::End || is_ending || shared.phase() < Phase::Draining {
+            // In a shutdown, a connection is closed after one more request, or when it has been idle.
+            // A read has found nothing then.
+            let is_ending = closes_idle && more == 0 && framing.is_empty();
+            if after == After::End || is_ending || more == 0 || !was_draining {
                 break (after, is_ending);
             }
         };
-        shared.totals.requests.fetch_add(count, Ordering::Relaxed);
+        core.counters.requests.add(count);
         let is_idle = framing.is_empty();
-        let is_ending = is_ending && is_idle && !(member.is_late && count == 0);
+        member.connection.inner.set_mid_message(!is_idle);
         if after == After::End || is_ending {
             self.poller.forget(key.to_bits());
             drop(member);
             self.waiting().members.remove(key);
-            if shared.phase() >= Phase::Draining {
-                // Whoever leads looks whether it was the last.
+            if core.phase() >= Phase::Draining {
+                // The thread that waits checks whether it was the last one.
                 self.poller.wake();
             }
             if after == After::Wait || is_idle {
@@ -264,26 +245,22 @@ where
             // The thread that waits does so until another one expires.
             self.poller.wake();
         }
-        let stream = &connection.inner.stream;
+        let stream = &*connection.inner.stream;
         let armed = match is_awaited {
             true => self.poller.reregister(stream, key.to_bits()),
             false => self.poller.add(stream, key.to_bits()),
         };
         if let Err(error) = armed {
             // It cannot be waited for, and is given up with its reason.
-            shared.note_accept_error(&connection.inner.failure(Operation::Accept, error));
+            core.note_accept_error(&connection.inner.failure(Operation::Accept, error));
             self.waiting().members.make_ready(key);
             connection.inner.cut();
         }
-        // Whoever saw to it that all end may have been there before this one was back.
-        if is_idle && shared.phase() >= Phase::Draining {
+        // Idle connections may have been closed before this one was put back.
+        if is_idle && core.lifecycle.closes_idle() {
             self.waiting().members.make_ready(key);
             self.poller.wake();
         }
-    }
-
-    fn is_over(&self, phase: Phase) -> bool {
-        phase == Phase::Cut || self.waiting().members.len() == 0
     }
 }
 
@@ -292,15 +269,69 @@ where
     F: Framing + Send + Sync + 'static,
     H: Fn(&mut Request<'_, F>) -> HandlerResult + Send + Sync + 'static,
 {
-    fn accept(&self, shared: &Arc<Shared>) -> Result<()> {
-        let is_late = shared.phase() >= Phase::Draining;
+    /// Waits for a connection with a request, and accepts connections meanwhile.
+    fn lead(&self, limit: &WaitLimit<'_>) -> Result<Next<(Key, Member<F>)>> {
+        let core = &self.core;
+        let mut found = Vec::new();
+        loop {
+            if core.phase() == Phase::Aborted {
+                drop(self.waiting().members.clear());
+                return Ok(Next::Closed);
+            }
+            if core.lifecycle.closes_idle() && !self.is_swept.swap(true, Ordering::SeqCst) {
+                self.waiting().members.make_all_ready();
+            }
+            let wait = {
+                let mut waiting = self.waiting();
+                if let Some(work) = waiting.members.take_ready() {
+                    return Ok(Next::Item(work));
+                }
+                let now = Instant::now();
+                let (expired, look) = waiting.members.expire(now);
+                let resume = waiting.accepting.resume();
+                let is_over = waiting.members.len() == expired.len() && core.phase() >= Phase::Closed;
+                drop(waiting);
+                expired.into_iter().for_each(|(key, member)| self.end_expired(key, member));
+                if is_over {
+                    return Ok(Next::Closed);
+                }
+                if resume.is_some_and(|resume| resume <= now) {
+                    self.accept()?;
+                    continue;
+                }
+                if limit.has_passed() {
+                    return Ok(Next::TimedOut);
+                }
+                let next = [look, resume, limit.deadline()].into_iter().flatten().min();
+                next.map(|next| next.saturating_duration_since(now))
+            };
+            let failed = |error: io::Error| sys::failure(Operation::Accept, error);
+            self.poller.wait(&mut found, wait).map_err(failed)?;
+            let mut accepts = false;
+            let mut waiting = self.waiting();
+            for key in found.drain(..).map(Key::from_bits) {
+                match key {
+                    Key::LISTENER | Key::WAKE => accepts = true,
+                    key => waiting.members.make_ready(key),
+                }
+            }
+            // The poller is woken when a connection was closed.
+            let is_paused = waiting.accepting.is_paused();
+            drop(waiting);
+            if accepts || (is_paused && core.table.has_capacity()) {
+                self.accept()?;
+            }
+        }
+    }
+
+    fn accept(&self) -> Result<()> {
+        let core = &self.core;
         let mut waiting = self.waiting();
         let Waiting { members, accepting } = &mut *waiting;
-        let mut guard = shared.listener();
-        let Some(listener) = &*guard else { return Ok(()) };
-        let is_over = shared.accept_some(listener, accepting, |connection| {
+        let Some(listener) = core.acceptor.listener() else { return Ok(()) };
+        let is_over = core.accept_batch(&listener, accepting, |connection| {
             let expires = expiry(&connection, true);
-            let member = Member { connection, framing: None, expires, is_late, is_awaited: false };
+            let member = Member { connection, framing: None, expires, is_awaited: false };
             let key = members.insert(member);
             // Its first request is on its way mostly, and need not be waited for by way of the
             // poller.
@@ -310,26 +341,19 @@ where
             Ok(false) if accepting.is_paused() => Ok(()),
             Ok(false) => self
                 .poller
-                .reregister(listener, Key::LISTENER.to_bits())
+                .reregister(&*listener, Key::LISTENER.to_bits())
                 .map_err(|error| sys::failure(Operation::Accept, error)),
             ended => {
-                self.poller.remove(listener, Key::LISTENER.to_bits());
-                let listener = guard.take();
-                drop((guard, waiting));
-                shared.close(listener);
+                self.poller.remove(&*listener, Key::LISTENER.to_bits());
+                drop((listener, waiting));
+                core.close();
                 ended.map(drop)
             }
         }
     }
 
     /// Reads what has come, and has each request handled that is complete.
-    fn attend(
-        &self,
-        shared: &Arc<Shared>,
-        connection: &TcpConnection,
-        framing: &mut F,
-        outbox: &mut Outbox,
-    ) -> (After, u64) {
+    fn attend(&self, connection: &TcpConnection, framing: &mut F, outbox: &mut Outbox) -> (After, u64) {
         let inner = &*connection.inner;
         let peer = connection.peer_addr();
         let mut count = 0;
@@ -346,7 +370,7 @@ where
                     // system that fails is no end like another.
                     let is_gone = framing.is_empty() && error.kind() == ErrorKind::ConnectionReset;
                     if !is_gone && !inner.is_cut() {
-                        shared.isolated(peer, || Err(error.into()));
+                        self.core.run_handler(peer, || Err(error.into()));
                     }
                     return (After::End, count);
                 }
@@ -364,14 +388,14 @@ where
                     Ok(true) => count += 1,
                     Err(error) => {
                         let error = inner.place(error.into());
-                        shared.isolated(peer, || Err(error.into()));
+                        self.core.run_handler(peer, || Err(error.into()));
                         return (After::End, count);
                     }
                 }
                 let more = framing.has_next();
                 let mut stream = connection;
                 let mut is_last = false;
-                let is_well = shared.isolated(peer, || {
+                let is_well = self.core.run_handler(peer, || {
                     let reply = Reply::new(&mut stream, &*framing, outbox, more);
                     let mut request = Request::new(framing.frame(), connection, reply);
                     let result = (self.handler)(&mut request);
@@ -379,12 +403,12 @@ where
                     result
                 });
                 if !is_well || is_last {
-                    return (self.flush(shared, connection, outbox, After::End), count);
+                    return (self.flush(connection, outbox, After::End), count);
                 }
             }
             // What was held because more was in hand.
             let after = if length == 0 { After::End } else { After::Wait };
-            if self.flush(shared, connection, outbox, after) == After::End {
+            if self.flush(connection, outbox, after) == After::End {
                 return (After::End, count);
             }
             if length < size {
@@ -395,21 +419,21 @@ where
         (After::Wait, count)
     }
 
-    fn flush(&self, shared: &Shared, connection: &TcpConnection, outbox: &mut Outbox, after: After) -> After {
+    fn flush(&self, connection: &TcpConnection, outbox: &mut Outbox, after: After) -> After {
         // A reply that has failed is not written again: it was reported, and would hold the thread for
         // another timeout.
         if outbox.has_failed() {
             return After::End;
         }
         let mut stream = connection;
-        match shared.isolated(connection.peer_addr(), || Ok(outbox.flush(&mut stream)?)) {
+        match self.core.run_handler(connection.peer_addr(), || Ok(outbox.flush(&mut stream)?)) {
             true => after,
             false => After::End,
         }
     }
 
-    fn end_expired(&self, shared: &Arc<Shared>, key: Key, member: Member<F>) {
-        shared.totals.expired.fetch_add(1, Ordering::Relaxed);
+    fn end_expired(&self, key: Key, member: Member<F>) {
+        self.core.counters.expired.add(1);
         let has_idle_timeout = member.connection.idle_timeout().is_some();
         let limit = match member.framing.is_none() && has_idle_timeout {
             true => TimeLimit::IdleTimeout,
@@ -417,7 +441,7 @@ where
         };
         let error = Error::new(Operation::Receive, ErrorKind::TimedOut).with_limit(limit);
         let error = member.connection.inner.place(error);
-        shared.observe(&ServerEvent::Expired { peer: member.connection.peer_addr(), error: &error });
+        self.core.observe(&ServerEvent::Expired { peer: member.connection.peer_addr(), error: &error });
         self.poller.forget(key.to_bits());
         drop(member);
         self.waiting().members.remove(key);

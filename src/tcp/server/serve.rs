@@ -4,15 +4,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::accept::Next;
+use super::accept::Accepted;
 use super::builder::TcpServerBuilder;
+use super::core::ServerCore;
 use super::handle::ServerHandle;
+use super::handler::{Connections, HandlerResult};
 use super::report::ShutdownReport;
-use super::state::Shared;
-use super::workers::{Connections, HandlerResult};
 use crate::addr::ToBindAddress;
 use crate::error::{Error, ErrorKind, Operation, Result};
-use crate::tcp::close::Closing;
 use crate::tcp::connection::TcpConnection;
 use crate::wait::WaitLimit;
 
@@ -78,7 +77,7 @@ use crate::wait::WaitLimit;
 #[doc(alias = "ThreadingTCPServer")]
 #[doc(alias = "TcpListener")]
 pub struct TcpServer {
-    pub(super) shared: Arc<Shared>,
+    pub(super) core: Arc<ServerCore>,
     /// The listener whose handle an event loop has borrowed; `None` if it was closed before.
     pub(super) lent: OnceLock<Option<Arc<TcpListener>>>,
 }
@@ -137,7 +136,8 @@ impl TcpServer {
         handler: impl Fn(TcpConnection) -> HandlerResult + Send + Sync + 'static,
     ) -> Result<ShutdownReport> {
         self.stop_lending();
-        self.shared.serve(Connections(handler))
+        let core = Arc::clone(&self.core);
+        self.core.serve(Connections { core, handler })
     }
 
     /// Serves connections sequentially on the calling thread, until the server is shut down.
@@ -154,11 +154,11 @@ impl TcpServer {
         mut handler: impl FnMut(TcpConnection) -> HandlerResult,
     ) -> Result<ShutdownReport> {
         self.stop_lending();
-        while let Next::Connection(connection) = self.shared.next(Closing::Polite, &WaitLimit::unlimited())? {
+        while let Accepted::Connection(connection) = self.core.accept(&WaitLimit::unlimited())? {
             let peer = connection.peer_addr();
-            self.shared.isolated(peer, || handler(connection));
+            self.core.run_handler(peer, || handler(connection));
         }
-        Ok(self.shared.serve_to_end())
+        Ok(self.core.serve_to_end())
     }
 
     /// Accepts the next connection.
@@ -198,7 +198,7 @@ impl TcpServer {
     }
 
     /// Accepts a connection if one is in the backlog, without blocking. Returns `None` if there is
-    /// none, if the limit on connections is reached, or if another thread is accepting.
+    /// none, or if the limit on connections is reached.
     ///
     /// # Errors
     ///
@@ -216,11 +216,11 @@ impl TcpServer {
     #[doc(alias = "EWOULDBLOCK")]
     #[doc(alias = "setblocking")]
     pub fn try_accept(&self) -> Result<Option<TcpConnection>> {
-        match self.shared.try_next(Closing::Polite)? {
-            Next::Connection(connection) => Ok(Some(connection)),
-            Next::TimedOut => Ok(None),
-            Next::Over => {
-                Err(Error::new(Operation::Accept, ErrorKind::Cancelled).with_local(Some(self.shared.address)))
+        match self.core.accept(&WaitLimit::no_wait())? {
+            Accepted::Connection(connection) => Ok(Some(connection)),
+            Accepted::TimedOut => Ok(None),
+            Accepted::Closed => {
+                Err(Error::new(Operation::Accept, ErrorKind::Cancelled).with_local(Some(self.core.address)))
             }
         }
     }
@@ -249,28 +249,28 @@ impl TcpServer {
     /// Returns a handle, which shuts the server down from another thread.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
-        ServerHandle { shared: Arc::clone(&self.shared) }
+        ServerHandle { core: Arc::clone(&self.core) }
     }
 
     /// Returns the local address, with the port that the OS chose for port 0.
     pub fn local_addr(&self) -> SocketAddr {
-        self.shared.address
+        self.core.address
     }
 
     /// Called before the server serves, so that the listener is closed as soon as a shutdown has
     /// accepted the backlog.
     pub(super) fn stop_lending(&mut self) {
         self.lent.take();
-        self.shared.lendable().take();
+        self.core.acceptor.stop_lending();
     }
 
     fn accept_within(&self, limit: &WaitLimit<'_>) -> Result<TcpConnection> {
-        let error = match self.shared.next(Closing::Polite, limit)? {
-            Next::Connection(connection) => return Ok(connection),
-            Next::TimedOut => limit.timed_out(Operation::Accept),
-            Next::Over => limit.cancelled(Operation::Accept),
+        let error = match self.core.accept(limit)? {
+            Accepted::Connection(connection) => return Ok(connection),
+            Accepted::TimedOut => limit.timed_out(Operation::Accept),
+            Accepted::Closed => limit.cancelled(Operation::Accept),
         };
-        Err(error.with_local(Some(self.shared.address)))
+        Err(error.with_local(Some(self.core.address)))
     }
 }
 
@@ -278,10 +278,7 @@ impl Drop for TcpServer {
     /// Closes the port. Connections remain open.
     fn drop(&mut self) {
         self.stop_lending();
-        let listener = self.shared.listener().take();
-        if listener.is_some() {
-            self.shared.close(listener);
-        }
+        self.core.close();
     }
 }
 
@@ -310,6 +307,6 @@ impl<'a> IntoIterator for &'a TcpServer {
 
 impl fmt::Debug for TcpServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TcpServer").field("local", &self.shared.address).finish_non_exhaustive()
+        f.debug_struct("TcpServer").field("local", &self.core.address).finish_non_exhaustive()
     }
 }

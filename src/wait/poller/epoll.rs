@@ -8,6 +8,7 @@ use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::fd::OwnedFd;
 
 use crate::sys::AsSocket;
+use crate::wait::CancelToken;
 
 /// Reports which of many sockets are readable. Each is reported once, and again after it was
 /// registered again.
@@ -57,10 +58,7 @@ impl Poller {
     pub(crate) fn wait(&self, ready: &mut Vec<u64>, timeout: Option<Duration>) -> io::Result<()> {
         let nothing = Event { flags: EventFlags::empty(), data: EventData::new_u64(0) };
         let mut events = [nothing; MOST];
-        // A timeout that is too long for the kernel's clock is shortened; callers wait again.
-        let longest = Duration::from_secs(24 * 3_600);
-        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout.min(longest)).ok());
-        let count = match epoll::wait(&self.epoll, &mut events, timeout.as_ref()) {
+        let count = match epoll::wait(&self.epoll, &mut events, timespec(timeout).as_ref()) {
             Ok(count) => count,
             Err(rustix::io::Errno::INTR) => 0,
             Err(error) => return Err(error.into()),
@@ -83,37 +81,40 @@ impl Poller {
     }
 }
 
-#[cfg(all(unix, feature = "process"))]
-impl Poller {
-    /// The key of a listener that other processes have, too.
-    const SHARED: u64 = u64::MAX - 2;
+/// Waits for a connection of a listener for which other threads and processes wait, too: the kernel
+/// wakes one that waits.
+#[derive(Debug)]
+pub(crate) struct ExclusiveWait {
+    epoll: OwnedFd,
+}
 
-    /// Registers a listener from which other processes accept, too: one of the waiting processes is
-    /// woken for a connection. It is reported to [`wait_any`](Self::wait_any) only, as long as there
-    /// is a connection, and must be [removed](Self::remove_shared) before it is closed. Returns
-    /// `false` if the OS wakes all processes.
-    pub(crate) fn add_shared(&self, listener: &impl AsSocket) -> io::Result<bool> {
-        let flags = EventFlags::IN | EventFlags::EXCLUSIVE;
-        epoll::add(&self.epoll, listener, EventData::new_u64(Self::SHARED), flags)?;
-        Ok(true)
-    }
-
-    pub(crate) fn remove_shared(&self, listener: &impl AsSocket) {
-        self.remove(listener, Self::SHARED);
-    }
-
-    /// Blocks until there is an event or the poller is woken, without reporting which.
-    pub(crate) fn wait_any(&self) -> io::Result<()> {
-        let nothing = Event { flags: EventFlags::empty(), data: EventData::new_u64(0) };
-        let mut events = [nothing; 4];
-        let count = match epoll::wait(&self.epoll, &mut events, None) {
-            Ok(count) => count,
-            Err(rustix::io::Errno::INTR) => 0,
-            Err(error) => return Err(error.into()),
-        };
-        if events[..count].iter().any(|event| event.data.u64() == WAKER) {
-            let _ = rustix::io::read(&self.waker, &mut [0; 8]);
+impl ExclusiveWait {
+    /// Also woken when a token is cancelled. `None` if the OS wakes all threads.
+    pub(crate) fn new(
+        listener: &impl AsSocket,
+        tokens: [&CancelToken; 2],
+    ) -> io::Result<Option<ExclusiveWait>> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        for token in tokens {
+            epoll::add(&epoll, token.signal(), EventData::new_u64(0), EventFlags::IN)?;
         }
-        Ok(())
+        let exclusive = EventFlags::IN | EventFlags::EXCLUSIVE;
+        epoll::add(&epoll, listener, EventData::new_u64(0), exclusive)?;
+        Ok(Some(ExclusiveWait { epoll }))
     }
+
+    /// Blocks until something has happened or the timeout expires. The caller finds out what.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> io::Result<()> {
+        let nothing = Event { flags: EventFlags::empty(), data: EventData::new_u64(0) };
+        match epoll::wait(&self.epoll, &mut [nothing], timespec(timeout).as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// A timeout that is too long for the kernel's clock is shortened; callers wait again.
+fn timespec(timeout: Option<Duration>) -> Option<Timespec> {
+    const LONGEST: Duration = Duration::from_secs(24 * 3_600);
+    Timespec::try_from(timeout?.min(LONGEST)).ok()
 }

@@ -8,6 +8,6 @@ mod poll;
 mod tests;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) use epoll::Poller;
+pub(crate) use epoll::{ExclusiveWait, Poller};
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) use poll::Poller;
+pub(crate) use poll::{ExclusiveWait, Poller};

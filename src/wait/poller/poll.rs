@@ -12,6 +12,7 @@ use rustix::fd::AsFd as _;
 use socket2::{SockRef, Socket};
 
 use crate::sys::AsSocket;
+use crate::wait::CancelToken;
 
 /// Reports which of many sockets are readable. Each is reported once, and again after it was
 /// registered again.
@@ -102,17 +103,17 @@ impl Poller {
     }
 }
 
-#[cfg(all(unix, feature = "process"))]
-impl Poller {
-    /// Not supported: poll(2) wakes all processes that wait for a listener.
-    pub(crate) fn add_shared(&self, _: &impl AsSocket) -> io::Result<bool> {
-        Ok(false)
+/// Not supported: poll(2) wakes all threads and processes that wait for a listener.
+#[derive(Debug)]
+pub(crate) struct ExclusiveWait(std::convert::Infallible);
+
+impl ExclusiveWait {
+    #[allow(clippy::unnecessary_wraps, reason = "the same signature as with epoll")]
+    pub(crate) fn new(_: &impl AsSocket, _: [&CancelToken; 2]) -> io::Result<Option<ExclusiveWait>> {
+        Ok(None)
     }
 
-    pub(crate) fn remove_shared(&self, _: &impl AsSocket) {}
-
-    /// Blocks until there is an event or the poller is woken, without reporting which.
-    pub(crate) fn wait_any(&self) -> io::Result<()> {
-        self.wait(&mut Vec::new(), None)
+    pub(crate) fn wait(&self, _: Option<Duration>) -> io::Result<()> {
+        match self.0 {}
     }
 }

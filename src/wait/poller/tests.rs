@@ -4,6 +4,8 @@ use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+use crate::wait::CancelToken;
+
 fn connection() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -11,7 +13,7 @@ fn connection() -> (TcpStream, TcpStream) {
 }
 
 macro_rules! poller_tests {
-    ($name:ident, $poller:ty) => {
+    ($name:ident, $poller:ty, $exclusive:ty) => {
         mod $name {
             use super::*;
 
@@ -19,27 +21,19 @@ macro_rules! poller_tests {
             const LONG: Option<Duration> = Some(Duration::from_secs(20));
             const SHORT: Option<Duration> = Some(Duration::from_millis(20));
 
-            /// The bell ends a doze, also one that was rung before; where listeners can be shared, a connection does.
-            #[cfg(all(unix, feature = "process"))]
             #[test]
-            fn wait_any_ends_on_wake_or_shared_connection() {
-                let poller = Poller::new().unwrap();
+            fn exclusive_wait_ends_on_connection_cancellation_and_timeout() {
                 let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-                poller.wake();
-                poller.wait_any().unwrap();
-                let is_shared = poller.add_shared(&listener).unwrap();
-                std::thread::scope(|scope| {
-                    let dozing = scope.spawn(|| poller.wait_any().unwrap());
-                    if is_shared {
-                        TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-                    } else {
-                        poller.wake();
-                    }
-                    dozing.join().unwrap();
-                });
-                poller.remove_shared(&listener);
-                poller.wake();
-                poller.wait_any().unwrap();
+                let tokens = [(); 2].map(|()| CancelToken::new().unwrap());
+                // Elsewhere than on Linux there is none.
+                let wait = <$exclusive>::new(&listener, [&tokens[0], &tokens[1]]).unwrap();
+                let Some(wait) = wait else { return };
+                wait.wait(SHORT).unwrap();
+                let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+                wait.wait(None).unwrap();
+                drop((listener.accept().unwrap(), client));
+                tokens[1].cancel();
+                wait.wait(None).unwrap();
             }
 
             #[test]
@@ -98,5 +92,5 @@ macro_rules! poller_tests {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-poller_tests!(epoll, super::super::epoll::Poller);
-poller_tests!(poll, super::super::poll::Poller);
+poller_tests!(epoll, super::super::epoll::Poller, super::super::epoll::ExclusiveWait);
+poller_tests!(poll, super::super::poll::Poller, super::super::poll::ExclusiveWait);

@@ -1,3 +1,4 @@
+mod edges;
 mod handles;
 mod requests;
 mod serve;

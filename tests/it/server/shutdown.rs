@@ -82,7 +82,8 @@ fn shutdown_serves_backlog() {
 
 #[test]
 fn shutdown_lets_handlers_finish() {
-    let server = server();
+    // Whether the port is closed takes a second to see: dropped SYNs are retried.
+    let server = TcpServer::builder().shutdown_idle_timeout(PATIENCE).bind("127.0.0.1:0").unwrap();
     let handle = server.handle();
     let (begun, beginning) = mpsc::channel();
     let begun = std::sync::Mutex::new(begun);
@@ -143,7 +144,12 @@ fn shutdown_timeout_aborts_remaining_connections() {
     for _ in 0..3 {
         assert!(ended.recv_timeout(PATIENCE).unwrap(), "the handler is told that it was stopped");
     }
-    assert!(clients[2].recv(10).is_ok_and(|end| end.is_empty()), "its connection is cut all the same");
+    // A reset, so that a part of an answer does not look whole; elsewhere it can be an end.
+    let end = clients[2].recv(10);
+    match cfg!(target_os = "linux") {
+        true => assert_eq!(end.unwrap_err().kind(), socketry::ErrorKind::ConnectionReset),
+        false => assert!(end.map_or(true, |end| end.is_empty())),
+    }
     assert_eq!(handle.counters().aborted, 5);
     assert_eq!(handle.counters().failed, 0, "what was cut is not a failure of the handler");
 }

@@ -11,17 +11,15 @@ use std::time::Duration;
 use super::role::Role;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::sys::{self, Tell};
-use crate::tcp::close::Closing;
 use crate::tcp::connection::{Inner, TcpConnection};
-use crate::tcp::server::accept::Next;
+use crate::tcp::server::core::ServerCore;
 use crate::tcp::server::events::ServerEvent;
-use crate::tcp::server::hooks::{Terminate, TerminateAt};
-use crate::tcp::server::registry::Inside;
+use crate::tcp::server::guard;
+use crate::tcp::server::pool::{Next, Workload};
+use crate::tcp::server::registry::ActiveConnection;
 use crate::tcp::server::report::ShutdownReport;
 use crate::tcp::server::serve::TcpServer;
-use crate::tcp::server::state::{Phase, Shared};
-use crate::tcp::server::workers::Duty;
-use crate::wait::WaitLimit;
+use crate::wait::{self, WaitLimit};
 
 /// Options for the processes that serve one connection each.
 ///
@@ -54,8 +52,11 @@ use crate::wait::WaitLimit;
 pub struct Children {
     command: Box<dyn Fn(&TcpConnection) -> Command + Send + Sync>,
     kind: Kind,
-    terminate_at: TerminateAt,
+    /// After which part of the timeout of a shutdown they receive `SIGTERM`.
+    terminate_percent: u32,
 }
+
+const HALF_TIME: u32 = 50;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -76,7 +77,7 @@ impl Children {
     /// [`write_timeout`](crate::tcp::TcpServerBuilder::write_timeout) also apply to the program: a
     /// read or write that takes longer fails.
     pub fn inetd_style(command: impl Fn(&TcpConnection) -> Command + Send + Sync + 'static) -> Children {
-        Children { command: Box::new(command), kind: Kind::Program, terminate_at: TerminateAt::HalfTime }
+        Children { command: Box::new(command), kind: Kind::Program, terminate_percent: HALF_TIME }
     }
 
     /// Runs this program again, with the same arguments. There,
@@ -87,14 +88,14 @@ impl Children {
     ///
     /// This returns an error if the OS does not report the path of this program.
     pub fn self_exe() -> Result<Children> {
-        let again = Again::new()?;
-        Ok(Children::with_socket(move |_| again.command()))
+        let program = SelfExe::new()?;
+        Ok(Children::with_socket(move |_| program.command()))
     }
 
     /// Runs a command that calls [`process::connection`](super::connection): this program with
     /// other arguments, or another program.
     pub fn with_socket(command: impl Fn(&TcpConnection) -> Command + Send + Sync + 'static) -> Children {
-        Children { command: Box::new(command), kind: Kind::Role, terminate_at: TerminateAt::HalfTime }
+        Children { command: Box::new(command), kind: Kind::Role, terminate_percent: HALF_TIME }
     }
 
     /// Sets whether a shutdown sends `SIGTERM` to the children when it begins. Defaults to false:
@@ -103,7 +104,7 @@ impl Children {
     /// Use it for programs that finish the current request after `SIGTERM`. Most programs exit at
     /// once.
     pub fn terminate_immediately(mut self, on: bool) -> Children {
-        self.terminate_at = if on { TerminateAt::Start } else { TerminateAt::HalfTime };
+        self.terminate_percent = if on { 0 } else { HALF_TIME };
         self
     }
 }
@@ -112,20 +113,20 @@ impl fmt::Debug for Children {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Children")
             .field("kind", &self.kind)
-            .field("terminate_at", &self.terminate_at)
+            .field("terminate_percent", &self.terminate_percent)
             .finish_non_exhaustive()
     }
 }
 
 /// This program, to be started again.
 #[derive(Clone, Debug)]
-pub(super) struct Again(std::path::PathBuf);
+pub(super) struct SelfExe(std::path::PathBuf);
 
-impl Again {
+impl SelfExe {
     /// Where it is now: when it is replaced by another version, that one is started.
-    pub(super) fn new() -> Result<Again> {
+    pub(super) fn new() -> Result<SelfExe> {
         let path = std::env::current_exe();
-        path.map(Again).map_err(|error| sys::failure(Operation::StartProcess, error))
+        path.map(SelfExe).map_err(|error| sys::failure(Operation::StartProcess, error))
     }
 
     pub(super) fn command(&self) -> Command {
@@ -168,117 +169,126 @@ impl TcpServer {
     pub fn serve_children(mut self, children: Children) -> Result<ShutdownReport> {
         Role::refuse_to_start_again()?;
         self.stop_lending();
-        self.shared.terminate_inside(children.terminate_at);
-        self.shared.serve(children)
+        self.core.terminate_after(children.terminate_percent);
+        self.core.serve(Serving { core: Arc::clone(&self.core), children })
     }
 }
 
 /// A process that serves a connection.
-struct Serving {
+struct ChildProcess {
     child: Mutex<Option<Child>>,
     connection: Weak<Inner>,
-    /// It was told to end, so it is no crash if it does.
-    is_told: AtomicBool,
+    /// A signal was sent, so it is no crash if one ends it.
+    was_signaled: AtomicBool,
 }
 
-impl Serving {
+impl ChildProcess {
     fn child(&self) -> MutexGuard<'_, Option<Child>> {
         self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, what: Tell) {
-        // While the lock is held nobody takes its status, so its number is its own.
+    fn signal(&self, signal: Tell) {
+        // While the lock is held, the child is not reaped, so its identifier is its own.
         if let Some(child) = &*self.child() {
-            self.is_told.store(true, Ordering::SeqCst);
-            sys::tell_group(child.id(), what);
+            self.was_signaled.store(true, Ordering::SeqCst);
+            sys::tell_group(child.id(), signal);
         }
     }
 
-    /// Waits for the end.
+    /// Waits for its exit. Returns `None` if the OS has discarded the status, because this process
+    /// ignores `SIGCHLD`.
     fn wait(&self, number: u32) -> Option<ExitStatus> {
         sys::wait_for_exit(number);
-        // Without a status where the program has the system throw it away, by ignoring SIGCHLD.
         self.child().take().and_then(|mut child| child.wait().ok())
     }
 }
 
-impl Terminate for Serving {
+impl ActiveConnection for ChildProcess {
     fn terminate(&self) {
-        self.tell(Tell::Terminate);
+        self.signal(Tell::Terminate);
     }
-}
 
-impl Inside for Serving {
-    fn cut(&self) {
-        // Held meanwhile: it is let go of when the process ends, and others may have it still.
+    fn abort(&self) {
+        // Upgraded before: the connection is dropped when the process exits.
         let connection = self.connection.upgrade();
-        self.tell(Tell::Kill);
+        self.signal(Tell::Kill);
         if let Some(connection) = connection {
             connection.cut();
         }
     }
 }
 
-impl Duty for Children {
-    type Work = TcpConnection;
+/// Serves connections with child processes.
+struct Serving {
+    core: Arc<ServerCore>,
+    children: Children,
+}
 
-    fn next(&self, shared: &Arc<Shared>) -> Result<Option<TcpConnection>> {
-        match shared.next(Closing::Polite, &WaitLimit::unlimited())? {
-            Next::Connection(connection) => Ok(Some(connection)),
-            Next::TimedOut | Next::Over => Ok(None),
-        }
+impl Workload for Serving {
+    type Item = TcpConnection;
+
+    fn next(&self, limit: &WaitLimit<'_>) -> Next<TcpConnection> {
+        self.core.next_connection(limit)
     }
 
-    fn perform(&self, shared: &Arc<Shared>, connection: TcpConnection) {
-        let peer = connection.peer_addr();
-        let child = match self.start_with_patience(shared, &connection) {
-            Ok(child) => child,
-            Err(error) => {
-                shared.totals.failed.fetch_add(1, Ordering::Relaxed);
-                shared.observe(&ServerEvent::ProcessFailed { error: &error.with_remote(Some(peer)) });
+    fn run(&self, connection: TcpConnection) {
+        let (core, peer) = (&self.core, connection.peer_addr());
+        let started = guard::catch(|| self.children.spawn_with_retry(core, &connection));
+        let child = match started {
+            Ok(Ok(child)) => child,
+            Ok(Err(error)) => {
+                core.counters.failed.add(1);
+                core.observe(&ServerEvent::ProcessFailed { error: &error.with_remote(Some(peer)) });
+                return;
+            }
+            Err(message) => {
+                core.counters.panicked.add(1);
+                core.observe(&ServerEvent::HandlerPanicked { peer, message: &message });
                 return;
             }
         };
-        let number = child.id();
-        shared.observe(&ServerEvent::ChildStarted { peer, process: number });
-        let serving = Arc::new(Serving {
+        let process = child.id();
+        core.observe(&ServerEvent::ChildStarted { peer, process });
+        let child = Arc::new(ChildProcess {
             child: Mutex::new(Some(child)),
             connection: Arc::downgrade(&connection.inner),
-            is_told: AtomicBool::new(false),
+            was_signaled: AtomicBool::new(false),
         });
-        if let Some(ticket) = &connection.inner.ticket {
-            let inside: Arc<dyn Inside> = serving.clone();
-            shared.register_as(ticket, &inside);
-        }
-        let status = serving.wait(number);
-        let is_told = serving.is_told.load(Ordering::SeqCst);
-        let Some(status) = status.filter(|status| !status.success() && !is_told) else { return };
-        let total = if status.code().is_some() { &shared.totals.failed } else { &shared.totals.crashed };
-        total.fetch_add(1, Ordering::Relaxed);
-        shared.observe(&ServerEvent::ChildEnded { peer, process: number, status });
+        let active: Arc<dyn ActiveConnection> = child.clone();
+        core.set_active(&connection.inner, &active);
+        let status = child.wait(process);
+        let counter = match status {
+            _ if child.was_signaled.load(Ordering::SeqCst) => return,
+            Some(status) if status.success() => return,
+            Some(status) if status.code().is_some() => &core.counters.failed,
+            Some(_) => &core.counters.crashed,
+            None => &core.counters.unknown,
+        };
+        counter.add(1);
+        core.observe(&ServerEvent::ChildEnded { peer, process, status });
     }
 
-    fn is_over(&self, _: Phase) -> bool {
-        true
+    fn on_thread_error(&self, error: io::Error) {
+        self.core.on_thread_error(error);
     }
 }
 
-/// How often a process is started that cannot be because the system is short of something, and how
-/// long after the first time it is tried again; twice as long each time.
-const ATTEMPTS: u32 = 9;
+/// How often a start is tried while the OS lacks resources, and the first pause; each pause is twice
+/// as long as the one before.
+const MAX_SPAWN_ATTEMPTS: u32 = 9;
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
 impl Children {
-    fn start_with_patience(&self, shared: &Shared, connection: &TcpConnection) -> Result<Child> {
+    fn spawn_with_retry(&self, core: &ServerCore, connection: &TcpConnection) -> Result<Child> {
         let mut pause = FIRST_PAUSE;
         for attempt in 1.. {
             match self.start(connection) {
-                Err(error) if attempt < ATTEMPTS && error.kind() == ErrorKind::ResourceExhausted => {}
+                Err(error)
+                    if attempt < MAX_SPAWN_ATTEMPTS && error.kind() == ErrorKind::ResourceExhausted => {}
                 result => return result,
             }
-            let state = shared.state();
-            let wait = shared.changed.wait_timeout_while(state, pause, |state| state.phase < Phase::Cut);
-            if wait.is_ok_and(|(_, wait)| !wait.timed_out()) {
+            let limit = WaitLimit::timeout(pause).cancelled_by(Some(&core.lifecycle.aborted), None);
+            if wait::sleep(&limit).is_err() {
                 break;
             }
             pause *= 2;

@@ -30,18 +30,18 @@
 //! to pass a listener to a process.
 
 mod children;
-mod counters;
-mod crew;
 mod failures;
 mod role;
 mod supervisor;
 mod worker;
+mod worker_table;
 mod workers;
 
 pub use children::Children;
-pub(in crate::tcp::server) use crew::Crew;
-pub use crew::{WorkerState, WorkerStatus};
 pub use failures::ProcessError;
 pub use role::connection;
+pub(in crate::tcp::server) use worker::ControlWriter;
 pub use worker::{Worker, worker};
+pub(in crate::tcp::server) use worker_table::WorkerTable;
+pub use worker_table::{WorkerState, WorkerStatus};
 pub use workers::Workers;

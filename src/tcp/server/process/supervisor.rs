@@ -4,24 +4,25 @@
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::process::{Child, ExitStatus};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::crew::{Crew, Unfinished, WorkerState, WorkerStatus};
 use super::failures::ProcessError;
 use super::role::Role;
+use super::worker_table::{RestartError, WorkerState, WorkerStatus, WorkerTable};
 use super::workers::Workers;
 use crate::error::{Operation, Result};
 use crate::proto::control::{MOST_BYTES, Note, VERSION};
+use crate::proto::server::lifecycle::Phase;
 use crate::proto::supervision::{Fate, Member, Order, Supervision};
 use crate::proto::text::Encoding;
 use crate::sys::{self, ControlSocket, Tell};
+use crate::tcp::server::core::ServerCore;
 use crate::tcp::server::events::ServerEvent;
+use crate::tcp::server::pool::Member as PoolMember;
 use crate::tcp::server::report::{ServerCounters, ShutdownReport};
 use crate::tcp::server::serve::TcpServer;
-use crate::tcp::server::state::{Phase, Shared};
-use crate::wait::Poller;
+use crate::wait::{Poller, WaitLimit};
 
 impl TcpServer {
     /// Serves connections with worker processes, until the server is shut down.
@@ -63,18 +64,16 @@ impl TcpServer {
         self.stop_lending();
         let failed = |error| sys::failure(Operation::Serve, error);
         let poller = Arc::new(Poller::new().map_err(failed)?);
-        poller.add(&self.shared.wake.signal(), WAKE).map_err(failed)?;
-        let crew = Arc::new(Crew::new(Arc::clone(&poller)));
-        let _ = self.shared.hooks.crew.set(crew.clone());
-        let _ = self.shared.bell.set(Arc::clone(&poller));
-        // Whoever waits for the end of the server waits for this thread.
-        self.shared.state().threads += 1;
-        let shared = Arc::clone(&self.shared);
+        poller.add(&self.core.lifecycle.closing.signal(), WAKE).map_err(failed)?;
+        let table = Arc::new(WorkerTable::new(Arc::clone(&poller)));
+        let _ = self.core.processes.workers.set(Arc::clone(&table));
+        self.core.table.set_waker(Arc::clone(&poller));
         let mut supervisor = Supervisor {
             supervision: Supervision::new(workers.count, workers.policy, Instant::now()),
             workers,
-            shared,
-            crew,
+            core: Arc::clone(&self.core),
+            pool: Some(self.core.pool.join_caller()),
+            table,
             poller,
             processes: HashMap::new(),
             past: ServerCounters::default(),
@@ -84,7 +83,7 @@ impl TcpServer {
         let result = supervisor.run();
         supervisor.end();
         result?;
-        Ok(self.shared.serve_to_end())
+        Ok(self.core.serve_to_end())
     }
 }
 
@@ -92,10 +91,12 @@ impl TcpServer {
 const WAKE: u64 = u64::MAX - 1;
 
 struct Supervisor {
-    shared: Arc<Shared>,
+    core: Arc<ServerCore>,
+    /// Threads that wait for the end of the server wait for this thread.
+    pool: Option<PoolMember>,
     workers: Workers,
     supervision: Supervision,
-    crew: Arc<Crew>,
+    table: Arc<WorkerTable>,
     poller: Arc<Poller>,
     processes: HashMap<Member, Process>,
     /// What those did that are no more.
@@ -145,9 +146,9 @@ impl Supervisor {
         let mut ready = Vec::new();
         loop {
             self.notice_end();
-            if let Some(grace) = self.crew.take_wanted() {
+            if let Some(grace) = self.table.take_restart_request() {
                 if !self.supervision.begin_restart(grace) {
-                    self.crew.restarted(Some(Unfinished::Cancelled));
+                    self.table.restarted(Some(RestartError::Cancelled));
                 }
             }
             self.bury(Instant::now());
@@ -178,32 +179,26 @@ impl Supervisor {
             sys::tell_group(process.child.id(), Tell::Kill);
             let _ = process.child.wait();
         }
-        self.crew.end();
-        self.shared.state().threads -= 1;
-        let listener = self.shared.listener().take();
-        self.shared.close(listener);
+        self.table.end();
+        self.pool.take();
+        self.core.close();
     }
 
     fn notice_end(&mut self) {
-        let (phase, deadline) = {
-            let state = self.shared.state();
-            (state.phase, state.deadline)
-        };
+        let deadline = self.core.shutdown_deadline();
         // A second shutdown may have less time.
-        if phase == Phase::Open || self.ending == Some(deadline) {
+        if self.core.phase() == Phase::Open || self.ending == Some(deadline) {
             return;
         }
         self.supervision.end(deadline, Instant::now());
         if self.ending.replace(deadline).is_some() {
             return;
         }
-        let mut listener = self.shared.listener();
-        if let Some(listener) = &*listener {
-            self.shared.hold_newcomers(listener);
+        if let Some(listener) = self.core.acceptor.listener() {
+            let _ = self.core.acceptor.drop_new_syns(&listener, &WaitLimit::unlimited());
         }
-        // The workers have it, and the last one that has served those who wait closes it.
-        let listener = listener.take();
-        self.shared.close(listener);
+        // The workers have it, too, and the last one that has served the backlog closes it.
+        self.core.close();
     }
 
     fn obey(&mut self, order: Order) {
@@ -217,7 +212,7 @@ impl Supervisor {
                     }
                 }
                 Err(error) => {
-                    self.shared.observe(&ServerEvent::ProcessFailed { error: &error });
+                    self.core.observe(&ServerEvent::ProcessFailed { error: &error });
                     self.last = None;
                     self.supervision.handle_gone(member, Instant::now());
                 }
@@ -238,9 +233,9 @@ impl Supervisor {
                     self.supervision.handle_gone(member, Instant::now());
                 }
             }
-            Order::Restarted { failed } => self.crew.restarted(failed.map(|place| match self.ending {
-                Some(_) => Unfinished::Cancelled,
-                None => Unfinished::Failed(place),
+            Order::Restarted { failed } => self.table.restarted(failed.map(|place| match self.ending {
+                Some(_) => RestartError::Cancelled,
+                None => RestartError::Failed(place),
             })),
         }
     }
@@ -254,8 +249,8 @@ impl Supervisor {
         let child = command.spawn();
         let mut child = child.map_err(|error| failed(error).at(command.get_program().to_string_lossy()))?;
         let begin = Note::Begin { version: VERSION, number: number as u64, grace: self.workers.grace };
-        let handed = match &*self.shared.listener() {
-            Some(listener) => sys::send_listener(&socket, &begin.encode(), listener),
+        let handed = match self.core.acceptor.listener() {
+            Some(listener) => sys::send_listener(&socket, &begin.encode(), &listener),
             None => Err(io::ErrorKind::NotConnected.into()),
         };
         if let Err(error) = handed.and_then(|()| socket.set_nonblocking(true)) {
@@ -306,10 +301,10 @@ impl Supervisor {
                     }
                     self.supervision.handle_ready(member, Instant::now());
                     let (worker, id) = (process.number, process.child.id());
-                    self.shared.observe(&ServerEvent::WorkerStarted { worker, process: id });
+                    self.core.observe(&ServerEvent::WorkerStarted { worker, process: id });
                 }
                 Ok(Some(Note::Counters(fields) | Note::Ended(fields))) => {
-                    process.counters = ServerCounters::of_fields(&fields);
+                    process.counters = ServerCounters::from_fields(&fields);
                 }
                 Ok(Some(_)) => {}
                 Ok(None) => break true,
@@ -365,7 +360,7 @@ impl Supervisor {
                 Fate::Replaced(wait) => Some(wait),
                 Fate::Left | Fate::GivenUp => None,
             };
-            self.shared.observe(&ServerEvent::WorkerEnded {
+            self.core.observe(&ServerEvent::WorkerEnded {
                 worker: process.number,
                 process: process.child.id(),
                 status,
@@ -384,19 +379,21 @@ impl Supervisor {
         self.past = self.past.plus(last);
         let has_crashed = status.is_some_and(|status| status.code().is_none());
         if has_crashed && !process.is_told {
-            self.shared.totals.crashed.fetch_add(1, Ordering::Relaxed);
+            self.core.counters.crashed.add(1);
         }
     }
 
     fn publish(&self) {
         let sum = self.processes.values().fold(self.past, |sum, process| sum.plus(&process.counters));
-        *self.shared.hooks.elsewhere.lock().unwrap_or_else(PoisonError::into_inner) = sum;
-        self.crew.publish(self.processes.values().map(|process| WorkerStatus {
-            index: process.number,
-            process: process.child.id(),
-            state: process.state,
-            started: process.started,
-            counters: process.counters,
-        }));
+        self.table.publish(
+            sum,
+            self.processes.values().map(|process| WorkerStatus {
+                index: process.number,
+                process: process.child.id(),
+                state: process.state,
+                started: process.started,
+                counters: process.counters,
+            }),
+        );
     }
 }

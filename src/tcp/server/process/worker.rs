@@ -11,10 +11,10 @@ use crate::error::{Operation, Result};
 use crate::proto::control::{MOST_BYTES, Note, VERSION};
 use crate::sys::{self, ControlSocket, StandardInput};
 use crate::tcp::server::builder::TcpServerBuilder;
+use crate::tcp::server::core::ServerCore;
 use crate::tcp::server::report::ServerCounters;
 use crate::tcp::server::serve::TcpServer;
-use crate::tcp::server::state::Shared;
-use crate::wait::{self, ExclusiveAccept, WaitLimit};
+use crate::wait::{self, WaitLimit};
 
 /// The role of a worker process, from [`process::worker`](worker).
 #[derive(Debug)]
@@ -126,8 +126,9 @@ impl Worker {
     /// exits. Serving returns then, and `main` should return, too.
     /// [Limits](TcpServerBuilder::max_connections) apply to this process.
     ///
-    /// If the parent has exited and this process is still running one second after its
-    /// [timeout](crate::process::Workers::orphan_timeout), it calls [`std::process::exit`].
+    /// If the parent has exited, the server is shut down within its
+    /// [timeout](crate::process::Workers::orphan_timeout). If this process is still running one second
+    /// later, it sends `SIGTERM` to itself.
     ///
     /// # Errors
     ///
@@ -137,72 +138,63 @@ impl Worker {
         let Worker { socket, listener, grace, arrived, .. } = self;
         let server = builder.adopt(listener)?;
         let failed = |error| sys::failure(Operation::Serve, error);
-        if let Some(listener) = &*server.shared.listener() {
-            // Without it all workers wake for each connection.
-            if let Some(exclusive) = ExclusiveAccept::new(listener, &server.shared.wake).map_err(failed)? {
-                let _ = server.shared.hooks.exclusive.set(exclusive);
-            }
-        }
-        let speaker = Arc::new(Speaker(Mutex::new(Some(socket.try_clone().map_err(failed)?))));
-        let last = Arc::clone(&speaker);
-        // There is no other: the server was just made.
-        let _ = server.shared.hooks.at_end.set(Box::new(move |counters| last.say_last(counters)));
-        let listening = Listening { socket, speaker: Arc::clone(&speaker), grace, arrived };
-        let shared = Arc::clone(&server.shared);
-        let thread = std::thread::Builder::new().name("socketry worker".to_owned());
-        thread.spawn(move || listening.obey(&shared)).map_err(failed)?;
-        speaker.say(&Note::Ready);
+        let writer = Arc::new(ControlWriter(Mutex::new(Some(socket.try_clone().map_err(failed)?))));
+        // There is no other: the server was just created.
+        let _ = server.core.processes.parent.set(Arc::clone(&writer));
+        let reader = ControlReader { socket, writer: Arc::clone(&writer), grace, arrived };
+        let core = Arc::clone(&server.core);
+        let thread = std::thread::Builder::new().name("socketry-worker".to_owned());
+        thread
+            .spawn(move || reader.run(&core))
+            .map_err(|error| sys::thread_failure(Operation::Serve, error))?;
+        writer.send(&Note::Ready);
         Ok(server)
     }
 }
 
-/// What a worker tells its parent by, until it has said the last.
-struct Speaker(Mutex<Option<ControlSocket>>);
+/// Sends control messages to the parent, until the final one.
+pub(in crate::tcp::server) struct ControlWriter(Mutex<Option<ControlSocket>>);
 
-impl Speaker {
-    fn say(&self, note: &Note) {
+impl ControlWriter {
+    fn send(&self, note: &Note) {
         if let Some(socket) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             // A parent that is gone or does not listen is noticed by whoever reads.
             let _ = (&mut &*socket).write_all(&note.encode());
         }
     }
 
-    fn say_last(&self, counters: &ServerCounters) {
-        self.say(&Note::Ended(counters.to_fields().to_vec()));
+    pub(in crate::tcp::server) fn send_final(&self, counters: &ServerCounters) {
+        self.send(&Note::Ended(counters.to_fields().to_vec()));
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 
-/// The thread that does what the parent says.
-struct Listening {
+/// Executes the control messages of the parent, on a thread of its own.
+struct ControlReader {
     socket: ControlSocket,
-    speaker: Arc<Speaker>,
+    writer: Arc<ControlWriter>,
     grace: Duration,
     arrived: Vec<u8>,
 }
 
-impl Listening {
-    fn obey(mut self, shared: &Shared) {
+impl ControlReader {
+    fn run(mut self, core: &ServerCore) {
         let mut told = ServerCounters::default();
         let mut wait = None;
         loop {
             while let Ok(Some(note)) = Note::take(&mut self.arrived) {
                 match note {
-                    Note::Leave { grace } => shared.begin_leaving(grace),
-                    Note::Drain { grace } => shared.begin_shutdown(grace),
-                    Note::Look => {
-                        if let Some(exclusive) = shared.hooks.exclusive.get() {
-                            exclusive.wake();
-                        }
-                    }
+                    Note::Leave { grace } => core.begin_handoff(grace),
+                    Note::Drain { grace } => core.begin_shutdown(grace),
+                    Note::Look => core.retry_accept(),
                     _ => {}
                 }
             }
-            let counters = shared.counters();
+            let counters = core.counters();
             let next_wait = if counters == told { SELDOM } else { OFTEN };
             if counters != told {
                 told = counters;
-                self.speaker.say(&Note::Counters(counters.to_fields().to_vec()));
+                self.writer.send(&Note::Counters(counters.to_fields().to_vec()));
             }
             if wait != Some(next_wait) && self.socket.set_read_timeout(Some(next_wait)).is_ok() {
                 wait = Some(next_wait);
@@ -216,15 +208,16 @@ impl Listening {
                 Ok(_) | Err(_) => break,
             }
         }
-        // The parent is gone, or is not to be understood.
-        shared.begin_shutdown(self.grace);
-        let _ = wait::sleep(&WaitLimit::timeout(self.grace.saturating_add(LAST)));
-        std::process::exit(1);
+        // The parent has exited, or sends what this version does not know.
+        core.begin_shutdown(self.grace);
+        let _ = wait::sleep(&WaitLimit::timeout(self.grace.saturating_add(EXIT_TIMEOUT)));
+        // `main` has not returned.
+        sys::terminate_self();
     }
 }
 
-/// How long a worker without a parent may take to end after it should have.
-const LAST: Duration = Duration::from_secs(1);
+/// How long a worker without a parent may take to exit after its shutdown.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 #[path = "worker/tests.rs"]

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::children::Again;
+use super::children::SelfExe;
 use crate::error::Result;
 use crate::proto::supervision::Policy;
 
@@ -44,7 +44,7 @@ impl Workers {
     ///
     /// This returns an error if the OS does not report the path of this program.
     pub fn new(count: usize) -> Result<Workers> {
-        let again = Again::new()?;
+        let again = SelfExe::new()?;
         Ok(Workers::with_command(count, move |_| again.command()))
     }
 

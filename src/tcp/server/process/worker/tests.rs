@@ -1,8 +1,8 @@
 use super::*;
 use crate::error::ErrorKind;
-use crate::tcp::server::state::Phase;
+use crate::proto::server::lifecycle::Phase;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn begin(version: u64) -> Note {
     Note::Begin { version, number: 3, grace: Duration::from_secs(7) }
@@ -54,8 +54,8 @@ fn worker_begin_fails_when_parent_is_gone() {
 #[test]
 fn worker_leave_hands_off_backlog_and_drain_serves_it() {
     const WAITING: u64 = 30;
-    let leave = Note::Leave { grace: PATIENCE };
-    let drain = Note::Drain { grace: PATIENCE };
+    let leave = Note::Leave { grace: TIMEOUT };
+    let drain = Note::Drain { grace: TIMEOUT };
     for (note, taken) in [(leave, 1..=8), (drain, WAITING..=WAITING)] {
         let listener = listener();
         let address = listener.local_addr().unwrap();
@@ -63,8 +63,8 @@ fn worker_leave_hands_off_backlog_and_drain_serves_it() {
         let server = worker.unwrap().server(TcpServer::builder()).unwrap();
         let clients: Vec<_> = (0..WAITING).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
         (&parent).write_all(&note.encode()).unwrap();
-        let end = std::time::Instant::now() + PATIENCE;
-        while server.shared.phase() == Phase::Open {
+        let end = std::time::Instant::now() + TIMEOUT;
+        while server.core.phase() == Phase::Open {
             assert!(std::time::Instant::now() < end, "it does not obey");
             std::thread::yield_now();
         }
@@ -75,68 +75,49 @@ fn worker_leave_hands_off_backlog_and_drain_serves_it() {
         let report = served.unwrap();
         drop(clients);
         assert!(taken.contains(&report.drained), "{note:?}: {report}");
-        // The thread that hears the parent ends the process when that is gone.
-        std::mem::forget(parent);
+        keep(parent);
     }
 }
 
-/// Of several that wait for connections one is woken for each; when that one does not accept,
-/// another does when it is told to look.
+/// Of several processes that wait for connections, one is woken for each. If that one does not accept,
+/// another does when its parent has it try again.
 #[test]
-#[cfg(target_os = "linux")]
 fn recheck_message_makes_worker_accept_missed_connection() {
     let listener = listener();
     let address = listener.local_addr().unwrap();
-    // Somebody who was there first, is woken, and does nothing.
-    let idle = Arc::new(crate::wait::Poller::new().unwrap());
-    assert!(idle.add_shared(&listener).unwrap());
+    // It waits first, is woken, and does not accept.
+    let tokens = [(); 2].map(|()| crate::wait::CancelToken::new().unwrap());
+    let idle = crate::wait::poller::ExclusiveWait::new(&listener, [&tokens[0], &tokens[1]]).unwrap();
+    // Elsewhere than on Linux all are woken.
+    let Some(idle) = idle else { return };
     let (parent, worker) = begun(&begin(VERSION), Some(&listener));
     let server = worker.unwrap().server(TcpServer::builder()).unwrap();
     let serving = std::thread::spawn(move || server.serve(|connection| Ok(connection.send("x")?)));
-    let mut is_passed_over = false;
-    for _ in 0..100 {
-        let (own, (woken, wakes)) = (Arc::clone(&idle), std::sync::mpsc::channel());
-        let (begins, began) = std::sync::mpsc::channel();
-        let dozing = std::thread::spawn(move || {
-            begins.send(std::fs::read_link("/proc/thread-self").unwrap()).unwrap();
-            own.wait_any().unwrap();
-            woken.send(()).unwrap();
-        });
-        is_asleep(&began.recv_timeout(PATIENCE).unwrap());
-        let mut client = std::net::TcpStream::connect(address).unwrap();
-        // The other one may have come by itself, before it waited; then it is tried again.
-        client.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-        is_passed_over = client.read(&mut [0]).is_err_and(|error| sys::is_would_block_or_intr(&error));
-        if is_passed_over {
-            wakes.recv_timeout(PATIENCE).unwrap();
-            (&parent).write_all(&Note::Look.encode()).unwrap();
-            client.set_read_timeout(Some(PATIENCE)).unwrap();
-            assert_eq!(client.read(&mut [0]).unwrap(), 1, "it has looked");
-        }
-        if !dozing.is_finished() {
-            idle.wake();
-        }
-        dozing.join().unwrap();
-        if is_passed_over {
-            break;
-        }
-    }
-    assert!(is_passed_over, "all are woken");
-    idle.remove_shared(&listener);
-    (&parent).write_all(&Note::Drain { grace: PATIENCE }.encode()).unwrap();
+    let was_missed = (0..100).any(|_| {
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| idle.wait(Some(TIMEOUT)).unwrap());
+            // Until both wait; otherwise the worker accepts by itself, and it is tried again.
+            std::thread::sleep(Duration::from_millis(20));
+            let mut client = std::net::TcpStream::connect(address).unwrap();
+            client.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+            let is_missed = client.read(&mut [0]).is_err_and(|error| sys::is_would_block_or_intr(&error));
+            if is_missed {
+                waiting.join().unwrap();
+                (&parent).write_all(&Note::Look.encode()).unwrap();
+                client.set_read_timeout(Some(TIMEOUT)).unwrap();
+                assert_eq!(client.read(&mut [0]).unwrap(), 1, "it has tried again");
+            }
+            is_missed
+        })
+    });
+    assert!(was_missed, "all are woken");
+    (&parent).write_all(&Note::Drain { grace: TIMEOUT }.encode()).unwrap();
     drop(listener);
     assert_eq!(serving.join().unwrap().unwrap().aborted, 0);
-    // The thread that hears the parent ends the process when that is gone.
-    std::mem::forget(parent);
+    keep(parent);
 }
 
-/// Waits until a thread waits, as /proc(5) has it, or has ended.
-#[cfg(target_os = "linux")]
-fn is_asleep(thread: &std::path::Path) {
-    let path = std::path::Path::new("/proc").join(thread).join("stat");
-    let end = std::time::Instant::now() + PATIENCE;
-    while std::fs::read_to_string(&path).is_ok_and(|status| !status.contains(") S ")) {
-        assert!(std::time::Instant::now() < end, "it does not wait");
-        std::thread::yield_now();
-    }
+/// A worker whose parent has exited terminates its process, which is that of the tests.
+fn keep(parent: ControlSocket) {
+    std::mem::forget(parent);
 }

@@ -1,10 +1,10 @@
 //! Counters as processes send them to each other.
 
-use crate::tcp::server::report::ServerCounters;
+use super::report::ServerCounters;
 
 impl ServerCounters {
     /// As numbers in an order that later versions keep.
-    pub(in crate::tcp::server) fn to_fields(self) -> [u64; 15] {
+    pub(super) fn to_fields(self) -> [u64; 18] {
         [
             self.accepted,
             self.active,
@@ -21,11 +21,14 @@ impl ServerCounters {
             self.threads,
             self.idle_threads,
             self.disconnected,
+            self.unknown,
+            self.lingering,
+            self.closed_early,
         ]
     }
 
     /// Of numbers in that order, of which some may be missing, or more may be there.
-    pub(in crate::tcp::server) fn of_fields(fields: &[u64]) -> ServerCounters {
+    pub(super) fn from_fields(fields: &[u64]) -> ServerCounters {
         let field = |number: usize| fields.get(number).copied().unwrap_or(0);
         ServerCounters {
             accepted: field(0),
@@ -43,12 +46,15 @@ impl ServerCounters {
             threads: field(12),
             idle_threads: field(13),
             disconnected: field(14),
+            unknown: field(15),
+            lingering: field(16),
+            closed_early: field(17),
         }
     }
 
-    pub(in crate::tcp::server) fn plus(&self, other: &ServerCounters) -> ServerCounters {
+    pub(super) fn plus(&self, other: &ServerCounters) -> ServerCounters {
         let (mut sum, other) = (self.to_fields(), other.to_fields());
         sum.iter_mut().zip(other).for_each(|(sum, other)| *sum = sum.saturating_add(other));
-        ServerCounters::of_fields(&sum)
+        ServerCounters::from_fields(&sum)
     }
 }

@@ -1,4 +1,4 @@
-//! What the handles of a server see of its workers, and ask of them.
+//! The worker processes of a server, as its handles see them.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -39,8 +39,8 @@ pub enum WorkerState {
     Ending,
 }
 
-/// Shared by the one that watches the workers and those who ask it something.
-pub(in crate::tcp::server) struct Crew {
+/// Shared by the supervisor and the handles of the server.
+pub(in crate::tcp::server) struct WorkerTable {
     state: Mutex<State>,
     changed: Condvar,
     poller: Arc<Poller>,
@@ -50,52 +50,59 @@ pub(in crate::tcp::server) struct Crew {
 struct State {
     workers: Vec<WorkerStatus>,
     wanted: Option<Duration>,
+    /// The sums of their counters, including those that have exited.
+    counters: ServerCounters,
     /// How many restarts have begun, and how the last one ended.
     begun: u64,
     ended: u64,
-    unfinished: Option<Unfinished>,
+    error: Option<RestartError>,
     is_over: bool,
 }
 
 /// Why not all workers were replaced.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Unfinished {
-    /// The new worker of that place did not come.
+pub(super) enum RestartError {
+    /// The new worker with this index did not start.
     Failed(usize),
     /// The shutdown has begun.
     Cancelled,
 }
 
-impl Crew {
-    pub(super) fn new(poller: Arc<Poller>) -> Crew {
-        Crew { state: Mutex::default(), changed: Condvar::new(), poller }
+impl WorkerTable {
+    pub(super) fn new(poller: Arc<Poller>) -> WorkerTable {
+        WorkerTable { state: Mutex::default(), changed: Condvar::new(), poller }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn publish(&self, workers: impl Iterator<Item = WorkerStatus>) {
+    pub(in crate::tcp::server) fn counters(&self) -> ServerCounters {
+        self.state().counters
+    }
+
+    pub(super) fn publish(&self, counters: ServerCounters, workers: impl Iterator<Item = WorkerStatus>) {
         let mut state = self.state();
+        state.counters = counters;
         state.workers.clear();
         state.workers.extend(workers);
         state.workers.sort_by_key(|worker| (worker.index, worker.started));
     }
 
-    /// The restart that somebody wants, once.
-    pub(super) fn take_wanted(&self) -> Option<Duration> {
+    /// The restart that a handle has requested, once.
+    pub(super) fn take_restart_request(&self) -> Option<Duration> {
         self.state().wanted.take()
     }
 
-    pub(super) fn restarted(&self, unfinished: Option<Unfinished>) {
+    pub(super) fn restarted(&self, error: Option<RestartError>) {
         let mut state = self.state();
         state.ended = state.begun;
-        state.unfinished = unfinished;
+        state.error = error;
         drop(state);
         self.changed.notify_all();
     }
 
-    /// Nobody watches any more.
+    /// The supervisor has ended.
     pub(super) fn end(&self) {
         let mut state = self.state();
         state.is_over = true;
@@ -127,10 +134,10 @@ impl Crew {
                 }
             };
         }
-        match state.unfinished {
+        match state.error {
             _ if state.is_over => Err(stopped()),
-            Some(Unfinished::Cancelled) => Err(stopped()),
-            Some(Unfinished::Failed(worker)) => {
+            Some(RestartError::Cancelled) => Err(stopped()),
+            Some(RestartError::Failed(worker)) => {
                 Err(ProcessError::RestartFailed { worker }.into_error(Operation::StartProcess))
             }
             None => Ok(()),
@@ -139,8 +146,8 @@ impl Crew {
 }
 
 impl ServerHandle {
-    fn crew(&self) -> Option<Arc<Crew>> {
-        self.shared.hooks.crew.get().cloned()
+    fn worker_table(&self) -> Option<Arc<WorkerTable>> {
+        self.core.processes.workers.get().cloned()
     }
 
     /// Returns the worker processes of [`serve_workers`](crate::TcpServer::serve_workers). Empty
@@ -153,7 +160,7 @@ impl ServerHandle {
     ///
     /// Unix, with the feature `process`.
     pub fn workers(&self) -> Vec<WorkerStatus> {
-        self.crew().map(|crew| crew.state().workers.clone()).unwrap_or_default()
+        self.worker_table().map(|table| table.state().workers.clone()).unwrap_or_default()
     }
 
     /// Replaces the worker processes sequentially, for example by a new version of the program.
@@ -197,8 +204,8 @@ impl ServerHandle {
     }
 
     fn restart_within(&self, timeout: Duration, limit: &WaitLimit<'_>) -> Result<()> {
-        match self.crew() {
-            Some(crew) => crew.restart(timeout, limit),
+        match self.worker_table() {
+            Some(table) => table.restart(timeout, limit),
             None => Err(ProcessError::NoWorkers.into_error(Operation::StartProcess)),
         }
     }

@@ -1,0 +1,124 @@
+//! Handlers of connections: how they run, and how their errors are counted.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::accept::Accepted;
+use super::core::ServerCore;
+use super::events::ServerEvent;
+use super::guard;
+use super::pool::{Next, Workload};
+use super::report::ShutdownReport;
+use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::sys;
+use crate::tcp::connection::TcpConnection;
+use crate::wait::WaitLimit;
+
+/// What a handler returns: an error of any type ends its connection only, is counted and reported.
+pub type HandlerResult = std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// Serves connections with a handler.
+pub(super) struct Connections<H> {
+    pub(super) core: Arc<ServerCore>,
+    pub(super) handler: H,
+}
+
+impl<H> Workload for Connections<H>
+where
+    H: Fn(TcpConnection) -> HandlerResult + Send + Sync + 'static,
+{
+    type Item = TcpConnection;
+
+    fn next(&self, limit: &WaitLimit<'_>) -> Next<TcpConnection> {
+        self.core.next_connection(limit)
+    }
+
+    fn run(&self, connection: TcpConnection) {
+        let peer = connection.peer_addr();
+        self.core.run_handler(peer, || (self.handler)(connection));
+    }
+
+    fn on_thread_error(&self, error: io::Error) {
+        self.core.on_thread_error(error);
+    }
+}
+
+impl ServerCore {
+    /// Serves on threads until the server has ended.
+    pub(super) fn serve(&self, work: impl Workload) -> Result<ShutdownReport> {
+        let work = Arc::new(work);
+        // The first thread is necessary, and its failure is the caller's to know.
+        self.pool.start(&work).map_err(|error| {
+            self.close();
+            sys::thread_failure(Operation::Serve, error)
+        })?;
+        Ok(self.serve_and(|| self.pool.retry(&work)))
+    }
+
+    pub(super) fn next_connection(self: &Arc<Self>, limit: &WaitLimit<'_>) -> Next<TcpConnection> {
+        match self.accept(limit) {
+            Ok(Accepted::Connection(connection)) => Next::Item(connection),
+            Ok(Accepted::TimedOut) => Next::TimedOut,
+            Ok(Accepted::Closed) => Next::Closed,
+            Err(error) => {
+                self.observe(&ServerEvent::AcceptFailed { error: &error });
+                Next::Closed
+            }
+        }
+    }
+
+    pub(super) fn on_thread_error(&self, error: io::Error) {
+        let error = sys::thread_failure(Operation::Serve, error);
+        self.observe(&ServerEvent::ThreadFailed { error: &error });
+    }
+
+    /// Runs a handler. An error or a panic of it, or of the drop of either, ends its connection only.
+    pub(super) fn run_handler(&self, peer: SocketAddr, handler: impl FnOnce() -> HandlerResult) -> bool {
+        let outcome = guard::catch(|| match handler() {
+            Ok(()) => true,
+            Err(error) => {
+                self.count_error(peer, &*error);
+                false
+            }
+        });
+        outcome.unwrap_or_else(|message| {
+            self.counters.panicked.add(1);
+            self.observe(&ServerEvent::HandlerPanicked { peer, message: &message });
+            false
+        })
+    }
+
+    fn count_error(&self, peer: SocketAddr, error: &(dyn std::error::Error + 'static)) {
+        // The handler of a connection that was aborted was told so.
+        if self.lifecycle.aborted.is_cancelled() || self.is_end_of_connection(peer, error) {
+            return;
+        }
+        self.counters.failed.add(1);
+        self.observe(&ServerEvent::HandlerFailed { peer, error });
+    }
+
+    /// Returns `true` if the error of a handler is that of its own connection: the peer went silent
+    /// or left, which is counted and reported as such, and is no failure of the handler.
+    fn is_end_of_connection(&self, peer: SocketAddr, error: &(dyn std::error::Error + 'static)) -> bool {
+        let own = error.downcast_ref::<Error>().or_else(|| {
+            let error = error.downcast_ref::<io::Error>()?;
+            error.get_ref()?.downcast_ref::<Error>()
+        });
+        let Some(error) = own.filter(|error| error.peer_addr() == Some(peer)) else { return false };
+        let is_transfer =
+            matches!(error.operation(), Operation::Receive | Operation::Send | Operation::SendFile);
+        let (counter, event) = match error.kind() {
+            ErrorKind::TimedOut => (&self.counters.expired, ServerEvent::Expired { peer, error }),
+            ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::DeadPeer => {
+                (&self.counters.disconnected, ServerEvent::Disconnected { peer, error })
+            }
+            _ => return false,
+        };
+        if is_transfer {
+            counter.add(1);
+            self.observe(&event);
+        }
+        is_transfer
+    }
+}

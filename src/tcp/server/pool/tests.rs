@@ -1,0 +1,122 @@
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use super::*;
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Takes items from a channel, and blocks in each until it is released.
+struct Queue {
+    items: std::sync::Mutex<Receiver<Receiver<()>>>,
+    done: AtomicUsize,
+    errors: AtomicU64,
+}
+
+impl Workload for Queue {
+    type Item = Receiver<()>;
+
+    fn next(&self, _: &WaitLimit<'_>) -> Next<Receiver<()>> {
+        let item = self.items.lock().ok().and_then(|items| items.recv().ok());
+        item.map_or(Next::Closed, Next::Item)
+    }
+
+    fn run(&self, item: Receiver<()>) {
+        let _ = item.recv_timeout(TIMEOUT);
+        self.done.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn on_thread_error(&self, _: io::Error) {
+        self.errors.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn queue() -> (Sender<Receiver<()>>, Arc<Queue>) {
+    let (sender, items) = channel();
+    let (done, errors) = (AtomicUsize::new(0), AtomicU64::new(0));
+    (sender, Arc::new(Queue { items: std::sync::Mutex::new(items), done, errors }))
+}
+
+fn pool(max: usize, stack_size: Option<usize>) -> Arc<Pool> {
+    Arc::new(Pool::new(max, 1, stack_size, Arc::new(Changes::new())))
+}
+
+/// Waits until the pool has so many threads, and so many of them wait.
+fn await_size(pool: &Pool, total: usize, waiting: usize) {
+    let began = Instant::now();
+    loop {
+        let size = pool.size();
+        if (size.total, size.waiting) == (total, waiting) {
+            return;
+        }
+        assert!(began.elapsed() < TIMEOUT, "{size:?} instead of {total} and {waiting}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn pool_grows_while_no_thread_waits_up_to_its_maximum() {
+    let (pool, (sender, work)) = (pool(3, None), queue());
+    pool.start(&work).unwrap();
+    let mut releases = Vec::new();
+    for busy in 1..=5 {
+        let (release, item) = channel();
+        sender.send(item).unwrap();
+        releases.push(release);
+        let total = 3.min(busy + 1);
+        await_size(&pool, total, total - 3.min(busy));
+    }
+    drop((releases, sender));
+    await_size(&pool, 0, 0);
+    assert_eq!((work.done.load(Ordering::SeqCst), work.errors.load(Ordering::SeqCst)), (5, 0));
+}
+
+#[test]
+fn thread_that_cannot_be_started_is_retried_until_one_waits() {
+    // No address space has such a stack.
+    let (pool, (sender, work)) = (pool(3, Some(1 << 46)), queue());
+    assert!(pool.start(&work).is_err());
+    await_size(&pool, 0, 0);
+    // A thread that is there already takes the only item, so another would be started.
+    let member = pool.add(&mut pool.state());
+    let own = Arc::clone(&work);
+    let running = std::thread::spawn(move || member.work(&own));
+    let (release, item) = channel();
+    sender.send(item).unwrap();
+    await_size(&pool, 1, 0);
+    let began = Instant::now();
+    while work.errors.load(Ordering::SeqCst) < 3 {
+        assert!(began.elapsed() < TIMEOUT);
+        let next = pool.retry(&work);
+        if let Some(next) = next {
+            std::thread::park_timeout(next.saturating_duration_since(Instant::now()));
+        }
+    }
+    // 10 + 20 ms: the delay grows.
+    assert!(began.elapsed() >= Duration::from_millis(25));
+    // A thread waits again, and no other is needed.
+    release.send(()).unwrap();
+    await_size(&pool, 1, 1);
+    assert_eq!(pool.retry(&work), None);
+    drop(sender);
+    running.join().unwrap();
+    await_size(&pool, 0, 0);
+}
+
+#[test]
+fn thread_that_panics_is_not_counted_any_more() {
+    struct Panicking;
+    impl Workload for Panicking {
+        type Item = ();
+
+        fn next(&self, _: &WaitLimit<'_>) -> Next<()> {
+            panic!("on purpose");
+        }
+
+        fn run(&self, (): ()) {}
+
+        fn on_thread_error(&self, _: io::Error) {}
+    }
+    let pool = pool(1, None);
+    pool.start(&Arc::new(Panicking)).unwrap();
+    await_size(&pool, 0, 0);
+}
