@@ -3,7 +3,6 @@ use std::time::Duration;
 
 use super::connection::{Settings, TcpConnection};
 use super::observe::{ConnectEvent, Observer};
-use super::reconnect::Reconnect;
 use crate::addr::ToAddress;
 use crate::dns::Resolver;
 use crate::error::Result;
@@ -296,50 +295,6 @@ impl TcpClient {
         self.connect_within(&address, self.retry, &mut Observer::new(&mut observer))
     }
 
-    /// Returns an iterator over connections to one server.
-    ///
-    /// Each call of `next` blocks until a connection is established. Rounds that fail are separated
-    /// by the delays of the client's [`retry`](TcpClientBuilder::retry), by default
-    /// [`Retry::default`], and the iterator ends after its number of attempts. Each round has its
-    /// own [`connect_timeout`](TcpClientBuilder::connect_timeout).
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if the address is invalid. Other errors are items of the iterator.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use socketry::{Retry, TcpClient, TcpServer};
-    /// use std::time::Duration;
-    ///
-    /// let server = TcpServer::bind("127.0.0.1:0")?;
-    /// let address = server.local_addr();
-    /// let serving = std::thread::spawn(move || {
-    ///     for word in ["one", "two"] {
-    ///         server.accept()?.send(word)?; // and closes
-    ///     }
-    ///     Ok::<(), socketry::Error>(())
-    /// });
-    ///
-    /// let retry = Retry::new().attempts(3).initial_delay(Duration::from_millis(10));
-    /// let client = TcpClient::builder().retry(retry).build();
-    /// let (mut words, mut failures) = (Vec::new(), 0);
-    /// for connection in client.reconnect(address)? {
-    ///     match connection {
-    ///         Ok(connection) => words.push(connection.recv_text(100)?),
-    ///         Err(error) => failures += u32::from(error.is_refused()),
-    ///     }
-    /// }
-    /// assert_eq!(words, ["one", "two"]);
-    /// assert_eq!(failures, 3, "then the port is closed");
-    /// # serving.join().unwrap()?;
-    /// # Ok::<(), socketry::Error>(())
-    /// ```
-    pub fn reconnect(&self, address: impl ToAddress) -> Result<Reconnect> {
-        Ok(Reconnect::new(self, address.to_address()?))
-    }
-
     /// Adopts a connected stream, with the options that can still be set. The stream becomes
     /// blocking, and its timeouts are removed.
     ///
@@ -348,5 +303,17 @@ impl TcpClient {
     /// This returns an error if the stream is not connected, or if the OS rejects an option.
     pub fn adopt(&self, stream: TcpStream) -> Result<TcpConnection> {
         TcpConnection::adopt(stream, &self.settings)
+    }
+}
+
+impl TcpConnection {
+    /// Connects with default options. Blocks as [`TcpClient::connect`](crate::TcpClient::connect)
+    /// does.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`TcpClient::connect`](crate::TcpClient::connect) would.
+    pub fn connect(address: impl ToAddress) -> Result<TcpConnection> {
+        TcpClient::new().connect(address)
     }
 }

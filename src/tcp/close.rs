@@ -17,16 +17,18 @@ use crate::wait::{self, WaitError, WaitLimit};
 pub(super) const LONGEST_DRAIN: Duration = Duration::from_secs(2);
 pub(super) const MOST_DRAINED: usize = 64 * 1024;
 
-/// The last handle of a connection is dropped: that of a server lingers, unless the peer has ended its
-/// stream before.
-pub(super) fn on_drop(inner: &mut Inner) {
-    let is_over = inner.has_ended() || inner.is_cut() || inner.is_settled();
-    // The shutdown of the write half fails if the connection has ended.
-    if is_over || inner.membership.is_none() || inner.stream.shutdown(Shutdown::Write).is_err() {
-        return;
-    }
-    if let (Some(stream), Some(membership)) = (inner.stream.take(), &mut inner.membership) {
-        membership.linger(stream);
+impl Drop for Inner {
+    /// The last handle of a connection is dropped: that of a server lingers, unless the peer has ended
+    /// its stream before.
+    fn drop(&mut self) {
+        let is_over = self.has_ended() || self.is_cut() || self.is_settled();
+        // The shutdown of the write half fails if the connection has ended.
+        if is_over || self.membership.is_none() || self.stream.shutdown(Shutdown::Write).is_err() {
+            return;
+        }
+        if let (Some(stream), Some(membership)) = (self.stream.take(), &mut self.membership) {
+            membership.linger(stream);
+        }
     }
 }
 

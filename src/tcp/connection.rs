@@ -7,13 +7,10 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use super::client::TcpClient;
-use super::close;
 use super::membership::Membership;
 use super::owned_stream::OwnedStream;
 use super::unread::Unread;
-use crate::addr::ToAddress;
-use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::error::{Error, ErrorKind, Operation};
 use crate::options::TcpOptions;
 use crate::proto::text::Encoding;
 use crate::sys;
@@ -298,12 +295,6 @@ impl Inner {
     }
 }
 
-impl Drop for Inner {
-    fn drop(&mut self) {
-        close::on_drop(self);
-    }
-}
-
 impl TcpConnection {
     pub(super) fn assemble(inner: Inner) -> TcpConnection {
         TcpConnection { inner: Arc::new(inner) }
@@ -331,16 +322,6 @@ impl TcpConnection {
     /// ```
     pub fn is_shutting_down(&self) -> bool {
         self.inner.membership.as_ref().is_some_and(Membership::is_shutting_down)
-    }
-
-    /// Connects with default options. Blocks as [`TcpClient::connect`](crate::TcpClient::connect)
-    /// does.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if [`TcpClient::connect`](crate::TcpClient::connect) would.
-    pub fn connect(address: impl ToAddress) -> Result<TcpConnection> {
-        TcpClient::new().connect(address)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::client::TcpClient;
 use super::connection::TcpConnection;
 use super::observe::Observer;
-use crate::addr::Address;
+use crate::addr::{Address, ToAddress};
 use crate::error::Result;
 use crate::proto::reconnect::{Rounds, Step};
 use crate::sys;
@@ -30,6 +30,52 @@ pub struct Reconnect {
     client: TcpClient,
     address: Address,
     rounds: Rounds,
+}
+
+impl TcpClient {
+    /// Returns an iterator over connections to one server.
+    ///
+    /// Each call of `next` blocks until a connection is established. Rounds that fail are separated
+    /// by the delays of the client's [`retry`](TcpClientBuilder::retry), by default
+    /// [`Retry::default`], and the iterator ends after its number of attempts. Each round has its
+    /// own [`connect_timeout`](TcpClientBuilder::connect_timeout).
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the address is invalid. Other errors are items of the iterator.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::{Retry, TcpClient, TcpServer};
+    /// use std::time::Duration;
+    ///
+    /// let server = TcpServer::bind("127.0.0.1:0")?;
+    /// let address = server.local_addr();
+    /// let serving = std::thread::spawn(move || {
+    ///     for word in ["one", "two"] {
+    ///         server.accept()?.send(word)?; // and closes
+    ///     }
+    ///     Ok::<(), socketry::Error>(())
+    /// });
+    ///
+    /// let retry = Retry::new().attempts(3).initial_delay(Duration::from_millis(10));
+    /// let client = TcpClient::builder().retry(retry).build();
+    /// let (mut words, mut failures) = (Vec::new(), 0);
+    /// for connection in client.reconnect(address)? {
+    ///     match connection {
+    ///         Ok(connection) => words.push(connection.recv_text(100)?),
+    ///         Err(error) => failures += u32::from(error.is_refused()),
+    ///     }
+    /// }
+    /// assert_eq!(words, ["one", "two"]);
+    /// assert_eq!(failures, 3, "then the port is closed");
+    /// # serving.join().unwrap()?;
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    pub fn reconnect(&self, address: impl ToAddress) -> Result<Reconnect> {
+        Ok(Reconnect::new(self, address.to_address()?))
+    }
 }
 
 impl Reconnect {

@@ -2,6 +2,7 @@
 //! `cargo test --test lint`.
 #![allow(unreachable_pub, reason = "the modules of one test program")]
 
+mod circles;
 mod docs;
 mod layers;
 mod readme;

@@ -184,6 +184,35 @@ impl TcpServerBuilder {
     }
 }
 
+impl TcpServer {
+    /// Binds a server to a local address with default options. See [`TcpServerBuilder::bind`].
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`TcpServerBuilder::bind`] would.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::TcpServer;
+    ///
+    /// let first = TcpServer::bind("127.0.0.1:0")?;
+    /// let error = TcpServer::bind(first.local_addr()).unwrap_err();
+    /// assert!(error.is_address_in_use());
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    #[doc(alias = "listen")]
+    #[doc(alias = "create_server")]
+    pub fn bind(address: impl ToBindAddress) -> Result<TcpServer> {
+        TcpServer::builder().bind(address)
+    }
+
+    /// Returns a builder with default options.
+    pub fn builder() -> TcpServerBuilder {
+        TcpServerBuilder::default()
+    }
+}
+
 impl std::fmt::Debug for TcpServerBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TcpServerBuilder")

@@ -5,12 +5,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::accept::Accepted;
-use super::builder::TcpServerBuilder;
 use super::core::ServerCore;
 use super::handle::ServerHandle;
 use super::handler::{Connections, HandlerResult};
 use super::report::ShutdownReport;
-use crate::addr::ToBindAddress;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::tcp::connection::TcpConnection;
 use crate::wait::WaitLimit;
@@ -31,13 +29,13 @@ use crate::wait::WaitLimit;
 ///
 /// * **Shutdown.** A [`ServerHandle`] wakes the server, serves the backlog, aborts what exceeds the
 ///   timeout, and reports; see [`shutdown`](ServerHandle::shutdown).
-/// * **Limits** on [connections](TcpServerBuilder::max_connections),
-///   [connections per peer](TcpServerBuilder::max_connections_per_peer),
-///   [threads](TcpServerBuilder::threads), and timeouts of each connection.
+/// * **Limits** on [connections](crate::tcp::TcpServerBuilder::max_connections),
+///   [connections per peer](crate::tcp::TcpServerBuilder::max_connections_per_peer),
+///   [threads](crate::tcp::TcpServerBuilder::threads), and timeouts of each connection.
 /// * **Errors of one connection do not end the server.** It continues after a connection that is
 ///   aborted before it is accepted, waits when the process is out of file descriptors (`EMFILE`),
 ///   and isolates errors and panics of handlers. All of them are counted, and passed to
-///   [`on_event`](TcpServerBuilder::on_event).
+///   [`on_event`](crate::tcp::TcpServerBuilder::on_event).
 /// * **Graceful close.** Connections are closed so that the last reply arrives; see
 ///   [`TcpConnection::close`](crate::TcpConnection::close).
 ///
@@ -91,37 +89,10 @@ pub struct Incoming<'a> {
 }
 
 impl TcpServer {
-    /// Binds a server to a local address with default options. See [`TcpServerBuilder::bind`].
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if [`TcpServerBuilder::bind`] would.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use socketry::TcpServer;
-    ///
-    /// let first = TcpServer::bind("127.0.0.1:0")?;
-    /// let error = TcpServer::bind(first.local_addr()).unwrap_err();
-    /// assert!(error.is_address_in_use());
-    /// # Ok::<(), socketry::Error>(())
-    /// ```
-    #[doc(alias = "listen")]
-    #[doc(alias = "create_server")]
-    pub fn bind(address: impl ToBindAddress) -> Result<TcpServer> {
-        TcpServer::builder().bind(address)
-    }
-
-    /// Returns a builder with default options.
-    pub fn builder() -> TcpServerBuilder {
-        TcpServerBuilder::default()
-    }
-
     /// Serves each connection on a thread, until the server is shut down.
     ///
     /// Blocks the current thread. Threads are reused: there are as many as concurrent connections,
-    /// up to [`threads`](TcpServerBuilder::threads). All but a few exit after 10 s without work.
+    /// up to [`threads`](crate::tcp::TcpServerBuilder::threads). All but a few exit after 10 s without work.
     ///
     /// When the handler returns, the connection is closed gracefully, unless a clone of it exists.
     /// The error type of the handler converts from every error with `?`.
@@ -129,7 +100,7 @@ impl TcpServer {
     /// # Errors
     ///
     /// This returns an error if no thread can be started. Errors of one connection are counted, and
-    /// passed to [`on_event`](TcpServerBuilder::on_event).
+    /// passed to [`on_event`](crate::tcp::TcpServerBuilder::on_event).
     #[doc(alias = "serve_forever")]
     pub fn serve(
         mut self,
@@ -143,7 +114,7 @@ impl TcpServer {
     /// Serves connections sequentially on the calling thread, until the server is shut down.
     ///
     /// Blocks the current thread. While one connection is served, the next ones stay in the
-    /// backlog. Set a [`read_timeout`](TcpServerBuilder::read_timeout): without one, a peer that
+    /// backlog. Set a [`read_timeout`](crate::tcp::TcpServerBuilder::read_timeout): without one, a peer that
     /// sends nothing blocks all others indefinitely.
     ///
     /// # Errors
@@ -164,7 +135,7 @@ impl TcpServer {
     /// Accepts the next connection.
     ///
     /// Blocks until a connection arrives. If the limit on connections is reached, blocks until one
-    /// closes, or refuses the new one, depending on [`when_full`](TcpServerBuilder::when_full). If
+    /// closes, or refuses the new one, depending on [`when_full`](crate::tcp::TcpServerBuilder::when_full). If
     /// several threads accept, each connection is returned to one of them.
     ///
     /// # Errors

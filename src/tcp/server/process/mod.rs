@@ -30,17 +30,20 @@
 //! to pass a listener to a process.
 
 mod children;
+mod control_writer;
 mod failures;
+mod handle;
 mod role;
+mod shutdown;
 mod supervisor;
 mod worker;
 mod worker_table;
 mod workers;
 
 pub use children::Children;
+pub(in crate::tcp::server) use control_writer::ControlWriter;
 pub use failures::ProcessError;
 pub use role::connection;
-pub(in crate::tcp::server) use worker::ControlWriter;
 pub use worker::{Worker, worker};
 pub(in crate::tcp::server) use worker_table::WorkerTable;
 pub use worker_table::{WorkerState, WorkerStatus};

@@ -1,10 +1,11 @@
 //! A worker process, from within.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::net::TcpListener;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::control_writer::ControlWriter;
 use super::failures::ProcessError;
 use super::role::Role;
 use crate::error::{Operation, Result};
@@ -138,7 +139,7 @@ impl Worker {
         let Worker { socket, listener, grace, arrived, .. } = self;
         let server = builder.adopt(listener)?;
         let failed = |error| sys::failure(Operation::Serve, error);
-        let writer = Arc::new(ControlWriter(Mutex::new(Some(socket.try_clone().map_err(failed)?))));
+        let writer = Arc::new(ControlWriter::new(socket.try_clone().map_err(failed)?));
         // There is no other: the server was just created.
         let _ = server.core.processes.parent.set(Arc::clone(&writer));
         let reader = ControlReader { socket, writer: Arc::clone(&writer), grace, arrived };
@@ -149,23 +150,6 @@ impl Worker {
             .map_err(|error| sys::thread_failure(Operation::Serve, error))?;
         writer.send(&Note::Ready);
         Ok(server)
-    }
-}
-
-/// Sends control messages to the parent, until the final one.
-pub(in crate::tcp::server) struct ControlWriter(Mutex<Option<ControlSocket>>);
-
-impl ControlWriter {
-    fn send(&self, note: &Note) {
-        if let Some(socket) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            // A parent that is gone or does not listen is noticed by whoever reads.
-            let _ = (&mut &*socket).write_all(&note.encode());
-        }
-    }
-
-    pub(in crate::tcp::server) fn send_final(&self, counters: &ServerCounters) {
-        self.send(&Note::Ended(counters.to_fields().to_vec()));
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 

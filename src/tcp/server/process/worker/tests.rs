@@ -1,3 +1,5 @@
+use std::io::Write;
+
 use super::*;
 use crate::error::ErrorKind;
 use crate::proto::server::lifecycle::Phase;
