@@ -17,18 +17,18 @@ pub(crate) const MOST_FIELDS: usize = 32;
 /// The bytes of a note, at most.
 pub(crate) const MOST_BYTES: usize = 2 + 8 * MOST_FIELDS;
 
-/// How the notes are understood; a parent says it first.
+/// The version of the messages, which a parent sends first.
 pub(crate) const VERSION: u64 = 1;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Note {
     /// To a worker: who it is, and how long it may take to end when the parent is gone. The listener comes with it.
     Begin { version: u64, number: u64, grace: Duration },
-    /// To a worker: end, and leave the queue to the others.
+    /// To a worker: exit, and leave the backlog to the others.
     Leave { grace: Duration },
     /// To a worker: end, and serve the queue before.
     Drain { grace: Duration },
-    /// To a worker: look whether somebody waits, for whom another was woken that is no more.
+    /// To a worker: try to accept. Another worker was killed after it was woken for a connection.
     Look,
     /// From a worker: it accepts connections.
     Ready,

@@ -38,12 +38,12 @@ pub(crate) enum Order {
         member: Member,
         place: usize,
     },
-    /// Tell it to end, and to leave the queue to the others.
+    /// Ask it to exit, and to leave the backlog to the others.
     Leave {
         member: Member,
         grace: Duration,
     },
-    /// Tell it to end, and to serve the queue before.
+    /// Ask it to serve the backlog and exit.
     Drain {
         member: Member,
         grace: Duration,
@@ -51,7 +51,7 @@ pub(crate) enum Order {
     Kill {
         member: Member,
     },
-    /// It was killed and does not end: nobody waits for it any more.
+    /// It was killed and does not exit, so it is no longer waited for.
     Forget {
         member: Member,
     },
@@ -64,7 +64,7 @@ pub(crate) enum Order {
 /// What follows from a worker's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It was to end, or the one that takes its place is there.
+    /// Its exit was requested, or its replacement runs.
     Left,
     /// Another is started after so long.
     Replaced(Duration),
@@ -85,7 +85,7 @@ pub(crate) struct Supervision {
 
 #[derive(Clone, Debug, Default)]
 struct Place {
-    /// Who serves, or starts to.
+    /// The workers that serve, or start.
     current: Option<Member>,
     start_at: Option<Instant>,
     short_lives: u32,
@@ -116,7 +116,7 @@ enum Step {
     Ending(Member),
 }
 
-/// How long a process may take to be gone after it was killed.
+/// How long a process may take to exit after it was killed.
 const LONGEST_DEATH: Duration = Duration::from_secs(1);
 
 /// Even without any time a worker may say what it did, before it is killed.
@@ -202,7 +202,7 @@ impl Supervision {
         member
     }
 
-    /// A worker says that it serves.
+    /// A worker has reported that it serves.
     pub(crate) fn handle_ready(&mut self, member: Member, now: Instant) {
         let Some(known) = self.members.iter_mut().find(|known| known.member == member) else { return };
         known.is_ready = true;
@@ -337,7 +337,7 @@ impl Supervision {
         self.end.is_some() && self.members.is_empty()
     }
 
-    /// Whether nobody serves and nobody ever will.
+    /// Whether no worker serves, and none will.
     pub(crate) fn is_given_up(&self) -> bool {
         self.members.is_empty() && self.places.iter().all(|place| place.is_given_up)
     }

@@ -14,14 +14,14 @@ use crate::error::{Error, ErrorKind, Operation, PartialTransfer, Result, TimeLim
 use crate::wait::{self, WaitError, WaitLimit};
 
 /// How long a graceful close waits for the end of the peer's stream, and how much it reads.
-pub(super) const LONGEST_DRAIN: Duration = Duration::from_secs(2);
-pub(super) const MOST_DRAINED: usize = 64 * 1024;
+pub(super) const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const LINGER_MAX_BYTES: usize = 64 * 1024;
 
 impl Drop for Inner {
     /// The last handle of a connection is dropped: that of a server lingers, unless the peer has ended
     /// its stream before.
     fn drop(&mut self) {
-        let is_over = self.has_ended() || self.is_cut() || self.is_settled();
+        let is_over = self.is_eof() || self.is_aborted() || self.is_settled();
         // The shutdown of the write half fails if the connection has ended.
         if is_over || self.membership.is_none() || self.stream.shutdown(Shutdown::Write).is_err() {
             return;
@@ -35,14 +35,14 @@ impl Drop for Inner {
 /// Shuts down the write half and reads until the end of the stream, within limits of time and of
 /// bytes.
 fn linger(inner: &Inner) -> Result<()> {
-    let limit = WaitLimit::timeout(LONGEST_DRAIN).before(inner.timeouts.deadline(), TimeLimit::Deadline);
+    let limit = WaitLimit::timeout(LINGER_TIMEOUT).before(inner.timeouts.deadline(), TimeLimit::Deadline);
     let limit = limit.cancelled_by(inner.token.as_ref(), inner.membership.as_ref().map(Membership::aborted));
     let closing = |error: Error| error.with_operation(Operation::Close);
     half_close(inner)?;
     let mut drained = inner.unread.len();
     let mut scratch = [0; 4096];
     // It does not wait under the timeout of the kernel, which would be set for this alone.
-    while drained <= MOST_DRAINED {
+    while drained <= LINGER_MAX_BYTES {
         let read = match wait::polling_read(&inner.stream, &limit, &mut scratch) {
             // A peer that never stops does not extend the call.
             Ok(length) if length > 0 && limit.has_passed() => Err(WaitError::TimedOut),
@@ -54,33 +54,33 @@ fn linger(inner: &Inner) -> Result<()> {
             Err(error) => return Err(inner.wait_error(Operation::Close, error, &limit)),
         }
     }
-    let partial = PartialTransfer::new(ErrorKind::MessageTooLong, drained, MOST_DRAINED, None);
-    Err(inner.place(Error::detailed(Operation::Close, ErrorKind::MessageTooLong, partial)))
+    let partial = PartialTransfer::new(ErrorKind::MessageTooLong, drained, LINGER_MAX_BYTES, None);
+    Err(inner.with_addrs(Error::detailed(Operation::Close, ErrorKind::MessageTooLong, partial)))
 }
 
 /// Sends the end of the stream. Linux returns `ENOTCONN` if both sides have ended their streams, and
 /// also after a reset, so the connection remembers which it was.
 pub(super) fn half_close(inner: &Inner) -> Result<()> {
-    if inner.is_cut() {
-        return Err(inner.place(Error::new(Operation::Close, ErrorKind::Cancelled)));
+    if inner.is_aborted() {
+        return Err(inner.with_addrs(Error::new(Operation::Close, ErrorKind::Cancelled)));
     }
-    let is_repeated = inner.has_sent_end();
+    let is_repeated = inner.is_eof_sent();
     // Noted before the call: a thread that finds both sides ended knows why.
-    inner.note_own_end();
+    inner.set_eof_sent();
     let error = match inner.stream.shutdown(Shutdown::Write) {
         Ok(()) => return Ok(()),
         Err(error) => error,
     };
     // A reset that no call has returned yet.
     if let Ok(Some(error)) = inner.stream.take_error() {
-        inner.note_loss();
+        inner.set_lost();
         return Err(inner.failure(Operation::Close, error));
     }
     let has_ended = error.kind() == std::io::ErrorKind::NotConnected && is_repeated;
     match inner.is_lost() {
         false if has_ended => Ok(()),
         false => {
-            inner.note_loss();
+            inner.set_lost();
             Err(inner.failure(Operation::Close, error))
         }
         true => Err(inner.failure(Operation::Close, error).with_kind(ErrorKind::ConnectionReset)),
@@ -138,7 +138,7 @@ impl TcpConnection {
     /// sides have ended their streams. The connection is closed in any case, and after an error it is
     /// unknown whether all data arrived.
     pub fn close(self) -> Result<()> {
-        let result = match self.inner.has_ended() {
+        let result = match self.inner.is_eof() {
             true => half_close(&self.inner),
             false => linger(&self.inner),
         };

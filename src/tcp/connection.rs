@@ -80,11 +80,11 @@ pub(super) struct Inner {
     pub(super) membership: Option<Membership>,
 }
 
-/// Bits of what has happened to a connection. `PEER_ENDED`: the end of the peer's stream was read.
-const PEER_ENDED: u8 = 1;
-const CUT: u8 = 2;
+/// Bits of what has happened to a connection. `PEER_EOF`: the end of the peer's stream was read.
+const PEER_EOF: u8 = 1;
+const ABORTED: u8 = 2;
 /// The end of the own stream was sent.
-const OWN_ENDED: u8 = 4;
+const EOF_SENT: u8 = 4;
 /// The OS has reported that the peer reset the connection, or is dead, before the peer ended its
 /// stream.
 const RESET: u8 = 8;
@@ -152,25 +152,25 @@ impl Inner {
     }
 
     /// The end of the peer's stream was read.
-    pub(super) fn note_end(&self) {
-        self.note(PEER_ENDED);
+    pub(super) fn set_eof(&self) {
+        self.note(PEER_EOF);
     }
 
-    pub(super) fn has_ended(&self) -> bool {
-        self.has(PEER_ENDED)
+    pub(super) fn is_eof(&self) -> bool {
+        self.has(PEER_EOF)
     }
 
     /// The end of the own stream was sent.
-    pub(super) fn note_own_end(&self) {
-        self.note(OWN_ENDED);
+    pub(super) fn set_eof_sent(&self) {
+        self.note(EOF_SENT);
     }
 
-    pub(super) fn has_sent_end(&self) -> bool {
-        self.has(OWN_ENDED)
+    pub(super) fn is_eof_sent(&self) -> bool {
+        self.has(EOF_SENT)
     }
 
     /// Sent data may be lost.
-    pub(super) fn note_loss(&self) {
+    pub(super) fn set_lost(&self) {
         self.note(LOST);
     }
 
@@ -194,17 +194,17 @@ impl Inner {
     }
 
     /// Closes the connection by force: blocked calls end, and return that they were cancelled.
-    pub(super) fn cut(&self) {
-        self.note(CUT);
+    pub(super) fn force_close(&self) {
+        self.note(ABORTED);
         let _ = self.stream.shutdown(std::net::Shutdown::Both);
     }
 
-    pub(super) fn is_cut(&self) -> bool {
-        self.has(CUT)
+    pub(super) fn is_aborted(&self) -> bool {
+        self.has(ABORTED)
     }
 
     /// Resets the connection: the peer receives a reset, and blocked calls end as those of
-    /// [`cut`](Self::cut) do. `is_shared` means that there are other handles or calls.
+    /// [`force_close`](Self::force_close) do. `is_shared` means that there are other handles or calls.
     ///
     /// Where the OS cannot disconnect a socket, the reset is sent when the last handle is dropped.
     /// If other handles exist, the peer can receive an end of stream before.
@@ -212,13 +212,13 @@ impl Inner {
         if let Ok(local) = self.stream.local_addr() {
             let _ = self.aborted_at.set(Box::new(sys::canonical(local)));
         }
-        self.note(CUT);
+        self.note(ABORTED);
         // Linux 6.4 and 6.5 without fixes refuse to disconnect a socket on which a thread waits.
         if !sys::disconnect(&self.stream).unwrap_or(false) {
             // This has no effect on a connection that has ended.
             let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
             if is_shared {
-                self.cut();
+                self.force_close();
             }
         }
     }
@@ -280,17 +280,17 @@ impl Inner {
         };
         match (kind, error.kind()) {
             // `EPIPE` is the result of the own end, or of a reset after the end of the peer's stream.
-            (ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe) if self.has_sent_end() => {}
+            (ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe) if self.is_eof_sent() => {}
             (ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe) => self.note(LOST),
             (ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::DeadPeer, _) => {
                 self.note(LOST | RESET);
             }
             _ => {}
         }
-        self.place(Error::system(operation, error).with_kind(kind))
+        self.with_addrs(Error::system(operation, error).with_kind(kind))
     }
 
-    pub(super) fn place(&self, error: Error) -> Error {
+    pub(super) fn with_addrs(&self, error: Error) -> Error {
         error.with_local(self.local_addr().ok()).with_remote(Some(self.peer))
     }
 }

@@ -43,7 +43,7 @@ impl TryFrom<TcpConnection> for TcpStream {
         let kept = inner.unread.len();
         if kept > 0 {
             let partial = PartialTransfer::new(ErrorKind::InvalidInput, kept, 0, None);
-            return Err(inner.place(Error::detailed(
+            return Err(inner.with_addrs(Error::detailed(
                 Operation::Configure("conversion"),
                 ErrorKind::InvalidInput,
                 partial,

@@ -12,7 +12,7 @@ use crate::proto::race::{Race, Step};
 use crate::sys::{self, Connecting, Family};
 use crate::wait::{self, WaitError, WaitLimit};
 
-/// Who runs, and how.
+/// The attempts of a race, and their options.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Runners<'a> {
     /// In the order of preference.
@@ -37,7 +37,7 @@ struct Runner {
     connecting: Connecting,
 }
 
-/// The attempts of a race, and what has come of them. Those under way are closed with it.
+/// The attempts of a race, and their results. Pending attempts are closed with it.
 struct Attempts<'a, 'o> {
     runners: Runners<'a>,
     race: Race,

@@ -99,7 +99,7 @@ impl Inner {
     #[cold]
     fn read_failed(&self, operation: Operation, error: WaitError, limit: &WaitLimit<'_>) -> Result<usize> {
         match error {
-            WaitError::Failed(_) if self.is_closed_idle() && !self.is_cut() => Ok(0),
+            WaitError::Failed(_) if self.is_closed_idle() && !self.is_aborted() => Ok(0),
             error => Err(self.wait_error(operation, error, limit)),
         }
     }
@@ -108,14 +108,14 @@ impl Inner {
     /// aborted, or the buffer is empty.
     #[cold]
     pub(super) fn on_eof(&self, capacity: usize) -> Result<usize> {
-        if self.is_cut() {
-            return Err(self.place(Error::new(Operation::Receive, ErrorKind::Cancelled)));
+        if self.is_aborted() {
+            return Err(self.with_addrs(Error::new(Operation::Receive, ErrorKind::Cancelled)));
         }
-        if capacity > 0 && self.is_reset() && !self.has_ended() {
-            return Err(self.place(Error::new(Operation::Receive, ErrorKind::ConnectionReset)));
+        if capacity > 0 && self.is_reset() && !self.is_eof() {
+            return Err(self.with_addrs(Error::new(Operation::Receive, ErrorKind::ConnectionReset)));
         }
         if capacity > 0 && !self.is_closed_idle() {
-            self.note_end();
+            self.set_eof();
         }
         Ok(0)
     }
@@ -124,12 +124,12 @@ impl Inner {
     #[cold]
     pub(super) fn wait_error(&self, operation: Operation, error: WaitError, limit: &WaitLimit<'_>) -> Error {
         let error = match error {
-            WaitError::Failed(error) if !self.is_cut() => return self.failure(operation, error),
+            WaitError::Failed(error) if !self.is_aborted() => return self.failure(operation, error),
             WaitError::TimedOut => limit.timed_out(operation),
             WaitError::Cancelled | WaitError::Failed(_) => limit.cancelled(operation),
             WaitError::ErrorQueueReady => Error::new(operation, ErrorKind::Other),
         };
-        self.place(error)
+        self.with_addrs(error)
     }
 
     /// Fills the buffer, or keeps received bytes for the next read.
@@ -157,7 +157,7 @@ impl Inner {
     fn incomplete(&self, error: Option<Error>, done: usize, wanted: usize, limit: &WaitLimit<'_>) -> Error {
         let kind = error.as_ref().map_or(ErrorKind::UnexpectedEof, Error::kind);
         let partial = PartialTransfer::new(kind, done, wanted, error);
-        limit.timed(self.place(Error::detailed(Operation::Receive, kind, partial)))
+        limit.timed(self.with_addrs(Error::detailed(Operation::Receive, kind, partial)))
     }
 }
 
@@ -342,7 +342,7 @@ impl TcpConnection {
                         _ => {
                             let kind = ErrorKind::MessageTooLong;
                             let partial = PartialTransfer::new(kind, max, max, None);
-                            self.inner.place(Error::detailed(Operation::Receive, kind, partial))
+                            self.inner.with_addrs(Error::detailed(Operation::Receive, kind, partial))
                         }
                     }
                 }
@@ -401,7 +401,7 @@ impl TcpConnection {
             };
             if let Err(error) = outcome {
                 self.inner.unread.put(bytes);
-                return Err(self.inner.place(error.into()));
+                return Err(self.inner.with_addrs(error.into()));
             }
             if !text.is_empty() || length == 0 {
                 self.inner.unread.put(&bytes[filled - pending..]);

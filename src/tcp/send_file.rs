@@ -150,13 +150,13 @@ impl Inner {
     #[cold]
     fn partial_file(&self, error: Error, sent: u64, wanted: u64) -> Error {
         let kind = match error.kind() {
-            _ if self.is_cut() => ErrorKind::Cancelled,
+            _ if self.is_aborted() => ErrorKind::Cancelled,
             kind => kind,
         };
         let (elapsed, limit) = (error.elapsed(), error.limit());
         let as_size = |count| usize::try_from(count).unwrap_or(usize::MAX);
         let partial = PartialTransfer::new(kind, as_size(sent), as_size(wanted), Some(error));
-        let error = self.place(Error::detailed(Operation::SendFile, kind, partial));
+        let error = self.with_addrs(Error::detailed(Operation::SendFile, kind, partial));
         error.with_elapsed(elapsed).with_limit(limit)
     }
 }

@@ -151,7 +151,7 @@ impl TcpConnection {
     #[doc(alias = "SO_KEEPALIVE")]
     pub fn set_keepalive(&self, keepalive: impl Into<Option<Keepalive>>) -> Result<()> {
         let result = sys::set_keepalive(&SockRef::from(&*self.inner.stream), keepalive.into().as_ref());
-        result.map_err(|error| self.inner.place(error))
+        result.map_err(|error| self.inner.with_addrs(error))
     }
 
     /// Sets the time after which an unreachable peer is an error. See
@@ -179,7 +179,7 @@ impl TcpConnection {
     /// ```
     pub fn set_dead_peer_timeout(&self, patience: impl Into<Option<Duration>>) -> Result<()> {
         let result = sys::expect_peer_within(&SockRef::from(&*self.inner.stream), patience.into());
-        result.map_err(|error| self.inner.place(error))
+        result.map_err(|error| self.inner.with_addrs(error))
     }
 
     /// Sets how long sent data may stay unacknowledged (`TCP_USER_TIMEOUT`). `None` is the limit of

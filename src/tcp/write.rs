@@ -24,7 +24,7 @@ impl Inner {
     #[inline]
     fn first(&self, attempt: impl FnOnce(Mode) -> io::Result<usize>) -> Result<usize> {
         if self.token.as_ref().is_some_and(CancelToken::is_cancelled) {
-            return Err(self.place(Error::new(Operation::Send, ErrorKind::Cancelled)));
+            return Err(self.with_addrs(Error::new(Operation::Send, ErrorKind::Cancelled)));
         }
         self.set_mid_message(false);
         match attempt(self.first_mode()) {
@@ -92,8 +92,8 @@ impl Inner {
 
     #[cold]
     fn refused(&self, error: io::Error) -> Error {
-        match self.is_cut() {
-            true => self.place(Error::new(Operation::Send, ErrorKind::Cancelled)),
+        match self.is_aborted() {
+            true => self.with_addrs(Error::new(Operation::Send, ErrorKind::Cancelled)),
             false => self.failure(Operation::Send, error),
         }
     }
@@ -129,7 +129,7 @@ impl Inner {
     fn partial_write(&self, error: Error, done: usize, wanted: usize) -> Error {
         let (kind, elapsed, limit) = (error.kind(), error.elapsed(), error.limit());
         let partial = PartialTransfer::new(kind, done, wanted, Some(error));
-        let error = self.place(Error::detailed(Operation::Send, kind, partial));
+        let error = self.with_addrs(Error::detailed(Operation::Send, kind, partial));
         error.with_elapsed(elapsed).with_limit(limit)
     }
 }
@@ -159,7 +159,7 @@ impl TcpConnection {
     pub fn send(&self, message: impl Message) -> Result<()> {
         let bytes = message
             .on_the_wire(self.inner.encoding)
-            .map_err(|error| self.inner.place(Error::from(error).with_operation(Operation::Send)))?;
+            .map_err(|error| self.inner.with_addrs(Error::from(error).with_operation(Operation::Send)))?;
         self.inner.write_all(&bytes)
     }
 }

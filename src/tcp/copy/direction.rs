@@ -165,8 +165,8 @@ impl Copying {
     /// end of stream from the next read, but the connection has no peer.
     fn on_eof(&self, from: &Inner, capacity: usize) -> Result<usize> {
         let has_peer = from.stream.peer_addr().is_ok();
-        if !has_peer && !from.has_sent_end() && !from.is_cut() {
-            return Err(from.place(Error::new(Operation::Receive, ErrorKind::ConnectionReset)));
+        if !has_peer && !from.is_eof_sent() && !from.is_aborted() {
+            return Err(from.with_addrs(Error::new(Operation::Receive, ErrorKind::ConnectionReset)));
         }
         from.on_eof(capacity)
     }
@@ -255,8 +255,8 @@ fn after(began: Instant, timeout: Duration) -> Option<Instant> {
 
 /// Returns an error if the connection was aborted, by this copy or by another handle.
 fn check(end: &Inner) -> Result<()> {
-    match end.is_cut() {
-        true => Err(end.place(Error::new(Operation::Receive, ErrorKind::Cancelled))),
+    match end.is_aborted() {
+        true => Err(end.with_addrs(Error::new(Operation::Receive, ErrorKind::Cancelled))),
         false => Ok(()),
     }
 }
@@ -266,7 +266,7 @@ fn check_error(end: &Inner) -> Result<()> {
     check(end)?;
     match end.stream.take_error() {
         Ok(Some(error)) => Err(end.failure(Operation::Receive, error)),
-        _ if end.is_lost() => Err(end.place(Error::new(Operation::Receive, ErrorKind::ConnectionReset))),
+        _ if end.is_lost() => Err(end.with_addrs(Error::new(Operation::Receive, ErrorKind::ConnectionReset))),
         _ => Ok(()),
     }
 }

@@ -11,7 +11,7 @@ use super::counters::Counters;
 use super::table::ConnectionTable;
 use crate::proto::server::admission::{Admitted, Peer};
 use crate::sys::{self, Mode};
-use crate::tcp::close::{LONGEST_DRAIN, MOST_DRAINED};
+use crate::tcp::close::{LINGER_MAX_BYTES, LINGER_TIMEOUT};
 use crate::wait::{self, Changes, Poller, WaitLimit};
 
 /// How long the thread waits for another connection.
@@ -92,7 +92,7 @@ impl Lingering {
             return;
         }
         set.next += 1;
-        set.timers.push_back((now + LONGEST_DRAIN, key));
+        set.timers.push_back((now + LINGER_TIMEOUT, key));
         set.entries.insert(key, entry);
         drop(set);
         self.table.note_lingering();
@@ -263,7 +263,7 @@ impl LingeringStream {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return true,
             }
-            if self.drained > MOST_DRAINED {
+            if self.drained > LINGER_MAX_BYTES {
                 return true;
             }
         }

@@ -254,7 +254,7 @@ where
             // It cannot be waited for, and is given up with its reason.
             core.note_accept_error(&connection.inner.failure(Operation::Accept, error));
             self.waiting().members.make_ready(key);
-            connection.inner.cut();
+            connection.inner.force_close();
         }
         // Idle connections may have been closed before this one was put back.
         if is_idle && core.lifecycle.closes_idle() {
@@ -369,7 +369,7 @@ where
                     // told: a request that had begun is lost, and a peer that has vanished or a
                     // system that fails is no end like another.
                     let is_gone = framing.is_empty() && error.kind() == ErrorKind::ConnectionReset;
-                    if !is_gone && !inner.is_cut() {
+                    if !is_gone && !inner.is_aborted() {
                         self.core.run_handler(peer, || Err(error.into()));
                     }
                     return (After::End, count);
@@ -378,7 +378,7 @@ where
             match length {
                 0 => {
                     framing.set_eof();
-                    inner.note_end();
+                    inner.set_eof();
                 }
                 length => framing.advance(length),
             }
@@ -387,7 +387,7 @@ where
                     Ok(false) => break,
                     Ok(true) => count += 1,
                     Err(error) => {
-                        let error = inner.place(error.into());
+                        let error = inner.with_addrs(error.into());
                         self.core.run_handler(peer, || Err(error.into()));
                         return (After::End, count);
                     }
@@ -440,7 +440,7 @@ where
             false => TimeLimit::ReadTimeout,
         };
         let error = Error::new(Operation::Receive, ErrorKind::TimedOut).with_limit(limit);
-        let error = member.connection.inner.place(error);
+        let error = member.connection.inner.with_addrs(error);
         self.core.observe(&ServerEvent::Expired { peer: member.connection.peer_addr(), error: &error });
         self.poller.forget(key.to_bits());
         drop(member);

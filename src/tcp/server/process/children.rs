@@ -1,5 +1,5 @@
-//! One process for each connection. A thread of the server starts it, waits for its end, and ends
-//! the connection politely; nobody polls, and no child is left a zombie.
+//! One process for each connection. A thread of the server starts it and waits for its exit, which
+//! leaves no zombie. Then the connection is closed gracefully.
 
 use std::fmt;
 use std::io;
@@ -167,7 +167,7 @@ impl TcpServer {
     /// Unix, with the feature `process`. Not available on Windows, where a socket cannot be the
     /// standard input of a process that `std` starts.
     pub fn serve_children(mut self, children: Children) -> Result<ShutdownReport> {
-        Role::refuse_to_start_again()?;
+        Role::prevent_recursive_spawn()?;
         self.stop_lending();
         self.core.terminate_after(children.terminate_percent);
         self.core.serve(Serving { core: Arc::clone(&self.core), children })
@@ -209,11 +209,11 @@ impl ActiveConnection for ChildProcess {
     }
 
     fn abort(&self) {
-        // Upgraded before: the connection is dropped when the process exits.
+        // Upgraded first, because the connection is dropped when the process exits.
         let connection = self.connection.upgrade();
         self.signal(Tell::Kill);
         if let Some(connection) = connection {
-            connection.cut();
+            connection.force_close();
         }
     }
 }
@@ -327,7 +327,7 @@ impl Children {
                     .stdout(sys::as_output(stream.try_clone().map_err(failed)?));
             }
             Kind::Role => {
-                Role::Connection.give(&mut command, connection.encoding(), connection.stall_timeout());
+                Role::Connection.assign(&mut command, connection.encoding(), connection.stall_timeout());
             }
         }
         sys::prepare(&mut command, stream);

@@ -1,5 +1,5 @@
-//! What a process was started for: said in its environment, together with the parent's number,
-//! because what a process inherits it may hand on to children of its own.
+//! What a process was started for. Its environment has the role, and the process identifier of the
+//! parent, because the children of the process inherit its environment, too.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,36 +28,34 @@ impl Role {
         }
     }
 
-    /// Has the child know what it is started for.
-    pub(super) fn give(self, command: &mut Command, encoding: Encoding, stall: Option<Duration>) {
+    /// Assigns the role to a child, by its environment.
+    pub(super) fn assign(self, command: &mut Command, encoding: Encoding, stall: Option<Duration>) {
         let (name, parent) = (self.name(), std::process::id());
         let stall = stall.map(|stall| format!(" with stall timeout {} ms", stall.as_millis()));
         command.env(VARIABLE, format!("{name} of {parent} in {encoding}{}", stall.unwrap_or_default()));
     }
 
-    /// The socket that this process was given with the role; `None` if it has another role or none,
-    /// or has taken it.
-    pub(super) fn take(self) -> Result<Option<(StandardInput, Given)>> {
-        // A parent that is gone by now is not this one's parent any more; the socket is there all
-        // the same.
-        let Some(given) = Given::here().filter(|given| given.role == self) else { return Ok(None) };
-        if TAKEN.swap(true, Ordering::SeqCst) {
+    /// Returns the socket that this process inherited with the role. `None` if it has another role or
+    /// none, or has claimed it before.
+    pub(super) fn claim(self) -> Result<Option<(StandardInput, InheritedRole)>> {
+        // If the parent has exited, this process has another parent, and still has the socket.
+        let Some(given) = InheritedRole::here().filter(|given| given.role == self) else { return Ok(None) };
+        if CLAIMED.swap(true, Ordering::SeqCst) {
             return Ok(None);
         }
         let failed = |error| sys::failure(Operation::Inherit, error);
         match sys::take_standard_input().map_err(failed)? {
-            // Whoever was connected has broken off, and the socket does not know any more who it
-            // was.
+            // The peer has reset the connection, and the socket has no peer address any more.
             None if given.is_own => Err(failed(std::io::ErrorKind::NotConnected.into())),
             taken => Ok(taken.map(|socket| (socket, given))),
         }
     }
 
-    /// Refuses to start processes in one that is itself such a process and does not know it: it
-    /// would start itself again, and that one itself, and so on.
-    pub(super) fn refuse_to_start_again() -> Result<()> {
-        match Given::here() {
-            Some(Given { role, is_own: true, .. }) if !TAKEN.load(Ordering::SeqCst) => {
+    /// Returns an error in a process that has not claimed its role: it would start itself again, and
+    /// that one itself, without end.
+    pub(super) fn prevent_recursive_spawn() -> Result<()> {
+        match InheritedRole::here() {
+            Some(InheritedRole { role, is_own: true, .. }) if !CLAIMED.load(Ordering::SeqCst) => {
                 let detail = ProcessError::UnclaimedRole { role: role.name() };
                 Err(Error::detailed(Operation::Serve, ErrorKind::InvalidInput, detail))
             }
@@ -66,18 +64,18 @@ impl Role {
     }
 }
 
-/// What this process, or one from which it descends, was started for.
-pub(super) struct Given {
+/// The role of this process, or of an ancestor.
+pub(super) struct InheritedRole {
     role: Role,
     encoding: Encoding,
     stall_timeout: Option<Duration>,
-    /// Whether it is this process.
+    /// Whether it is the role of this process.
     is_own: bool,
 }
 
-impl Given {
-    /// `None` in a program that nobody gave a role.
-    fn here() -> Option<Given> {
+impl InheritedRole {
+    /// `None` if no role was assigned.
+    fn here() -> Option<InheritedRole> {
         let value = std::env::var(VARIABLE).ok()?;
         let (name, rest) = value.split_once(" of ")?;
         let (parent, encoding) = rest.split_once(" in ")?;
@@ -88,11 +86,11 @@ impl Given {
         let role = [Role::Worker, Role::Connection].into_iter().find(|role| role.name() == name)?;
         let encoding = encoding.parse().ok()?;
         let stall_timeout = stall.map(Duration::from_millis);
-        Some(Given { role, encoding, stall_timeout, is_own: parent.parse() == Ok(sys::parent()) })
+        Some(InheritedRole { role, encoding, stall_timeout, is_own: parent.parse() == Ok(sys::parent()) })
     }
 }
 
-static TAKEN: AtomicBool = AtomicBool::new(false);
+static CLAIMED: AtomicBool = AtomicBool::new(false);
 
 /// Returns the connection that this process serves, if
 /// [`Children::self_exe`](super::Children::self_exe) or
@@ -129,7 +127,7 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 /// }
 /// ```
 pub fn connection() -> Result<Option<TcpConnection>> {
-    match Role::Connection.take()? {
+    match Role::Connection.claim()? {
         Some((StandardInput::Connection(stream), given)) => {
             let inherited = |error| sys::failure(Operation::Inherit, error);
             let read = stream.read_timeout().map_err(inherited)?;

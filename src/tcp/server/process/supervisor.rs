@@ -1,5 +1,5 @@
-//! The parent of worker processes: starts them, hears them, and buries them. What it does when is
-//! decided by [`Supervision`]; one thread does it, and sleeps while nothing happens.
+//! The parent of worker processes: starts them, reads their control messages, and reaps them. One
+//! thread executes what [`Supervision`] decides, and blocks meanwhile.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -60,7 +60,7 @@ impl TcpServer {
     /// Unix, with the feature `process`. Not available on Windows, where no safe way is known to
     /// pass a listener to a process that `std` starts.
     pub fn serve_workers(mut self, workers: Workers) -> Result<ShutdownReport> {
-        Role::refuse_to_start_again()?;
+        Role::prevent_recursive_spawn()?;
         self.stop_lending();
         let failed = |error| sys::failure(Operation::Serve, error);
         let poller = Arc::new(Poller::new().map_err(failed)?);
@@ -87,7 +87,7 @@ impl TcpServer {
     }
 }
 
-/// The key of the switch that says that the shutdown has begun; the others are those of workers.
+/// The token of the shutdown; the others are those of workers.
 const WAKE: u64 = u64::MAX - 1;
 
 struct Supervisor {
@@ -99,7 +99,7 @@ struct Supervisor {
     table: Arc<WorkerTable>,
     poller: Arc<Poller>,
     processes: HashMap<Member, Process>,
-    /// What those did that are no more.
+    /// The sum of the counters of workers that have exited.
     past: ServerCounters,
     last: Option<ExitStatus>,
     /// The shutdown, and by when it is to be over.
@@ -114,46 +114,46 @@ struct Process {
     started: Instant,
     state: WorkerState,
     counters: ServerCounters,
-    /// It was told to end, or to end at once.
-    is_told: bool,
+    /// Whether its exit was requested.
+    was_requested: bool,
     /// It does not speak any more: when to look again whether it has ended.
-    look: Option<Look>,
+    reap_timer: Option<ReapTimer>,
 }
 
 impl Process {
-    fn say(&self, note: &Note) {
-        // It holds thousands of notes; one that has not read them does nothing, and is killed when
-        // its time is over.
+    fn send(&self, note: &Note) {
+        // The socket buffer holds thousands of messages. A worker that has not read them is killed at
+        // its timeout.
         let _ = (&mut &self.socket).write_all(&note.encode());
     }
 }
 
 /// A process closes its end of the connection a moment before it can be waited for.
 #[derive(Clone, Copy, Debug)]
-struct Look {
+struct ReapTimer {
     at: Instant,
     pause: Duration,
     since: Instant,
 }
 
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+const MAX_REAP_PAUSE: Duration = Duration::from_millis(100);
 
-/// One that does not speak cannot be told anything, and is killed after so long.
-const LONGEST_SILENCE: Duration = Duration::from_secs(1);
+/// A worker without a control connection cannot be asked to exit, and is killed after this time.
+const MAX_SILENCE: Duration = Duration::from_secs(1);
 
 impl Supervisor {
     fn run(&mut self) -> Result<()> {
         let mut ready = Vec::new();
         loop {
-            self.notice_end();
+            self.check_shutdown();
             if let Some(grace) = self.table.take_restart_request() {
                 if !self.supervision.begin_restart(grace) {
                     self.table.restarted(Some(RestartError::Cancelled));
                 }
             }
-            self.bury(Instant::now());
+            self.reap(Instant::now());
             while let Some(order) = self.supervision.poll_order(Instant::now()) {
-                self.obey(order);
+                self.execute(order);
             }
             self.publish();
             if self.supervision.is_over() {
@@ -162,18 +162,19 @@ impl Supervisor {
             if self.supervision.is_given_up() {
                 return Err(ProcessError::TooManyFailures { last: self.last }.into_error(Operation::Serve));
             }
-            let looks = self.processes.values().filter_map(|process| process.look.map(|look| look.at));
-            let next = looks.chain(self.supervision.poll_timeout()).min();
+            let timers =
+                self.processes.values().filter_map(|process| process.reap_timer.map(|timer| timer.at));
+            let next = timers.chain(self.supervision.poll_timeout()).min();
             let wait = next.map(|next| next.saturating_duration_since(Instant::now()));
             let waited = self.poller.wait(&mut ready, wait);
             waited.map_err(|error| sys::failure(Operation::Serve, error))?;
             for key in ready.drain(..) {
-                self.hear(key);
+                self.on_readable(key);
             }
         }
     }
 
-    /// Whatever it ended with, nobody is left behind.
+    /// Kills and reaps all workers that are left.
     fn end(&mut self) {
         for process in self.processes.values_mut() {
             sys::tell_group(process.child.id(), Tell::Kill);
@@ -184,7 +185,7 @@ impl Supervisor {
         self.core.close();
     }
 
-    fn notice_end(&mut self) {
+    fn check_shutdown(&mut self) {
         let deadline = self.core.shutdown_deadline();
         // A second shutdown may have less time.
         if self.core.phase() == Phase::Open || self.ending == Some(deadline) {
@@ -201,14 +202,14 @@ impl Supervisor {
         self.core.close();
     }
 
-    fn obey(&mut self, order: Order) {
+    fn execute(&mut self, order: Order) {
         match order {
             Order::Start { member, place } => match self.start(place) {
                 Ok(process) => {
                     let added = self.poller.add(&process.socket, member);
                     self.processes.insert(member, process);
                     if added.is_err() {
-                        self.lose(member);
+                        self.mark_silent(member);
                     }
                 }
                 Err(error) => {
@@ -217,14 +218,14 @@ impl Supervisor {
                     self.supervision.handle_gone(member, Instant::now());
                 }
             },
-            Order::Leave { member, grace } => self.tell(member, &Note::Leave { grace }),
-            Order::Drain { member, grace } => self.tell(member, &Note::Drain { grace }),
+            Order::Leave { member, grace } => self.send(member, &Note::Leave { grace }),
+            Order::Drain { member, grace } => self.send(member, &Note::Drain { grace }),
             Order::Kill { member } => {
                 if let Some(process) = self.processes.get_mut(&member) {
-                    process.is_told |= process.state == WorkerState::Ending;
+                    process.was_requested |= process.state == WorkerState::Ending;
                     sys::tell_group(process.child.id(), Tell::Kill);
                 }
-                self.lose(member);
+                self.mark_silent(member);
             }
             Order::Forget { member } => {
                 if let Some(mut process) = self.processes.remove(&member) {
@@ -244,7 +245,7 @@ impl Supervisor {
         let mut command = (self.workers.command)(number);
         let failed = |error| sys::failure(Operation::StartProcess, error);
         let (socket, own) = ControlSocket::pair().map_err(failed)?;
-        Role::Worker.give(&mut command, Encoding::default(), None);
+        Role::Worker.assign(&mut command, Encoding::default(), None);
         sys::prepare(&mut command, own);
         let child = command.spawn();
         let mut child = child.map_err(|error| failed(error).at(command.get_program().to_string_lossy()))?;
@@ -266,20 +267,20 @@ impl Supervisor {
             started: Instant::now(),
             state: WorkerState::Starting,
             counters: ServerCounters::default(),
-            is_told: false,
-            look: None,
+            was_requested: false,
+            reap_timer: None,
         })
     }
 
-    fn tell(&mut self, member: Member, note: &Note) {
+    fn send(&mut self, member: Member, note: &Note) {
         let Some(process) = self.processes.get_mut(&member) else { return };
         process.state = WorkerState::Ending;
-        process.is_told = true;
-        process.say(note);
+        process.was_requested = true;
+        process.send(note);
     }
 
-    /// Reads what a worker says.
-    fn hear(&mut self, member: Member) {
+    /// Reads the control messages of a worker.
+    fn on_readable(&mut self, member: Member) {
         let Some(process) = self.processes.get_mut(&member) else { return };
         let mut buffer = [0; 16 * MOST_BYTES];
         let is_there = loop {
@@ -290,7 +291,7 @@ impl Supervisor {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => break false,
             }
-            // What is more is heard at the next turn.
+            // More input is read when the poller reports it again.
             break true;
         };
         let is_understood = loop {
@@ -312,44 +313,44 @@ impl Supervisor {
             }
         };
         if !is_there || !is_understood || self.poller.reregister(&process.socket, member).is_err() {
-            self.lose(member);
+            self.mark_silent(member);
         }
     }
 
-    /// A worker that says nothing more has ended, or will soon.
-    fn lose(&mut self, member: Member) {
+    /// A worker that has closed its control connection has exited, or will soon.
+    fn mark_silent(&mut self, member: Member) {
         let Some(process) = self.processes.get_mut(&member) else { return };
-        if process.look.is_none() {
+        if process.reap_timer.is_none() {
             self.poller.remove(&process.socket, member);
             let now = Instant::now();
-            process.look = Some(Look { at: now, pause: Duration::from_millis(1), since: now });
+            process.reap_timer = Some(ReapTimer { at: now, pause: Duration::from_millis(1), since: now });
         }
     }
 
-    /// Takes the status of those who have ended.
-    fn bury(&mut self, now: Instant) {
+    /// Reaps workers that have exited.
+    fn reap(&mut self, now: Instant) {
         let mut gone = Vec::new();
         for (member, process) in &mut self.processes {
-            let Some(look) = &mut process.look else { continue };
-            if look.at > now {
+            let Some(timer) = &mut process.reap_timer else { continue };
+            if timer.at > now {
                 continue;
             }
             match process.child.try_wait() {
                 Ok(None) => {
-                    if now.saturating_duration_since(look.since) > LONGEST_SILENCE {
+                    if now.saturating_duration_since(timer.since) > MAX_SILENCE {
                         sys::tell_group(process.child.id(), Tell::Kill);
                     }
-                    look.at = now + look.pause;
-                    look.pause = (look.pause * 2).min(LONGEST_PAUSE);
+                    timer.at = now + timer.pause;
+                    timer.pause = (timer.pause * 2).min(MAX_REAP_PAUSE);
                 }
                 Ok(Some(status)) => gone.push((*member, Some(status))),
-                // The program has the system throw it away, by ignoring SIGCHLD.
+                // The OS discards the status, because this process ignores SIGCHLD.
                 Err(_) => gone.push((*member, None)),
             }
         }
         if !gone.is_empty() {
             let others = self.processes.values().filter(|process| process.state == WorkerState::Serving);
-            others.for_each(|process| process.say(&Note::Look));
+            others.for_each(|process| process.send(&Note::Look));
         }
         for (member, status) in gone {
             let Some(mut process) = self.processes.remove(&member) else { continue };
@@ -364,21 +365,21 @@ impl Supervisor {
                 worker: process.number,
                 process: process.child.id(),
                 status,
-                was_requested: process.is_told,
+                was_requested: process.was_requested,
                 restarts_in,
                 counters: &process.counters,
             });
         }
     }
 
-    /// Of one that was killed those whom it had are lost.
+    /// Adds the counters of a worker that has exited. Its open connections are lost.
     fn count(&mut self, process: &mut Process, status: Option<ExitStatus>) {
         let last = &mut process.counters;
         last.aborted += std::mem::take(&mut last.active);
         (last.threads, last.idle_threads) = (0, 0);
         self.past = self.past.plus(last);
         let has_crashed = status.is_some_and(|status| status.code().is_none());
-        if has_crashed && !process.is_told {
+        if has_crashed && !process.was_requested {
             self.core.counters.crashed.add(1);
         }
     }

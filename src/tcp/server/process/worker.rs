@@ -29,15 +29,15 @@ pub struct Worker {
     arrived: Vec<u8>,
 }
 
-/// How long a parent may take to say what its worker is.
-const BEGINNING: Duration = Duration::from_secs(10);
+/// How long a parent may take to send the settings of its worker.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often a worker tells its counters, while there is something to tell, and while there is not.
-const OFTEN: Duration = Duration::from_millis(100);
-const SELDOM: Duration = Duration::from_secs(1);
+/// How often a worker sends its counters, while they change and while they do not.
+const REPORT_INTERVAL: Duration = Duration::from_millis(100);
+const IDLE_REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a worker waits to be heard.
-const HEARING: Duration = Duration::from_secs(1);
+/// How long a worker waits for buffer space of its control connection.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Returns the worker that this process is, if
 /// [`TcpServer::serve_workers`](crate::TcpServer::serve_workers) started it, and `None` otherwise.
@@ -78,7 +78,7 @@ const HEARING: Duration = Duration::from_secs(1);
 /// }
 /// ```
 pub fn worker() -> Result<Option<Worker>> {
-    match Role::Worker.take()? {
+    match Role::Worker.claim()? {
         Some((StandardInput::Control(socket), _)) => Worker::begin(socket).map(Some),
         _ => Ok(None),
     }
@@ -87,8 +87,8 @@ pub fn worker() -> Result<Option<Worker>> {
 impl Worker {
     fn begin(socket: ControlSocket) -> Result<Worker> {
         let failed = |error| sys::failure(Operation::Inherit, error);
-        socket.set_read_timeout(Some(BEGINNING)).map_err(failed)?;
-        socket.set_write_timeout(Some(HEARING)).map_err(failed)?;
+        socket.set_read_timeout(Some(HANDSHAKE_TIMEOUT)).map_err(failed)?;
+        socket.set_write_timeout(Some(WRITE_TIMEOUT)).map_err(failed)?;
         let mut arrived = Vec::new();
         let mut listener = None;
         loop {
@@ -175,7 +175,7 @@ impl ControlReader {
                 }
             }
             let counters = core.counters();
-            let next_wait = if counters == told { SELDOM } else { OFTEN };
+            let next_wait = if counters == told { IDLE_REPORT_INTERVAL } else { REPORT_INTERVAL };
             if counters != told {
                 told = counters;
                 self.writer.send(&Note::Counters(counters.to_fields().to_vec()));

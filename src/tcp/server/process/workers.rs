@@ -1,4 +1,4 @@
-//! What a server of worker processes is told.
+//! Options of worker processes.
 
 use std::fmt;
 use std::process::Command;
