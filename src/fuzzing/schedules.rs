@@ -175,7 +175,13 @@ fn admission(mut choices: Choices<'_>) {
                 (inside.len() >= most, most_per_peer.is_some_and(|most| own >= most));
             let verdict = match number & 8 == 0 {
                 true => admission.admit(peer),
-                false if admission.reserve() => admission.admit_reserved(peer),
+                false if admission.reserve() => {
+                    let verdict = admission.admit_reserved(peer);
+                    if !matches!(verdict, Admits::Admitted(_)) {
+                        admission.cancel_reservation();
+                    }
+                    verdict
+                }
                 false => Admits::Full,
             };
             match verdict {

@@ -64,9 +64,9 @@ options! {
     /// counts as 1. Defaults to the maximum number of connections. With fewer threads, connections
     /// stay in the backlog until a thread is free.
     ///
-    /// Keep the default for long conversations, each of which needs a thread. For short exchanges
-    /// about four threads for each processor serve a tenth more than one thread for each
-    /// connection.
+    /// Four threads for each processor are started as they are needed, and more only while threads
+    /// block for more than a millisecond or two: short exchanges are faster on few threads, and each
+    /// long conversation needs one.
     threads: Option<usize> = None, (threads: usize) => Some(threads.max(1));
 
     /// Sets how many idle threads are kept. Others exit after 10 s without work. Defaults to 2.

@@ -14,8 +14,8 @@ use nix::sys::socket::{
 use socket2::SockRef;
 
 pub(crate) use super::plain::{
-    MOST_MESSAGES, SEGMENTS, disconnect, drop_new_syns, enable_loss_count, join_datagrams, receive_connected,
-    receive_plain, segment_fault, send_file, send_messages,
+    MOST_MESSAGES, SEGMENTS, disconnect, drop_new_syns, enable_loss_count, join_datagrams, limit_unsent,
+    receive_connected, receive_plain, segment_fault, send_file, send_messages,
 };
 pub(crate) use super::unix::Signal;
 #[cfg(target_vendor = "apple")]

@@ -268,6 +268,11 @@ pub(super) fn set_congestion_control(socket: &SockRef<'_>, name: &str) -> io::Re
     socket.set_tcp_congestion(name.as_bytes())
 }
 
+/// tcp(7), `TCP_NOTSENT_LOWAT`: poll(2) then reports a stream as writable when it has no unsent data.
+pub(crate) fn limit_unsent(stream: &TcpStream) -> bool {
+    SockRef::from(stream).set_tcp_notsent_lowat(1).is_ok()
+}
+
 /// socket(7), `SO_ATTACH_FILTER`: a program for the kernel that looks at what comes in for this socket. It drops segments with
 /// SYN and without ACK, which are attempts to connect, and takes all others: handshakes that have begun are finished.
 pub(crate) fn drop_new_syns(listener: &TcpListener) -> bool {

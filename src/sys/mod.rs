@@ -33,6 +33,7 @@
 //! | `disconnect(stream)` | resets a connection while it has other handles, and ends their calls; false where the OS cannot |
 //! | `ACCEPT_INHERITS_OPTIONS` | whether an accepted stream has its listener's options, `SO_RCVTIMEO` among them, and blocks |
 //! | `reuse_waiting_address(socket)` | lets a listener take a port whose last connections are in TIME_WAIT, and nothing else |
+//! | `limit_unsent(stream)` | has poll report a stream as writable when all its data was sent; false where it cannot |
 //! | `drop_new_syns(listener)` | has the system drop attempts to connect, so that their systems repeat them; what waits goes on. False where it cannot |
 //! | `is_in_progress(error)` | whether a connect goes on |
 //! | `set_user_timeout`, `set_congestion_control` | more options that not all systems have |
@@ -86,8 +87,9 @@ pub(crate) use platform::{
     ACCEPT_INHERITS_OPTIONS, BLOCKS_WITH_TIMEOUT, MOST_MESSAGES, REPORTS_TO_UNCONNECTED, SEGMENTS,
     SUPPORTS_BLOCKING, Signal, disconnect, drop_new_syns, enable_error_queue, enable_loss_count,
     enable_packet_info, error_kind, is_async_error, join_datagrams, join_multicast_v4, leave_multicast_v4,
-    lookup_error_kind, next_queued_error, read, receive, receive_connected, receive_plain, segment_fault,
-    send, send_file, send_from, send_messages, send_to, set_user_timeout, write, write_vectored,
+    limit_unsent, lookup_error_kind, next_queued_error, read, receive, receive_connected, receive_plain,
+    segment_fault, send, send_file, send_from, send_messages, send_to, set_user_timeout, write,
+    write_vectored,
 };
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use process::{

@@ -34,6 +34,10 @@ pub(crate) fn enable_loss_count(_: &UdpSocket) -> io::Result<bool> {
     Ok(false)
 }
 
+pub(crate) fn limit_unsent(_: &TcpStream) -> bool {
+    false
+}
+
 pub(crate) fn drop_new_syns(_: &TcpListener) -> bool {
     false
 }

@@ -11,8 +11,8 @@ use std::time::Duration;
 use socket2::{InterfaceIndexOrAddress, SockRef};
 
 pub(crate) use super::plain::{
-    MOST_MESSAGES, SEGMENTS, disconnect, drop_new_syns, enable_loss_count, join_datagrams, receive_connected,
-    receive_plain, segment_fault, send_file, send_messages,
+    MOST_MESSAGES, SEGMENTS, disconnect, drop_new_syns, enable_loss_count, join_datagrams, limit_unsent,
+    receive_connected, receive_plain, segment_fault, send_file, send_messages,
 };
 use super::{Family, Link, Mode, QueuedError, Received, Way, canonical};
 use crate::error::ErrorKind;

@@ -255,7 +255,8 @@ impl Inner {
     /// Ends the read half if the connection waits for a message. What has arrived can still be read.
     #[cold]
     pub(super) fn close_if_idle(&self) {
-        let is_idle = !self.mid_message.load(Ordering::Relaxed);
+        // Data that the peer has not taken yet would be lost if the peer sent more.
+        let is_idle = !self.mid_message.load(Ordering::Relaxed) && wait::has_sent_all(&self.stream);
         if is_idle && self.state.fetch_or(CLOSED_IDLE, Ordering::SeqCst) & CLOSED_IDLE == 0 {
             let _ = self.stream.shutdown(std::net::Shutdown::Read);
         }

@@ -35,10 +35,9 @@ pub(crate) struct AcceptQueue {
 /// How many waits that are not in use are kept.
 const MAX_IDLE: usize = 16;
 
-/// An exclusive wait in use, and what interrupts it.
+/// An accept that has begun, and what interrupts it.
 #[derive(Debug)]
-struct OwnWait {
-    wait: ExclusiveWait,
+pub(crate) struct AcceptWatch {
     interrupt: CancelToken,
     generation: u64,
 }
@@ -59,17 +58,25 @@ impl AcceptQueue {
         Ok(AcceptQueue { closing: closing.clone(), waits: Mutex::new(waits), turn: Turn::new(()) })
     }
 
+    /// Begins an accept, before its conditions are checked: an interrupt from now on ends it.
+    pub(crate) fn watch(&self) -> AcceptWatch {
+        let waits = self.waits();
+        AcceptWatch { interrupt: waits.interrupt.clone(), generation: waits.generation }
+    }
+
     /// Blocks until there is a connection. Returns [`WaitError::Cancelled`] if the queue is closed, or
     /// was interrupted.
     pub(crate) fn accept(
         &self,
         listener: &TcpListener,
+        watch: &AcceptWatch,
         limit: &WaitLimit<'_>,
     ) -> Result<(TcpStream, SocketAddr), WaitError> {
         let mut wait = None;
         let mut signals = 0_u32;
         loop {
-            if self.closing.is_cancelled() {
+            if self.closing.is_cancelled() || watch.interrupt.is_cancelled() {
+                self.put_back(wait, watch);
                 return Err(WaitError::Cancelled);
             }
             match accept_now(listener) {
@@ -80,24 +87,20 @@ impl AcceptQueue {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => {
-                    self.put_back(wait);
+                    self.put_back(wait, watch);
                     return result.map_err(WaitError::Failed);
                 }
             }
             let remaining = match poll_time(limit) {
                 Ok(remaining) => remaining,
                 Err(error) => {
-                    self.put_back(wait);
+                    self.put_back(wait, watch);
                     return Err(error);
                 }
             };
-            let own = match wait.take().or_else(|| self.take(listener)) {
-                Some(own) => wait.insert(own),
-                None => return self.accept_in_turn(listener, limit),
-            };
-            own.wait.wait(remaining)?;
-            if own.interrupt.is_cancelled() {
-                return Err(WaitError::Cancelled);
+            match wait.take().or_else(|| self.take(listener, watch)) {
+                Some(own) => wait.insert(own).wait(remaining)?,
+                None => return self.accept_in_turn(listener, watch, limit),
             }
         }
     }
@@ -116,34 +119,32 @@ impl AcceptQueue {
     }
 
     /// An exclusive wait, for this thread. `None` if there is none to be had.
-    fn take(&self, listener: &TcpListener) -> Option<OwnWait> {
+    fn take(&self, listener: &TcpListener, watch: &AcceptWatch) -> Option<ExclusiveWait> {
         let mut waits = self.waits();
-        let (interrupt, generation) = (waits.interrupt.clone(), waits.generation);
-        let idle = waits.idle.pop();
+        let idle = if waits.generation == watch.generation { waits.idle.pop() } else { None };
         drop(waits);
-        let wait = match idle {
-            Some(wait) => wait,
-            None => ExclusiveWait::new(listener, [&self.closing, &interrupt]).ok()??,
-        };
-        Some(OwnWait { wait, interrupt, generation })
+        match idle {
+            Some(wait) => Some(wait),
+            None => ExclusiveWait::new(listener, [&self.closing, &watch.interrupt]).ok()?,
+        }
     }
 
-    fn put_back(&self, own: Option<OwnWait>) {
+    fn put_back(&self, own: Option<ExclusiveWait>, watch: &AcceptWatch) {
         let Some(own) = own else { return };
         let mut waits = self.waits();
-        if waits.generation == own.generation && waits.idle.len() < MAX_IDLE {
-            waits.idle.push(own.wait);
+        if waits.generation == watch.generation && waits.idle.len() < MAX_IDLE {
+            waits.idle.push(own);
         }
     }
 
     fn accept_in_turn(
         &self,
         listener: &TcpListener,
+        watch: &AcceptWatch,
         limit: &WaitLimit<'_>,
     ) -> Result<(TcpStream, SocketAddr), WaitError> {
         let Some(_turn) = self.turn.take(limit) else { return Err(WaitError::TimedOut) };
-        let interrupt = self.waits().interrupt.clone();
-        polling_accept(listener, &limit.cancelled_by(Some(&self.closing), Some(&interrupt)))
+        polling_accept(listener, &limit.cancelled_by(Some(&self.closing), Some(&watch.interrupt)))
     }
 
     fn waits(&self) -> MutexGuard<'_, Waits> {

@@ -33,6 +33,11 @@ impl Changes {
         Watch { changes: self, seen: *self.generation() }
     }
 
+    /// Whether a thread waits for changes.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watching.load(Ordering::SeqCst) > 0
+    }
+
     /// Called after the change.
     pub(crate) fn notify(&self) {
         if self.watching.load(Ordering::SeqCst) > 0 {

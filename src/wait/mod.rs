@@ -49,7 +49,7 @@ pub(crate) mod sync;
 mod timeouts;
 mod turn;
 
-pub(crate) use accept_queue::AcceptQueue;
+pub(crate) use accept_queue::{AcceptQueue, AcceptWatch};
 pub(crate) use busy_poll::busy_poll;
 pub use cancel::CancelToken;
 pub(crate) use cancel::OnCancel;
@@ -60,7 +60,7 @@ pub(crate) use limit::{WaitError, WaitLimit};
 pub(crate) use nonblocking::Nonblocking;
 pub(crate) use poller::Poller;
 pub(crate) use rcvtimeo::{ReceiveTimeout, arm_listener};
-pub(crate) use ready::{receiving, sending, sleep};
+pub(crate) use ready::{has_sent_all, is_readable, receiving, sending, sleep};
 pub(crate) use scope::{CallScope, is_between_messages};
 pub(crate) use stream::{polling_read, read_within, send_file_within, write_within};
 pub(crate) use timeouts::{Configured, Timeouts};

@@ -20,7 +20,7 @@ use rustix::fd::AsFd as _;
 use super::cancel::CancelToken;
 use super::limit::{WaitError, WaitLimit};
 use super::rcvtimeo::ReceiveTimeout;
-use crate::sys::{AsSocket, MAX_EINTR, Mode, SHUTDOWN_WAKES_READERS, is_would_block_or_intr};
+use crate::sys::{self, AsSocket, MAX_EINTR, Mode, SHUTDOWN_WAKES_READERS, is_would_block_or_intr};
 
 /// select(2) and poll(2) have a slack of 0.1 % of their timeout. Twice that is left for a second
 /// poll, of waits that are long enough for it to matter.
@@ -93,6 +93,22 @@ pub(super) fn polling(
             (Some(one), Some(two)) => poll_for(&mut [socket, signal(one), signal(two)], remaining)?,
         };
     }
+}
+
+/// Whether a socket is readable now.
+pub(crate) fn is_readable(socket: &impl AsSocket) -> bool {
+    is_ready(socket, PollFlags::IN)
+}
+
+/// Whether all data of a stream was sent, though it may not be acknowledged. `true` if the OS does not
+/// report it.
+pub(crate) fn has_sent_all(stream: &std::net::TcpStream) -> bool {
+    !sys::limit_unsent(stream) || is_ready(stream, PollFlags::OUT)
+}
+
+fn is_ready(socket: &impl AsSocket, interest: PollFlags) -> bool {
+    let mut socket = [PollFd::from_borrowed_fd(socket.as_fd(), interest)];
+    poll_for(&mut socket, Some(Duration::ZERO)).is_ok() && !socket[0].revents().is_empty()
 }
 
 /// How often a wait for a stream ends, where a shutdown does not end it, to check for one.

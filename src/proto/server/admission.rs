@@ -93,10 +93,12 @@ impl Admission {
         self.reserved -= 1;
     }
 
-    /// Admits a connection for which there is a reservation, which ends in any case.
+    /// Admits a connection for which there is a reservation, which stays if the connection is not
+    /// admitted.
     pub(crate) fn admit_reserved(&mut self, peer: Peer) -> Verdict {
-        self.reserved -= 1;
-        self.admit_peer(peer)
+        let verdict = self.admit_peer(peer);
+        self.reserved -= usize::from(matches!(verdict, Verdict::Admitted(_)));
+        verdict
     }
 
     pub(crate) fn admit(&mut self, peer: Peer) -> Verdict {
@@ -164,9 +166,9 @@ mod tests {
         assert_eq!(admission.admit(one), Verdict::Full);
         assert!(matches!(admission.admit_reserved(one), Verdict::Admitted(_)));
         assert!(!admission.reserve());
-        // A refused connection gives its reservation back, too.
+        // A refused connection leaves its reservation.
         assert_eq!(admission.admit_reserved(one), Verdict::PeerFull);
-        assert!(admission.reserve());
+        assert!(!admission.reserve());
         admission.cancel_reservation();
         assert_eq!((admission.admitted(), admission.is_full()), (1, false));
     }

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// shutdown.
 pub(crate) const ABORT_NOTICE: Duration = Duration::from_millis(200);
 
+/// How often connections that wait for a request are closed, once their time has passed.
+const IDLE_CHECK: Duration = Duration::from_millis(250);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     /// Connections are accepted.
@@ -31,7 +34,8 @@ pub(crate) enum Step {
     Wait(Option<Instant>),
     /// Send `SIGTERM` to child processes. Said once.
     Terminate,
-    /// Close the connections that wait for a request. Said once.
+    /// Close the connections that wait for a request. Said again from time to time, for those that wait
+    /// later.
     CloseIdle,
     /// Abort the connections. Said once.
     Abort,
@@ -52,7 +56,6 @@ pub(crate) struct Lifecycle {
     backlog_left: usize,
     deadline: Option<Instant>,
     idle_deadline: Option<Instant>,
-    idle_closed: bool,
     /// After which part of the timeout child processes receive `SIGTERM`, in percent.
     terminate_percent: Option<u32>,
     terminate_at: Option<Instant>,
@@ -68,7 +71,6 @@ impl Lifecycle {
             backlog_left: backlog as usize + 1,
             deadline: None,
             idle_deadline: None,
-            idle_closed: false,
             terminate_percent: None,
             terminate_at: None,
             terminated: false,
@@ -142,12 +144,11 @@ impl Lifecycle {
             self.terminated = true;
             return Step::Terminate;
         }
-        let idle_deadline = self.idle_deadline.filter(|_| !self.idle_closed);
-        if idle_deadline.is_some_and(|deadline| now >= deadline) {
-            self.idle_closed = true;
+        if self.idle_deadline.is_some_and(|deadline| now >= deadline) {
+            self.idle_deadline = now.checked_add(IDLE_CHECK);
             return Step::CloseIdle;
         }
-        Step::Wait(earliest(earliest(self.deadline, self.terminate_at), idle_deadline))
+        Step::Wait(earliest(earliest(self.deadline, self.terminate_at), self.idle_deadline))
     }
 }
 

@@ -84,6 +84,8 @@ impl Copying {
 
     /// Copies in one direction, and returns when it and its watch have ended.
     pub(super) fn run(&self, direction: usize) {
+        // A shutdown of the server of a connection does not take it for idle.
+        self.ends[direction].set_mid_message(true);
         let result = self.copy(direction);
         self.directions[direction].is_done.store(true, Ordering::SeqCst);
         if let Err(error) = result.and_then(|()| self.watch(direction)) {
@@ -178,6 +180,8 @@ impl Copying {
         let mut watched = Some(&*from.stream);
         while !bytes.is_empty() {
             check(to)?;
+            // Where a poll does not end because another handle has aborted the connection.
+            check(from)?;
             let length = match sys::write(&to.stream, bytes, Mode::Nonblocking) {
                 Ok(length) => {
                     to.timeouts.allowance().refill(length);

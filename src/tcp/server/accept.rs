@@ -8,7 +8,7 @@ use super::core::ServerCore;
 use super::events::ServerEvent;
 use super::linger::LingeringStream;
 use super::registry::ActiveConnection;
-use super::table::Place;
+use super::table::{Place, Refused};
 use crate::error::{Error, Operation, Result};
 use crate::proto::server::accept::{AcceptFault, AcceptFaults, AfterFault};
 use crate::proto::server::admission::Peer;
@@ -20,6 +20,9 @@ use crate::wait::{WaitError, WaitLimit};
 
 /// How many connections an event loop accepts before it does other work.
 const MAX_ACCEPTS_PER_TURN: usize = 64;
+
+/// How often at most is checked whether a lingering connection must make place.
+const EVICTION_CHECK: Duration = Duration::from_millis(20);
 
 /// What a wait for a connection ended with.
 pub(super) enum Accepted {
@@ -37,9 +40,11 @@ pub(super) struct AcceptState {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Paused {
-    /// When to try again, if not only when a connection is closed.
-    until: Option<Instant>,
+enum Paused {
+    /// Until there may be capacity, which wakes the poller, or until then.
+    AtCapacity(Option<Instant>),
+    /// After a fault: until then.
+    Backoff(Instant),
 }
 
 impl AcceptState {
@@ -47,9 +52,17 @@ impl AcceptState {
         self.paused.is_some()
     }
 
+    /// Whether there may be capacity for the next accept, after the poller was woken.
+    pub(super) fn is_at_capacity(&self) -> bool {
+        matches!(self.paused, Some(Paused::AtCapacity(_)))
+    }
+
     /// When to try again, if not only when a connection is closed.
     pub(super) fn resume(&self) -> Option<Instant> {
-        self.paused.and_then(|paused| paused.until)
+        match self.paused? {
+            Paused::AtCapacity(until) => until,
+            Paused::Backoff(until) => Some(until),
+        }
     }
 }
 
@@ -57,19 +70,33 @@ impl ServerCore {
     /// Accepts the next connection, and admits it with the options of the server. Any number of
     /// threads call this at the same time, each with its own limit.
     pub(super) fn accept(self: &Arc<Self>, limit: &WaitLimit<'_>) -> Result<Accepted> {
-        let mut faults = AcceptFaults::default();
+        let backoff = &self.acceptor.backoff;
         loop {
+            let events = self.table.events();
+            let watch = self.acceptor.watch();
+            if let Some(until) = backoff.claim() {
+                // A connection that is closed gives a descriptor back.
+                if self.table.wait_for_close(events, limit, until) {
+                    backoff.expire();
+                }
+                if limit.has_passed() {
+                    return Ok(Accepted::TimedOut);
+                }
+                continue;
+            }
             let Some(place) = self.wait_for_place(limit) else { return Ok(Accepted::TimedOut) };
             let Some(listener) = self.acceptor.listener() else { return Ok(Accepted::Closed) };
+            if self.phase() == Phase::Draining && !self.acceptor.drop_new_syns(&listener, limit) {
+                return Ok(Accepted::TimedOut);
+            }
             let accepted = match self.lifecycle.tick() {
-                Phase::Open => self.acceptor.accept(&listener, limit),
-                Phase::Draining if !self.acceptor.drop_new_syns(&listener, limit) => Err(WaitError::TimedOut),
+                Phase::Open => self.acceptor.accept(&listener, &watch, limit),
                 Phase::Draining => sys::accept_now(&listener).map_err(WaitError::Failed),
                 Phase::Closed | Phase::Aborted => Err(closed()),
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    faults.succeeded();
+                    backoff.succeeded();
                     if let Some(connection) = self.admit(place, stream, peer) {
                         return Ok(Accepted::Connection(connection));
                     }
@@ -84,7 +111,8 @@ impl ServerCore {
                 }
                 Err(WaitError::Failed(error)) => {
                     drop((listener, place));
-                    self.after_fault(error, &mut faults, limit)?;
+                    let after = backoff.failed(fault_of(&error));
+                    self.classify(error, after)?;
                 }
             }
             // Connections that are refused, or fail, do not extend the call.
@@ -128,9 +156,9 @@ impl ServerCore {
                 }
                 Err(error) => {
                     drop(place);
-                    if let Some(pause) = self.classify(error, &mut state.faults)? {
-                        self.table.wake_poller_once();
-                        state.paused = Some(Paused { until: Some(Instant::now() + pause) });
+                    let after = state.faults.failed(fault_of(&error));
+                    if let Some(pause) = self.classify(error, after)? {
+                        state.paused = Some(Paused::Backoff(Instant::now() + pause));
                         return Ok(false);
                     }
                 }
@@ -139,31 +167,40 @@ impl ServerCore {
         Ok(false)
     }
 
-    /// A place if there is one, or if none is needed. Lingering connections make place.
+    /// A place if there is one, or if none is needed. A lingering connection makes place for one in the
+    /// backlog.
     fn try_place(&self) -> Option<Place<'_>> {
         if self.phase() >= Phase::Closed {
             return Some(Place::none(&self.table));
         }
-        if let Some(place) = self.table.reserve() {
-            return Some(place);
-        }
         if !self.options.waits_when_full() {
+            // It is admitted or refused when it is accepted.
             return self.table.unreserved();
         }
-        if self.lingering.evict_oldest() { self.table.reserve() } else { None }
+        self.table.reserve().or_else(|| {
+            let is_needed = self.table.is_full() && self.acceptor.has_pending();
+            if is_needed && self.lingering.evict_oldest() { self.table.reserve() } else { None }
+        })
+    }
+
+    /// When to check again whether a lingering connection must make place.
+    fn next_eviction(&self) -> Option<Instant> {
+        let is_full = self.options.waits_when_full() && self.table.is_full();
+        let next = if is_full { self.lingering.next_eviction() } else { None };
+        next.map(|next| next.max(Instant::now() + EVICTION_CHECK))
     }
 
     /// Waits for a place within the limit, if connections over the limit stay in the backlog.
     fn wait_for_place(&self, limit: &WaitLimit<'_>) -> Option<Place<'_>> {
         loop {
-            let releases = self.table.releases();
+            let events = self.table.events();
             if let Some(place) = self.try_place() {
                 return Some(place);
             }
             if limit.has_passed() {
                 return None;
             }
-            self.table.wait_for_capacity(releases, limit, self.lingering.next_eviction());
+            self.table.wait_for_capacity(events, limit, self.next_eviction());
         }
     }
 
@@ -174,7 +211,7 @@ impl ServerCore {
             self.table.wake_poller_once();
             let place = self.try_place();
             if place.is_none() {
-                state.paused = Some(Paused { until: self.lingering.next_eviction() });
+                state.paused = Some(Paused::AtCapacity(self.next_eviction()));
             }
             place
         })
@@ -182,16 +219,16 @@ impl ServerCore {
 
     fn admit(
         self: &Arc<Self>,
-        place: Place<'_>,
+        mut place: Place<'_>,
         stream: TcpStream,
         peer: SocketAddr,
     ) -> Option<TcpConnection> {
         let key = Peer::from(peer.ip());
-        let admitted = self.table.admit(place, key).or_else(|| {
-            let has_place = self.lingering.make_place(key);
-            if has_place { self.table.admit(Place::none(&self.table), key) } else { None }
+        let admitted = self.table.admit(&mut place, key).or_else(|refused| {
+            let of = (refused == Refused::PeerFull).then_some(key);
+            if self.lingering.make_place(of) { self.table.admit(&mut place, key) } else { Err(refused) }
         });
-        let Some(entry) = admitted else {
+        let Ok(entry) = admitted else {
             self.refuse(stream, peer);
             return None;
         };
@@ -226,24 +263,9 @@ impl ServerCore {
         self.observe(&ServerEvent::Refused { peer });
     }
 
-    fn after_fault(
-        &self,
-        error: std::io::Error,
-        faults: &mut AcceptFaults,
-        limit: &WaitLimit<'_>,
-    ) -> Result<()> {
-        let releases = self.table.releases();
-        if let Some(pause) = self.classify(error, faults)? {
-            // A connection that is closed gives a descriptor back.
-            self.table.wait_for_capacity(releases, limit, Some(Instant::now() + pause));
-        }
-        Ok(())
-    }
-
     /// Counts an accept that failed. Returns how long to wait before the next one, if so.
-    fn classify(&self, error: std::io::Error, faults: &mut AcceptFaults) -> Result<Option<Duration>> {
+    fn classify(&self, error: std::io::Error, after: AfterFault) -> Result<Option<Duration>> {
         let kind = sys::error_kind(&error);
-        let after = faults.failed(AcceptFault::of(kind));
         let error = Error::system(Operation::Accept, error).with_kind(kind).with_local(Some(self.address));
         match after {
             AfterFault::GiveUp => {
@@ -268,6 +290,10 @@ impl ServerCore {
         self.counters.accept_errors.add(1);
         self.observe(&ServerEvent::AcceptFailed { error });
     }
+}
+
+fn fault_of(error: &std::io::Error) -> AcceptFault {
+    AcceptFault::of(sys::error_kind(error))
 }
 
 /// As if the backlog were empty.

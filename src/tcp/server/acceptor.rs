@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::backoff::Backoff;
 use super::lifecycle::ServerLifecycle;
 use crate::error::Result;
 use crate::sys;
-use crate::wait::{self, AcceptQueue, Changes, ReceiveTimeout, Turn, WaitError, WaitLimit};
+use crate::wait::{self, AcceptQueue, AcceptWatch, Changes, ReceiveTimeout, Turn, WaitError, WaitLimit};
 
 /// How long the third segment of a handshake is waited for: it may be on its way in the same
 /// building, or the thread of the client is not running.
@@ -20,6 +21,7 @@ const HANDSHAKE_WAIT: Duration = Duration::from_millis(10);
 pub(super) struct Acceptor {
     listener: Mutex<Option<Arc<TcpListener>>>,
     queue: AcceptQueue,
+    pub(super) backoff: Backoff,
     /// How many threads use the listener.
     users: AtomicUsize,
     changes: Arc<Changes>,
@@ -68,6 +70,7 @@ impl Acceptor {
         Ok(Acceptor {
             listener: Mutex::new(Some(Arc::new(listener))),
             queue: AcceptQueue::new(&lifecycle.closing)?,
+            backoff: Backoff::default(),
             users: AtomicUsize::new(0),
             changes: Arc::clone(&lifecycle.changes),
             rcvtimeo,
@@ -93,9 +96,9 @@ impl Acceptor {
         self.slot().is_none()
     }
 
-    /// Whether a thread still uses the listener.
-    pub(super) fn is_in_use(&self) -> bool {
-        self.users.load(Ordering::SeqCst) > 0
+    /// Whether the listener is open, or a thread still uses it.
+    pub(super) fn is_open(&self) -> bool {
+        !self.is_closed() || self.users.load(Ordering::SeqCst) > 0
     }
 
     /// Blocks until there is a connection. Returns [`WaitError::Cancelled`] if the shutdown begins, or
@@ -103,9 +106,20 @@ impl Acceptor {
     pub(super) fn accept(
         &self,
         listener: &TcpListener,
+        watch: &AcceptWatch,
         limit: &WaitLimit<'_>,
     ) -> std::result::Result<(TcpStream, SocketAddr), WaitError> {
-        self.queue.accept(listener, limit)
+        self.queue.accept(listener, watch, limit)
+    }
+
+    /// Begins an accept, before the state of the server is checked.
+    pub(super) fn watch(&self) -> AcceptWatch {
+        self.queue.watch()
+    }
+
+    /// Whether a connection is in the backlog.
+    pub(super) fn has_pending(&self) -> bool {
+        self.slot().as_ref().is_some_and(wait::is_readable)
     }
 
     /// Has all threads that wait for a connection check the state of the server.

@@ -155,14 +155,14 @@ impl TcpServerBuilder {
         }
         self.settings.options.stall_timeout.get_or_insert(Some(STALL_TIMEOUT));
         let rcvtimeo = wait::arm_listener(&listener, self.settings.options.read_timeout);
-        let core = Arc::new(ServerCore::new(
+        let core = ServerCore::new(
             sys::canonical(address),
             (listener, owns_listener),
             rcvtimeo,
             self.settings,
             self.options,
             self.observer,
-        )?);
+        )?;
         if let Some(token) = self.token {
             let callback: Arc<dyn OnCancel> = core.clone();
             token.on_cancel(Arc::downgrade(&callback));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::acceptor::Acceptor;
@@ -11,7 +11,7 @@ use super::events::ServerEvent;
 use super::guard;
 use super::lifecycle::ServerLifecycle;
 use super::linger::{Lingering, LingeringStream};
-use super::pool::Pool;
+use super::pool::{Pool, PoolOptions};
 use super::processes::Processes;
 use super::registry::ActiveConnection;
 use super::report::{ServerCounters, ShutdownReport};
@@ -37,6 +37,7 @@ pub(in crate::tcp) struct ServerCore {
     pub(super) counters: Arc<Counters>,
     pub(super) observer: Option<Observer>,
     pub(super) processes: Processes,
+    me: Weak<ServerCore>,
 }
 
 pub(super) type Observer = Arc<dyn Fn(&ServerEvent<'_>) + Send + Sync>;
@@ -52,24 +53,31 @@ impl ServerCore {
         settings: Settings,
         options: ServerOptions,
         observer: Option<Observer>,
-    ) -> Result<ServerCore> {
+    ) -> Result<Arc<ServerCore>> {
         let lifecycle = ServerLifecycle::new(options.backlog)?;
         let changes = &lifecycle.changes;
         let (max, max_per_peer) = (options.max_connections, options.max_connections_per_peer);
         let table = Arc::new(ConnectionTable::new(max, max_per_peer, Arc::clone(changes)));
         let counters = Arc::new(Counters::default());
-        let threads = max_threads(&options, max);
-        let pool = Pool::new(threads, options.idle_threads, options.thread_stack_size, Arc::clone(changes));
+        let pool = PoolOptions {
+            max: max_threads(&options, max),
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            min_waiting: options.idle_threads,
+            stack_size: options.thread_stack_size,
+        };
+        let pool = Pool::new(pool, Arc::clone(changes));
         let lingering = Lingering::new(
             options.max_lingering,
             Arc::clone(&table),
             Arc::clone(&counters),
             Arc::clone(changes),
         );
-        Ok(ServerCore {
+        let acceptor = Acceptor::new(listener, owns_listener, rcvtimeo, &lifecycle)?;
+        let lingering = Arc::new(lingering.map_err(|error| sys::failure(Operation::Open, error))?);
+        Ok(Arc::new_cyclic(|me| ServerCore {
             address,
-            acceptor: Acceptor::new(listener, owns_listener, rcvtimeo, &lifecycle)?,
-            lingering: Arc::new(lingering.map_err(|error| sys::failure(Operation::Open, error))?),
+            acceptor,
+            lingering,
             settings,
             options,
             lifecycle,
@@ -78,7 +86,8 @@ impl ServerCore {
             counters,
             observer,
             processes: Processes::default(),
-        })
+            me: me.clone(),
+        }))
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -88,9 +97,16 @@ impl ServerCore {
     /// Begins the shutdown; the earliest timeout counts.
     pub(super) fn begin_shutdown(&self, timeout: Duration) {
         self.table.set_ending();
+        let was_open = self.phase() == Phase::Open;
         self.lifecycle.begin(timeout, self.options.shutdown_idle_timeout);
         // The backlog is served, also if accepting was suspended.
         self.table.set_suspended(false);
+        // A server of `serve` has a thread that waits for its end, and one of `accept` has none.
+        if let (true, false, Some(core)) = (was_open, self.lifecycle.is_watched(), self.me.upgrade()) {
+            let thread = std::thread::Builder::new().name("socketry-shutdown".to_owned());
+            // Without it, the timeouts take effect when a handle waits for the end.
+            let _ = thread.spawn(move || core.serve_to_end());
+        }
     }
 
     /// Leaves new connections in the backlog.
@@ -104,6 +120,8 @@ impl ServerCore {
     pub(super) fn set_max_connections(&self, max: usize) {
         self.pool.set_max(max_threads(&self.options, max));
         self.table.set_max(max);
+        // Threads that wait have places under the old limit. Without descriptors they keep them.
+        let _ = self.acceptor.interrupt();
     }
 
     /// Closes the listener: nothing is accepted from now on.
@@ -137,7 +155,7 @@ impl ServerCore {
             !self.table.is_empty()
                 || self.pool.size().total > 0
                 || self.lingering.len() > 0
-                || self.acceptor.is_in_use()
+                || self.acceptor.is_open()
         };
         let has_ended = self.lifecycle.run(limit, is_busy, |step| match step {
             None => also(),
@@ -170,7 +188,7 @@ impl ServerCore {
         self.table.set_ending();
         let connections = self.table.abort_all();
         self.lifecycle.aborted.cancel();
-        self.lingering.abort_all();
+        self.lingering.abort_for_good();
         connections.iter().for_each(|connection| connection.abort());
         if let Some(listener) = self.acceptor.listener() {
             for _ in 0..MAX_RESETS {

@@ -111,7 +111,7 @@ impl ServerHandle {
     /// Suspends accepting: new connections stay in the backlog until [`resume`](Self::resume), and open
     /// ones are served. Does not block.
     ///
-    /// A thread that accepts at this moment can still return one connection. A
+    /// A thread that is about to return from an accept can still return one connection. A
     /// [shutdown](Self::shutdown) serves the backlog, also of a suspended server. Once the backlog is
     /// full, the OS does not answer new connections, which are retried by their clients.
     ///

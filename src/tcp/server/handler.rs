@@ -30,6 +30,8 @@ where
 {
     type Item = TcpConnection;
 
+    const THREADS_PER_PROCESSOR: usize = 4;
+
     fn next(&self, limit: &WaitLimit<'_>) -> Next<TcpConnection> {
         self.core.next_connection(limit)
     }
@@ -53,7 +55,7 @@ impl ServerCore {
             self.close();
             sys::thread_failure(Operation::Serve, error)
         })?;
-        Ok(self.serve_and(|| self.pool.retry(&work)))
+        Ok(self.serve_and(|| self.pool.grow(&work)))
     }
 
     pub(super) fn next_connection(self: &Arc<Self>, limit: &WaitLimit<'_>) -> Next<TcpConnection> {

@@ -52,6 +52,11 @@ impl ServerLifecycle {
         self.closes_idle.load(Ordering::SeqCst)
     }
 
+    /// Whether a thread waits for the end of the server.
+    pub(super) fn is_watched(&self) -> bool {
+        self.changes.is_watched()
+    }
+
     pub(super) fn is_terminated(&self) -> bool {
         self.machine().is_terminated()
     }

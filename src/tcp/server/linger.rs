@@ -39,6 +39,8 @@ pub(super) struct Lingering {
 struct LingerSet {
     has_thread: bool,
     is_ending: bool,
+    /// The shutdown has aborted the connections, and so are those that are still added.
+    is_aborted: bool,
     next: u64,
     /// The oldest first.
     entries: BTreeMap<u64, Entry>,
@@ -85,13 +87,13 @@ impl Lingering {
         let entry = Entry { stream, began: now, admitted };
         let mut set = self.set();
         let key = set.next;
-        let is_full = set.entries.len() >= self.max;
+        set.next += 1;
+        let is_full = set.entries.len() >= self.max || set.is_aborted;
         if is_full || self.poller.add(&entry.stream.stream, key).is_err() || !self.has_thread(&mut set) {
             drop(set);
             self.end(key, entry, true);
             return;
         }
-        set.next += 1;
         set.timers.push_back((now + LINGER_TIMEOUT, key));
         set.entries.insert(key, entry);
         drop(set);
@@ -120,18 +122,16 @@ impl Lingering {
         }
     }
 
-    /// Closes the oldest connection for one that may come, if it has lingered for [`MIN_LINGER`].
+    /// Closes the oldest connection for one in the backlog, if it has lingered for [`MIN_LINGER`].
     pub(super) fn evict_oldest(&self) -> bool {
         self.evict(|entry| entry.is_of(None) && entry.began.elapsed() >= MIN_LINGER)
     }
 
     /// Makes place for a connection that was accepted and exceeds a limit: closes a connection whose
-    /// peer has ended its stream, or else the oldest, of the same peer or of all.
-    pub(super) fn make_place(&self, peer: Peer) -> bool {
-        self.close_ended(Some(peer))
-            || self.close_ended(None)
-            || self.evict(|entry| entry.is_of(Some(peer)))
-            || self.evict(|entry| entry.is_of(None))
+    /// peer has ended its stream, or else the oldest. Only connections of the peer make place in its
+    /// own limit; `None` stands for all.
+    pub(super) fn make_place(&self, peer: Option<Peer>) -> bool {
+        self.close_ended(peer) || self.evict(|entry| entry.is_of(peer))
     }
 
     fn evict(&self, suits: impl Fn(&Entry) -> bool) -> bool {
@@ -172,6 +172,12 @@ impl Lingering {
             self.end(key, entry, true);
         }
         self.poller.wake();
+    }
+
+    /// Closes all connections now, and those that are added later.
+    pub(super) fn abort_for_good(&self) {
+        self.set().is_aborted = true;
+        self.abort_all();
     }
 
     /// The server accepts no more connections, so the thread exits with the last one.

@@ -24,6 +24,7 @@ mod requests;
 
 mod accept;
 mod acceptor;
+mod backoff;
 mod builder;
 mod conversions;
 mod core;

@@ -1,5 +1,7 @@
-//! Threads that each take the next piece of work themselves. When the last waiting thread takes one,
-//! another thread is started; a thread that has waited long exits if enough others wait.
+//! Threads that each take the next piece of work themselves. A few are started as soon as the last
+//! waiting thread takes one; more are started only while threads block, which is checked each
+//! millisecond while no thread waits. So short work runs on few threads, which is faster, and work that
+//! blocks gets as many as it needs. A thread that has waited long exits if enough others wait.
 
 use std::io;
 use std::sync::{Arc, PoisonError};
@@ -15,9 +17,15 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_RETRY: Duration = Duration::from_millis(10);
 const LAST_RETRY: Duration = Duration::from_secs(1);
 
+/// How long work may take before its thread counts as blocked: at least one, at most two of these.
+const TICK: Duration = Duration::from_millis(1);
+
 /// The work of a pool.
 pub(super) trait Workload: Send + Sync + 'static {
     type Item;
+
+    /// How many threads for each processor are started without checking whether others block.
+    const THREADS_PER_PROCESSOR: usize;
 
     /// Blocks until there is work, within the limit. Several threads call this at the same time.
     fn next(&self, limit: &WaitLimit<'_>) -> Next<Self::Item>;
@@ -41,6 +49,7 @@ pub(super) enum Next<T> {
 #[derive(Debug)]
 pub(super) struct Pool {
     state: Mutex<State>,
+    processors: usize,
     /// How many threads wait, if there is less work.
     min_waiting: usize,
     stack_size: Option<usize>,
@@ -48,20 +57,74 @@ pub(super) struct Pool {
     changes: Arc<Changes>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     max: usize,
+    /// How many threads do not block, or more, as long as there is work for them.
+    eager: usize,
     total: usize,
     /// Those that wait for work, and those that were started and do not run yet.
     waiting: usize,
     is_closed: bool,
     retry: Option<Retry>,
+    /// When to check whether threads block.
+    tick_at: Option<Instant>,
+    /// Counts the checks.
+    epoch: u64,
+    /// How many threads took their work since the last check, and since the one before.
+    fresh: usize,
+    recent: usize,
+}
+
+impl State {
+    /// How many threads wait, or took their work a moment ago.
+    fn live(&self) -> usize {
+        self.waiting + self.fresh + self.recent
+    }
+
+    /// A thread takes work. Returns the epoch, for [`finish`](Self::finish).
+    fn begin(&mut self) -> u64 {
+        self.waiting -= 1;
+        self.fresh += 1;
+        self.epoch
+    }
+
+    fn finish(&mut self, epoch: u64) {
+        self.waiting += 1;
+        match self.epoch - epoch {
+            0 => self.fresh -= 1,
+            1 => self.recent -= 1,
+            _ => {}
+        }
+    }
+
+    /// Checks which threads block. Returns how many are to be started.
+    fn tick(&mut self, now: Instant) -> usize {
+        self.epoch += 1;
+        self.recent = std::mem::take(&mut self.fresh);
+        let (live, is_starved) = (self.live(), self.waiting == 0);
+        self.tick_at = is_starved.then(|| now + TICK);
+        let wanted = match live {
+            // All of them block: the more there are, the more are started.
+            0 => self.eager.max(self.total / 4),
+            live => self.eager.saturating_sub(live),
+        };
+        if is_starved { wanted.min(self.max.saturating_sub(self.total)) } else { 0 }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Retry {
     at: Instant,
     delay: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PoolOptions {
+    pub(super) max: usize,
+    pub(super) processors: usize,
+    pub(super) min_waiting: usize,
+    pub(super) stack_size: Option<usize>,
 }
 
 /// How many threads a pool has.
@@ -72,14 +135,10 @@ pub(super) struct PoolSize {
 }
 
 impl Pool {
-    pub(super) fn new(
-        max: usize,
-        min_waiting: usize,
-        stack_size: Option<usize>,
-        changes: Arc<Changes>,
-    ) -> Pool {
-        let state = State { max, total: 0, waiting: 0, is_closed: false, retry: None };
-        Pool { state: Mutex::new(state), min_waiting: min_waiting.max(1), stack_size, changes }
+    pub(super) fn new(options: PoolOptions, changes: Arc<Changes>) -> Pool {
+        let PoolOptions { max, processors, min_waiting, stack_size } = options;
+        let state = State { max, ..State::default() };
+        Pool { state: Mutex::new(state), processors, min_waiting: min_waiting.max(1), stack_size, changes }
     }
 
     /// Changes the maximum number of threads. Threads over a lower maximum exit when they are idle.
@@ -105,27 +164,37 @@ impl Pool {
     }
 
     /// Starts the first thread.
-    pub(super) fn start(self: &Arc<Self>, work: &Arc<impl Workload>) -> io::Result<()> {
-        let member = self.add(&mut self.state());
+    pub(super) fn start<W: Workload>(self: &Arc<Self>, work: &Arc<W>) -> io::Result<()> {
+        let mut state = self.state();
+        state.eager = W::THREADS_PER_PROCESSOR * self.processors;
+        let member = self.add(&mut state);
+        drop(state);
         self.spawn(work, member)
     }
 
-    /// Starts the thread that could not be started before, if it is time. Returns when to call this
-    /// again.
-    pub(super) fn retry(self: &Arc<Self>, work: &Arc<impl Workload>) -> Option<Instant> {
-        let mut state = self.state();
-        let retry = state.retry?;
-        if state.is_closed || state.waiting > 0 || state.total >= state.max {
-            state.retry = None;
-            return None;
+    /// Starts threads if it is time: those that could not be started before, and more while threads
+    /// block. Returns when to call this again.
+    pub(super) fn grow(self: &Arc<Self>, work: &Arc<impl Workload>) -> Option<Instant> {
+        loop {
+            let mut state = self.state();
+            if state.is_closed || state.waiting > 0 || state.total >= state.max {
+                (state.retry, state.tick_at) = (None, None);
+                return None;
+            }
+            let now = Instant::now();
+            let count = match (state.retry, state.tick_at) {
+                (Some(retry), _) if now < retry.at => return Some(retry.at),
+                (Some(_), _) => 1,
+                (None, Some(at)) if now < at => return Some(at),
+                (None, Some(_)) => state.tick(now),
+                (None, None) => return None,
+            };
+            let members: Vec<_> = (0..count).map(|_| self.add(&mut state)).collect();
+            drop(state);
+            for member in members {
+                self.spawn_or_retry(work, member);
+            }
         }
-        if Instant::now() < retry.at {
-            return Some(retry.at);
-        }
-        let member = self.add(&mut state);
-        drop(state);
-        self.spawn_or_retry(work, member);
-        self.state().retry.map(|retry| retry.at)
     }
 
     fn add(self: &Arc<Self>, state: &mut State) -> Member {
@@ -173,9 +242,9 @@ impl Member {
         loop {
             match work.next(&WaitLimit::timeout(IDLE_TIMEOUT)) {
                 Next::Item(item) => {
-                    self.leave_waiting(work);
+                    let epoch = self.leave_waiting(work);
                     work.run(item);
-                    self.pool.state().waiting += 1;
+                    self.pool.state().finish(epoch);
                     self.is_waiting = true;
                 }
                 Next::TimedOut => {
@@ -194,19 +263,27 @@ impl Member {
         }
     }
 
-    /// This thread does not wait any more. If it was the last one, another is started.
-    fn leave_waiting<W: Workload>(&mut self, work: &Arc<W>) {
+    /// This thread does not wait any more. If it was the last one, another is started, or it is checked
+    /// soon whether the others block.
+    fn leave_waiting<W: Workload>(&mut self, work: &Arc<W>) -> u64 {
         let mut state = self.pool.state();
-        state.waiting -= 1;
+        let epoch = state.begin();
         self.is_waiting = false;
-        // While a start is retried, nothing else starts threads.
-        let grows =
-            state.waiting == 0 && state.total < state.max && !state.is_closed && state.retry.is_none();
-        if grows {
+        let is_last = state.waiting == 0 && state.total < state.max && !state.is_closed;
+        // While a start is retried, or a check is due, nothing else starts threads.
+        if !is_last || state.retry.is_some() || state.tick_at.is_some() {
+            return epoch;
+        }
+        if state.total < state.eager {
             let member = self.pool.add(&mut state);
             drop(state);
             self.pool.spawn_or_retry(work, member);
+        } else {
+            state.tick_at = Some(Instant::now() + TICK);
+            drop(state);
+            self.pool.changes.notify();
         }
+        epoch
     }
 }
 

@@ -31,12 +31,14 @@ enum Slot {
 }
 
 impl Registry {
-    pub(super) fn reserve(&mut self) -> u32 {
+    /// Takes a slot; `is_aborted` if all connections were aborted before.
+    pub(super) fn reserve(&mut self, is_aborted: bool) -> u32 {
+        let own = if is_aborted { Slot::Aborted } else { Slot::Reserved };
         if let Some(slot) = self.free.pop() {
-            self.slots[slot as usize] = Slot::Reserved;
+            self.slots[slot as usize] = own;
             return slot;
         }
-        self.slots.push(Slot::Reserved);
+        self.slots.push(own);
         (self.slots.len() - 1) as u32
     }
 

@@ -170,6 +170,8 @@ where
 {
     type Item = (Key, Member<F>);
 
+    const THREADS_PER_PROCESSOR: usize = 1;
+
     fn next(&self, limit: &WaitLimit<'_>) -> Next<Self::Item> {
         let Some(_leading) = self.leading.take(limit) else { return Next::TimedOut };
         self.lead(limit).unwrap_or_else(|error| {
@@ -255,6 +257,7 @@ where
             core.note_accept_error(&connection.inner.failure(Operation::Accept, error));
             self.waiting().members.make_ready(key);
             connection.inner.force_close();
+            self.poller.wake();
         }
         // Idle connections may have been closed before this one was put back.
         if is_idle && core.lifecycle.closes_idle() {
@@ -296,7 +299,7 @@ where
                     return Ok(Next::Closed);
                 }
                 if resume.is_some_and(|resume| resume <= now) {
-                    self.accept()?;
+                    self.accept();
                     continue;
                 }
                 if limit.has_passed() {
@@ -315,40 +318,55 @@ where
                     key => waiting.members.make_ready(key),
                 }
             }
-            // The poller is woken when a connection was closed.
-            let is_paused = waiting.accepting.is_paused();
+            // The poller is woken when there may be capacity.
+            accepts |= waiting.accepting.is_at_capacity();
             drop(waiting);
-            if accepts || (is_paused && core.table.has_capacity()) {
-                self.accept()?;
+            if accepts {
+                self.accept();
             }
         }
     }
 
-    fn accept(&self) -> Result<()> {
+    /// Accepts what is in the backlog. A fault of the listener closes it, and open connections are
+    /// served to their end.
+    fn accept(&self) {
         let core = &self.core;
-        let mut waiting = self.waiting();
-        let Waiting { members, accepting } = &mut *waiting;
-        let Some(listener) = core.acceptor.listener() else { return Ok(()) };
-        let is_over = core.accept_batch(&listener, accepting, |connection| {
-            let expires = expiry(&connection, true);
-            let member = Member { connection, framing: None, expires, is_awaited: false };
-            let key = members.insert(member);
-            // Its first request is on its way mostly, and need not be waited for by way of the
-            // poller.
-            members.make_ready(key);
-        });
-        match is_over {
-            Ok(false) if accepting.is_paused() => Ok(()),
-            Ok(false) => self
-                .poller
-                .reregister(&*listener, Key::LISTENER.to_bits())
-                .map_err(|error| sys::failure(Operation::Accept, error)),
-            ended => {
-                self.poller.remove(&*listener, Key::LISTENER.to_bits());
+        loop {
+            let mut waiting = self.waiting();
+            let Waiting { members, accepting } = &mut *waiting;
+            let Some(listener) = core.acceptor.listener() else { return };
+            let accepted = core.accept_batch(&listener, accepting, |connection| {
+                let expires = expiry(&connection, true);
+                let member = Member { connection, framing: None, expires, is_awaited: false };
+                let key = members.insert(member);
+                // Its first request is on its way mostly, and need not be waited for by way of the
+                // poller.
+                members.make_ready(key);
+            });
+            let rearmed = match accepted {
+                Ok(false) if accepting.is_paused() => return,
+                // In a shutdown, no event follows for what is left of the backlog.
+                Ok(false) if core.phase() >= Phase::Draining => continue,
+                Ok(false) => self
+                    .poller
+                    .reregister(&*listener, Key::LISTENER.to_bits())
+                    .map_err(|error| sys::failure(Operation::Accept, error)),
+                ended => {
+                    self.poller.remove(&*listener, Key::LISTENER.to_bits());
+                    drop((listener, waiting));
+                    core.close();
+                    if let Err(error) = ended {
+                        core.observe(&ServerEvent::AcceptFailed { error: &error });
+                    }
+                    return;
+                }
+            };
+            if let Err(error) = rearmed {
                 drop((listener, waiting));
                 core.close();
-                ended.map(drop)
+                core.observe(&ServerEvent::AcceptFailed { error: &error });
             }
+            return;
         }
     }
 
@@ -378,7 +396,9 @@ where
             match length {
                 0 => {
                     framing.set_eof();
-                    inner.set_eof();
+                    if !inner.is_closed_idle() {
+                        inner.set_eof();
+                    }
                 }
                 length => framing.advance(length),
             }

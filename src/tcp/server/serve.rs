@@ -91,8 +91,9 @@ pub struct Incoming<'a> {
 impl TcpServer {
     /// Serves each connection on a thread, until the server is shut down.
     ///
-    /// Blocks the current thread. Threads are reused: there are as many as concurrent connections,
-    /// up to [`threads`](crate::tcp::TcpServerBuilder::threads). All but a few exit after 10 s without work.
+    /// Blocks the current thread. Threads are reused: there are as many as connections that block at the
+    /// same time and a few more, up to [`threads`](crate::tcp::TcpServerBuilder::threads). All but a few
+    /// exit after 10 s without work.
     ///
     /// When the handler returns, the connection is closed gracefully, unless a clone of it exists.
     /// The error type of the handler converts from every error with `?`.

@@ -18,6 +18,8 @@ pub(super) struct ConnectionTable {
     state: Mutex<State>,
     /// Notified when there may be capacity.
     capacity: Condvar,
+    /// Notified when a connection was closed.
+    closed: Condvar,
     /// Woken, too, if an event loop waits for capacity.
     waker: OnceLock<Arc<Poller>>,
     /// Whether threads wait for the end of the server.
@@ -31,10 +33,27 @@ struct State {
     active: Registry,
     outcomes: Outcomes,
     is_suspended: bool,
-    /// Counts what may have made capacity.
-    releases: u64,
+    /// The connections were aborted, and so is each that is still admitted.
+    is_aborted: bool,
+    /// Counts what may have made capacity, and connections that were closed.
+    events: Events,
     waiting: usize,
+    waiting_for_close: usize,
     wakes_poller: bool,
+}
+
+/// How often there may have been capacity, and how often a connection was closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Events {
+    capacity: u64,
+    closes: u64,
+}
+
+/// Why a connection is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    Full,
+    PeerFull,
 }
 
 /// What became of the connections.
@@ -65,7 +84,7 @@ impl<'a> Place<'a> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         if self.is_reserved {
-            self.table.free(|state| state.admission.cancel_reservation());
+            self.table.free(false, |state| state.admission.cancel_reservation());
         }
     }
 }
@@ -78,11 +97,14 @@ impl ConnectionTable {
                 active: Registry::default(),
                 outcomes: Outcomes::default(),
                 is_suspended: false,
-                releases: 0,
+                is_aborted: false,
+                events: Events::default(),
                 waiting: 0,
+                waiting_for_close: 0,
                 wakes_poller: false,
             }),
             capacity: Condvar::new(),
+            closed: Condvar::new(),
             waker: OnceLock::new(),
             is_ending: AtomicBool::new(false),
             changes,
@@ -108,34 +130,45 @@ impl ConnectionTable {
         (!self.state().is_suspended).then_some(Place { table: self, is_reserved: false })
     }
 
-    /// Whether a place could be reserved now.
-    pub(super) fn has_capacity(&self) -> bool {
+    /// Whether the limit is reached, so that closing a lingering connection would make a place.
+    pub(super) fn is_full(&self) -> bool {
         let state = self.state();
-        !state.is_suspended && !state.admission.is_full()
+        !state.is_suspended && state.admission.is_full()
     }
 
-    /// A count for [`wait_for_capacity`](Self::wait_for_capacity), taken before a reservation fails.
-    pub(super) fn releases(&self) -> u64 {
-        self.state().releases
+    /// Counts for the waits below, taken before a reservation or an accept fails.
+    pub(super) fn events(&self) -> Events {
+        self.state().events
     }
 
-    /// Blocks until a connection was closed or a limit changed after that count, or until the limit
-    /// or `at_most` passes.
-    pub(super) fn wait_for_capacity(&self, seen: u64, limit: &WaitLimit<'_>, at_most: Option<Instant>) {
+    /// Blocks until there may be capacity since then, or until the limit or `at_most` passes.
+    pub(super) fn wait_for_capacity(&self, seen: Events, limit: &WaitLimit<'_>, at_most: Option<Instant>) {
         let mut state = self.state();
         state.waiting += 1;
-        while state.releases == seen {
-            let pause = at_most.map(|at_most| at_most.saturating_duration_since(Instant::now()));
-            let remaining = [limit.remaining(), pause].into_iter().flatten().min();
-            state = match remaining {
-                None => self.capacity.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => break,
-                Some(remaining) => {
-                    self.capacity.wait_timeout(state, remaining).unwrap_or_else(PoisonError::into_inner).0
-                }
+        while state.events.capacity == seen.capacity {
+            let Some(next) = wait_until(&self.capacity, state, limit, at_most) else {
+                state = self.state();
+                break;
             };
+            state = next;
         }
         state.waiting -= 1;
+    }
+
+    /// Blocks until a connection was closed since then, or until the limit or `at_most` passes. Returns
+    /// `true` if one was closed.
+    pub(super) fn wait_for_close(&self, seen: Events, limit: &WaitLimit<'_>, at_most: Instant) -> bool {
+        let mut state = self.state();
+        state.waiting_for_close += 1;
+        while state.events.closes == seen.closes {
+            let Some(next) = wait_until(&self.closed, state, limit, Some(at_most)) else {
+                state = self.state();
+                break;
+            };
+            state = next;
+        }
+        state.waiting_for_close -= 1;
+        state.events.closes != seen.closes
     }
 
     /// Has the poller woken when there may be capacity.
@@ -152,10 +185,14 @@ impl ConnectionTable {
         let _ = self.waker.set(poller);
     }
 
-    /// Wakes all threads that wait for capacity: there may be some, or none is needed any more.
+    /// Wakes all threads that wait for capacity or a close: there may be some, or none is needed any
+    /// more.
     pub(super) fn wake_all(&self) {
-        self.state().releases += 1;
+        let mut state = self.state();
+        state.events = Events { capacity: state.events.capacity + 1, closes: state.events.closes + 1 };
+        drop(state);
         self.capacity.notify_all();
+        self.closed.notify_all();
         if let Some(waker) = self.waker.get() {
             waker.wake();
         }
@@ -167,16 +204,20 @@ impl ConnectionTable {
     }
 
     /// Makes a change after which there may be capacity.
-    fn free(&self, change: impl FnOnce(&mut State)) {
+    fn free(&self, is_close: bool, change: impl FnOnce(&mut State)) {
         let mut state = self.state();
         change(&mut state);
-        state.releases += 1;
-        let is_awaited = state.waiting > 0;
+        state.events.capacity += 1;
+        state.events.closes += u64::from(is_close);
+        let (waiting, waiting_for_close) = (state.waiting, state.waiting_for_close);
         let wakes_poller = std::mem::take(&mut state.wakes_poller);
         drop(state);
         // Each is a system call if a thread waits.
-        if is_awaited {
+        if waiting > 0 {
             self.capacity.notify_one();
+        }
+        if is_close && waiting_for_close > 0 {
+            self.closed.notify_all();
         }
         if let (true, Some(waker)) = (wakes_poller, self.waker.get()) {
             waker.wake();
@@ -186,24 +227,26 @@ impl ConnectionTable {
         }
     }
 
-    /// Admits a connection, or returns `None` if it exceeds a limit.
-    pub(super) fn admit(&self, mut place: Place<'_>, peer: Peer) -> Option<Entry> {
+    /// Admits a connection, or returns which limit it exceeds. The place stays then.
+    pub(super) fn admit(&self, place: &mut Place<'_>, peer: Peer) -> Result<Entry, Refused> {
         let mut state = self.state();
-        let verdict = match std::mem::take(&mut place.is_reserved) {
+        let verdict = match place.is_reserved {
             true => state.admission.admit_reserved(peer),
             false => state.admission.admit(peer),
         };
-        match verdict {
-            Verdict::Admitted(admitted) => {
-                state.outcomes.active += 1;
-                Some(Entry { slot: state.active.reserve(), admitted })
-            }
-            Verdict::Full | Verdict::PeerFull => {
-                drop(state);
-                self.free(|_| {});
-                None
-            }
+        let admitted = match verdict {
+            Verdict::Admitted(admitted) => admitted,
+            Verdict::Full => return Err(Refused::Full),
+            Verdict::PeerFull => return Err(Refused::PeerFull),
+        };
+        place.is_reserved = false;
+        let is_aborted = state.is_aborted;
+        let slot = state.active.reserve(is_aborted);
+        match is_aborted {
+            true => state.outcomes.aborted += 1,
+            false => state.outcomes.active += 1,
         }
+        Ok(Entry { slot, admitted })
     }
 
     /// Registers what is aborted at the timeout of a shutdown. Returns `false` if that has happened.
@@ -213,7 +256,7 @@ impl ConnectionTable {
 
     /// The connection has ended, and its socket is closed.
     pub(super) fn end(&self, entry: &Entry, phase: Phase) {
-        self.free(|state| {
+        self.free(true, |state| {
             state.finish(entry.slot, phase);
             state.admission.release(entry.admitted);
         });
@@ -227,12 +270,14 @@ impl ConnectionTable {
 
     /// The socket of a connection is closed: its place is free.
     pub(super) fn release(&self, admitted: Admitted) {
-        self.free(|state| state.admission.release(admitted));
+        self.free(true, |state| state.admission.release(admitted));
     }
 
     /// A connection began to linger, so there may be capacity soon.
     pub(super) fn note_lingering(&self) {
-        self.free(|_| {});
+        self.free(false, |_| {});
+        // Each of those that wait has a limit of its own, and can make place.
+        self.capacity.notify_all();
     }
 
     /// Counts a connection that was accepted to be reset.
@@ -248,6 +293,7 @@ impl ConnectionTable {
     /// Marks all connections as aborted, and returns them.
     pub(super) fn abort_all(&self) -> Vec<Arc<dyn ActiveConnection>> {
         let mut state = self.state();
+        state.is_aborted = true;
         let connections = state.active.abort_all();
         state.outcomes.aborted += std::mem::take(&mut state.outcomes.active);
         connections
@@ -262,9 +308,9 @@ impl ConnectionTable {
         self.state().admission.admitted() == 0
     }
 
-    /// Sets whether connections are left in the backlog.
+    /// Sets whether connections are left in the backlog. A shutdown serves the backlog in any case.
     pub(super) fn set_suspended(&self, on: bool) {
-        self.state().is_suspended = on;
+        self.state().is_suspended = on && !self.is_ending.load(Ordering::SeqCst);
         self.wake_all();
     }
 
@@ -275,6 +321,23 @@ impl ConnectionTable {
 
     pub(super) fn set_max_per_peer(&self, max: Option<usize>) {
         self.state().admission.set_max_per_peer(max);
+    }
+}
+
+/// Waits once. `None` if the limit or `at_most` has passed.
+fn wait_until<'a>(
+    condition: &Condvar,
+    state: MutexGuard<'a, State>,
+    limit: &WaitLimit<'_>,
+    at_most: Option<Instant>,
+) -> Option<MutexGuard<'a, State>> {
+    let pause = at_most.map(|at_most| at_most.saturating_duration_since(Instant::now()));
+    match [limit.remaining(), pause].into_iter().flatten().min() {
+        None => Some(condition.wait(state).unwrap_or_else(PoisonError::into_inner)),
+        Some(Duration::ZERO) => None,
+        Some(remaining) => {
+            Some(condition.wait_timeout(state, remaining).unwrap_or_else(PoisonError::into_inner).0)
+        }
     }
 }
 

@@ -13,25 +13,31 @@ fn listening() -> (TcpListener, CancelToken, AcceptQueue) {
 fn each_thread_waits_within_its_own_limit() {
     let (listener, closing, queue) = listening();
     std::thread::scope(|scope| {
-        let unlimited = scope.spawn(|| queue.accept(&listener, &WaitLimit::unlimited()));
+        let unlimited = scope.spawn(|| queue.accept(&listener, &queue.watch(), &WaitLimit::unlimited()));
         let began = Instant::now();
         let limit = WaitLimit::timeout(Duration::from_millis(50));
-        assert!(matches!(queue.accept(&listener, &limit), Err(WaitError::TimedOut)));
+        assert!(matches!(queue.accept(&listener, &queue.watch(), &limit), Err(WaitError::TimedOut)));
         assert!(began.elapsed() >= Duration::from_millis(50));
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (_, peer) = unlimited.join().unwrap().unwrap();
         assert_eq!(peer, client.local_addr().unwrap());
     });
     closing.cancel();
-    assert!(matches!(queue.accept(&listener, &WaitLimit::unlimited()), Err(WaitError::Cancelled)));
+    assert!(matches!(
+        queue.accept(&listener, &queue.watch(), &WaitLimit::unlimited()),
+        Err(WaitError::Cancelled)
+    ));
 }
 
 #[test]
 fn connection_in_the_backlog_is_accepted_without_time() {
     let (listener, _, queue) = listening();
-    assert!(matches!(queue.accept(&listener, &WaitLimit::no_wait()), Err(WaitError::TimedOut)));
+    assert!(matches!(
+        queue.accept(&listener, &queue.watch(), &WaitLimit::no_wait()),
+        Err(WaitError::TimedOut)
+    ));
     let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    queue.accept(&listener, &WaitLimit::no_wait()).unwrap();
+    queue.accept(&listener, &queue.watch(), &WaitLimit::no_wait()).unwrap();
 }
 
 /// Each connection reaches a thread, however the threads come and go.
@@ -47,7 +53,7 @@ fn no_connection_is_left_waiting() {
             scope.spawn(move || {
                 while left.load(std::sync::atomic::Ordering::SeqCst) > 0 {
                     let limit = WaitLimit::timeout(Duration::from_micros(100 + 700 * number));
-                    if queue.accept(listener, &limit).is_ok() {
+                    if queue.accept(listener, &queue.watch(), &limit).is_ok() {
                         left.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
                     }
                 }
@@ -64,7 +70,11 @@ fn interrupt_ends_every_wait_and_no_later_one() {
     let (listener, _, queue) = listening();
     std::thread::scope(|scope| {
         let waits: Vec<_> = (0..3)
-            .map(|_| scope.spawn(|| queue.accept(&listener, &WaitLimit::timeout(Duration::from_secs(20)))))
+            .map(|_| {
+                scope.spawn(|| {
+                    queue.accept(&listener, &queue.watch(), &WaitLimit::timeout(Duration::from_secs(20)))
+                })
+            })
             .collect();
         while waits.iter().any(|wait| !wait.is_finished()) {
             queue.interrupt().unwrap();
@@ -75,5 +85,5 @@ fn interrupt_ends_every_wait_and_no_later_one() {
         }
     });
     let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    queue.accept(&listener, &WaitLimit::unlimited()).unwrap();
+    queue.accept(&listener, &queue.watch(), &WaitLimit::unlimited()).unwrap();
 }

@@ -1,5 +1,6 @@
 mod edges;
 mod handles;
+mod pressure;
 mod requests;
 mod serve;
 mod shutdown;

@@ -29,6 +29,8 @@ impl Works {
 impl Workload for Works {
     type Item = ();
 
+    const THREADS_PER_PROCESSOR: usize = 1;
+
     fn next(&self, _: &WaitLimit<'_>) -> Next<()> {
         let mut state = self.state.lock().unwrap();
         loop {
@@ -57,7 +59,10 @@ fn check(work: u32, threads: usize, interruptions: usize, closes_later: bool) {
     model.preemption_bound = Some(interruptions);
     model.check(move || {
         let changes = Arc::new(Changes::new());
-        let pool = Arc::new(Pool::new(threads, 1, None, Arc::clone(&changes)));
+        let pool = Arc::new(Pool::new(
+            PoolOptions { max: threads, processors: threads, min_waiting: 1, stack_size: None },
+            Arc::clone(&changes),
+        ));
         let works = Works::new(work, !closes_later);
         pool.start(&works).unwrap();
         let closing = closes_later.then(|| {

@@ -15,6 +15,8 @@ struct Queue {
 impl Workload for Queue {
     type Item = Receiver<()>;
 
+    const THREADS_PER_PROCESSOR: usize = 1;
+
     fn next(&self, _: &WaitLimit<'_>) -> Next<Receiver<()>> {
         let item = self.items.lock().ok().and_then(|items| items.recv().ok());
         item.map_or(Next::Closed, Next::Item)
@@ -36,8 +38,9 @@ fn queue() -> (Sender<Receiver<()>>, Arc<Queue>) {
     (sender, Arc::new(Queue { items: std::sync::Mutex::new(items), done, errors }))
 }
 
-fn pool(max: usize, stack_size: Option<usize>) -> Arc<Pool> {
-    Arc::new(Pool::new(max, 1, stack_size, Arc::new(Changes::new())))
+fn pool(max: usize, processors: usize, stack_size: Option<usize>) -> Arc<Pool> {
+    let options = PoolOptions { max, processors, min_waiting: 1, stack_size };
+    Arc::new(Pool::new(options, Arc::new(Changes::new())))
 }
 
 /// Waits until the pool has so many threads, and so many of them wait.
@@ -55,7 +58,7 @@ fn await_size(pool: &Pool, total: usize, waiting: usize) {
 
 #[test]
 fn pool_grows_while_no_thread_waits_up_to_its_maximum() {
-    let (pool, (sender, work)) = (pool(3, None), queue());
+    let (pool, (sender, work)) = (pool(3, 3, None), queue());
     pool.start(&work).unwrap();
     let mut releases = Vec::new();
     for busy in 1..=5 {
@@ -73,10 +76,11 @@ fn pool_grows_while_no_thread_waits_up_to_its_maximum() {
 #[test]
 fn thread_that_cannot_be_started_is_retried_until_one_waits() {
     // No address space has such a stack.
-    let (pool, (sender, work)) = (pool(3, Some(1 << 46)), queue());
+    let (pool, (sender, work)) = (pool(3, 3, Some(1 << 46)), queue());
     assert!(pool.start(&work).is_err());
     await_size(&pool, 0, 0);
     // A thread that is there already takes the only item, so another would be started.
+    pool.state().eager = 3;
     let member = pool.add(&mut pool.state());
     let own = Arc::clone(&work);
     let running = std::thread::spawn(move || member.work(&own));
@@ -86,7 +90,7 @@ fn thread_that_cannot_be_started_is_retried_until_one_waits() {
     let began = Instant::now();
     while work.errors.load(Ordering::SeqCst) < 3 {
         assert!(began.elapsed() < TIMEOUT);
-        let next = pool.retry(&work);
+        let next = pool.grow(&work);
         if let Some(next) = next {
             std::thread::park_timeout(next.saturating_duration_since(Instant::now()));
         }
@@ -96,7 +100,7 @@ fn thread_that_cannot_be_started_is_retried_until_one_waits() {
     // A thread waits again, and no other is needed.
     release.send(()).unwrap();
     await_size(&pool, 1, 1);
-    assert_eq!(pool.retry(&work), None);
+    assert_eq!(pool.grow(&work), None);
     drop(sender);
     running.join().unwrap();
     await_size(&pool, 0, 0);
@@ -108,6 +112,8 @@ fn thread_that_panics_is_not_counted_any_more() {
     impl Workload for Panicking {
         type Item = ();
 
+        const THREADS_PER_PROCESSOR: usize = 1;
+
         fn next(&self, _: &WaitLimit<'_>) -> Next<()> {
             panic!("on purpose");
         }
@@ -116,7 +122,39 @@ fn thread_that_panics_is_not_counted_any_more() {
 
         fn on_thread_error(&self, _: io::Error) {}
     }
-    let pool = pool(1, None);
+    let pool = pool(1, 1, None);
     pool.start(&Arc::new(Panicking)).unwrap();
+    await_size(&pool, 0, 0);
+}
+
+#[test]
+fn pool_grows_over_its_eager_threads_only_while_they_block() {
+    let (pool, (sender, work)) = (pool(100, 2, None), queue());
+    pool.start(&work).unwrap();
+    let mut releases = Vec::new();
+    let mut take = |count: usize| {
+        for _ in 0..count {
+            let (release, item) = channel();
+            sender.send(item).unwrap();
+            releases.push(release);
+        }
+        std::mem::take(&mut releases)
+    };
+    // Two take work, and a third is not started yet.
+    let blocked = take(2);
+    await_size(&pool, 2, 0);
+    let next = pool.grow(&work).unwrap();
+    assert!(next > Instant::now() - TICK);
+    // After two checks they count as blocked.
+    let began = Instant::now();
+    while pool.size().total == 2 {
+        assert!(began.elapsed() < TIMEOUT);
+        pool.grow(&work);
+        std::thread::yield_now();
+    }
+    assert!(began.elapsed() >= TICK);
+    await_size(&pool, 4, 2);
+    assert_eq!(pool.grow(&work), None, "two wait");
+    drop((blocked, sender));
     await_size(&pool, 0, 0);
 }

@@ -227,6 +227,8 @@ struct Serving {
 impl Workload for Serving {
     type Item = TcpConnection;
 
+    const THREADS_PER_PROCESSOR: usize = 4;
+
     fn next(&self, limit: &WaitLimit<'_>) -> Next<TcpConnection> {
         self.core.next_connection(limit)
     }
