@@ -79,7 +79,7 @@ pub struct TcpClientBuilder {
     resolver: Option<Resolver>,
 }
 
-/// How long a connect may take unless somebody says otherwise. The system's own limit is about two
+/// The default connect timeout. The limit of the kernel is about two
 /// minutes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -58,8 +58,8 @@ pub struct TcpConnection {
     pub(super) inner: Arc<Inner>,
 }
 
-/// The fields are dropped from the first to the last: whoever is told that there is room for
-/// another connection finds this one's descriptor free.
+/// The fields are dropped from the first to the last: when the membership is released, the descriptor
+/// is free.
 pub(super) struct Inner {
     pub(super) stream: OwnedStream,
     pub(super) receive_timeout: ReceiveTimeout,
@@ -252,7 +252,7 @@ impl Inner {
         }
     }
 
-    /// Ends the read half if the connection waits for a message. What has arrived can still be read.
+    /// Ends the read half if the connection waits for a message. Received data can still be read.
     #[cold]
     pub(super) fn close_if_idle(&self) {
         // Data that the peer has not taken yet would be lost if the peer sent more.

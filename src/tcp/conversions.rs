@@ -1,4 +1,4 @@
-//! To and from the socket types of `std`, and the system's handles.
+//! Conversions to and from the socket types of `std` and the handles of the OS.
 
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Operation, PartialTransfer, Result};
 use crate::sys;
 
 impl TcpConnection {
-    /// Takes over a stream that somebody else opened, with the settings of a client or server.
+    /// Adopts a stream, with the settings of a client or server.
     pub(super) fn adopt(stream: TcpStream, settings: &Settings) -> Result<TcpConnection> {
         let stream = sys::adopt_stream(stream, &settings.options)?;
         let peer = stream.peer_addr().map_err(|error| sys::failure(Operation::Open, error))?;

@@ -100,7 +100,7 @@ impl<'a> Observer<'a> {
         Observer(Some(observer))
     }
 
-    /// The event is made if somebody wants it.
+    /// The event is created only if there is an observer.
     pub(super) fn tell<'e>(&mut self, event: impl FnOnce() -> ConnectEvent<'e>) {
         if let Some(observer) = &mut self.0 {
             observer(&event());

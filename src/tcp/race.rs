@@ -140,7 +140,7 @@ impl Attempts<'_, '_> {
         }
     }
 
-    /// What has come of one under way.
+    /// The result of a pending attempt.
     fn look(&mut self, place: usize) -> Result<()> {
         match self.running[place].connecting.check() {
             Ok(false) => Ok(()),

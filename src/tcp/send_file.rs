@@ -7,7 +7,7 @@ use super::connection::{Inner, TcpConnection};
 use crate::error::{Error, ErrorKind, Operation, PartialTransfer, Result};
 use crate::wait::{self, WaitLimit};
 
-/// What is read at a time where the system has no call for it.
+/// The size of a read where the OS has no call to send files.
 const CHUNK: usize = 64 * 1024;
 
 impl TcpConnection {

@@ -52,7 +52,7 @@ impl Deref for InUse<'_> {
 
 impl Drop for InUse<'_> {
     fn drop(&mut self) {
-        // Whoever waits for the end finds the listener closed.
+        // A thread that waits for the end finds the listener closed.
         drop(self.listener.take());
         if self.acceptor.users.fetch_sub(1, Ordering::SeqCst) == 1 && self.acceptor.is_closed() {
             self.acceptor.changes.notify();
@@ -127,7 +127,7 @@ impl Acceptor {
         self.queue.interrupt()
     }
 
-    /// Has the kernel drop new SYNs, where it can and nobody else accepts from the listener. Otherwise
+    /// Drops new SYNs in the kernel, if it can and no other process accepts from the listener. Otherwise
     /// a client that connects between the last accept and the close of the listener is reset; now it
     /// retries after a second, and meets a closed port or the next server. Handshakes in progress have
     /// a moment to finish. Returns `false` if the limit passes while another thread does this.
@@ -163,7 +163,7 @@ impl Acceptor {
         self.is_lent.store(false, Ordering::SeqCst);
     }
 
-    /// The listener itself, if nobody else uses it.
+    /// The listener itself, if no thread uses it.
     pub(super) fn take_listener(&self) -> Option<TcpListener> {
         Arc::into_inner(self.slot().take()?)
     }

@@ -141,7 +141,7 @@ impl TcpServerBuilder {
     /// This returns an error if the OS rejects an option.
     pub fn adopt(self, listener: TcpListener) -> Result<TcpServer> {
         let listener = sys::adopt_listener(listener, &self.settings.options)?;
-        // Others may have it, too, such as whoever opened it.
+        // Other processes may have it, too.
         self.assemble(listener, false)
     }
 

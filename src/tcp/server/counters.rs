@@ -1,4 +1,4 @@
-//! What has happened in a server, in counters that any thread may change.
+//! The counters of a server.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -92,7 +92,7 @@ impl ServerCore {
     }
 
     fn count_error(&self, peer: SocketAddr, error: &(dyn std::error::Error + 'static)) {
-        // The handler of a connection that was aborted was told so.
+        // The error of a handler whose connection was aborted says so.
         if self.lifecycle.aborted.is_cancelled() || self.is_end_of_connection(peer, error) {
             return;
         }

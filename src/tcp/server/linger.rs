@@ -129,7 +129,7 @@ impl Lingering {
 
     /// Makes place for a connection that was accepted and exceeds a limit: closes a connection whose
     /// peer has ended its stream, or else the oldest. Only connections of the peer make place in its
-    /// own limit; `None` stands for all.
+    /// own limit; without a peer, any does.
     pub(super) fn make_place(&self, peer: Option<Peer>) -> bool {
         self.close_ended(peer) || self.evict(|entry| entry.is_of(peer))
     }

@@ -10,7 +10,7 @@ use crate::tcp::connection::TcpConnection;
 pub(super) struct Key(u64);
 
 impl Key {
-    /// Places count to 2^32, so these are nobody's.
+    /// Slots count to 2^32, so these belong to no connection.
     pub(super) const LISTENER: Key = Key(u64::MAX - 1);
     pub(super) const WAKE: Key = Key(u64::MAX - 2);
 
@@ -163,7 +163,7 @@ impl<F> Members<F> {
         self.count -= 1;
     }
 
-    /// Takes those whose time is over; when the next one is to be looked at.
+    /// Takes expired connections. Returns when to check the next one.
     pub(super) fn expire(&mut self, now: Instant) -> (Vec<(Key, Member<F>)>, Option<Instant>) {
         let mut expired = Vec::new();
         while let Some(&(look, key)) = self.looks.first() {
@@ -203,7 +203,7 @@ impl<F> Members<F> {
         first.is_none_or(|first| expires < first)
     }
 
-    /// Gives up all that are in nobody's hand.
+    /// Removes all that no thread has.
     pub(super) fn clear(&mut self) -> Vec<Member<F>> {
         let mut given_up = Vec::new();
         for slot in &mut self.slots {

@@ -1,4 +1,4 @@
-//! Servers at their limits, under faults, and in shutdowns that nobody waits for.
+//! Servers at their limits, under faults, and in shutdowns that no thread waits for.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

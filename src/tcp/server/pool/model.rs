@@ -1,5 +1,5 @@
-//! Work reaches threads in every order in which they can run. `loom` finds a thread that waits for
-//! ever.
+//! Work reaches threads in every order in which they can run. `loom` finds a thread that waits
+//! without end.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

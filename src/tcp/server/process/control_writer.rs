@@ -17,7 +17,7 @@ impl ControlWriter {
 
     pub(super) fn send(&self, note: &Note) {
         if let Some(socket) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            // A parent that is gone or does not listen is noticed by whoever reads.
+            // The reader notices that the parent has exited.
             let _ = (&mut &*socket).write_all(&note.encode());
         }
     }
