@@ -36,9 +36,9 @@ impl TcpClient {
     /// Returns an iterator over connections to one server.
     ///
     /// Each call of `next` blocks until a connection is established. Rounds that fail are separated
-    /// by the delays of the client's [`retry`](TcpClientBuilder::retry), by default
-    /// [`Retry::default`], and the iterator ends after its number of attempts. Each round has its
-    /// own [`connect_timeout`](TcpClientBuilder::connect_timeout).
+    /// by the delays of the client's [`retry`](crate::tcp::TcpClientBuilder::retry), by default
+    /// [`Retry::default`](crate::Retry::default), and the iterator ends after its number of attempts. Each round has its
+    /// own [`connect_timeout`](crate::tcp::TcpClientBuilder::connect_timeout).
     ///
     /// # Errors
     ///
