@@ -41,9 +41,9 @@ impl ServerHandle {
     /// * a new worker exits or exceeds its [start timeout](crate::process::Workers::start_timeout),
     ///   which leaves the remaining old workers in place;
     /// * a restart is in progress;
-    /// * the server is shut down ([`is_cancelled`](Error::is_cancelled)), or has no workers.
+    /// * the server is shut down ([`is_cancelled`](crate::Error::is_cancelled)), or has no workers.
     ///
-    /// Its [`detail`](Error::detail) is a [`ProcessError`].
+    /// Its [`detail`](crate::Error::detail) is a [`ProcessError`].
     ///
     /// # Platform-specific behavior
     ///
@@ -58,7 +58,7 @@ impl ServerHandle {
     /// # Errors
     ///
     /// This returns an error if [`restart_workers`](Self::restart_workers) would, or if the deadline
-    /// passes ([`TimedOut`](ErrorKind::TimedOut)). The restart then continues in the background.
+    /// passes ([`TimedOut`](crate::ErrorKind::TimedOut)). The restart then continues in the background.
     ///
     /// # Platform-specific behavior
     ///
