@@ -219,7 +219,9 @@ fn lower_limit_applies_to_threads_that_wait() {
     });
 }
 
-/// A reply that its client has not taken yet is not lost when the client sends more in a shutdown.
+/// A reply that its client has not taken yet is not lost when the client sends more in a shutdown. Other
+/// systems do not report whether all was sent.
+#[cfg(target_os = "linux")]
 #[test]
 fn idle_close_of_a_shutdown_loses_no_reply() {
     const LENGTH: usize = 3 << 20;
