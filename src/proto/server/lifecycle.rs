@@ -47,8 +47,8 @@ pub(crate) enum Step {
 ///
 /// [`begin`](Self::begin) may be called any number of times; the earliest timeout counts. Before each
 /// accept the shell calls [`tick`](Self::tick), and [`untick`](Self::untick) if the accept failed for
-/// lack of resources. When the backlog is empty, it calls [`close`](Self::close). Whoever waits for
-/// the end calls [`poll`](Self::poll) and does what it says.
+/// lack of resources. When the backlog is empty, it calls [`close`](Self::close). A thread that
+/// waits for the end calls [`poll`](Self::poll) and executes the step that it returns.
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
     phase: Phase,

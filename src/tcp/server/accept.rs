@@ -72,18 +72,10 @@ impl ServerCore {
     pub(super) fn accept(self: &Arc<Self>, limit: &WaitLimit<'_>) -> Result<Accepted> {
         let backoff = &self.acceptor.backoff;
         loop {
-            let events = self.table.events();
-            let watch = self.acceptor.watch();
-            if let Some(until) = backoff.claim() {
-                // A connection that is closed gives a descriptor back.
-                if self.table.wait_for_close(events, limit, until) {
-                    backoff.expire();
-                }
-                if limit.has_passed() {
-                    return Ok(Accepted::TimedOut);
-                }
-                continue;
+            if backoff.is_active() && !self.wait_for_backoff(limit) {
+                return Ok(Accepted::TimedOut);
             }
+            let watch = self.acceptor.watch();
             let Some(place) = self.wait_for_place(limit) else { return Ok(Accepted::TimedOut) };
             let Some(listener) = self.acceptor.listener() else { return Ok(Accepted::Closed) };
             if self.phase() == Phase::Draining && !self.acceptor.drop_new_syns(&listener, limit) {
@@ -190,8 +182,27 @@ impl ServerCore {
         next.map(|next| next.max(Instant::now() + EVICTION_CHECK))
     }
 
+    /// Waits until this thread may accept after a fault. Returns `false` if the limit passes before.
+    fn wait_for_backoff(&self, limit: &WaitLimit<'_>) -> bool {
+        let backoff = &self.acceptor.backoff;
+        loop {
+            let events = self.table.events();
+            let Some(until) = backoff.claim() else { return true };
+            // A connection that is closed gives a descriptor back.
+            if self.table.wait_for_close(events, limit, until) {
+                backoff.expire();
+            }
+            if limit.has_passed() {
+                return false;
+            }
+        }
+    }
+
     /// Waits for a place within the limit, if connections over the limit stay in the backlog.
     fn wait_for_place(&self, limit: &WaitLimit<'_>) -> Option<Place<'_>> {
+        if let Some(place) = self.try_place() {
+            return Some(place);
+        }
         loop {
             let events = self.table.events();
             if let Some(place) = self.try_place() {

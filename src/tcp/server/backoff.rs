@@ -30,12 +30,14 @@ impl Backoff {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the last accept failed.
+    pub(super) fn is_active(&self) -> bool {
+        self.is_active.load(Ordering::SeqCst)
+    }
+
     /// Returns until when the thread must wait. After a pause, one thread tries, and the others wait
     /// as long again.
     pub(super) fn claim(&self) -> Option<Instant> {
-        if !self.is_active.load(Ordering::SeqCst) {
-            return None;
-        }
         let mut state = self.state();
         let pause = state.pause.as_mut()?;
         let now = Instant::now();
@@ -54,12 +56,14 @@ impl Backoff {
     }
 
     pub(super) fn succeeded(&self) {
-        if self.is_active.swap(false, Ordering::SeqCst) {
-            *self.state() = State::default();
+        if self.is_active() {
+            let mut state = self.state();
+            *state = State::default();
+            self.is_active.store(false, Ordering::SeqCst);
         }
     }
 
-    /// Counts a fault. What follows is said by the return value; a pause has begun.
+    /// Counts a fault, and returns what follows. A pause has begun then.
     pub(super) fn failed(&self, fault: AcceptFault) -> AfterFault {
         let mut state = self.state();
         let after = state.faults.failed(fault);

@@ -43,7 +43,7 @@ fn pool(max: usize, processors: usize, stack_size: Option<usize>) -> Arc<Pool> {
     Arc::new(Pool::new(options, Arc::new(Changes::new())))
 }
 
-/// Waits until the pool has so many threads, and so many of them wait.
+/// Waits until the pool has `total` threads, `waiting` of which wait for work.
 fn await_size(pool: &Pool, total: usize, waiting: usize) {
     let began = Instant::now();
     loop {
