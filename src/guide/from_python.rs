@@ -261,10 +261,10 @@
 //! | `self.wfile.write(…)` | `lines.send(…)?`, `connection.send(…)?` |
 //! | `server.serve_forever()` | `serve` itself, in this thread |
 //! | `server.handle_request()` | `server.accept()?` |
-//! | `server.shutdown()` | [`handle.shutdown(grace)`](crate::tcp::ServerHandle::shutdown), from any thread |
+//! | `server.shutdown()` | [`handle.shutdown(timeout)`](crate::tcp::ServerHandle::shutdown), from any thread |
 //! | `server.server_close()` | part of it, or dropping the server |
 //! | `server.server_address` | `server.local_addr()` |
-//! | `block_on_close`, `daemon_threads` | the grace of `shutdown` |
+//! | `block_on_close`, `daemon_threads` | the timeout of `shutdown` |
 //! | `max_children` | [`max_connections(…)`](crate::tcp::TcpServerBuilder::max_connections), for threads, too |
 //! | `request_queue_size` | [`backlog(…)`](crate::tcp::TcpServerBuilder::backlog) |
 //! | `allow_reuse_address`, `allow_reuse_port` | on by default; [`reuse_port(true)`](crate::tcp::TcpServerBuilder::reuse_port) |

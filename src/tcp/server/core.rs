@@ -216,7 +216,7 @@ impl ServerCore {
     }
 
     pub(super) fn report(&self) -> ShutdownReport {
-        ShutdownReport::from(&self.counters())
+        ShutdownReport::of(&self.counters())
     }
 
     pub(super) fn counters(&self) -> ServerCounters {

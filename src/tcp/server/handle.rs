@@ -7,7 +7,7 @@ use super::report::{ServerCounters, ShutdownReport};
 use crate::error::{Operation, Result};
 use crate::wait::WaitLimit;
 
-/// A handle to shut down and observe a server from any thread, from
+/// A handle to shut down, suspend and observe a server from any thread, from
 /// [`TcpServer::handle`](crate::TcpServer::handle). Clones are handles of the same server.
 #[derive(Clone, Debug)]
 pub struct ServerHandle {

@@ -5,7 +5,7 @@ use std::fmt;
 /// Every accepted connection is in exactly one of four:
 /// `accepted = active + served + drained + aborted`. A connection that closed before a shutdown
 /// began is in `served`, and one that closed during it in `drained`. A `refused` connection is not
-/// in `accepted`. The outcomes of handlers (`failed`, `panicked`, `crashed`) are counted in
+/// in `accepted`. The outcomes of handlers (`failed`, `panicked`, `crashed`, `unknown`) are counted in
 /// addition.
 ///
 /// # Examples
@@ -116,8 +116,8 @@ pub struct ShutdownReport {
     pub unknown: u64,
 }
 
-impl From<&ServerCounters> for ShutdownReport {
-    fn from(counters: &ServerCounters) -> ShutdownReport {
+impl ShutdownReport {
+    pub(super) fn of(counters: &ServerCounters) -> ShutdownReport {
         ShutdownReport {
             served: counters.served,
             drained: counters.drained,
