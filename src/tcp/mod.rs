@@ -33,6 +33,8 @@
 //! ```
 
 // The order of these modules is the order of the methods on the page of `TcpConnection`.
+pub(crate) mod client;
+
 pub(crate) mod connection;
 
 mod write;
@@ -51,7 +53,6 @@ mod send_file;
 
 mod settings;
 
-pub(crate) mod client;
 mod connecting;
 mod conversions;
 mod failures;

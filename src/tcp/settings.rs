@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 
 use super::connection::TcpConnection;
+use super::membership::Membership;
 use crate::error::{Operation, Result};
 use crate::options::Keepalive;
 use crate::proto::text::Encoding;
@@ -221,5 +222,29 @@ impl TcpConnection {
 
     fn get<T>(&self, option: &'static str, result: io::Result<T>) -> Result<T> {
         result.map_err(|error| self.inner.failure(Operation::Configure(option), error))
+    }
+
+    /// Returns `true` if the server of this connection is shutting down, so that the reply to the
+    /// current request should say that it is the last one (`Connection: close` in HTTP).
+    ///
+    /// Always `false` for a connection that no server accepted. With worker processes, the shutdown of
+    /// the worker counts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::{TcpClient, TcpServer};
+    /// use std::time::Duration;
+    ///
+    /// let server = TcpServer::bind("127.0.0.1:0")?;
+    /// let client = TcpClient::new().connect(server.local_addr())?;
+    /// let connection = server.accept()?;
+    /// assert!(!connection.is_shutting_down());
+    /// server.handle().begin_shutdown(Duration::from_secs(1));
+    /// assert!(connection.is_shutting_down() && !client.is_shutting_down());
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    pub fn is_shutting_down(&self) -> bool {
+        self.inner.membership.as_ref().is_some_and(Membership::is_shutting_down)
     }
 }

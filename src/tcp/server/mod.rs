@@ -18,6 +18,8 @@
 //! ```
 
 // The order of these modules is the order of the methods on the page of `TcpServer`.
+mod builder;
+
 pub(crate) mod serve;
 
 mod requests;
@@ -25,7 +27,6 @@ mod requests;
 mod accept;
 mod acceptor;
 mod backoff;
-mod builder;
 mod conversions;
 mod core;
 mod counters;
