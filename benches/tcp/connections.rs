@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::kit::{is_smoke_run, median, record};
 use super::servers::{MESSAGE, SERVERS, Start, TOKIO};
+use super::{processes, server_process};
 
 /// What one turn of one server came to.
 #[derive(Clone, Copy, Debug)]
@@ -121,7 +122,7 @@ pub(crate) fn compare(comparison: &Comparison<'_>, threads: usize) {
     }
     println!("\nconnections of {threads} clients at a time");
     println!(
-        "  {:<34} {:>9} {:>12} {:>9}   {:<12} {:>7} {:>8}",
+        "  {:<38} {:>9} {:>12} {:>9}   {:<12} {:>7} {:>8}",
         "", "a second", first_name, second_name, "middle half", "p50 µs", "p99 µs"
     );
     for (own, (name, _)) in turns.iter().zip(servers) {
@@ -139,7 +140,7 @@ pub(crate) fn compare(comparison: &Comparison<'_>, threads: usize) {
         record(&work, name, 1e9 / per_second, median(ratios(first)));
         let spread = format!("{:.2}–{:.2}", to_second[quarter], to_second[to_second.len() - 1 - quarter]);
         println!(
-            "  {name:<34} {:>9.0} {:>11.2}× {:>8.2}×   {spread:<12} {:>7.0} {:>8.0}",
+            "  {name:<38} {:>9.0} {:>11.2}× {:>8.2}×   {spread:<12} {:>7.0} {:>8.0}",
             per_second,
             median(ratios(first)),
             median(to_second),
@@ -150,8 +151,15 @@ pub(crate) fn compare(comparison: &Comparison<'_>, threads: usize) {
 }
 
 pub(crate) fn run() {
+    let mut servers = SERVERS.to_vec();
+    if server_process::has_go() {
+        servers.push(("Go", || (Ipv4Addr::LOCALHOST, server_process::start_go_fixed()).into()));
+    }
+    if server_process::has_python() {
+        servers.push(("Python ThreadingTCPServer", || processes::python("threading")));
+    }
     for threads in [8, 32] {
         let to = [(0, "to a thread"), (TOKIO, "to tokio")];
-        compare(&Comparison { servers: &SERVERS, to }, threads);
+        compare(&Comparison { servers: &servers, to }, threads);
     }
 }

@@ -4,6 +4,8 @@
 //! Every figure is a ratio to something in the same run; 1.00 is as fast as that, more is faster.
 
 #[cfg(target_os = "linux")]
+mod active;
+#[cfg(target_os = "linux")]
 mod beside_idle;
 #[cfg(target_os = "linux")]
 mod bulk;
@@ -12,6 +14,12 @@ mod clock;
 #[cfg(target_os = "linux")]
 mod connections;
 #[cfg(target_os = "linux")]
+mod connects;
+#[cfg(target_os = "linux")]
+mod crowd;
+#[cfg(target_os = "linux")]
+mod epoll_server;
+#[cfg(target_os = "linux")]
 mod file;
 #[cfg(target_os = "linux")]
 mod idle;
@@ -19,15 +27,25 @@ mod idle;
 #[path = "../kit/mod.rs"]
 mod kit;
 #[cfg(target_os = "linux")]
+mod line_servers;
+#[cfg(target_os = "linux")]
 mod lines;
 #[cfg(target_os = "linux")]
 mod ping_pong;
+#[cfg(target_os = "linux")]
+mod pipelined;
 #[cfg(target_os = "linux")]
 mod processes;
 #[cfg(target_os = "linux")]
 mod raw;
 #[cfg(target_os = "linux")]
+mod server_process;
+#[cfg(target_os = "linux")]
 mod servers;
+#[cfg(target_os = "linux")]
+mod sleeping;
+#[cfg(target_os = "linux")]
+mod turns;
 
 #[cfg(target_os = "linux")]
 fn main() {
@@ -40,17 +58,23 @@ fn main() {
         // This program again, as another process.
         ["as-clients"] => return connections::be_clients(),
         ["as-idle-server", model] => return idle::be_server(model),
+        ["as-line-server", model, backlog, sleep] => return line_servers::be_server(model, backlog, sleep),
         _ => {}
     }
-    let parts: [(&str, fn()); 8] = [
+    let parts: [(&str, fn()); 13] = [
         ("ping_pong", ping_pong::run),
         ("bulk", bulk::run),
         ("file", file::run),
         ("lines", lines::run),
         ("connections", connections::run),
+        ("connects", connects::run),
         ("processes", processes::run),
         ("idle", idle::run),
         ("beside_idle", beside_idle::run),
+        ("active", active::run),
+        ("sleeping", sleeping::run),
+        ("crowd", crowd::run),
+        ("pipelined", pipelined::run),
     ];
     let wanted = words.iter().find(|word| !word.starts_with('-'));
     for (_, run) in parts.iter().filter(|(name, _)| wanted.is_none_or(|wanted| wanted == name)) {

@@ -4,13 +4,19 @@
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::thread;
+use std::time::Duration;
 
 use socketry::TcpServer;
 use socketry::process::{self, Children, Workers};
+use socketry::tcp::ServerHandle;
 
 use super::connections::{Comparison, compare};
 use super::servers::{ANYWHERE, Start, answer, serve};
+
+/// Of the servers with workers, for what each worker has served.
+static HANDLES: Mutex<Vec<(usize, ServerHandle)>> = Mutex::new(Vec::new());
 
 const KIND: &str = "SOCKETRY_BENCH";
 
@@ -38,6 +44,7 @@ fn workers(count: usize) -> SocketAddr {
     let server = TcpServer::bind(ANYWHERE).unwrap();
     let handle = server.handle();
     thread::spawn(move || server.serve_workers(Workers::with_command(count, |_| this_program())).unwrap());
+    HANDLES.lock().unwrap().push((count, handle.clone()));
     while handle.workers().iter().filter(|worker| worker.state == process::WorkerState::Serving).count()
         < count
     {
@@ -53,7 +60,7 @@ fn children() -> SocketAddr {
     address
 }
 
-fn python(kind: &str) -> SocketAddr {
+pub(crate) fn python(kind: &str) -> SocketAddr {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/tcp/forking_server.py");
     let mut command = Command::new("python3");
     command.args([script, kind]).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -89,5 +96,13 @@ pub(crate) fn run() {
     let second = if has_python { (OURS.len(), "to forking") } else { (OURS.len() - 1, "to process") };
     for threads in [8, 32] {
         compare(&Comparison { servers: &servers, to: [(0, "to threads"), second] }, threads);
+        for (count, handle) in HANDLES.lock().unwrap().drain(..) {
+            // They report their counters each tenth of a second.
+            thread::sleep(Duration::from_millis(300));
+            let served: Vec<u64> = handle.workers().iter().map(|worker| worker.counters.served).collect();
+            let all: u64 = served.iter().sum();
+            let shares = served.iter().map(|served| format!("{:.0} %", 100.0 * *served as f64 / all as f64));
+            println!("  shares of {count} workers: {}", shares.collect::<Vec<_>>().join(", "));
+        }
     }
 }

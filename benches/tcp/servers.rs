@@ -11,6 +11,8 @@ use socketry::tcp::{HandlerResult, TcpServerBuilder};
 use socketry::{TcpConnection, TcpServer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::epoll_server;
+
 pub(crate) const MESSAGE: usize = 16;
 
 /// The system chooses the port; every address of the loopback interface leads to it.
@@ -20,7 +22,7 @@ pub(crate) const ANYWHERE: &str = "0.0.0.0:0";
 pub(crate) type Start = fn() -> SocketAddr;
 
 /// The first is what the others are compared with, and [`TOKIO`] the other one.
-pub(crate) const SERVERS: [(&str, Start); 9] = [
+pub(crate) const SERVERS: [(&str, Start); 10] = [
     ("std, a thread for each", std_thread_for_each),
     ("std, 8 threads over a queue", std_queue),
     ("std, 8 threads in accept", std_in_accept),
@@ -30,6 +32,7 @@ pub(crate) const SERVERS: [(&str, Start); 9] = [
     ("socketry serve, 32 threads", || serve(TcpServer::builder().threads(32))),
     ("socketry serve_requests", serve_requests),
     ("socketry, 8 threads in accept", in_accept),
+    ("raw epoll, a thread in accept and two", raw_epoll),
 ];
 
 pub(crate) const TOKIO: usize = 3;
@@ -57,6 +60,12 @@ fn std_thread_for_each() -> SocketAddr {
             thread::spawn(move || echo(stream));
         }
     });
+    address
+}
+
+fn raw_epoll() -> SocketAddr {
+    let (listener, address) = listen();
+    thread::spawn(move || epoll_server::serve(&listener));
     address
 }
 
