@@ -17,6 +17,7 @@ pub(crate) use super::plain::{
     MOST_MESSAGES, SEGMENTS, disconnect, drop_new_syns, enable_loss_count, join_datagrams, limit_unsent,
     receive_connected, receive_plain, segment_fault, send_file, send_messages,
 };
+pub(super) use super::plain::{is_complete, nonblocking_stream_socket};
 pub(crate) use super::unix::Signal;
 #[cfg(target_vendor = "apple")]
 pub(super) use super::unix::with_packet_info_v4 as with_source_v4;

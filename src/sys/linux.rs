@@ -12,7 +12,7 @@ use nix::sys::socket::{
     self as nix_socket, ControlMessageOwned, MsgFlags, SockaddrStorage, setsockopt, sockopt,
 };
 use rustix::net::{AddressFamily, RecvFlags};
-use socket2::{SockFilter, SockRef};
+use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 
 pub(crate) use super::mmsg::{MOST_MESSAGES, SEGMENTS, join_datagrams, segment_fault, send_messages};
 use super::pipe_signal::Quiet;
@@ -31,6 +31,24 @@ pub(crate) const REPORTS_TO_UNCONNECTED: bool = false;
 pub(crate) const BLOCKS_WITH_TIMEOUT: bool = true;
 /// All that is set on the listener but what is not: `O_NONBLOCK` and `FD_CLOEXEC` (accept(2)).
 pub(crate) const ACCEPT_INHERITS_OPTIONS: bool = true;
+
+/// By `SOCK_NONBLOCK`.
+pub(super) fn nonblocking_stream_socket(domain: Domain) -> io::Result<Socket> {
+    Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))
+}
+
+/// A second connect(2) returns the outcome of the first, in one call: 0 if it has succeeded, `EALREADY` while it is in progress, or
+/// its error, once. `SO_ERROR` is 0 for the first two.
+pub(super) fn is_complete(socket: &Socket, address: &SocketAddr) -> io::Result<bool> {
+    match socket.connect(&(*address).into()) {
+        Ok(()) => Ok(true),
+        Err(error) => match error.raw_os_error() {
+            Some(libc::EISCONN) => Ok(true),
+            Some(libc::EALREADY | libc::EINPROGRESS | libc::EINTR) => Ok(false),
+            _ => Err(error),
+        },
+    }
+}
 
 #[inline(always)]
 pub(crate) fn receive_plain(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, Sender)> {

@@ -35,7 +35,9 @@
 //! | `reuse_waiting_address(socket)` | lets a listener take a port whose last connections are in TIME_WAIT, and nothing else |
 //! | `limit_unsent(stream)` | has poll report a stream as writable when all its data was sent; false where it cannot |
 //! | `drop_new_syns(listener)` | has the system drop attempts to connect, so that their systems repeat them; what waits goes on. False where it cannot |
+//! | `nonblocking_stream_socket(domain)` | a TCP socket that does not block |
 //! | `is_in_progress(error)` | whether a connect goes on |
+//! | `is_complete(socket, address)` | whether a connect that was in progress has succeeded; its error if it has failed |
 //! | `set_user_timeout`, `set_congestion_control` | more options that not all systems have |
 //! | `is_async_error(error)` | whether an error belongs to a datagram sent earlier, not to this call |
 //! | `REPORTS_TO_UNCONNECTED` | whether such errors end calls on unconnected sockets without having been asked for |

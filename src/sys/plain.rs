@@ -6,6 +6,8 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::ops::Range;
 
+use socket2::{Domain, Protocol, Socket, Type};
+
 use super::platform::{receive, send, send_to};
 use super::{Family, Mode, Received, Sender};
 use crate::proto::grouping::{Limits, Message, SegmentFault};
@@ -71,4 +73,19 @@ pub(crate) fn segment_fault(_: &io::Error) -> Option<SegmentFault> {
 
 pub(crate) fn join_datagrams(_: &UdpSocket, _: bool) -> bool {
     false
+}
+
+pub(super) fn nonblocking_stream_socket(domain: Domain) -> io::Result<Socket> {
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// connect(2), EINPROGRESS: `SO_ERROR` is the outcome of a connect. It is 0 also while the connect is in progress, and then there is
+/// no address of a peer.
+pub(super) fn is_complete(socket: &Socket, _: &SocketAddr) -> io::Result<bool> {
+    match socket.take_error()? {
+        Some(error) => Err(error),
+        None => Ok(socket.peer_addr().is_ok()),
+    }
 }

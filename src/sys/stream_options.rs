@@ -12,13 +12,25 @@ use super::platform::{self, ACCEPT_INHERITS_OPTIONS, SUPPORTS_BLOCKING};
 use crate::error::{Operation, Result};
 use crate::options::{Keepalive, ServerOptions, TcpOptions};
 
-pub(super) fn open(family: Family, device: Option<&str>) -> Result<Socket> {
-    let domain = match family {
+fn open(family: Family, device: Option<&str>) -> Result<Socket> {
+    let socket = Socket::new(domain(family), Type::STREAM, Some(Protocol::TCP));
+    on_device(socket, family, device)
+}
+
+/// A socket that does not block.
+pub(super) fn open_nonblocking(family: Family, device: Option<&str>) -> Result<Socket> {
+    on_device(platform::nonblocking_stream_socket(domain(family)), family, device)
+}
+
+fn domain(family: Family) -> Domain {
+    match family {
         Family::V4 => Domain::IPV4,
         Family::V6 => Domain::IPV6,
-    };
-    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
-        .map_err(|error| failure(Operation::Open, error))?;
+    }
+}
+
+fn on_device(socket: io::Result<Socket>, family: Family, device: Option<&str>) -> Result<Socket> {
+    let socket = socket.map_err(|error| failure(Operation::Open, error))?;
     if let Some(device) = device {
         let result = platform::bind_device(&socket, family, device);
         result.map_err(|error| failure(Operation::Configure("device"), error).at(device))?;
@@ -44,7 +56,7 @@ pub(crate) fn listen(
     if server.reuse_port {
         set("reuse_port", platform::set_reuse_port(&socket))?;
     }
-    configure(&SockRef::from(&socket), family, config)?;
+    configure_new(&SockRef::from(&socket), family, config)?;
     socket
         .bind(&address.into())
         .map_err(|error| failure(Operation::Bind, error).with_local(Some(address)))?;
@@ -116,9 +128,22 @@ pub(crate) fn release_stream(
     stream
 }
 
-/// The options that may be set on a connection of any origin, and on a listener for its connections.
-pub(super) fn configure(socket: &SockRef<'_>, family: Family, config: &TcpOptions) -> Result<()> {
+/// The options of a new socket, for a connection or a listener: those that differ from the default of the OS.
+pub(super) fn configure_new(socket: &SockRef<'_>, family: Family, config: &TcpOptions) -> Result<()> {
+    if config.nodelay {
+        set("nodelay", socket.set_tcp_nodelay(true))?;
+    }
+    configure_others(socket, family, config)
+}
+
+/// The options of a connection or a listener of any origin.
+fn configure(socket: &SockRef<'_>, family: Family, config: &TcpOptions) -> Result<()> {
     set("nodelay", socket.set_tcp_nodelay(config.nodelay))?;
+    configure_others(socket, family, config)
+}
+
+/// All but `TCP_NODELAY`.
+fn configure_others(socket: &SockRef<'_>, family: Family, config: &TcpOptions) -> Result<()> {
     if let Some(patience) = config.dead_peer_timeout {
         expect_peer_within(socket, Some(patience))?;
     }

@@ -75,16 +75,16 @@ impl TcpClient {
         limit: &WaitLimit<'_>,
         observer: &mut Observer<'_>,
     ) -> Result<TcpConnection> {
-        let began = Instant::now();
-        let addresses: Vec<SocketAddr> = match dns::lookup_all(self.resolver.as_ref(), address, limit)? {
-            Found::Literal(literal) => vec![sys::canonical(literal)],
+        let began = observer.is_some().then(Instant::now);
+        let connection = match dns::lookup_all(self.resolver.as_ref(), address, limit)? {
+            Found::Literal(literal) => self.connect_to_any(&[sys::canonical(literal)], limit, observer),
             Found::Resolved(found) => {
-                let elapsed = began.elapsed();
+                let elapsed = began.map(|began| began.elapsed()).unwrap_or_default();
                 observer.tell(|| ConnectEvent::Resolved { found: &found, elapsed });
-                found.with_port(address.port()).collect()
+                let addresses: Vec<SocketAddr> = found.with_port(address.port()).collect();
+                self.connect_to_any(&addresses, limit, observer)
             }
         };
-        let connection = self.connect_to_any(&addresses, limit, observer);
         connection.map_err(|error| error.at(address))
     }
 
@@ -95,14 +95,21 @@ impl TcpClient {
         limit: &WaitLimit<'_>,
         observer: &mut Observer<'_>,
     ) -> Result<TcpConnection> {
-        let mut addresses = interleave(addresses);
-        if let Some(local) = self.local {
-            // Addresses that cannot be tried are last.
-            addresses.sort_by_key(|remote| Family::of(remote) != Family::of(&local));
-        }
-        observer.tell(|| ConnectEvent::Addresses { addresses: &addresses });
+        let mut sorted;
+        let addresses = match addresses {
+            [_] => addresses,
+            several => {
+                sorted = interleave(several);
+                if let Some(local) = self.local {
+                    // Addresses that cannot be tried are last.
+                    sorted.sort_by_key(|remote| Family::of(remote) != Family::of(&local));
+                }
+                &sorted
+            }
+        };
+        observer.tell(|| ConnectEvent::Addresses { addresses });
         let runners = Runners {
-            addresses: &addresses,
+            addresses,
             local: self.local,
             config: &self.settings.options,
             // Only one socket can use a port at a time.

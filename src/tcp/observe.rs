@@ -100,6 +100,11 @@ impl<'a> Observer<'a> {
         Observer(Some(observer))
     }
 
+    /// Whether there is an observer.
+    pub(super) fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// The event is created only if there is an observer.
     pub(super) fn tell<'e>(&mut self, event: impl FnOnce() -> ConnectEvent<'e>) {
         if let Some(observer) = &mut self.0 {

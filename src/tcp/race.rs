@@ -23,6 +23,18 @@ pub(super) struct Runners<'a> {
     pub(super) limit: WaitLimit<'a>,
 }
 
+impl Runners<'_> {
+    /// Whether the local address can connect to this one.
+    fn check_family(&self, remote: SocketAddr) -> Result<()> {
+        match self.local {
+            Some(local) if Family::of(&local) != Family::of(&remote) => {
+                Err(Error::new(Operation::Connect, ErrorKind::AddressNotAvailable))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What a race ended with.
 pub(super) enum Outcome {
     Connected(TcpStream, SocketAddr),
@@ -55,6 +67,66 @@ struct Attempts<'a, 'o> {
 /// An error that concerns no address ends the race: an option that the OS refuses, or the cancel
 /// token.
 pub(super) fn connect(runners: Runners<'_>, observer: &mut Observer<'_>) -> Result<Outcome> {
+    match *runners.addresses {
+        [address] => connect_alone(&runners, address, observer),
+        _ => race(runners, observer),
+    }
+}
+
+/// Connects to the only address: a race of one, without what several need.
+fn connect_alone(runners: &Runners<'_>, address: SocketAddr, observer: &mut Observer<'_>) -> Result<Outcome> {
+    if runners.limit.is_cancelled() {
+        return Err(cancelled());
+    }
+    let began = Instant::now();
+    if runners.limit.deadline().is_some_and(|deadline| began >= deadline) {
+        return Ok(Outcome::AllFailed(Vec::new()));
+    }
+    let error = match attempt_alone(runners, address, observer)? {
+        Ok(stream) => {
+            observer.tell(|| ConnectEvent::Connected { address, elapsed: began.elapsed() });
+            return Ok(Outcome::Connected(stream, address));
+        }
+        Err(error) => error,
+    };
+    let attempt = FailedAttempt::new(address, error, began.elapsed());
+    observer.tell(|| ConnectEvent::Failed { attempt: &attempt });
+    Ok(Outcome::AllFailed(vec![attempt]))
+}
+
+/// The inner error is that of the address.
+fn attempt_alone(
+    runners: &Runners<'_>,
+    address: SocketAddr,
+    observer: &mut Observer<'_>,
+) -> Result<Result<TcpStream>> {
+    if let Err(error) = runners.check_family(address) {
+        return Ok(Err(error));
+    }
+    observer.tell(|| ConnectEvent::Attempting { address });
+    let mut connecting = match Connecting::begin(address, runners.local, runners.config) {
+        Ok(connecting) => connecting,
+        Err(error) if is_of_the_address(&error, false) => return Ok(Err(error)),
+        Err(error) => return Err(error),
+    };
+    while !connecting.is_connected() {
+        match wait::await_connects(std::iter::once(&connecting), &runners.limit) {
+            Ok(_) => {}
+            Err(WaitError::Cancelled) => return Err(cancelled()),
+            Err(WaitError::Failed(error)) => return Err(sys::failure(Operation::Connect, error)),
+            Err(_) => return Ok(Err(timed_out())),
+        }
+        if let Err(error) = connecting.check() {
+            return Ok(Err(error));
+        }
+    }
+    match connecting.finish() {
+        Err(error) if error.operation() != Operation::Connect => Err(error),
+        result => Ok(result),
+    }
+}
+
+fn race(runners: Runners<'_>, observer: &mut Observer<'_>) -> Result<Outcome> {
     let deadline = runners.limit.deadline();
     let count = runners.addresses.len();
     let mut attempts = Attempts {
@@ -92,8 +164,7 @@ impl Attempts<'_, '_> {
     fn begin(&mut self, address: usize, began: Instant) -> Result<()> {
         let Runners { addresses, local, config, .. } = self.runners;
         let remote = addresses[address];
-        if local.is_some_and(|local| Family::of(&local) != Family::of(&remote)) {
-            let error = Error::new(Operation::Connect, ErrorKind::AddressNotAvailable);
+        if let Err(error) = self.runners.check_family(remote) {
             self.fail(address, error, Duration::ZERO, began);
             return Ok(());
         }
@@ -109,22 +180,12 @@ impl Attempts<'_, '_> {
                     }
                 }
             }
-            Err(error) if self.is_of_the_address(&error) => {
+            Err(error) if is_of_the_address(&error, !self.running.is_empty()) => {
                 let now = Instant::now();
                 self.fail(address, error, now - began, now);
                 Ok(())
             }
             Err(error) => Err(error),
-        }
-    }
-
-    /// Besides what a connect says: a family that this system does not have, and a lack of
-    /// descriptors that those under way may end.
-    fn is_of_the_address(&self, error: &Error) -> bool {
-        match error.operation() {
-            Operation::Connect => true,
-            Operation::Open => error.kind() == ErrorKind::Unsupported || !self.running.is_empty(),
-            _ => false,
         }
     }
 
@@ -177,9 +238,7 @@ impl Attempts<'_, '_> {
     fn give_up(&mut self, address: usize, now: Instant) {
         if let Some(place) = self.running.iter().position(|runner| runner.address == address) {
             let began = self.running.remove(place).began;
-            let error =
-                Error::new(Operation::Connect, ErrorKind::TimedOut).with_limit(TimeLimit::ConnectTimeout);
-            self.note(address, error, now - began);
+            self.note(address, timed_out(), now - began);
         }
     }
 
@@ -193,6 +252,20 @@ impl Attempts<'_, '_> {
         self.observer.tell(|| ConnectEvent::Failed { attempt: &attempt });
         self.failed[address] = Some(attempt);
     }
+}
+
+/// Besides the errors of a connect: a family that this OS does not have, and a lack of descriptors that attempts in progress may
+/// end.
+fn is_of_the_address(error: &Error, has_others: bool) -> bool {
+    match error.operation() {
+        Operation::Connect => true,
+        Operation::Open => error.kind() == ErrorKind::Unsupported || has_others,
+        _ => false,
+    }
+}
+
+fn timed_out() -> Error {
+    Error::new(Operation::Connect, ErrorKind::TimedOut).with_limit(TimeLimit::ConnectTimeout)
 }
 
 fn cancelled() -> Error {
