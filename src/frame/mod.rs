@@ -61,7 +61,7 @@ pub use crate::proto::frame::{
     UnsafeDelimiter,
 };
 pub use framed::Framed;
-pub(crate) use outbox::Outbox;
+pub(crate) use outbox::{Outbox, PENDING_LIMIT};
 pub use reader::FrameReader;
 pub use reply::Reply;
 

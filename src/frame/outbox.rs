@@ -8,7 +8,7 @@ use crate::proto::frame::{FrameError, Framing};
 use crate::wait::CallScope;
 
 /// From so many bytes on, what is held is written.
-const LIMIT: usize = 64 * 1024;
+pub(crate) const PENDING_LIMIT: usize = 64 * 1024;
 
 /// Frames that are encoded and not written yet, or not in full.
 ///
@@ -46,16 +46,11 @@ impl Outbox {
         frame: &F::Frame,
         now: bool,
     ) -> Result<()> {
-        if self.held() >= LIMIT {
+        if self.held() >= PENDING_LIMIT {
             self.make_room(stream)?;
         }
-        if self.written > self.held() {
-            self.bytes.drain(..self.written);
-            self.written = 0;
-        }
-        let encoded = framing.encode(frame, &mut self.bytes);
-        encoded.map_err(|error| Error::from(error).with_operation(Operation::Send))?;
-        if now || self.held() >= LIMIT { self.flush(stream) } else { Ok(()) }
+        self.push(framing, frame)?;
+        if now || self.held() >= PENDING_LIMIT { self.flush(stream) } else { Ok(()) }
     }
 
     /// Writes everything held. An error leaves the rest, exactly, for the next call.
@@ -66,6 +61,45 @@ impl Outbox {
         let written = self.write(stream);
         self.has_failed = written.is_err();
         written.map_err(|error| failed(Operation::Send, error))
+    }
+
+    /// Takes a frame.
+    pub(crate) fn push<F: Framing>(&mut self, framing: &F, frame: &F::Frame) -> Result<()> {
+        if self.written > self.held() {
+            self.bytes.drain(..self.written);
+            self.written = 0;
+        }
+        let encoded = framing.encode(frame, &mut self.bytes);
+        encoded.map_err(|error| Error::from(error).with_operation(Operation::Send))
+    }
+
+    /// Writes what the stream accepts without blocking: `write` returns how much that is. Returns `true`
+    /// if everything is written.
+    pub(crate) fn flush_some(&mut self, mut write: impl FnMut(&[u8]) -> Result<usize>) -> Result<bool> {
+        let held = self.held();
+        if held == 0 {
+            return Ok(true);
+        }
+        match write(&self.bytes[self.written..]) {
+            Ok(count) => {
+                self.written += count;
+                self.has_failed = false;
+                if count == held {
+                    self.bytes.clear();
+                    self.written = 0;
+                }
+                Ok(count == held)
+            }
+            Err(error) => {
+                self.has_failed = true;
+                Err(error)
+            }
+        }
+    }
+
+    /// How much memory it has.
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
     }
 
     /// Gives memory back.
@@ -105,8 +139,8 @@ impl Outbox {
     #[cold]
     fn make_room<S: Write>(&mut self, stream: &mut S) -> Result<()> {
         match self.flush(stream) {
-            Err(error) if error.is_timeout() && self.held() >= LIMIT => {
-                Err(FrameError::WriteBufferFull { pending: self.held(), limit: LIMIT }.into())
+            Err(error) if error.is_timeout() && self.held() >= PENDING_LIMIT => {
+                Err(FrameError::WriteBufferFull { pending: self.held(), limit: PENDING_LIMIT }.into())
             }
             Err(error) if !error.is_timeout() => Err(error),
             _ => Ok(()),

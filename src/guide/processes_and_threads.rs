@@ -13,7 +13,7 @@
 //! | [`accept`](crate::TcpServer::accept), [`incoming`](crate::TcpServer::incoming) | what you make of it | threads of your own |
 //! | [`serve_sequential`](crate::TcpServer::serve_sequential) | nothing; the others wait | short answers |
 //! | [`serve`](crate::TcpServer::serve) | a thread | conversations |
-//! | [`serve_requests`](crate::TcpServer::serve_requests) | a thread while it is answered | thousands that are idle |
+//! | [`serve_requests`](crate::TcpServer::serve_requests) | a thread while it is answered | thousands, idle or busy |
 //! | [`serve_children`](crate::TcpServer#method.serve_children) (Unix) | a process | isolation, any program |
 //! | [`serve_workers`](crate::TcpServer#method.serve_workers) (Unix) | a thread in one of a few processes | a crash that does not end all |
 //!

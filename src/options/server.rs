@@ -64,9 +64,14 @@ options! {
     /// counts as 1. Defaults to the maximum number of connections. With fewer threads, connections
     /// stay in the backlog until a thread is free.
     ///
-    /// Four threads for each processor are started as they are needed, and more only while threads
-    /// block for more than a millisecond or two: short exchanges are faster on few threads, and each
-    /// long conversation needs one.
+    /// Four threads for each processor (one for
+    /// [`serve_requests`](crate::TcpServer::serve_requests), at least two) are started as they are
+    /// needed, and more only while threads block for more than a millisecond or two: short exchanges are
+    /// faster on few threads, and each long conversation needs one. Worker processes share that number.
+    ///
+    /// # Platform-specific behavior
+    ///
+    /// On Linux a thread that computes, or waits for a processor, counts as blocked only after 50 ms.
     threads: Option<usize> = None, (threads: usize) => Some(threads.max(1));
 
     /// Sets how many idle threads are kept. Others exit after 10 s without work. Defaults to 2.
@@ -76,10 +81,14 @@ options! {
     /// OS allocates what is used.
     thread_stack_size: Option<usize> = None, (bytes: usize) => Some(bytes);
 
-    /// Sets how many connections the OS queues until they are accepted (`listen(2)`). Defaults to
-    /// 1,024. The OS has its own limit, on Linux `net.core.somaxconn`, which is 4,096 by default.
+    /// Sets how many connections the OS queues until they are accepted (`listen(2)`). Defaults to the
+    /// maximum of the OS, which also limits larger values: on Linux `net.core.somaxconn`, 4,096 unless
+    /// it was changed.
+    ///
+    /// If the queue is full, the OS drops attempts to connect, and clients repeat them after 1 s, 3 s
+    /// and so on.
     #[doc(alias = "listen", alias = "SOMAXCONN", alias = "request_queue_size")]
-    backlog: u32 = 1_024, (connections: u32) => connections;
+    backlog: u32 = u32::MAX, (connections: u32) => connections;
 
     /// Sets how long handlers may continue after the
     /// [cancel token](crate::tcp::TcpServerBuilder::cancel_token) is cancelled. Their connections

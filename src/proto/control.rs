@@ -22,8 +22,9 @@ pub(crate) const VERSION: u64 = 1;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Note {
-    /// To a worker: who it is, and how long it may take to end when the parent is gone. The listener comes with it.
-    Begin { version: u64, number: u64, grace: Duration },
+    /// To a worker: its index, the number of workers (0 if the parent does not say), and how long it may run without its parent. The
+    /// listener comes with it.
+    Begin { version: u64, number: u64, grace: Duration, workers: u64 },
     /// To a worker: exit, and leave the backlog to the others.
     Leave { grace: Duration },
     /// To a worker: end, and serve the queue before.
@@ -54,7 +55,9 @@ const LOOK: u8 = 7;
 impl Note {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let (tag, fields): (u8, &[u64]) = match self {
-            Note::Begin { version, number, grace } => (BEGIN, &[*version, *number, nanos(*grace)]),
+            Note::Begin { version, number, grace, workers } => {
+                (BEGIN, &[*version, *number, nanos(*grace), *workers])
+            }
             Note::Leave { grace } => (LEAVE, &[nanos(*grace)]),
             Note::Drain { grace } => (DRAIN, &[nanos(*grace)]),
             Note::Look => (LOOK, &[]),
@@ -92,7 +95,9 @@ impl Note {
         let field = |number: usize| fields.get(number).copied().unwrap_or(0);
         let grace = Duration::from_nanos;
         Some(match tag {
-            BEGIN => Note::Begin { version: field(0), number: field(1), grace: grace(field(2)) },
+            BEGIN => {
+                Note::Begin { version: field(0), number: field(1), grace: grace(field(2)), workers: field(3) }
+            }
             LEAVE => Note::Leave { grace: grace(field(0)) },
             DRAIN => Note::Drain { grace: grace(field(0)) },
             LOOK => Note::Look,
@@ -116,7 +121,7 @@ mod tests {
     fn some_of_each() -> Vec<Note> {
         let grace = Duration::from_millis(4_500);
         vec![
-            Note::Begin { version: VERSION, number: 3, grace },
+            Note::Begin { version: VERSION, number: 3, grace, workers: 4 },
             Note::Ready,
             Note::Look,
             Note::Counters((0..14).collect()),

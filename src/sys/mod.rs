@@ -73,6 +73,7 @@ mod open;
 #[cfg(all(unix, feature = "process"))]
 mod process;
 mod stream_options;
+mod thread_state;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener, TcpStream};
@@ -102,6 +103,7 @@ pub(crate) use stream_options::{
     adopt_accepted, adopt_listener, adopt_stream, expect_peer_within, listen, release_listener,
     release_stream, reset, set_keepalive, stop_listening,
 };
+pub(crate) use thread_state::ThreadState;
 
 /// Whether a stream that is shut down wakes whoever waits on it: where the wait is the call itself.
 pub(crate) const SHUTDOWN_WAKES_READERS: bool = platform::SUPPORTS_BLOCKING;

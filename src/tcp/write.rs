@@ -27,6 +27,11 @@ impl Inner {
             return Err(self.with_addrs(Error::new(Operation::Send, ErrorKind::Cancelled)));
         }
         self.set_mid_message(false);
+        self.attempt(attempt)
+    }
+
+    #[inline]
+    fn attempt(&self, attempt: impl FnOnce(Mode) -> io::Result<usize>) -> Result<usize> {
         match attempt(self.first_mode()) {
             Ok(length) => {
                 self.timeouts.allowance().refill(length);
@@ -35,6 +40,25 @@ impl Inner {
             Err(error) if sys::is_would_block_or_intr(&error) => Ok(0),
             Err(error) => Err(self.refused(error)),
         }
+    }
+
+    /// Writes as much as there is space for, without blocking. Returns 0 if there is none. A message of
+    /// which a part was received stays begun.
+    pub(super) fn try_write(&self, bytes: &[u8]) -> Result<usize> {
+        if self.token.as_ref().is_some_and(CancelToken::is_cancelled) {
+            return Err(self.with_addrs(Error::new(Operation::Send, ErrorKind::Cancelled)));
+        }
+        self.attempt(|_| {
+            let mut signals = 0;
+            loop {
+                match sys::write(&self.stream, bytes, Mode::Nonblocking) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted && signals < sys::MAX_EINTR => {
+                        signals += 1;
+                    }
+                    result => return result,
+                }
+            }
+        })
     }
 
     #[inline]

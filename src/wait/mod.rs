@@ -25,6 +25,7 @@
 //! | `nonblocking` | `O_NONBLOCK` for the length of a call |
 //! | `turn` | a lock whose waiters have limits of their own |
 //! | `poller` | many sockets at the same time |
+//! | `pending_write` | the limit of a write that waits in a poller |
 //! | `accept_queue` | threads and processes that accept from one listener |
 //! | `changes` | a condition over several parts |
 //! | `cancel` | [`CancelToken`] |
@@ -39,6 +40,7 @@ mod hang_up;
 mod limit;
 mod moment;
 mod nonblocking;
+mod pending_write;
 pub(crate) mod poller;
 mod rcvtimeo;
 mod ready;
@@ -58,10 +60,11 @@ pub(crate) use connects::await_connects;
 pub(crate) use hang_up::{await_hang_up, await_readable, await_writable};
 pub(crate) use limit::{WaitError, WaitLimit};
 pub(crate) use nonblocking::Nonblocking;
-pub(crate) use poller::Poller;
+pub(crate) use pending_write::PendingWrite;
+pub(crate) use poller::{EdgePoller, Interest, Poller};
 pub(crate) use rcvtimeo::{ReceiveTimeout, arm_listener};
 pub(crate) use ready::{has_sent_all, is_readable, receiving, sending, sleep};
 pub(crate) use scope::{CallScope, is_between_messages};
-pub(crate) use stream::{polling_read, read_within, send_file_within, write_within};
+pub(crate) use stream::{polling_read, read_briefly, read_within, send_file_within, write_within};
 pub(crate) use timeouts::{Configured, Timeouts};
 pub(crate) use turn::Turn;

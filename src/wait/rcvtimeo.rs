@@ -115,6 +115,25 @@ impl ReceiveTimeout {
         Some(BlockingPermit { _lock: Some(lock) })
     }
 
+    /// Makes one blocking call that ends after about `time`, a timer tick or two later. `None` if that is
+    /// not possible.
+    pub(super) fn briefly<T>(
+        &self,
+        socket: &impl AsSocket,
+        time: Duration,
+        call: impl FnOnce() -> T,
+    ) -> Option<T> {
+        if !SUPPORTS_BLOCKING || !BLOCKS_WITH_TIMEOUT {
+            return None;
+        }
+        let mut lock = self.lock()?;
+        if lock.kernel != nanos(time) {
+            SockRef::from(socket).set_read_timeout(Some(time)).ok()?;
+            lock.kernel = nanos(time);
+        }
+        Some(call())
+    }
+
     /// Clears the timeout, for a call without a deadline, unless another thread relies on it.
     #[inline]
     pub(super) fn disarm(&self, socket: &impl AsSocket) -> io::Result<()> {

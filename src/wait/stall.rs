@@ -60,10 +60,28 @@ impl Allowance {
             return (limit, None);
         }
         let began = Moment::now();
+        (self.rest_after(limit, began, timeout), Some(Stalled { allowance: self, began }))
+    }
+
+    /// The same for a wait that has begun before.
+    pub(super) fn apply_since<'a>(&self, limit: WaitLimit<'a>, began: Moment) -> WaitLimit<'a> {
+        match self.timeout.load(Ordering::Relaxed) {
+            NONE => limit,
+            timeout => self.rest_after(limit, began, timeout),
+        }
+    }
+
+    fn rest_after<'a>(&self, limit: WaitLimit<'a>, began: Moment, timeout: u64) -> WaitLimit<'a> {
         let rest = timeout.saturating_sub(self.used.load(Ordering::Relaxed));
         let end = Moment::from_nanos(began.as_nanos().saturating_add(rest));
-        let stalled = Stalled { allowance: self, began };
-        (limit.earlier(end, TimeLimit::StallTimeout), Some(stalled))
+        limit.earlier(end, TimeLimit::StallTimeout)
+    }
+
+    /// A wait that began then has ended.
+    pub(super) fn end_wait(&self, began: Moment) {
+        if self.is_limited() {
+            Stalled { allowance: self, began }.end(0);
+        }
     }
 
     /// Bytes were accepted.
@@ -91,7 +109,8 @@ impl Stalled<'_> {
     /// Ends the wait. `bytes` is the number of bytes that the OS has accepted after it.
     pub(crate) fn end(self, bytes: usize) {
         let waited = super::moment::nanos(self.began.until(Moment::now()));
-        self.allowance.update(|used| used.saturating_add(waited));
+        let timeout = self.allowance.timeout.load(Ordering::Relaxed);
+        self.allowance.update(|used| used.saturating_add(waited).min(timeout));
         self.allowance.refill(bytes);
     }
 }

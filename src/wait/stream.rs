@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
 
 use rustix::event::PollFlags;
 
@@ -27,6 +28,18 @@ pub(crate) fn read_within(
         })
     })?;
     Ok(length)
+}
+
+/// Reads available bytes, and blocks for about `time`, or not at all where the OS has no such call. Then
+/// it returns `WouldBlock`.
+pub(crate) fn read_briefly(
+    stream: &TcpStream,
+    timeout: &ReceiveTimeout,
+    time: Duration,
+    buffer: &mut [u8],
+) -> io::Result<usize> {
+    let read = timeout.briefly(stream, time, || sys::read(stream, buffer, Mode::Blocking, false));
+    read.unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))
 }
 
 /// The same without the timeout of the kernel.

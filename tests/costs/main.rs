@@ -6,6 +6,7 @@ mod dns_memory;
 mod frame_memory;
 #[path = "../kit/mod.rs"]
 mod kit;
+mod requests;
 mod tcp;
 mod udp;
 

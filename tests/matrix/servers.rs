@@ -226,8 +226,9 @@ fn requests<T: Send + 'static>(
 fn reply_to_full_buffers() -> Verdict {
     let builder = TcpServer::builder().send_buffer_size(4_096).write_timeout(LIMIT);
     let reply = |request: &mut Request<'_, LengthPrefixed>| {
+        // More than the receive buffer of the client: it waits, and only the next one blocks.
+        request.reply(message().repeat(40)).map_err(|error| error.to_string())?;
         let watch = Watch::of_timeout(LIMIT);
-        // More than the receive buffer of the client.
         let result = request.reply(message().repeat(40));
         watch.judge(Expected::TimedOut(TimeLimit::WriteTimeout), &result)
     };

@@ -6,8 +6,9 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use socketry::frame::Delimited;
 use socketry::process::{self, Workers};
-use socketry::tcp::{HandlerResult, TcpServerBuilder};
+use socketry::tcp::{HandlerResult, ServerHandle};
 use socketry::{TcpConnection, TcpServer};
 
 use super::kit::{PATIENCE, eventually, kind, needs, this_test};
@@ -105,9 +106,8 @@ fn restarts_fail_no_request_of_wrk() {
 }
 
 /// The worst time of a client that asks while `attack` runs.
-fn worst_answer_during(builder: TcpServerBuilder, attack: &[&str]) -> Duration {
-    let serving = Serving::start(builder, serve);
-    let url = format!("http://127.0.0.1:{}/", serving.port());
+fn worst_answer_during(handle: &ServerHandle, attack: &[&str]) -> Duration {
+    let url = format!("http://127.0.0.1:{}/", handle.local_addr().port());
     let mut command = Command::new("slowhttptest");
     command.args(attack).args(["-c", "250", "-r", "250", "-l", "5", "-u", &url]).stdout(Stdio::null());
     let is_over = AtomicBool::new(false);
@@ -121,12 +121,12 @@ fn worst_answer_during(builder: TcpServerBuilder, attack: &[&str]) -> Duration {
         let mut count = 0;
         while !is_over.load(Ordering::SeqCst) {
             let began = Instant::now();
-            let mut client = TcpStream::connect(serving.handle.local_addr()).unwrap();
+            let mut client = TcpStream::connect(handle.local_addr()).unwrap();
             client.set_read_timeout(Some(PATIENCE)).unwrap();
             client.write_all(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").unwrap();
             let mut answer = String::new();
             client.read_to_string(&mut answer).unwrap();
-            assert!(answer.ends_with("\r\n\r\nok"), "{answer:?}");
+            assert!(answer.ends_with("\r\n\r\nok") || answer.len() > LARGE, "{answer:?}");
             worst = worst.max(began.elapsed());
             count += 1;
             std::thread::sleep(Duration::from_millis(10));
@@ -134,10 +134,32 @@ fn worst_answer_during(builder: TcpServerBuilder, attack: &[&str]) -> Duration {
         assert!(attacking.join().unwrap().success() && count > 100, "{count} answers");
         worst
     });
-    let counters = serving.handle.counters();
+    let counters = handle.counters();
     assert!(counters.accepted > 250, "the attack has not reached the server: {counters:?}");
-    serving.handle.shutdown(Duration::from_secs(1));
+    handle.shutdown(Duration::from_secs(1));
     worst
+}
+
+/// How long a reply is that fills the buffers of a peer that does not read.
+const LARGE: usize = 100_000;
+
+/// Requests that are answered by two threads, each with a large reply.
+fn serve_large_replies() -> ServerHandle {
+    let server = server().threads(2).send_buffer_size(16 * 1024).bind("127.0.0.1:0").unwrap();
+    let handle = server.handle();
+    std::thread::spawn(move || {
+        // The delimiter of a reply is the end of its body.
+        let head = format!("HTTP/1.1 200 OK\nContent-Length: {}\n\n", LARGE + 4);
+        let reply = [head.into_bytes(), vec![b'x'; LARGE]].concat();
+        let framing = Delimited::new("\r\n\r\n").max_length(2 * LARGE);
+        server.serve_requests(framing, move |request| {
+            if request.frame().ends_with(b"Connection: close") {
+                request.close();
+            }
+            Ok(request.reply(&reply[..])?)
+        })
+    });
+    handle
 }
 
 #[test]
@@ -150,8 +172,21 @@ fn good_clients_are_served_during_slow_attacks() {
         ("slow body", &["-B", "-i", "1"]),
         ("slow read", &["-X", "-w", "10", "-y", "20", "-n", "1", "-z", "10"]),
     ] {
-        let worst = worst_answer_during(server(), attack);
+        let serving = Serving::start(server(), serve);
+        let worst = worst_answer_during(&serving.handle, attack);
         println!("{name}: the worst answer took {worst:?}");
         assert!(worst < Duration::from_secs(2), "{name}: {worst:?}");
     }
+}
+
+/// A peer that does not read its reply holds no thread of a server of requests, of which there are two.
+#[test]
+fn slow_readers_hold_no_thread_of_a_request_server() {
+    if !needs("slowhttptest") {
+        return;
+    }
+    let handle = serve_large_replies();
+    let worst = worst_answer_during(&handle, &["-X", "-w", "10", "-y", "20", "-n", "1", "-z", "10"]);
+    println!("slow read of large replies: the worst answer took {worst:?}");
+    assert!(worst < Duration::from_millis(500), "{worst:?}");
 }

@@ -14,6 +14,9 @@ pub(crate) const ABORT_NOTICE: Duration = Duration::from_millis(200);
 /// How often connections that wait for a request are closed, once their time has passed.
 const IDLE_CHECK: Duration = Duration::from_millis(250);
 
+/// How many connections the backlog of an OS holds at most.
+const MAX_BACKLOG: usize = 65_535;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     /// Connections are accepted.
@@ -68,7 +71,7 @@ impl Lifecycle {
     pub(crate) fn new(backlog: u32) -> Lifecycle {
         Lifecycle {
             phase: Phase::Open,
-            backlog_left: backlog as usize + 1,
+            backlog_left: (backlog as usize).min(MAX_BACKLOG) + 1,
             deadline: None,
             idle_deadline: None,
             terminate_percent: None,

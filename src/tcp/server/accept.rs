@@ -32,6 +32,19 @@ pub(super) enum Accepted {
     Closed,
 }
 
+/// Why an event loop stops accepting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BatchEnd {
+    /// The backlog is empty.
+    Drained,
+    /// There may be more; other work comes first.
+    More,
+    /// There is no capacity, or the last accept has failed: until [`AcceptState::resume`].
+    Paused,
+    /// The server accepts no more.
+    Closed,
+}
+
 /// The state of accepting without blocking.
 #[derive(Debug, Default)]
 pub(super) struct AcceptState {
@@ -115,20 +128,19 @@ impl ServerCore {
     }
 
     /// Accepts connections that are in the backlog, at most as many as leave time for other work.
-    /// Returns `true` if the server accepts no more.
     pub(super) fn accept_batch(
         self: &Arc<Self>,
         listener: &TcpListener,
         state: &mut AcceptState,
-        mut take: impl FnMut(TcpConnection),
-    ) -> Result<bool> {
+        take: &mut impl FnMut(TcpConnection),
+    ) -> Result<BatchEnd> {
         state.paused = None;
         self.table.cancel_wake();
         for _ in 0..MAX_ACCEPTS_PER_TURN {
-            let Some(place) = self.place_or_paused(state) else { return Ok(false) };
+            let Some(place) = self.place_or_paused(state) else { return Ok(BatchEnd::Paused) };
             let phase = self.lifecycle.tick();
             match phase {
-                Phase::Closed | Phase::Aborted => return Ok(true),
+                Phase::Closed | Phase::Aborted => return Ok(BatchEnd::Closed),
                 Phase::Draining => drop(self.acceptor.drop_new_syns(listener, &WaitLimit::unlimited())),
                 Phase::Open => {}
             }
@@ -144,19 +156,20 @@ impl ServerCore {
                     if phase == Phase::Open && self.phase() >= Phase::Draining {
                         continue;
                     }
-                    return Ok(phase >= Phase::Draining);
+                    let is_closed = phase >= Phase::Draining;
+                    return Ok(if is_closed { BatchEnd::Closed } else { BatchEnd::Drained });
                 }
                 Err(error) => {
                     drop(place);
                     let after = state.faults.failed(fault_of(&error));
                     if let Some(pause) = self.classify(error, after)? {
                         state.paused = Some(Paused::Backoff(Instant::now() + pause));
-                        return Ok(false);
+                        return Ok(BatchEnd::Paused);
                     }
                 }
             }
         }
-        Ok(false)
+        Ok(BatchEnd::More)
     }
 
     /// A place if there is one, or if none is needed. A lingering connection makes place for one in the

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::accept::Accepted;
 use super::core::ServerCore;
@@ -11,6 +12,7 @@ use super::guard;
 use super::pool::{Next, Workload};
 use super::report::ShutdownReport;
 use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::proto::server::lifecycle::earliest;
 use crate::sys;
 use crate::tcp::connection::TcpConnection;
 use crate::wait::WaitLimit;
@@ -29,14 +31,17 @@ where
     H: Fn(TcpConnection) -> HandlerResult + Send + Sync + 'static,
 {
     type Item = TcpConnection;
+    type Scratch = ();
 
     const THREADS_PER_PROCESSOR: usize = 4;
 
-    fn next(&self, limit: &WaitLimit<'_>) -> Next<TcpConnection> {
-        self.core.next_connection(limit)
+    fn scratch(&self) {}
+
+    fn next(&self, timeout: Duration, (): &mut ()) -> Next<TcpConnection> {
+        self.core.next_connection(timeout)
     }
 
-    fn run(&self, connection: TcpConnection) {
+    fn run(&self, connection: TcpConnection, (): &mut ()) {
         let peer = connection.peer_addr();
         self.core.run_handler(peer, || (self.handler)(connection));
     }
@@ -55,11 +60,11 @@ impl ServerCore {
             self.close();
             sys::thread_failure(Operation::Serve, error)
         })?;
-        Ok(self.serve_and(|| self.pool.grow(&work)))
+        Ok(self.serve_and(|| earliest(self.pool.grow(&work), work.on_timer())))
     }
 
-    pub(super) fn next_connection(self: &Arc<Self>, limit: &WaitLimit<'_>) -> Next<TcpConnection> {
-        match self.accept(limit) {
+    pub(super) fn next_connection(self: &Arc<Self>, timeout: Duration) -> Next<TcpConnection> {
+        match self.accept(&WaitLimit::timeout(timeout)) {
             Ok(Accepted::Connection(connection)) => Next::Item(connection),
             Ok(Accepted::TimedOut) => Next::TimedOut,
             Ok(Accepted::Closed) => Next::Closed,

@@ -40,7 +40,6 @@ mod handler;
 mod inherited;
 mod lifecycle;
 mod linger;
-mod members;
 mod pool;
 #[cfg(all(unix, feature = "process"))]
 pub mod process;

@@ -1,14 +1,23 @@
 //! Threads that each take the next piece of work themselves. A few are started as soon as the last
 //! waiting thread takes one; more are started only while threads block, which is checked each
 //! millisecond while no thread waits. So short work runs on few threads, which is faster, and work that
-//! blocks gets as many as it needs. A thread that has waited long exits if enough others wait.
+//! blocks gets as many as it needs. Threads that are not needed any more do not wait for work but are
+//! parked, until others block again: if they waited, too, the OS would wake them in turn. A thread that
+//! has waited long exits if enough others wait.
+//!
+//! Where the OS tells, a thread that runs, or waits for a processor, does not count as blocked for
+//! 50 checks: on a busy machine, more threads would only share its processors.
+
+mod state;
 
 use std::io;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::wait::sync::{Mutex, MutexGuard, thread};
-use crate::wait::{Changes, WaitLimit};
+use self::state::{State, TICK};
+use crate::sys::ThreadState;
+use crate::wait::Changes;
+use crate::wait::sync::{Condvar, Mutex, MutexGuard, thread};
 
 /// How long a thread waits for work before it checks whether it is needed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -17,20 +26,31 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_RETRY: Duration = Duration::from_millis(10);
 const LAST_RETRY: Duration = Duration::from_secs(1);
 
-/// How long work may take before its thread counts as blocked: at least one, at most two of these.
-const TICK: Duration = Duration::from_millis(1);
+/// How many threads are started in any case: one serves while another waits.
+const MIN_EAGER: usize = 2;
 
 /// The work of a pool.
 pub(super) trait Workload: Send + Sync + 'static {
     type Item;
 
+    /// What a thread keeps from one item to the next.
+    type Scratch;
+
     /// How many threads for each processor are started without checking whether others block.
     const THREADS_PER_PROCESSOR: usize;
 
-    /// Blocks until there is work, within the limit. Several threads call this at the same time.
-    fn next(&self, limit: &WaitLimit<'_>) -> Next<Self::Item>;
+    fn scratch(&self) -> Self::Scratch;
 
-    fn run(&self, item: Self::Item);
+    /// Blocks until there is work, at most for `timeout`. Several threads call this at the same time.
+    fn next(&self, timeout: Duration, scratch: &mut Self::Scratch) -> Next<Self::Item>;
+
+    fn run(&self, item: Self::Item, scratch: &mut Self::Scratch);
+
+    /// Called by the thread that waits for the end, whenever something has changed. Returns when to call
+    /// this again.
+    fn on_timer(&self) -> Option<Instant> {
+        None
+    }
 
     /// A thread could not be started. It is tried again.
     fn on_thread_error(&self, error: io::Error);
@@ -49,72 +69,17 @@ pub(super) enum Next<T> {
 #[derive(Debug)]
 pub(super) struct Pool {
     state: Mutex<State>,
-    processors: usize,
     /// How many threads wait, if there is less work.
     min_waiting: usize,
     stack_size: Option<usize>,
+    /// Notified when a parked thread is needed, or none any more.
+    unparked: Condvar,
     /// Notified when a thread exits.
     changes: Arc<Changes>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    max: usize,
-    /// How many threads do not block, or more, as long as there is work for them.
-    eager: usize,
-    total: usize,
-    /// Those that wait for work, and those that were started and do not run yet.
-    waiting: usize,
-    is_closed: bool,
-    retry: Option<Retry>,
-    /// When to check whether threads block.
-    tick_at: Option<Instant>,
-    /// Counts the checks.
-    epoch: u64,
-    /// How many threads took their work since the last check, and since the one before.
-    fresh: usize,
-    recent: usize,
-}
-
-impl State {
-    /// How many threads wait, or took their work a moment ago.
-    fn live(&self) -> usize {
-        self.waiting + self.fresh + self.recent
-    }
-
-    /// A thread takes work. Returns the epoch, for [`finish`](Self::finish).
-    fn begin(&mut self) -> u64 {
-        self.waiting -= 1;
-        self.fresh += 1;
-        self.epoch
-    }
-
-    fn finish(&mut self, epoch: u64) {
-        self.waiting += 1;
-        match self.epoch - epoch {
-            0 => self.fresh -= 1,
-            1 => self.recent -= 1,
-            _ => {}
-        }
-    }
-
-    /// Checks which threads block. Returns how many are to be started.
-    fn tick(&mut self, now: Instant) -> usize {
-        self.epoch += 1;
-        self.recent = std::mem::take(&mut self.fresh);
-        let (live, is_starved) = (self.live(), self.waiting == 0);
-        self.tick_at = is_starved.then(|| now + TICK);
-        let wanted = match live {
-            // All of them block: the more there are, the more are started.
-            0 => self.eager.max(self.total / 4),
-            live => self.eager.saturating_sub(live),
-        };
-        if is_starved { wanted.min(self.max.saturating_sub(self.total)) } else { 0 }
-    }
-}
-
 #[derive(Clone, Copy, Debug)]
-struct Retry {
+pub(super) struct Retry {
     at: Instant,
     delay: Duration,
 }
@@ -137,8 +102,13 @@ pub(super) struct PoolSize {
 impl Pool {
     pub(super) fn new(options: PoolOptions, changes: Arc<Changes>) -> Pool {
         let PoolOptions { max, processors, min_waiting, stack_size } = options;
-        let state = State { max, ..State::default() };
-        Pool { state: Mutex::new(state), processors, min_waiting: min_waiting.max(1), stack_size, changes }
+        Pool {
+            state: Mutex::new(State::new(max, processors)),
+            min_waiting: min_waiting.max(1),
+            stack_size,
+            unparked: Condvar::new(),
+            changes,
+        }
     }
 
     /// Changes the maximum number of threads. Threads over a lower maximum exit when they are idle.
@@ -154,19 +124,25 @@ impl Pool {
         }
     }
 
+    /// Says that so many processes serve the same connections, before the first thread is started.
+    #[allow(dead_code, reason = "only a server of processes shares them")]
+    pub(super) fn share_processors(&self, processes: usize) {
+        self.state().sharing = processes;
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn size(&self) -> PoolSize {
         let state = self.state();
-        PoolSize { total: state.total, waiting: state.waiting }
+        PoolSize { total: state.total, waiting: state.waiting + state.parked }
     }
 
     /// Starts the first thread.
     pub(super) fn start<W: Workload>(self: &Arc<Self>, work: &Arc<W>) -> io::Result<()> {
         let mut state = self.state();
-        state.eager = W::THREADS_PER_PROCESSOR * self.processors;
+        state.eager = (W::THREADS_PER_PROCESSOR * state.processors / state.sharing).max(MIN_EAGER);
         let member = self.add(&mut state);
         drop(state);
         self.spawn(work, member)
@@ -177,7 +153,7 @@ impl Pool {
     pub(super) fn grow(self: &Arc<Self>, work: &Arc<impl Workload>) -> Option<Instant> {
         loop {
             let mut state = self.state();
-            if state.is_closed || state.waiting > 0 || state.total >= state.max {
+            if state.is_closed || state.waiting > 0 || state.capacity() == 0 {
                 (state.retry, state.tick_at) = (None, None);
                 return None;
             }
@@ -186,9 +162,16 @@ impl Pool {
                 (Some(retry), _) if now < retry.at => return Some(retry.at),
                 (Some(_), _) => 1,
                 (None, Some(at)) if now < at => return Some(at),
-                (None, Some(_)) => state.tick(now),
+                (None, Some(_)) => {
+                    let growth = state.tick(now);
+                    drop(state);
+                    let count = growth.confirmed();
+                    state = self.state();
+                    if state.is_closed { 0 } else { count.min(state.capacity()) }
+                }
                 (None, None) => return None,
             };
+            let count = count - self.unpark(&mut state, count);
             let members: Vec<_> = (0..count).map(|_| self.add(&mut state)).collect();
             drop(state);
             for member in members {
@@ -197,10 +180,17 @@ impl Pool {
         }
     }
 
+    /// Has parked threads wait for work again. Returns how many.
+    fn unpark(&self, state: &mut State, count: usize) -> usize {
+        let count = state.unpark(count);
+        (0..count).for_each(|_| self.unparked.notify_one());
+        count
+    }
+
     fn add(self: &Arc<Self>, state: &mut State) -> Member {
         state.total += 1;
         state.waiting += 1;
-        Member { pool: Arc::clone(self), is_waiting: true }
+        Member { pool: Arc::clone(self), is_waiting: true, index: None }
     }
 
     fn spawn<W: Workload>(self: &Arc<Self>, work: &Arc<W>, member: Member) -> io::Result<()> {
@@ -235,17 +225,23 @@ impl Pool {
 pub(super) struct Member {
     pool: Arc<Pool>,
     is_waiting: bool,
+    /// Of the thread in the pool, once it has begun.
+    index: Option<usize>,
 }
 
 impl Member {
     fn work<W: Workload>(mut self, work: &Arc<W>) {
+        let mut scratch = work.scratch();
+        let index = self.pool.state().enter(ThreadState::of_current());
+        self.index = Some(index);
         loop {
-            match work.next(&WaitLimit::timeout(IDLE_TIMEOUT)) {
+            match work.next(IDLE_TIMEOUT, &mut scratch) {
                 Next::Item(item) => {
-                    let epoch = self.leave_waiting(work);
-                    work.run(item);
-                    self.pool.state().finish(epoch);
-                    self.is_waiting = true;
+                    self.leave_waiting(work, index);
+                    work.run(item, &mut scratch);
+                    if !self.finish(index) {
+                        return;
+                    }
                 }
                 Next::TimedOut => {
                     let mut state = self.pool.state();
@@ -257,22 +253,55 @@ impl Member {
                 }
                 Next::Closed => {
                     self.pool.state().is_closed = true;
+                    self.pool.unparked.notify_all();
                     return;
                 }
             }
         }
     }
 
+    /// This thread has done its work: it waits for more, or is parked first. Returns `false` if it is not
+    /// needed any more.
+    fn finish(&mut self, index: usize) -> bool {
+        let pool = &self.pool;
+        let mut state = pool.state();
+        state.finish(index);
+        if !state.park() {
+            self.is_waiting = true;
+            return true;
+        }
+        let until = Instant::now() + IDLE_TIMEOUT;
+        loop {
+            if state.take_unparked() {
+                self.is_waiting = true;
+                return true;
+            }
+            let remaining = until.saturating_duration_since(Instant::now());
+            if state.is_closed || remaining.is_zero() {
+                state.parked -= 1;
+                let is_needed = state.waiting + state.parked < pool.min_waiting && !state.is_closed;
+                state.waiting += usize::from(is_needed);
+                self.is_waiting = is_needed;
+                return is_needed;
+            }
+            let parked = pool.unparked.wait_timeout(state, remaining);
+            state = parked.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
     /// This thread does not wait any more. If it was the last one, another is started, or it is checked
     /// soon whether the others block.
-    fn leave_waiting<W: Workload>(&mut self, work: &Arc<W>) -> u64 {
+    fn leave_waiting<W: Workload>(&mut self, work: &Arc<W>, index: usize) {
         let mut state = self.pool.state();
-        let epoch = state.begin();
+        state.begin(index);
         self.is_waiting = false;
-        let is_last = state.waiting == 0 && state.total < state.max && !state.is_closed;
+        let is_last = state.waiting == 0 && state.capacity() > 0 && !state.is_closed;
         // While a start is retried, or a check is due, nothing else starts threads.
         if !is_last || state.retry.is_some() || state.tick_at.is_some() {
-            return epoch;
+            return;
+        }
+        if state.is_short() && self.pool.unpark(&mut state, 1) == 1 {
+            return;
         }
         if state.total < state.eager {
             let member = self.pool.add(&mut state);
@@ -283,7 +312,6 @@ impl Member {
             drop(state);
             self.pool.changes.notify();
         }
-        epoch
     }
 }
 
@@ -292,6 +320,9 @@ impl Drop for Member {
         let mut state = self.pool.state();
         state.total -= 1;
         state.waiting -= usize::from(self.is_waiting);
+        if let Some(index) = self.index {
+            state.leave(index);
+        }
         drop(state);
         self.pool.changes.notify();
     }

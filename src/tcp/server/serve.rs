@@ -23,7 +23,7 @@ use crate::wait::WaitLimit;
 /// | [`accept`](Self::accept), [`incoming`](Self::incoming) | the calling thread | one connection, or threads of the caller |
 /// | [`serve_sequential`](Self::serve_sequential) | the calling thread, one connection at a time | short replies |
 /// | [`serve`](Self::serve) | a thread for each connection | conversations |
-/// | [`serve_requests`](Self::serve_requests) | a few threads, one request at a time | thousands of mostly idle connections |
+/// | [`serve_requests`](Self::serve_requests) | about as many threads as processors, one request at a time | thousands of connections, idle or busy |
 /// | [`serve_children`](Self#method.serve_children) (Unix) | a process for each connection | isolation, programs that use standard input and output |
 /// | [`serve_workers`](Self#method.serve_workers) (Unix) | worker processes with threads | surviving crashes, replacing the program while it serves |
 ///
@@ -93,7 +93,8 @@ impl TcpServer {
     ///
     /// Blocks the current thread. Threads are reused: there are as many as connections that block at the
     /// same time and a few more, up to [`threads`](crate::tcp::TcpServerBuilder::threads). All but a few
-    /// exit after 10 s without work.
+    /// exit after 10 s without work. A connection takes about 2 KiB more memory than a thread of `std`
+    /// with its stream, on Linux, and the buffer of a framing 9 KiB.
     ///
     /// When the handler returns, the connection is closed gracefully, unless a clone of it exists.
     /// The error type of the handler converts from every error with `?`.

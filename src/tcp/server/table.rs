@@ -9,8 +9,9 @@ use super::registry::{ActiveConnection, Registry};
 use crate::proto::server::admission::{Admission, Admitted, Peer, Verdict};
 use crate::proto::server::lifecycle::Phase;
 use crate::tcp::membership::Entry;
+use crate::wait::poller::Wake;
 use crate::wait::sync::{Condvar, Mutex, MutexGuard};
-use crate::wait::{Changes, Poller, WaitLimit};
+use crate::wait::{Changes, WaitLimit};
 
 /// The connections of one server.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub(super) struct ConnectionTable {
     /// Notified when a connection was closed.
     closed: Condvar,
     /// Woken, too, if an event loop waits for capacity.
-    waker: OnceLock<Arc<Poller>>,
+    waker: OnceLock<Arc<dyn Wake>>,
     /// Whether threads wait for the end of the server.
     is_ending: AtomicBool,
     changes: Arc<Changes>,
@@ -181,7 +182,7 @@ impl ConnectionTable {
         self.state().wakes_poller = false;
     }
 
-    pub(super) fn set_waker(&self, poller: Arc<Poller>) {
+    pub(super) fn set_waker(&self, poller: Arc<dyn Wake>) {
         let _ = self.waker.set(poller);
     }
 

@@ -7,6 +7,7 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::fd::OwnedFd;
 
+use super::{Event as ReadyEvent, Interest};
 use crate::sys::AsSocket;
 use crate::wait::CancelToken;
 
@@ -50,9 +51,6 @@ impl Poller {
         let _ = epoll::delete(&self.epoll, socket);
     }
 
-    /// Forgets a socket that is about to be closed. The kernel does so on its own.
-    pub(crate) fn forget(&self, _key: u64) {}
-
     /// Blocks until a socket is readable, the poller is woken, or the timeout expires, and appends
     /// the keys of readable sockets.
     pub(crate) fn wait(&self, ready: &mut Vec<u64>, timeout: Option<Duration>) -> io::Result<()> {
@@ -78,6 +76,110 @@ impl Poller {
     pub(crate) fn wake(&self) {
         // It fails only after 2^64 - 2 calls.
         let _ = rustix::io::write(&self.waker, &1_u64.to_ne_bytes());
+    }
+}
+
+/// Reports events of many sockets to several threads, each event to one of them: edge-triggered, so
+/// that a socket is registered once.
+#[derive(Debug)]
+pub(crate) struct EdgePoller {
+    epoll: OwnedFd,
+    waker: OwnedFd,
+}
+
+impl EdgePoller {
+    pub(crate) fn new() -> io::Result<EdgePoller> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let waker = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        // Each write is an edge, so it is never read.
+        epoll::add(&epoll, &waker, EventData::new_u64(WAKER), EventFlags::IN | EventFlags::ET)?;
+        Ok(EdgePoller { epoll, waker })
+    }
+
+    /// Registers a socket under a key of the caller, and reports what it is ready for.
+    pub(crate) fn add(&self, socket: &impl AsSocket, key: u64, interest: Interest) -> io::Result<()> {
+        Ok(epoll::add(&self.epoll, socket, EventData::new_u64(key), flags(interest))?)
+    }
+
+    /// Changes the interest in a socket, after it was reported and is not ready any more. Interest in
+    /// writing reports the socket again if there is space. Returns which interest is registered: there
+    /// is no call to end the interest in writing, which costs nothing while there is space.
+    pub(crate) fn rearm(
+        &self,
+        socket: &impl AsSocket,
+        key: u64,
+        (before, interest): (Interest, Interest),
+    ) -> io::Result<Interest> {
+        if interest == Interest::Write {
+            epoll::modify(&self.epoll, socket, EventData::new_u64(key), flags(interest))?;
+            return Ok(interest);
+        }
+        Ok(before)
+    }
+
+    /// Reports nothing of a socket until it is [resumed](Self::resume).
+    pub(crate) fn pause(&self, socket: &impl AsSocket, key: u64) -> io::Result<()> {
+        Ok(epoll::modify(&self.epoll, socket, EventData::new_u64(key), EventFlags::ET)?)
+    }
+
+    /// Reports when there is something to read, which may be immediately.
+    pub(crate) fn resume(&self, socket: &impl AsSocket, key: u64) -> io::Result<()> {
+        Ok(epoll::modify(&self.epoll, socket, EventData::new_u64(key), flags(Interest::Read))?)
+    }
+
+    pub(crate) fn remove(&self, socket: &impl AsSocket, _key: u64) {
+        // It fails only for a socket that is not registered.
+        let _ = epoll::delete(&self.epoll, socket);
+    }
+
+    /// Forgets a socket that is about to be closed. The kernel does so on its own.
+    pub(crate) fn forget(&self, _key: u64) {}
+
+    /// Blocks until a socket is ready, the poller is woken, or the timeout expires, and appends at most
+    /// `max` events. Returns `true` if the poller was woken.
+    pub(crate) fn wait(
+        &self,
+        ready: &mut Vec<ReadyEvent>,
+        max: usize,
+        timeout: Option<Duration>,
+    ) -> io::Result<bool> {
+        let nothing = Event { flags: EventFlags::empty(), data: EventData::new_u64(0) };
+        let mut events = [nothing; MOST];
+        let count =
+            match epoll::wait(&self.epoll, &mut events[..max.clamp(1, MOST)], timespec(timeout).as_ref()) {
+                Ok(count) => count,
+                Err(rustix::io::Errno::INTR) => 0,
+                Err(error) => return Err(error.into()),
+            };
+        let mut was_woken = false;
+        for Event { flags, data } in events[..count].iter().copied() {
+            match data.u64() {
+                WAKER => was_woken = true,
+                key => ready.push(ReadyEvent {
+                    key,
+                    is_writable: flags.intersects(EventFlags::OUT | BROKEN),
+                    drains: flags.intersects(EventFlags::RDHUP | EventFlags::PRI | BROKEN),
+                }),
+            }
+        }
+        Ok(was_woken)
+    }
+
+    /// Ends the wait of one thread, or else the next wait.
+    pub(crate) fn wake(&self) {
+        // It fails only after 2^64 - 2 calls.
+        let _ = rustix::io::write(&self.waker, &1_u64.to_ne_bytes());
+    }
+}
+
+/// The connection is reset or closed.
+const BROKEN: EventFlags = EventFlags::HUP.union(EventFlags::ERR);
+
+fn flags(interest: Interest) -> EventFlags {
+    let read = EventFlags::IN | EventFlags::PRI | EventFlags::RDHUP | EventFlags::ET;
+    match interest {
+        Interest::Read => read,
+        Interest::Write => read | EventFlags::OUT,
     }
 }
 

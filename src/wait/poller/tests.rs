@@ -1,9 +1,10 @@
 //! What both pollers promise.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+use super::{Event, Interest};
 use crate::wait::CancelToken;
 
 fn connection() -> (TcpStream, TcpStream) {
@@ -13,7 +14,7 @@ fn connection() -> (TcpStream, TcpStream) {
 }
 
 macro_rules! poller_tests {
-    ($name:ident, $poller:ty, $exclusive:ty) => {
+    ($name:ident, $poller:ty, $exclusive:ty, $edge:ty) => {
         mod $name {
             use super::*;
 
@@ -34,6 +35,102 @@ macro_rules! poller_tests {
                 drop((listener.accept().unwrap(), client));
                 tokens[1].cancel();
                 wait.wait(None).unwrap();
+            }
+
+            fn events(poller: &$edge, max: usize, timeout: Option<Duration>) -> Vec<Event> {
+                let mut events = Vec::new();
+                poller.wait(&mut events, max, timeout).unwrap();
+                events
+            }
+
+            #[test]
+            fn edge_poller_reports_each_arrival_once() {
+                let poller = <$edge>::new().unwrap();
+                let (mut one, mut peer) = connection();
+                poller.add(&peer, 3, Interest::Read).unwrap();
+                for _ in 0..2 {
+                    one.write_all(b"x").unwrap();
+                    let event = Event { key: 3, is_writable: false, drains: false };
+                    let seen =
+                        std::iter::repeat_with(|| events(&poller, 9, LONG)).find(|seen| !seen.is_empty());
+                    assert_eq!(seen.unwrap(), [event]);
+                    assert_eq!(peer.read(&mut [0; 9]).unwrap(), 1);
+                    poller.rearm(&peer, 3, (Interest::Read, Interest::Read)).unwrap();
+                    assert!(events(&poller, 9, SHORT).is_empty());
+                }
+                drop(one);
+                let seen = std::iter::repeat_with(|| events(&poller, 9, LONG)).find(|seen| !seen.is_empty());
+                assert_eq!(seen.unwrap()[0].key, 3);
+                poller.remove(&peer, 3);
+            }
+
+            #[test]
+            fn paused_socket_is_reported_once_it_is_resumed() {
+                let poller = <$edge>::new().unwrap();
+                let (mut one, mut peer) = connection();
+                poller.add(&peer, 3, Interest::Read).unwrap();
+                one.write_all(b"x").unwrap();
+                let next =
+                    || std::iter::repeat_with(|| events(&poller, 9, LONG)).find(|seen| !seen.is_empty());
+                assert_eq!(next().unwrap()[0].key, 3);
+                poller.pause(&peer, 3).unwrap();
+                assert_eq!(peer.read(&mut [0; 9]).unwrap(), 1);
+                one.write_all(b"y").unwrap();
+                assert!(events(&poller, 9, SHORT).is_empty());
+                poller.resume(&peer, 3).unwrap();
+                assert_eq!(next().unwrap()[0].key, 3);
+            }
+
+            #[test]
+            fn edge_poller_reports_space_once_the_peer_reads() {
+                let poller = <$edge>::new().unwrap();
+                let (mut one, mut peer) = connection();
+                peer.set_nonblocking(true).unwrap();
+                poller.add(&peer, 3, Interest::Read).unwrap();
+                for _ in 0..2 {
+                    while peer.write(&[0; 1 << 16]).is_ok() {}
+                    let before = poller.rearm(&peer, 3, (Interest::Read, Interest::Write)).unwrap();
+                    // Space that a retransmission timer makes does not count.
+                    assert!(events(&poller, 9, SHORT).iter().all(|event| !event.is_writable));
+                    let mut buffer = vec![0; 1 << 20];
+                    let start = Instant::now();
+                    loop {
+                        assert!(start.elapsed() < Duration::from_secs(20));
+                        let _ = one.read(&mut buffer).unwrap();
+                        if events(&poller, 9, SHORT).iter().any(|event| event.is_writable) {
+                            break;
+                        }
+                    }
+                    poller.rearm(&peer, 3, (before, Interest::Read)).unwrap();
+                }
+            }
+
+            /// Each event and each wake reaches one of the threads, so that none is left.
+            #[test]
+            fn edge_poller_shares_events_among_threads() {
+                let poller = <$edge>::new().unwrap();
+                let pairs: Vec<_> = (0..20).map(|_| connection()).collect();
+                for (key, (one, peer)) in (0..).zip(&pairs) {
+                    poller.add(peer, key, Interest::Read).unwrap();
+                    (&*one).write_all(b"x").unwrap();
+                }
+                let seen = std::sync::Mutex::new(Vec::new());
+                let count = || seen.lock().unwrap().len();
+                std::thread::scope(|scope| {
+                    for _ in 0..4 {
+                        scope.spawn(|| {
+                            while count() < pairs.len() {
+                                let events = events(&poller, 1, LONG);
+                                seen.lock().unwrap().extend(events.iter().map(|event| event.key));
+                            }
+                            // The next one is to see it, too.
+                            poller.wake();
+                        });
+                    }
+                });
+                let mut seen = seen.into_inner().unwrap();
+                seen.sort_unstable();
+                assert_eq!(seen, (0..20).collect::<Vec<u64>>());
             }
 
             #[test]
@@ -92,5 +189,15 @@ macro_rules! poller_tests {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-poller_tests!(epoll, super::super::epoll::Poller, super::super::epoll::ExclusiveWait);
-poller_tests!(poll, super::super::poll::Poller, super::super::poll::ExclusiveWait);
+poller_tests!(
+    epoll,
+    super::super::epoll::Poller,
+    super::super::epoll::ExclusiveWait,
+    super::super::epoll::EdgePoller
+);
+poller_tests!(
+    poll,
+    super::super::poll::Poller,
+    super::super::poll::ExclusiveWait,
+    super::super::poll::EdgePoller
+);

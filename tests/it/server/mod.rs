@@ -1,6 +1,12 @@
 mod edges;
 mod handles;
+mod obedient;
+mod one_busy_connection;
 mod pressure;
+mod request_limits;
+mod request_replies;
+mod request_threads;
 mod requests;
 mod serve;
 mod shutdown;
+mod slow_readers;

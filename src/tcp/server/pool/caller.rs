@@ -8,6 +8,6 @@ impl Pool {
     /// Counts the calling thread, so that the pool does not end before it.
     pub(in crate::tcp::server) fn join_caller(self: &Arc<Self>) -> Member {
         self.state().total += 1;
-        Member { pool: Arc::clone(self), is_waiting: false }
+        Member { pool: Arc::clone(self), is_waiting: false, index: None }
     }
 }

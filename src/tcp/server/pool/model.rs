@@ -28,10 +28,13 @@ impl Works {
 
 impl Workload for Works {
     type Item = ();
+    type Scratch = ();
 
     const THREADS_PER_PROCESSOR: usize = 1;
 
-    fn next(&self, _: &WaitLimit<'_>) -> Next<()> {
+    fn scratch(&self) {}
+
+    fn next(&self, _: Duration, (): &mut ()) -> Next<()> {
         let mut state = self.state.lock().unwrap();
         loop {
             match *state {
@@ -45,7 +48,7 @@ impl Workload for Works {
         }
     }
 
-    fn run(&self, (): ()) {
+    fn run(&self, (): (), (): &mut ()) {
         self.done.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -55,6 +58,11 @@ impl Workload for Works {
 }
 
 fn check(work: u32, threads: usize, interruptions: usize, closes_later: bool) {
+    check_with(work, threads, interruptions, closes_later, None);
+}
+
+/// With `eager`, threads over that number are parked.
+fn check_with(work: u32, threads: usize, interruptions: usize, closes_later: bool, eager: Option<usize>) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(interruptions);
     model.check(move || {
@@ -64,7 +72,17 @@ fn check(work: u32, threads: usize, interruptions: usize, closes_later: bool) {
             Arc::clone(&changes),
         ));
         let works = Works::new(work, !closes_later);
-        pool.start(&works).unwrap();
+        match eager {
+            None => pool.start(&works).unwrap(),
+            Some(eager) => {
+                let members: Vec<_> = {
+                    let mut state = pool.state();
+                    state.eager = eager;
+                    (0..threads).map(|_| pool.add(&mut state)).collect()
+                };
+                members.into_iter().for_each(|member| pool.spawn(&works, member).unwrap());
+            }
+        }
         let closing = closes_later.then(|| {
             let works = Arc::clone(&works);
             loom::thread::spawn(move || works.close())
@@ -95,4 +113,10 @@ fn three_threads_share_the_work() {
 #[test]
 fn closing_ends_threads_that_wait() {
     check(1, 2, 2, true);
+}
+
+#[test]
+fn parked_threads_exit_when_the_work_ends() {
+    check_with(2, 2, 2, false, Some(1));
+    check_with(2, 2, 2, true, Some(1));
 }

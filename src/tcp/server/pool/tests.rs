@@ -14,15 +14,18 @@ struct Queue {
 
 impl Workload for Queue {
     type Item = Receiver<()>;
+    type Scratch = ();
 
     const THREADS_PER_PROCESSOR: usize = 1;
 
-    fn next(&self, _: &WaitLimit<'_>) -> Next<Receiver<()>> {
+    fn scratch(&self) {}
+
+    fn next(&self, _: Duration, (): &mut ()) -> Next<Receiver<()>> {
         let item = self.items.lock().ok().and_then(|items| items.recv().ok());
         item.map_or(Next::Closed, Next::Item)
     }
 
-    fn run(&self, item: Receiver<()>) {
+    fn run(&self, item: Receiver<()>, (): &mut ()) {
         let _ = item.recv_timeout(TIMEOUT);
         self.done.fetch_add(1, Ordering::SeqCst);
     }
@@ -111,14 +114,17 @@ fn thread_that_panics_is_not_counted_any_more() {
     struct Panicking;
     impl Workload for Panicking {
         type Item = ();
+        type Scratch = ();
 
         const THREADS_PER_PROCESSOR: usize = 1;
 
-        fn next(&self, _: &WaitLimit<'_>) -> Next<()> {
+        fn scratch(&self) {}
+
+        fn next(&self, _: Duration, (): &mut ()) -> Next<()> {
             panic!("on purpose");
         }
 
-        fn run(&self, (): ()) {}
+        fn run(&self, (): (), (): &mut ()) {}
 
         fn on_thread_error(&self, _: io::Error) {}
     }
@@ -156,5 +162,61 @@ fn pool_grows_over_its_eager_threads_only_while_they_block() {
     await_size(&pool, 4, 2);
     assert_eq!(pool.grow(&work), None, "two wait");
     drop((blocked, sender));
+    await_size(&pool, 0, 0);
+}
+
+#[test]
+fn threads_that_are_not_needed_are_parked_until_others_block() {
+    let (pool, (sender, work)) = (pool(100, 2, None), queue());
+    pool.start(&work).unwrap();
+    let take = |count: usize| {
+        let items: Vec<_> = (0..count).map(|_| channel()).collect();
+        items
+            .into_iter()
+            .map(|(release, item)| sender.send(item).map(|()| release).unwrap())
+            .collect::<Vec<_>>()
+    };
+    let grow_to = |total: usize, waiting: usize| {
+        let began = Instant::now();
+        while (pool.size().total, pool.size().waiting) != (total, waiting) {
+            assert!(began.elapsed() < TIMEOUT, "{:?}", pool.size());
+            pool.grow(&work);
+            std::thread::yield_now();
+        }
+    };
+    let blocked = take(2);
+    grow_to(4, 2);
+    let more = take(2);
+    grow_to(6, 2);
+    // Two wait; the four that end have no work, and two of them would be enough.
+    drop((blocked, more));
+    await_size(&pool, 6, 6);
+    let parked = pool.state().parked;
+    assert!((1..=4).contains(&parked), "{parked}");
+    // All of them are used before another is started.
+    let busy = take(6);
+    grow_to(6 + 2, 2);
+    assert_eq!(pool.state().parked, 0);
+    drop((busy, sender));
+    await_size(&pool, 0, 0);
+}
+
+#[test]
+fn closing_ends_parked_threads() {
+    let (pool, (sender, work)) = (pool(100, 2, None), queue());
+    pool.start(&work).unwrap();
+    {
+        let mut state = pool.state();
+        state.eager = 1;
+        let member = pool.add(&mut state);
+        drop(state);
+        pool.spawn(&work, member).unwrap();
+    }
+    let (release, item) = channel();
+    sender.send(item).unwrap();
+    await_size(&pool, 2, 1);
+    drop(release);
+    await_size(&pool, 2, 2);
+    drop(sender);
     await_size(&pool, 0, 0);
 }

@@ -226,14 +226,17 @@ struct Serving {
 
 impl Workload for Serving {
     type Item = TcpConnection;
+    type Scratch = ();
 
     const THREADS_PER_PROCESSOR: usize = 4;
 
-    fn next(&self, limit: &WaitLimit<'_>) -> Next<TcpConnection> {
-        self.core.next_connection(limit)
+    fn scratch(&self) {}
+
+    fn next(&self, timeout: Duration, (): &mut ()) -> Next<TcpConnection> {
+        self.core.next_connection(timeout)
     }
 
-    fn run(&self, connection: TcpConnection) {
+    fn run(&self, connection: TcpConnection, (): &mut ()) {
         let (core, peer) = (&self.core, connection.peer_addr());
         let started = guard::catch(|| self.children.spawn_with_retry(core, &connection));
         let child = match started {

@@ -67,7 +67,7 @@ impl TcpServer {
         poller.add(&self.core.lifecycle.closing.signal(), WAKE).map_err(failed)?;
         let table = Arc::new(WorkerTable::new(Arc::clone(&poller)));
         let _ = self.core.processes.workers.set(Arc::clone(&table));
-        self.core.table.set_waker(Arc::clone(&poller));
+        self.core.table.set_waker(poller.clone());
         let mut supervisor = Supervisor {
             supervision: Supervision::new(workers.count, workers.policy, Instant::now()),
             workers,
@@ -249,7 +249,12 @@ impl Supervisor {
         sys::prepare(&mut command, own);
         let child = command.spawn();
         let mut child = child.map_err(|error| failed(error).at(command.get_program().to_string_lossy()))?;
-        let begin = Note::Begin { version: VERSION, number: number as u64, grace: self.workers.grace };
+        let begin = Note::Begin {
+            version: VERSION,
+            number: number as u64,
+            grace: self.workers.grace,
+            workers: self.workers.count as u64,
+        };
         let handed = match self.core.acceptor.listener() {
             Some(listener) => sys::send_listener(&socket, &begin.encode(), &listener),
             None => Err(io::ErrorKind::NotConnected.into()),

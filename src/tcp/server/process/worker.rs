@@ -24,6 +24,8 @@ pub struct Worker {
     socket: ControlSocket,
     listener: TcpListener,
     number: usize,
+    /// How many there are.
+    workers: usize,
     grace: Duration,
     /// What has arrived after the beginning.
     arrived: Vec<u8>,
@@ -105,9 +107,10 @@ impl Worker {
             let unknown = || ProcessError::UnknownParent.into_error(Operation::Inherit);
             match Note::take(&mut arrived) {
                 Ok(None) => {}
-                Ok(Some(Note::Begin { version: VERSION, number, grace })) => {
+                Ok(Some(Note::Begin { version: VERSION, number, grace, workers })) => {
                     let listener = listener.ok_or_else(unknown)?;
-                    return Ok(Worker { socket, listener, number: number as usize, grace, arrived });
+                    let (number, workers) = (number as usize, (workers as usize).max(1));
+                    return Ok(Worker { socket, listener, number, workers, grace, arrived });
                 }
                 Ok(Some(_)) | Err(_) => return Err(unknown()),
             }
@@ -136,8 +139,9 @@ impl Worker {
     /// This returns an error if no thread can be started, or for any reason listed under
     /// [`TcpServerBuilder::adopt`].
     pub fn server(self, builder: TcpServerBuilder) -> Result<TcpServer> {
-        let Worker { socket, listener, grace, arrived, .. } = self;
+        let Worker { socket, listener, grace, arrived, workers, .. } = self;
         let server = builder.adopt(listener)?;
+        server.core.pool.share_processors(workers);
         let failed = |error| sys::failure(Operation::Serve, error);
         let writer = Arc::new(ControlWriter::new(socket.try_clone().map_err(failed)?));
         // There is no other: the server was just created.

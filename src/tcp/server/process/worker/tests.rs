@@ -7,7 +7,7 @@ use crate::proto::server::lifecycle::Phase;
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn begin(version: u64) -> Note {
-    Note::Begin { version, number: 3, grace: Duration::from_secs(7) }
+    Note::Begin { version, number: 3, grace: Duration::from_secs(7), workers: 4 }
 }
 
 fn listener() -> TcpListener {
