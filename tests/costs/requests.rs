@@ -10,8 +10,8 @@ use socketry::frame::FixedLength;
 
 const REQUESTS: usize = 400;
 
-/// Run by the test below in a process of its own, under strace: so many requests, on as many connections
-/// in turn.
+/// Run by the test below in a process of its own, under strace: sends the requests on the connections
+/// alternately.
 #[test]
 #[ignore = "a part of the test below, which runs it under strace"]
 fn child_requests() {

@@ -14,7 +14,7 @@ use crate::server_process::{Server, Usage};
 
 pub(crate) const LINE: &[u8] = b"one short line of this client\n";
 
-/// So many connections are made before their first answers are awaited.
+/// The number of connections that are made before their first answers are awaited.
 const CONNECTING: usize = 64;
 
 /// How often the threads of the server are counted.

@@ -124,7 +124,7 @@ impl Pool {
         }
     }
 
-    /// Says that so many processes serve the same connections, before the first thread is started.
+    /// Sets how many processes serve the same connections. Called before the first thread is started.
     #[allow(dead_code, reason = "only a server of processes shares them")]
     pub(super) fn share_processors(&self, processes: usize) {
         self.state().sharing = processes;

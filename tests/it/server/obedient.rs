@@ -16,7 +16,7 @@ pub(super) fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Serves lines of a word and a number: `sleep 10` replies after 10 ms, `large 1000` with so many bytes, `read 300` sets
+/// Serves lines of a word and a number: `sleep 10` replies after 10 ms, `large 1000` with 1,000 bytes, `read 300` sets
 /// that read timeout. The reply of others is the line.
 pub(super) fn serve(builder: TcpServerBuilder) -> (ServerHandle, Serving) {
     let server = builder.bind("127.0.0.1:0").unwrap();

@@ -13,7 +13,7 @@ use socketry::frame::Lines;
 use socketry::tcp::{ServerEvent, ServerHandle, TcpServerBuilder};
 use socketry::{Encoding, TcpServer};
 
-/// Replies with a line of so many bytes, the last of which are the number of the request.
+/// Replies with a line of `length` bytes, which ends with the number of the request.
 fn serve(builder: TcpServerBuilder, length: usize) -> ServerHandle {
     let server = builder.threads(1).bind("127.0.0.1:0").unwrap();
     let handle = server.handle();

@@ -79,7 +79,7 @@ where
     F: Framing + Send + Sync + 'static,
     H: Fn(&mut Request<'_, F>) -> HandlerResult + Send + Sync + 'static,
 {
-    /// Writes, handles and reads until the connection must wait. Returns how many requests there were.
+    /// Writes, handles and reads until the connection must wait. Returns the number of requests.
     /// With `wait`, the first read blocks for about that time.
     pub(super) fn exchange(
         &self,
@@ -209,7 +209,7 @@ where
                 inner.set_mid_message(true);
                 Ok(Read::Bytes { fills_buffer: length == size })
             }
-            // No event follows for what is there.
+            // No event follows for data that has arrived.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Read::Interrupted),
             Err(error) if sys::is_would_block_or_intr(&error) => Ok(Read::Nothing),
             Err(error) => {

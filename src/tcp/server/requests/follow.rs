@@ -25,8 +25,8 @@ where
     H: Fn(&mut Request<'_, F>) -> HandlerResult + Send + Sync + 'static,
 {
     /// Waits for the next requests of a connection at the connection itself, as long as no other has
-    /// requests. Returns what the connection waits for then, and how many requests there were in the
-    /// end; `None` if it was not followed.
+    /// requests. Returns the outcome of the last exchange and its number of requests; `None` if the
+    /// connection was not followed.
     pub(super) fn follow(
         &self,
         token: Token,
@@ -36,7 +36,7 @@ where
         if !buffers.is_empty() || member.interest != Some(Interest::Read) {
             return None;
         }
-        let mut scheduler = self.scheduler();
+        let scheduler = self.scheduler();
         if !scheduler.may_follow(token) {
             if scheduler.may_follow_soon(token) {
                 drop(scheduler);

@@ -63,7 +63,8 @@ impl TcpServer {
     ///   the connection is closed and reported as [`ServerEvent::Expired`]. Defaults to none.
     /// * A peer that does not read its replies uses no thread either: what does not fit into the send
     ///   buffer of the OS waits, and its next requests are not read meanwhile. Its write timeout and its
-    ///   stall timeout apply.
+    ///   stall timeout apply. If all threads are busy when the write timeout of a reply expires, and the
+    ///   peer has read meanwhile, the timeout starts again.
     /// * An error or panic of a handler, or an invalid frame, closes the connection. So does the
     ///   end of the stream within a request, which is reported as the error of a handler is.
     /// * At a shutdown, requests that have arrived are answered. An idle connection may send one more
@@ -359,7 +360,7 @@ where
         }
     }
 
-    /// There is no more work; the next thread that waits is to see that.
+    /// There is no more work. Wakes the next thread, which finds that, too.
     fn closed(&self) -> Next<Ready<F>> {
         self.unparked.notify_all();
         self.poller.wake();

@@ -18,8 +18,9 @@ pub(super) enum Work<F> {
 pub(super) struct Scheduler<F> {
     pub(super) slots: Slots<F>,
     accepting: Accepting,
-    /// How many threads wait in the poller, and how many beside it.
+    /// The number of threads that wait in the poller.
     polling: usize,
+    /// The number of threads that wait without polling.
     parked: usize,
     load: Load,
     /// Which connection was served last, and how often in a row.
@@ -45,13 +46,14 @@ pub(super) enum Wakeup {
 /// How a thread without work waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Idle {
-    /// In the poller, for so many events at most.
+    /// In the poller, for at most this number of events.
     Poll(usize),
-    /// Beside it, for [`WATCH_INTERVAL`](super::load::WATCH_INTERVAL).
+    /// Without polling, for [`WATCH_INTERVAL`](super::load::WATCH_INTERVAL).
     Park,
 }
 
-/// A parked thread is woken for so many connections. Fewer are served sooner by those that run.
+/// The minimum number of ready connections for which a parked thread is woken. Running threads serve
+/// fewer of them sooner.
 const MIN_FOR_PARKED: usize = 4;
 
 /// How many requests in a row make a connection the only one.
@@ -162,7 +164,7 @@ impl<F> Scheduler<F> {
     }
 
     /// Whether a connection can be followed once a parked thread polls.
-    pub(super) fn may_follow_soon(&mut self, token: Token) -> bool {
+    pub(super) fn may_follow_soon(&self, token: Token) -> bool {
         let is_alone = self.last.is_some_and(|(last, times)| last == token && times == MIN_TO_FOLLOW);
         is_alone && self.polling == 0 && self.parked > 0
     }
@@ -217,7 +219,7 @@ impl<F> Scheduler<F> {
         }
     }
 
-    /// A thread has accepted what there was, or paused; `has_more` if there may be more. Returns `true` if
+    /// A thread has accepted the backlog, or paused; `has_more` if there may be more. Returns `true` if
     /// the timer is earlier now.
     pub(super) fn put_back_accept(&mut self, state: AcceptState, has_more: bool) -> bool {
         let is_notified = matches!(self.accepting, Accepting::Running { is_notified: true });
