@@ -77,6 +77,21 @@ fn raw_calls(address: SocketAddr, nodelay: bool) {
     }
 }
 
+/// The system calls of socketry's connect: with a limit in time, `TCP_NODELAY`, and a check that the
+/// socket is not connected to itself.
+fn raw_limited_calls(address: SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), None).unwrap();
+    socket.set_tcp_nodelay(true).unwrap();
+    let name = address.into();
+    if let Err(error) = socket.connect(&name) {
+        assert_eq!(error.raw_os_error(), Some(libc::EINPROGRESS), "{error}");
+        socket.connect(&name).unwrap();
+    }
+    let stream = TcpStream::from(socket);
+    assert_ne!(stream.local_addr().unwrap(), address);
+    stream.set_nonblocking(false).unwrap();
+}
+
 /// By address, or by name.
 fn tokio(by_name: bool) -> Duration {
     let runtime = raw::tokio_of_one_thread();
@@ -111,6 +126,7 @@ fn by_address() {
             }),
             blocking("socket, connect, close", |address| raw_calls(address, false)),
             blocking("socket, TCP_NODELAY, connect, close", |address| raw_calls(address, true)),
+            blocking("socketry's system calls", raw_limited_calls),
             variant("tokio, current thread", || tokio(false)),
             blocking("socketry", |address| drop(plain.connect(address).unwrap())),
             blocking("socketry, a connect timeout of 1 s", |address| drop(limited.connect(address).unwrap())),

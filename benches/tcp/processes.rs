@@ -1,8 +1,9 @@
 //! Connections per second of servers made of processes: workers on one listener and a process for
 //! each connection, against threads, and against Python's.
 
-use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::{BufRead, BufReader, stdin};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::thread;
@@ -13,12 +14,15 @@ use socketry::process::{self, Children, Workers};
 use socketry::tcp::ServerHandle;
 
 use super::connections::{Comparison, compare};
-use super::servers::{ANYWHERE, Start, answer, serve};
+use super::servers::{ANYWHERE, Start, accept_with_std, answer, serve};
 
 /// Of the servers with workers, for what each worker has served.
 static HANDLES: Mutex<Vec<(usize, ServerHandle)>> = Mutex::new(Vec::new());
 
 const KIND: &str = "SOCKETRY_BENCH";
+
+/// A process of `std`, whose standard input is the listener.
+const STD: &str = "std";
 
 /// Whether this is a worker or a child.
 pub(crate) fn is_one() -> bool {
@@ -26,6 +30,13 @@ pub(crate) fn is_one() -> bool {
 }
 
 pub(crate) fn be_one() {
+    if std::env::var_os(KIND).is_some_and(|kind| kind == STD) {
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).unwrap();
+        accept_with_std(stdin().as_fd().try_clone_to_owned().unwrap().into());
+        loop {
+            thread::park();
+        }
+    }
     if let Some(worker) = process::worker().unwrap() {
         let server = worker.server(TcpServer::builder().threads(8)).unwrap();
         server.serve(answer).unwrap();
@@ -53,6 +64,19 @@ fn workers(count: usize) -> SocketAddr {
     handle.local_addr()
 }
 
+/// Processes of 8 threads in accept each, of one listener.
+fn std_processes(count: usize) -> SocketAddr {
+    let listener = TcpListener::bind(ANYWHERE).unwrap();
+    let address = listener.local_addr().unwrap();
+    for _ in 0..count {
+        let mut command = this_program();
+        command.env(KIND, STD).stdin(OwnedFd::from(listener.try_clone().unwrap()));
+        // It is killed when this process ends.
+        std::mem::forget(command.spawn().unwrap());
+    }
+    address
+}
+
 fn children() -> SocketAddr {
     let server = TcpServer::bind(ANYWHERE).unwrap();
     let address = server.local_addr();
@@ -72,11 +96,14 @@ pub(crate) fn python(kind: &str) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, line.trim().parse().unwrap()).into()
 }
 
-const OURS: [(&str, Start); 5] = [
+const OURS: [(&str, Start); 8] = [
     ("socketry serve, 8 threads", || serve(TcpServer::builder().threads(8))),
     ("socketry serve", || serve(TcpServer::builder())),
     ("socketry 2 workers of 8 threads", || workers(2)),
     ("socketry 4 workers of 8 threads", || workers(4)),
+    ("std, 8 threads in accept", || std_processes(1)),
+    ("std, 2 processes of 8 threads", || std_processes(2)),
+    ("std, 4 processes of 8 threads", || std_processes(4)),
     ("socketry a process for each", children),
 ];
 

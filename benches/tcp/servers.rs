@@ -89,6 +89,11 @@ fn std_queue() -> SocketAddr {
 
 fn std_in_accept() -> SocketAddr {
     let (listener, address) = listen();
+    accept_with_std(listener);
+    address
+}
+
+pub(crate) fn accept_with_std(listener: TcpListener) {
     let listener = Arc::new(listener);
     for _ in 0..8 {
         let listener = Arc::clone(&listener);
@@ -98,7 +103,6 @@ fn std_in_accept() -> SocketAddr {
             }
         });
     }
-    address
 }
 
 fn tokio_tasks() -> SocketAddr {
