@@ -37,6 +37,23 @@ pub(super) fn nonblocking_stream_socket(domain: Domain) -> io::Result<Socket> {
     Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))
 }
 
+/// A process with few descriptors has no use for a larger table.
+const MIN_RESERVED: u32 = 256;
+const MAX_RESERVED: usize = 65_536;
+
+/// Makes the table of descriptors of the process as large as for `count` of them, if the process may have so many.
+///
+/// The kernel doubles the table when it is full. If the process has several threads, it waits for all processors each time (`synchronize_rcu`),
+/// 10 to 20 ms on a busy machine, and no thread accepts meanwhile. A descriptor with a high number has it grow once. It takes 8 bytes for
+/// each descriptor, and never shrinks.
+pub(crate) fn reserve_descriptors(listener: &TcpListener, count: usize) {
+    let mut number = u32::try_from(count.min(MAX_RESERVED)).unwrap_or(0);
+    // Over the limit of the process (`RLIMIT_NOFILE`) it is an error.
+    while number >= MIN_RESERVED && rustix::io::fcntl_dupfd_cloexec(listener, number as _).is_err() {
+        number /= 2;
+    }
+}
+
 /// A second connect(2) returns the outcome of the first, in one call: 0 if it has succeeded, `EALREADY` while it is in progress, or
 /// its error, once. `SO_ERROR` is 0 for the first two.
 pub(super) fn is_complete(socket: &Socket, address: &SocketAddr) -> io::Result<bool> {
@@ -336,5 +353,18 @@ mod tests {
         drop(listener);
         let late = TcpStream::connect_timeout(&address, SHORT).unwrap_err();
         assert_eq!(late.kind(), std::io::ErrorKind::ConnectionRefused);
+    }
+
+    /// The table of descriptors is as large as asked for, or as the process may have it.
+    #[test]
+    fn reserved_descriptors_have_room_in_the_table() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        super::reserve_descriptors(&listener, 1_000);
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let size = status.lines().find_map(|line| line.strip_prefix("FDSize:")).unwrap();
+        let size: usize = size.trim().parse().unwrap();
+        assert!(size > 1_000, "{size}");
+        // More than the process may have.
+        super::reserve_descriptors(&listener, usize::MAX);
     }
 }

@@ -36,6 +36,7 @@
 //! | `limit_unsent(stream)` | has poll report a stream as writable when all its data was sent; false where it cannot |
 //! | `drop_new_syns(listener)` | has the system drop attempts to connect, so that their systems repeat them; what waits goes on. False where it cannot |
 //! | `nonblocking_stream_socket(domain)` | a TCP socket that does not block |
+//! | `reserve_descriptors(listener, count)` | makes room for so many descriptors, where that saves time later |
 //! | `is_in_progress(error)` | whether a connect goes on |
 //! | `is_complete(socket, address)` | whether a connect that was in progress has succeeded; its error if it has failed |
 //! | `set_user_timeout`, `set_congestion_control` | more options that not all systems have |
@@ -91,8 +92,8 @@ pub(crate) use platform::{
     SUPPORTS_BLOCKING, Signal, disconnect, drop_new_syns, enable_error_queue, enable_loss_count,
     enable_packet_info, error_kind, is_async_error, join_datagrams, join_multicast_v4, leave_multicast_v4,
     limit_unsent, lookup_error_kind, next_queued_error, read, receive, receive_connected, receive_plain,
-    segment_fault, send, send_file, send_from, send_messages, send_to, set_user_timeout, write,
-    write_vectored,
+    reserve_descriptors, segment_fault, send, send_file, send_from, send_messages, send_to, set_user_timeout,
+    write, write_vectored,
 };
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use process::{

@@ -83,6 +83,8 @@ pub(super) fn nonblocking_stream_socket(domain: Domain) -> io::Result<Socket> {
 
 /// connect(2), EINPROGRESS: `SO_ERROR` is the outcome of a connect. It is 0 also while the connect is in progress, and then there is
 /// no address of a peer.
+pub(crate) fn reserve_descriptors(_: &TcpListener, _: usize) {}
+
 pub(super) fn is_complete(socket: &Socket, _: &SocketAddr) -> io::Result<bool> {
     match socket.take_error()? {
         Some(error) => Err(error),

@@ -12,7 +12,7 @@ use socket2::{InterfaceIndexOrAddress, SockRef};
 
 pub(crate) use super::plain::{
     MOST_MESSAGES, SEGMENTS, disconnect, drop_new_syns, enable_loss_count, join_datagrams, limit_unsent,
-    receive_connected, receive_plain, segment_fault, send_file, send_messages,
+    receive_connected, receive_plain, reserve_descriptors, segment_fault, send_file, send_messages,
 };
 pub(super) use super::plain::{is_complete, nonblocking_stream_socket};
 use super::{Family, Link, Mode, QueuedError, Received, Way, canonical};

@@ -83,12 +83,25 @@ impl ServerCore {
     /// Accepts the next connection, and admits it with the options of the server. Any number of
     /// threads call this at the same time, each with its own limit.
     pub(super) fn accept(self: &Arc<Self>, limit: &WaitLimit<'_>) -> Result<Accepted> {
+        self.accept_unless(|| false, limit)
+    }
+
+    /// The same, as long as there `is_other_work` is false: it is asked again when the accept is
+    /// interrupted.
+    pub(super) fn accept_unless(
+        self: &Arc<Self>,
+        is_other_work: impl Fn() -> bool,
+        limit: &WaitLimit<'_>,
+    ) -> Result<Accepted> {
         let backoff = &self.acceptor.backoff;
         loop {
             if backoff.is_active() && !self.wait_for_backoff(limit) {
                 return Ok(Accepted::TimedOut);
             }
             let watch = self.acceptor.watch();
+            if is_other_work() {
+                return Ok(Accepted::TimedOut);
+            }
             let Some(place) = self.wait_for_place(limit) else { return Ok(Accepted::TimedOut) };
             let Some(listener) = self.acceptor.listener() else { return Ok(Accepted::Closed) };
             if self.phase() == Phase::Draining && !self.acceptor.drop_new_syns(&listener, limit) {

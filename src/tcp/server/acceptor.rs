@@ -117,6 +117,13 @@ impl Acceptor {
         self.queue.watch()
     }
 
+    /// Prepares for so many connections. Blocks for some 10 ms on Linux.
+    pub(super) fn reserve_descriptors(&self, connections: usize) {
+        if let Some(listener) = self.listener() {
+            sys::reserve_descriptors(&listener, connections);
+        }
+    }
+
     /// Whether a connection is in the backlog.
     pub(super) fn has_pending(&self) -> bool {
         self.slot().as_ref().is_some_and(wait::is_readable)

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::acceptor::Acceptor;
+use super::ahead::AcceptedAhead;
 use super::counters::Counters;
 use super::events::ServerEvent;
 use super::guard;
@@ -30,6 +31,7 @@ pub(in crate::tcp) struct ServerCore {
     pub(super) settings: Settings,
     pub(super) options: ServerOptions,
     pub(super) acceptor: Acceptor,
+    pub(super) ahead: AcceptedAhead,
     pub(super) lifecycle: ServerLifecycle,
     pub(super) table: Arc<ConnectionTable>,
     pub(super) pool: Arc<Pool>,
@@ -77,6 +79,7 @@ impl ServerCore {
         Ok(Arc::new_cyclic(|me| ServerCore {
             address,
             acceptor,
+            ahead: AcceptedAhead::default(),
             lingering,
             settings,
             options,
@@ -124,10 +127,13 @@ impl ServerCore {
         let _ = self.acceptor.interrupt();
     }
 
-    /// Closes the listener: nothing is accepted from now on.
+    /// Closes the listener: nothing is accepted from now on. If the connections are being aborted, it is
+    /// closed when those in its backlog are counted.
     pub(super) fn close(&self) {
         self.table.set_ending();
-        self.acceptor.close();
+        if self.phase() < Phase::Aborted {
+            self.acceptor.close();
+        }
         self.lifecycle.close();
         self.lingering.set_ending();
         self.table.wake_all();
@@ -190,6 +196,7 @@ impl ServerCore {
         self.lifecycle.aborted.cancel();
         self.lingering.abort_for_good();
         connections.iter().for_each(|connection| connection.abort());
+        self.ahead.clear();
         if let Some(listener) = self.acceptor.listener() {
             for _ in 0..MAX_RESETS {
                 match sys::accept_now(&listener) {
@@ -202,6 +209,7 @@ impl ServerCore {
                 }
             }
         }
+        self.acceptor.close();
         self.close();
     }
 

@@ -12,7 +12,7 @@ use super::guard;
 use super::pool::{Next, Workload};
 use super::report::ShutdownReport;
 use crate::error::{Error, ErrorKind, Operation, Result};
-use crate::proto::server::lifecycle::earliest;
+use crate::proto::server::lifecycle::{Phase, earliest};
 use crate::sys;
 use crate::tcp::connection::TcpConnection;
 use crate::wait::WaitLimit;
@@ -46,8 +46,21 @@ where
         self.core.run_handler(peer, || (self.handler)(connection));
     }
 
+    fn fetch(&self, max: usize) {
+        self.core.accept_ahead(max);
+    }
+
+    fn fetched(&self) -> usize {
+        self.core.ahead.len()
+    }
+
     fn on_thread_error(&self, error: io::Error) {
         self.core.on_thread_error(error);
+        self.core.share_ahead();
+    }
+
+    fn share_fetched(&self) {
+        self.core.share_ahead();
     }
 }
 
@@ -60,17 +73,54 @@ impl ServerCore {
             self.close();
             sys::thread_failure(Operation::Serve, error)
         })?;
+        self.acceptor.reserve_descriptors(self.options.max_connections);
         Ok(self.serve_and(|| earliest(self.pool.grow(&work), work.on_timer())))
     }
 
     pub(super) fn next_connection(self: &Arc<Self>, timeout: Duration) -> Next<TcpConnection> {
-        match self.accept(&WaitLimit::timeout(timeout)) {
-            Ok(Accepted::Connection(connection)) => Next::Item(connection),
-            Ok(Accepted::TimedOut) => Next::TimedOut,
-            Ok(Accepted::Closed) => Next::Closed,
-            Err(error) => {
-                self.observe(&ServerEvent::AcceptFailed { error: &error });
-                Next::Closed
+        let limit = WaitLimit::timeout(timeout);
+        loop {
+            if let Some(connection) = self.ahead.pop() {
+                return Next::Item(connection);
+            }
+            let next = match self.accept_unless(|| self.ahead.len() > 0, &limit) {
+                Ok(Accepted::Connection(connection)) => return Next::Item(connection),
+                Ok(Accepted::TimedOut) => Next::TimedOut,
+                Ok(Accepted::Closed) => Next::Closed,
+                Err(error) => {
+                    self.observe(&ServerEvent::AcceptFailed { error: &error });
+                    Next::Closed
+                }
+            };
+            if self.ahead.len() == 0 {
+                return next;
+            }
+        }
+    }
+
+    /// Threads for them cannot be started: those that wait for a connection serve them.
+    pub(super) fn share_ahead(&self) {
+        if self.ahead.len() == 0 {
+            return;
+        }
+        let _ = self.acceptor.interrupt();
+        if self.pool.size().total == 0 {
+            // The server has ended meanwhile.
+            self.ahead.clear();
+        }
+    }
+
+    /// Accepts connections that are in the backlog, at most `max` of them, without blocking. In a
+    /// shutdown, threads accept them: the end of the backlog is waited for.
+    pub(super) fn accept_ahead(self: &Arc<Self>, max: usize) {
+        for _ in 0..max {
+            if self.phase() != Phase::Open {
+                return;
+            }
+            match self.accept(&WaitLimit::no_wait()) {
+                Ok(Accepted::Connection(connection)) => self.ahead.push(connection),
+                Ok(Accepted::TimedOut | Accepted::Closed) => return,
+                Err(error) => return self.observe(&ServerEvent::AcceptFailed { error: &error }),
             }
         }
     }

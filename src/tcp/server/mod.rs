@@ -9,6 +9,7 @@
 //!          ▼      ▼      ▼                       │                      │ in a poller
 //!          accept ◄──────────────────────────────┴──────────────────────┘
 //!            │  acceptor    the listener, and the threads that wait for it
+//!            │  ahead       connections accepted before there are threads for them
 //!            │  table       limits, open connections, outcomes
 //!            ▼
 //!        connection ──(its last handle is dropped)──► table, linger: graceful close
@@ -26,6 +27,7 @@ mod requests;
 
 mod accept;
 mod acceptor;
+mod ahead;
 mod backoff;
 mod conversions;
 mod core;

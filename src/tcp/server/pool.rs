@@ -14,7 +14,7 @@ use std::io;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use self::state::{State, TICK};
+use self::state::State;
 use crate::sys::ThreadState;
 use crate::wait::Changes;
 use crate::wait::sync::{Condvar, Mutex, MutexGuard, thread};
@@ -25,6 +25,10 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The first delay until a thread is tried again that could not be started, and the longest.
 const FIRST_RETRY: Duration = Duration::from_millis(10);
 const LAST_RETRY: Duration = Duration::from_secs(1);
+
+/// How much work is fetched at a time, and how many threads are started, before other things are done.
+const MAX_FETCHED: usize = 1_024;
+const MAX_STARTS: usize = 128;
 
 /// How many threads are started in any case: one serves while another waits.
 const MIN_EAGER: usize = 2;
@@ -45,6 +49,18 @@ pub(super) trait Workload: Send + Sync + 'static {
     fn next(&self, timeout: Duration, scratch: &mut Self::Scratch) -> Next<Self::Item>;
 
     fn run(&self, item: Self::Item, scratch: &mut Self::Scratch);
+
+    /// Takes work that is ready, at most so much, for threads that are about to be started. They get it
+    /// from [`next`](Self::next).
+    fn fetch(&self, _max: usize) {}
+
+    /// How much work was fetched that no thread has taken.
+    fn fetched(&self) -> usize {
+        0
+    }
+
+    /// Has threads that wait in [`next`](Self::next) take what was fetched.
+    fn share_fetched(&self) {}
 
     /// Called by the thread that waits for the end, whenever something has changed. Returns when to call
     /// this again.
@@ -152,30 +168,52 @@ impl Pool {
     /// block. Returns when to call this again.
     pub(super) fn grow(self: &Arc<Self>, work: &Arc<impl Workload>) -> Option<Instant> {
         loop {
+            let fetched = work.fetched();
             let mut state = self.state();
-            if state.is_closed || state.waiting > 0 || state.capacity() == 0 {
+            let missing = fetched.saturating_sub(state.waiting);
+            let is_enough = missing == 0 && (state.is_closed || state.waiting > 0);
+            if is_enough || state.capacity() == 0 {
                 (state.retry, state.tick_at) = (None, None);
                 return None;
             }
             let now = Instant::now();
-            let count = match (state.retry, state.tick_at) {
+            let mut count = match (state.retry, state.tick_at) {
                 (Some(retry), _) if now < retry.at => return Some(retry.at),
                 (Some(_), _) => 1,
+                (None, _) if missing > 0 => missing,
                 (None, Some(at)) if now < at => return Some(at),
                 (None, Some(_)) => {
                     let growth = state.tick(now);
                     drop(state);
                     let count = growth.confirmed();
                     state = self.state();
-                    if state.is_closed { 0 } else { count.min(state.capacity()) }
+                    if state.is_closed { 0 } else { count }
                 }
                 (None, None) => return None,
             };
+            if count > 0 && state.retry.is_none() {
+                let max = state.capacity().saturating_sub(fetched).min(MAX_FETCHED);
+                drop(state);
+                work.fetch(max);
+                state = self.state();
+                let fetched = work.fetched();
+                if fetched > 0 && state.waiting > 0 {
+                    drop(state);
+                    work.share_fetched();
+                    state = self.state();
+                }
+                count = count.max(fetched.saturating_sub(state.waiting));
+            }
+            let count = count.min(MAX_STARTS).min(state.capacity());
             let count = count - self.unpark(&mut state, count);
             let members: Vec<_> = (0..count).map(|_| self.add(&mut state)).collect();
             drop(state);
             for member in members {
                 self.spawn_or_retry(work, member);
+            }
+            if work.fetched() > 0 {
+                // The caller has other things to do between.
+                return Some(now);
             }
         }
     }
@@ -308,7 +346,7 @@ impl Member {
             drop(state);
             self.pool.spawn_or_retry(work, member);
         } else {
-            state.tick_at = Some(Instant::now() + TICK);
+            state.tick_at = Some(Instant::now() + state.tick_delay());
             drop(state);
             self.pool.changes.notify();
         }

@@ -96,6 +96,10 @@ impl TcpServer {
     /// exit after 10 s without work. A connection takes about 2 KiB more memory than a thread of `std`
     /// with its stream, on Linux, and the buffer of a framing 9 KiB.
     ///
+    /// When clients connect faster than threads can be started, connections are accepted before their
+    /// threads are started, up to the number of threads there can be. They count as
+    /// [`active`](crate::tcp::ServerCounters::active).
+    ///
     /// When the handler returns, the connection is closed gracefully, unless a clone of it exists.
     /// The error type of the handler converts from every error with `?`.
     ///

@@ -1,3 +1,4 @@
+mod crowds;
 mod edges;
 mod handles;
 mod obedient;

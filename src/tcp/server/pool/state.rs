@@ -8,6 +8,11 @@ use crate::sys::ThreadState;
 /// How long work may take before its thread counts as blocked: at least one, at most two of these.
 pub(super) const TICK: Duration = Duration::from_millis(1);
 
+/// After so many checks in a row that found only short work, the next ones are half as frequent, and
+/// after twice as many, a quarter.
+const CHECKS_PER_TICK: u32 = 16;
+const MAX_QUIET: u32 = 2 * CHECKS_PER_TICK;
+
 /// After how many checks in a row a thread counts as blocked that only computes, so that others are
 /// served meanwhile.
 const MAX_COMPUTING: u64 = 50;
@@ -36,9 +41,15 @@ pub(super) struct State {
     pub(super) tick_at: Option<Instant>,
     /// Counts the checks.
     epoch: u64,
+    /// How many checks in a row found that enough threads do not block.
+    quiet: u32,
     /// How many threads took their work since the last check, and since the one before.
     fresh: usize,
     recent: usize,
+    /// How much work has ended that was taken since the last check or the one before, and how much has
+    /// not ended then: sums in which each check counts half as much as the next one.
+    short: usize,
+    long: usize,
     threads: Vec<Thread>,
     /// Indexes of `threads` that are free.
     free: Vec<usize>,
@@ -60,9 +71,10 @@ impl State {
         State { max, processors, sharing: 1, ..State::default() }
     }
 
-    /// How many threads wait, or took their work a moment ago.
+    /// How many threads wait, or will soon, as they took their work a moment ago and most work is short.
     fn live(&self) -> usize {
-        self.waiting + self.fresh + self.recent
+        let begun = if self.long > self.short { 0 } else { self.fresh + self.recent };
+        self.waiting + begun
     }
 
     /// How many threads there can be in addition.
@@ -131,8 +143,14 @@ impl State {
     pub(super) fn finish(&mut self, index: usize) {
         self.waiting += 1;
         match self.threads[index].busy_since.take().map(|since| self.epoch - since) {
-            Some(0) => self.fresh -= 1,
-            Some(1) => self.recent -= 1,
+            Some(0) => {
+                self.fresh -= 1;
+                self.short += 1;
+            }
+            Some(1) => {
+                self.recent -= 1;
+                self.short += 1;
+            }
             _ => {}
         }
     }
@@ -140,9 +158,12 @@ impl State {
     /// Checks which threads block. Returns how many are to be started.
     pub(super) fn tick(&mut self, now: Instant) -> Growth {
         self.epoch += 1;
+        self.long = self.long / 2 + self.recent;
         self.recent = std::mem::take(&mut self.fresh);
         let (live, is_starved) = (self.live(), self.waiting == 0);
-        self.tick_at = is_starved.then(|| now + TICK);
+        self.short /= 2;
+        self.quiet = if live >= self.eager { MAX_QUIET.min(self.quiet + 1) } else { 0 };
+        self.tick_at = is_starved.then(|| now + self.tick_delay());
         let wanted = match live {
             // All of them block: the more there are, the more are started.
             0 => self.eager.max(self.total / 4),
@@ -150,6 +171,11 @@ impl State {
         };
         let count = if is_starved { wanted.min(self.capacity()) } else { 0 };
         if count == 0 { Growth::default() } else { self.doubtful(count) }
+    }
+
+    /// How long until the next check.
+    pub(super) fn tick_delay(&self) -> Duration {
+        TICK * 2_u32.pow(self.quiet / CHECKS_PER_TICK)
     }
 
     /// Adds which of the threads that seem to block are to be asked.

@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use super::state::TICK;
 use super::*;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -219,4 +220,97 @@ fn closing_ends_parked_threads() {
     await_size(&pool, 2, 2);
     drop(sender);
     await_size(&pool, 0, 0);
+}
+
+/// So much work, some of it fetched. Each item blocks until all are released.
+#[derive(Default)]
+struct Crowd {
+    state: std::sync::Mutex<CrowdState>,
+    released: std::sync::Condvar,
+}
+
+#[derive(Default)]
+struct CrowdState {
+    backlog: usize,
+    fetched: usize,
+    running: usize,
+    done: usize,
+    is_released: bool,
+    shared: usize,
+}
+
+impl Workload for Crowd {
+    type Item = ();
+    type Scratch = ();
+
+    const THREADS_PER_PROCESSOR: usize = 1;
+
+    fn scratch(&self) {}
+
+    fn next(&self, _: Duration, (): &mut ()) -> Next<()> {
+        let mut state = self.state.lock().unwrap();
+        if state.fetched > 0 {
+            state.fetched -= 1;
+        } else if state.backlog > 0 {
+            state.backlog -= 1;
+        } else {
+            return if state.is_released { Next::Closed } else { Next::TimedOut };
+        }
+        state.running += 1;
+        Next::Item(())
+    }
+
+    fn run(&self, (): (), (): &mut ()) {
+        let state = self.state.lock().unwrap();
+        let mut state = self.released.wait_while(state, |state| !state.is_released).unwrap();
+        state.running -= 1;
+        state.done += 1;
+    }
+
+    fn fetch(&self, max: usize) {
+        let mut state = self.state.lock().unwrap();
+        let count = max.min(state.backlog);
+        state.backlog -= count;
+        state.fetched += count;
+    }
+
+    fn fetched(&self) -> usize {
+        self.state.lock().unwrap().fetched
+    }
+
+    fn share_fetched(&self) {
+        self.state.lock().unwrap().shared += 1;
+    }
+
+    fn on_thread_error(&self, error: io::Error) {
+        panic!("{error}");
+    }
+}
+
+/// Work is fetched only for threads that there can be, and they are started some at a time.
+#[test]
+fn crowd_is_fetched_for_the_threads_that_are_started() {
+    let (pool, work) = (pool(400, 1, None), Arc::new(Crowd::default()));
+    work.state.lock().unwrap().backlog = 500;
+    pool.start(&work).unwrap();
+    let began = Instant::now();
+    let mut largest = 0;
+    while work.state.lock().unwrap().running < 400 {
+        assert!(began.elapsed() < TIMEOUT, "{:?}", pool.size());
+        let before = pool.size().total;
+        pool.grow(&work);
+        largest = largest.max(pool.size().total - before);
+        std::thread::yield_now();
+    }
+    // Two more may start the next one themselves.
+    assert!((64..=MAX_STARTS + 2).contains(&largest), "{largest}");
+    {
+        let state = work.state.lock().unwrap();
+        assert_eq!((state.backlog, state.fetched), (100, 0), "nothing is fetched without a thread for it");
+    }
+    assert_eq!(pool.grow(&work), None);
+    work.state.lock().unwrap().is_released = true;
+    work.released.notify_all();
+    await_size(&pool, 0, 0);
+    assert_eq!(work.state.lock().unwrap().done, 500);
 }
