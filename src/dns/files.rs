@@ -13,6 +13,7 @@ use std::time::{Instant, SystemTime};
 
 use super::failure::Interrupted;
 use super::promise::{Keeper, Promise};
+use crate::sys;
 use crate::wait::WaitLimit;
 
 /// How often a caller looks whether a file has changed, in nanoseconds.
@@ -34,6 +35,8 @@ struct File<T> {
     began: Instant,
     /// When a caller looks next, in nanoseconds since the beginning.
     next: AtomicU64,
+    /// How many times the contents were replaced.
+    version: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -44,10 +47,13 @@ struct State {
     reading: Option<Arc<Promise<()>>>,
 }
 
+/// What tells one state of a file from another. A time alone does not: a program can set it, and a
+/// link can lead to another file of the same time and length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     modified: Option<SystemTime>,
     length: u64,
+    identity: sys::FileIdentity,
 }
 
 /// Why a file that is not read yet cannot be waited for.
@@ -76,7 +82,9 @@ impl<T: Send + Sync + 'static> Watched<T> {
         let (read, is_read) = (Box::new(read), AtomicBool::new(false));
         let (began, next) = (Instant::now(), AtomicU64::new(LOOK));
         let state = Mutex::new(State { stamp: None, reading: None });
-        let watched = Watched(Arc::new(File { path, max_bytes, read, now, is_read, began, next, state }));
+        let version = AtomicU64::new(0);
+        let watched =
+            Watched(Arc::new(File { path, max_bytes, read, now, is_read, began, next, version, state }));
         // If the thread does not start, the first caller that waits for it starts one.
         let _ = watched.look(true);
         watched
@@ -86,6 +94,13 @@ impl<T: Send + Sync + 'static> Watched<T> {
     pub(super) fn contents(&self, now: Instant) -> Arc<T> {
         self.look_if_due(now);
         Arc::clone(&self.0.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes whenever the contents do: what was derived from other contents is to be dropped.
+    #[cfg(feature = "dns")]
+    pub(super) fn version(&self, now: Instant) -> u64 {
+        self.look_if_due(now);
+        self.0.version.load(Ordering::Acquire)
     }
 
     /// The same for a function that takes no longer than it takes to clone them.
@@ -179,6 +194,7 @@ impl<T: Send + Sync + 'static> Reader<T> {
         if let Some(bytes) = bytes {
             let new = Arc::new((file.read)(bytes));
             let old = std::mem::replace(&mut *file.now.write().unwrap_or_else(PoisonError::into_inner), new);
+            file.version.fetch_add(1, Ordering::AcqRel);
             file.state().stamp = found;
             // Freeing a long one takes time, in which nothing is locked.
             drop(old);
@@ -201,7 +217,8 @@ impl<T: Send + Sync + 'static> Drop for Reader<T> {
 
 fn stamp(path: &Path) -> Option<Stamp> {
     let found = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-    Some(Stamp { modified: found.modified().ok(), length: found.len() })
+    let identity = sys::FileIdentity::of(&found);
+    Some(Stamp { modified: found.modified().ok(), length: found.len(), identity })
 }
 
 fn bytes(path: &Path, found: Stamp, max_bytes: u64) -> Option<Vec<u8>> {

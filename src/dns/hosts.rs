@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::answer::{AnswerSource, Distinct, Resolved};
-use super::failure::Interrupted;
+use super::failure::{Interrupted, ResolveError};
 use super::files::Unread;
 use super::inner::Inner;
 use crate::error::{Error, Operation, Result};
@@ -70,8 +70,24 @@ fn check(lines: usize, limit: Option<&WaitLimit<'_>>) -> std::result::Result<(),
 }
 
 impl Inner {
+    /// The addresses of a name that is in a file. It is an error if they are of the other family.
+    pub(super) fn found_in_hosts(
+        &self,
+        host: &str,
+        name: NameRef<'_>,
+        limit: &WaitLimit<'_>,
+        now: Instant,
+    ) -> Result<Option<Resolved>> {
+        match self.in_hosts(host, name, limit, now)? {
+            Some(found) if found.is_empty() => {
+                Err(ResolveError::NoRecords(self.kind_name()).into_error(host))
+            }
+            found => Ok(found),
+        }
+    }
+
     /// What the first file that has the name contains, which may be nothing that is wanted.
-    pub(super) fn in_hosts(
+    fn in_hosts(
         &self,
         host: &str,
         name: NameRef<'_>,
@@ -93,7 +109,7 @@ impl Inner {
             for (count, candidate) in hosts.names_of(ip).enumerate() {
                 check(count, limit)?;
                 if let Some(name) = candidate {
-                    return Ok(Some(name.as_str().to_owned()));
+                    return Ok(Some(name));
                 }
             }
             Ok(None)
@@ -154,7 +170,7 @@ impl Inner {
         match unread {
             Unread::Interrupted(why) => self.interrupted(why, &[], host, limit),
             Unread::NoThread(error) => {
-                limit.timed(Error::system(Operation::Resolve, error).at(host.escape_debug()))
+                limit.timed(sys::thread_failure(Operation::Resolve, error).at(host.escape_debug()))
             }
         }
     }

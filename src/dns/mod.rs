@@ -9,7 +9,10 @@
 //! | Choose between the system's resolver and DNS queries | [`Backend`] |
 //! | Choose IPv4, IPv6 or both | [`IpFamilies`] |
 //! | Read addresses, their source and their remaining TTL | [`Resolved`], [`AnswerSource`] |
-#![cfg_attr(feature = "dns", doc = "| Read MX, SRV and TXT records | [`Mx`], [`Srv`], [`Txt`] |")]
+#![cfg_attr(
+    feature = "dns",
+    doc = "| Read MX, SRV and TXT records, and those of any type | [`Mx`], [`Srv`], [`Txt`], [`RawRecord`] |"
+)]
 //! | Find out why a lookup failed | [`ResolveError`], [`ServerError`], [`ServerFault`], [`ResponseError`], [`InvalidName`] |
 //!
 //! ```
@@ -48,7 +51,7 @@ mod system;
 pub use crate::proto::dns::fault::{ResponseError, ServerFault};
 pub use crate::proto::dns::host::InvalidName;
 #[cfg(feature = "dns")]
-pub use crate::proto::dns::records::{Mx, Srv, Txt};
+pub use crate::proto::dns::records::{Mx, RawRecord, Srv, Txt};
 pub use answer::{AnswerSource, Resolved};
 pub use builder::{Backend, IpFamilies, ResolverBuilder};
 pub use failure::{ResolveError, ServerError};

@@ -123,13 +123,7 @@ impl Resolver {
                 };
             }
         };
-        if let Some(found) = inner.in_hosts(host, name, limit, started)? {
-            return match found.is_empty() {
-                true => Err(ResolveError::NoRecords(inner.kind_name()).into_error(host)),
-                false => Ok(found),
-            };
-        }
-        inner.resolve(host, name, is_absolute, limit, started)
+        inner.find(host, name, is_absolute, limit, started)
     }
 
     /// Resolves a host and port, such as `"host:port"`, to socket addresses in the order in which

@@ -1,8 +1,7 @@
 //! The system's own resolver, which cannot be stopped once it is asked: it is asked by a thread of
 //! its own, which is left behind when the time is over. Of these there are only so many.
 
-use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -55,17 +54,17 @@ pub(super) fn lookup(
     let (own, host) = (Keeper(Arc::clone(&promise)), name.to_owned());
     let thread = std::thread::Builder::new().name("socketry resolve".to_owned());
     let started = thread.spawn(move || {
-        let found = (host.as_str(), 0).to_socket_addrs().map(Iterator::collect);
-        own.0.keep(found.map_err(|error: io::Error| (sys::lookup_error_kind(&error), error.to_string())));
+        own.0.keep(sys::system_lookup(&host));
         drop(seat);
     });
     if let Err(error) = started {
-        return Ok(Err(Error::system(Operation::Resolve, error).at(name)));
+        return Ok(Err(sys::thread_failure(Operation::Resolve, error).at(name)));
     }
     Ok(match promise.wait(limit)? {
         Some(Ok(found)) => Ok(found),
         Some(Err((kind, said))) => Err(Error::detailed(Operation::Resolve, kind, Said(said)).at(name)),
-        None => Err(Error::new(Operation::Resolve, ErrorKind::Other).at(name)),
+        // The thread has panicked, such as on an error text in the encoding of another locale.
+        None => Err(Error::new(Operation::Resolve, ErrorKind::NameResolution).at(name)),
     })
 }
 

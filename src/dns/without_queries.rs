@@ -30,14 +30,17 @@ impl Queries {
 struct NoReverseLookup;
 
 impl Inner {
-    pub(super) fn resolve(
+    pub(super) fn find(
         &self,
         host: &str,
         name: NameRef<'_>,
         is_absolute: bool,
         limit: &WaitLimit<'_>,
-        _: Instant,
+        started: Instant,
     ) -> Result<Resolved> {
+        if let Some(found) = self.found_in_hosts(host, name, limit, started)? {
+            return Ok(found);
+        }
         if let Some(special) = self.special(name, host) {
             return special;
         }

@@ -4,16 +4,21 @@ use std::time::Duration;
 
 use super::choices::{Choices, clock};
 use super::dns_reply::{KINDS, any_reply};
+use crate::proto::dns::fault::ServerFault;
 use crate::proto::dns::lookup::{Lookup, Plan, Step};
 use crate::proto::dns::name::HostName;
+use crate::proto::dns::preference::ServerOrder;
 use crate::proto::dns::wire::{Kind, MOST_ALIASES};
 
 /// It ends in its time and number of queries, never asks to be asked again at once, and asks servers that there are.
 pub fn property(data: &[u8]) {
     let mut choices = Choices::new(data);
+    let (count, first) = (choices.below(4), choices.below(7));
     let plan = Plan {
-        servers: choices.below(4),
-        first: choices.below(7),
+        servers: ServerOrder {
+            places: (0..count).map(|place| (place + first) % count).collect(),
+            plain: (0..count).map(|_| choices.is()).collect(),
+        },
         attempts: choices.below(6) as u32,
         timeout: match choices.time() {
             long if long > Duration::from_secs(3_600) && choices.is() => long,
@@ -25,14 +30,14 @@ pub fn property(data: &[u8]) {
     };
     let kinds = choices.pick(&[&[Kind::Aaaa, Kind::A][..], &[Kind::A], &[Kind::Txt], &[Kind::Ptr]]);
     let name = HostName::found("www.example.com");
-    let mut lookup = Lookup::new(plan, &name, kinds);
+    let mut lookup = Lookup::new(plan.clone(), &name, kinds);
     let start = clock();
     let (mut now, mut number) = (start, 0_u16);
     let (mut asks, mut polls, mut told) = (0, 0, 0);
     let mut queries: Vec<Vec<u8>> = Vec::new();
-    // Each server as often as there are attempts; anew once for what does not understand EDNS, and for each alias.
-    let rounds = plan.servers * plan.attempts.max(1) as usize;
-    let most = rounds + 1 + kinds.len() * usize::from(MOST_ALIASES);
+    // Each server as often as there are attempts; anew once without EDNS, and for each alias.
+    let rounds = count * plan.attempts.max(1) as usize;
+    let most = rounds + count + kinds.len() * usize::from(MOST_ALIASES);
     loop {
         polls += 1;
         assert!(polls <= 8 * (most + 1) + 2 * told, "it does not come to an end: {lookup:?}");
@@ -44,22 +49,23 @@ pub fn property(data: &[u8]) {
             Step::Done => break,
             Step::Ask { server, queries: asked } => {
                 asks += 1;
-                assert!(
-                    server < plan.servers && asks <= most && !asked.is_empty() && asked.len() <= kinds.len()
-                );
+                assert!(server < count && asks <= most && !asked.is_empty() && asked.len() <= kinds.len());
                 queries = asked;
                 continue;
             }
             Step::AskByTcp { server, query, until } => {
-                assert!(server < plan.servers && until.saturating_duration_since(now) <= plan.timeout);
+                assert!(server < count && until.saturating_duration_since(now) <= plan.timeout);
                 told += 1;
                 // A stream ends when its time is over, or before.
                 now = if choices.byte() & 7 == 0 { now.max(until) } else { now };
                 match choices.below(3) {
-                    0 => lookup.handle_tcp(None, now),
+                    0 => {
+                        let faults = [ServerFault::Unreachable, ServerFault::Closed, ServerFault::Timeout];
+                        lookup.handle_tcp(Err(choices.pick(&faults)), now);
+                    }
                     _ => {
                         let kind = choices.pick(kinds);
-                        lookup.handle_tcp(Some(&any_reply(&mut choices, &query, kind)), now);
+                        lookup.handle_tcp(Ok(&any_reply(&mut choices, &query, kind)), now);
                     }
                 }
                 queries.push(query);
@@ -90,10 +96,10 @@ pub fn property(data: &[u8]) {
             }
         }
     }
-    assert!(lookup.troubles().len() <= plan.servers * 16, "{:?}", lookup.troubles());
-    assert!(lookup.answered_by().is_none_or(|server| server < plan.servers));
+    assert!(lookup.troubles().len() <= count * 20, "{:?}", lookup.troubles());
+    assert!(lookup.answered_by().is_none_or(|server| server < count));
     assert_eq!(lookup.answers().map(|(kind, _)| kind).collect::<Vec<_>>(), kinds);
-    (0..plan.servers).for_each(|server| assert!(!lookup.fault_of(server).to_string().is_empty()));
+    (0..count).for_each(|server| assert!(!lookup.fault_of(server).to_string().is_empty()));
     assert_eq!(lookup.poll(now, || 0), Step::Done, "what is over stays over");
     // Nobody moves the clock but it, the ends of waits, and a late riser once for each thing told.
     let late = Duration::from_millis(255) * told as u32;

@@ -39,6 +39,7 @@ fn code(kind: Kind) -> u16 {
         Kind::Txt => 16,
         Kind::Mx => 15,
         Kind::Srv => 33,
+        Kind::Other(number) => number,
     }
 }
 

@@ -6,8 +6,8 @@ use super::choices::Choices;
 use crate::proto::dns::host::{Host, Spelling};
 use crate::proto::dns::hosts::{Hosts, Line, MAX_WORD};
 use crate::proto::dns::name::{HostName, NameRef};
-use crate::proto::dns::nsswitch::NameServices;
-use crate::proto::dns::resolv_conf::ResolvConf;
+use crate::proto::dns::nsswitch::{NameServices, Source};
+use crate::proto::dns::resolv_conf::{Environment, ResolvConf};
 use crate::proto::dns::wire::{Kind, query};
 
 /// The names of a file and their addresses, line by line and without an index.
@@ -63,7 +63,8 @@ fn hosts(bytes: &[u8]) {
         let first = lines
             .iter()
             .find(|(other, _, words)| other.to_canonical() == ip.to_canonical() && !words.is_empty());
-        let name = first.map(|(_, _, words)| HostName::found(&String::from_utf8_lossy(&words[0])));
+        let name =
+            first.map(|(_, _, words)| String::from_utf8_lossy(&words[0]).trim_end_matches('.').to_owned());
         if *ip == ip.to_canonical() {
             assert_eq!(hosts.names_of(*ip).flatten().next(), name, "{words:?}");
         }
@@ -72,7 +73,9 @@ fn hosts(bytes: &[u8]) {
 
 /// Whatever the file says, its limits hold, and each name that is searched can be asked for.
 fn resolv_conf(bytes: &[u8]) {
-    let conf = ResolvConf::read(bytes);
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let environment = Environment { host_name: Some(text.clone()), local_domain: None, options: Some(text) };
+    let conf = ResolvConf::read(bytes, &environment);
     assert!((1..=3).contains(&conf.servers.len()) && conf.search.len() <= 6 && conf.ndots <= 15, "{conf:?}");
     assert!((1..=30).contains(&conf.timeout.as_secs()) && (1..=5).contains(&conf.attempts), "{conf:?}");
     for server in &conf.servers {
@@ -96,7 +99,9 @@ fn nsswitch(bytes: &[u8]) {
     let [host, local, far] = ["host", "printer.local", "www.example.com"].map(|text| {
         let mut spelling = Spelling::new();
         let Ok(Host::Name(name, _)) = Host::read(text, &mut spelling) else { panic!("{text} is a name") };
-        services.has(name)
+        let sources = services.sources(name, || false);
+        assert!(sources.iter().count() <= 4, "{sources:?}");
+        sources.has(Source::System)
     });
     assert!(!far || host && local, "what every name is asked of, these are asked of, too");
     if !bytes.windows(6).any(|window| window == b"hosts:") {

@@ -19,12 +19,14 @@ pub(crate) use super::plain::{
 };
 pub(super) use super::plain::{is_complete, nonblocking_stream_socket};
 pub(crate) use super::unix::Signal;
+#[cfg(feature = "dns")]
+pub(crate) use super::unix::host_name;
 #[cfg(target_vendor = "apple")]
 pub(super) use super::unix::with_packet_info_v4 as with_source_v4;
 use super::unix::{Control, from_in_addr, sockaddr};
 pub(crate) use super::unix::{
-    error_kind, join_multicast_v4, leave_multicast_v4, lookup_error_kind, read, send, send_from, send_to,
-    write, write_vectored,
+    error_kind, join_multicast_v4, leave_multicast_v4, read, send, send_from, send_to, system_lookup, write,
+    write_vectored,
 };
 pub(super) use super::unix::{is_in_progress, reuse_waiting_address};
 use super::{Family, Mode, QueuedError, Received};

@@ -17,10 +17,12 @@ use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 pub(crate) use super::mmsg::{MOST_MESSAGES, SEGMENTS, join_datagrams, segment_fault, send_messages};
 use super::pipe_signal::Quiet;
 pub(crate) use super::unix::Signal;
+#[cfg(feature = "dns")]
+pub(crate) use super::unix::host_name;
 use super::unix::{Control, from_in_addr, sockaddr};
 pub(crate) use super::unix::{
-    error_kind, join_multicast_v4, leave_multicast_v4, lookup_error_kind, read, send, send_from, send_to,
-    write, write_vectored,
+    error_kind, join_multicast_v4, leave_multicast_v4, read, send, send_from, send_to, system_lookup, write,
+    write_vectored,
 };
 pub(super) use super::unix::{is_in_progress, reuse_waiting_address, with_packet_info_v4 as with_source_v4};
 use super::{Family, Mode, QueuedError, Received, Sender, canonical};

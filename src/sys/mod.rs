@@ -43,7 +43,8 @@
 //! | `is_async_error(error)` | whether an error belongs to a datagram sent earlier, not to this call |
 //! | `REPORTS_TO_UNCONNECTED` | whether such errors end calls on unconnected sockets without having been asked for |
 //! | `error_kind(error)` | the kind of an error, codes that `std` has no kind for included |
-//! | `lookup_error_kind(error)` | the same for a failed look-up of a name |
+//! | `system_lookup(name)` | the addresses of a name from the resolver of the OS; the kind of an error by its code |
+//! | `host_name()` | the name of this host |
 //! | `Signal` | a descriptor that becomes readable, once and for good |
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -68,6 +69,7 @@ mod mmsg;
 mod pipe_signal;
 
 mod connecting;
+mod file_identity;
 mod handles;
 mod interfaces;
 mod open;
@@ -84,15 +86,18 @@ pub(crate) use std::os::fd::AsFd as AsSocket;
 pub(crate) use std::os::windows::io::AsSocket;
 
 pub(crate) use connecting::Connecting;
+pub(crate) use file_identity::FileIdentity;
 pub(crate) use handles::{borrowed_handle, fallible_handle_conversions, handle_conversions};
 pub(crate) use interfaces::{Link, index_of, name_of, network_interfaces, select};
 pub(crate) use open::{adopt, failure, open, pin, release, thread_failure};
+#[cfg(feature = "dns")]
+pub(crate) use platform::host_name;
 pub(crate) use platform::{
     ACCEPT_INHERITS_OPTIONS, BLOCKS_WITH_TIMEOUT, MOST_MESSAGES, REPORTS_TO_UNCONNECTED, SEGMENTS,
     SUPPORTS_BLOCKING, Signal, disconnect, drop_new_syns, enable_error_queue, enable_loss_count,
     enable_packet_info, error_kind, is_async_error, join_datagrams, join_multicast_v4, leave_multicast_v4,
-    limit_unsent, lookup_error_kind, next_queued_error, read, receive, receive_connected, receive_plain,
-    reserve_descriptors, segment_fault, send, send_file, send_from, send_messages, send_to, set_user_timeout,
+    limit_unsent, next_queued_error, read, receive, receive_connected, receive_plain, reserve_descriptors,
+    segment_fault, send, send_file, send_from, send_messages, send_to, set_user_timeout, system_lookup,
     write, write_vectored,
 };
 #[cfg(all(unix, feature = "process"))]
@@ -149,6 +154,17 @@ pub(crate) fn hosts_file() -> std::path::PathBuf {
 pub(crate) fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish()
+}
+
+/// A number that nobody can guess, from the generator of the OS.
+#[cfg(feature = "dns")]
+pub(crate) fn unpredictable() -> u16 {
+    let mut bytes = [0; 2];
+    // It fails where there is no generator, before Linux 3.17 without `/dev/urandom`.
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => u16::from_ne_bytes(bytes),
+        Err(_) => (random() >> 48) as u16,
+    }
 }
 
 /// Whether a system call may put the thread to sleep.

@@ -179,12 +179,37 @@ pub(crate) fn error_kind(error: &io::Error) -> ErrorKind {
     }
 }
 
-/// `std` gives no code for a failed look-up, so the text is looked at that glibc, musl, macOS and the BSDs have for the
-/// passing kind: "Temporary failure in name resolution", "Try again".
-pub(crate) fn lookup_error_kind(error: &io::Error) -> ErrorKind {
-    let text = error.to_string();
-    let passes = text.contains("emporary failure") || text.contains("ry again");
-    if passes { ErrorKind::NameResolution } else { ErrorKind::NameNotFound }
+/// By getaddrinfo(3). `std` does not give its code, and its text is that of the locale.
+pub(crate) fn system_lookup(name: &str) -> Result<Vec<SocketAddr>, (ErrorKind, String)> {
+    use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
+    // Each address once, not once for each type of socket.
+    let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
+    match getaddrinfo(Some(name), None, Some(hints)) {
+        Ok(found) => Ok(found.filter_map(|info| Some(info.ok()?.sockaddr)).collect()),
+        Err(error) => {
+            let kind = error.kind();
+            let error = io::Error::from(error);
+            let kind = match kind {
+                LookupErrorKind::NoName | LookupErrorKind::NoData | LookupErrorKind::Family => {
+                    ErrorKind::NameNotFound
+                }
+                LookupErrorKind::Memory => ErrorKind::ResourceExhausted,
+                LookupErrorKind::System | LookupErrorKind::IO => match ErrorKind::of(&error) {
+                    ErrorKind::Other => ErrorKind::NameResolution,
+                    kind => kind,
+                },
+                // A server failed, or something that is not known: another time it may be different.
+                _ => ErrorKind::NameResolution,
+            };
+            Err((kind, error.to_string()))
+        }
+    }
+}
+
+#[cfg(feature = "dns")]
+pub(crate) fn host_name() -> Option<String> {
+    let name = rustix::system::uname();
+    name.nodename().to_str().ok().map(str::to_owned)
 }
 
 /// By index, since an interface may have several IPv4 addresses or none.

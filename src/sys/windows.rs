@@ -37,7 +37,8 @@ const WSAEMSGSIZE: i32 = 10040;
 const WSAENETRESET: i32 = 10052;
 const WSAECONNRESET: i32 = 10054;
 const WSAENOBUFS: i32 = 10055;
-const WSATRY_AGAIN: i32 = 11002;
+const WSAHOST_NOT_FOUND: i32 = 11001;
+const WSANO_DATA: i32 = 11004;
 
 thread_local! {
     static ANY: RefCell<Vec<u8>> = RefCell::new(vec![0; LARGEST_DATAGRAM]);
@@ -110,11 +111,21 @@ pub(crate) fn error_kind(error: &io::Error) -> ErrorKind {
     }
 }
 
-pub(crate) fn lookup_error_kind(error: &io::Error) -> ErrorKind {
-    match error.raw_os_error() {
-        Some(WSATRY_AGAIN) => ErrorKind::NameResolution,
-        _ => ErrorKind::NameNotFound,
-    }
+pub(crate) fn system_lookup(name: &str) -> Result<Vec<SocketAddr>, (ErrorKind, String)> {
+    use std::net::ToSocketAddrs;
+    (name, 0).to_socket_addrs().map(Iterator::collect).map_err(|error| {
+        let kind = match error.raw_os_error() {
+            Some(WSAHOST_NOT_FOUND | WSANO_DATA) => ErrorKind::NameNotFound,
+            _ => ErrorKind::NameResolution,
+        };
+        (kind, error.to_string())
+    })
+}
+
+/// Nothing that depends on it is read here.
+#[cfg(feature = "dns")]
+pub(crate) fn host_name() -> Option<String> {
+    None
 }
 
 /// By an address, where the interface has one: an index, which Windows takes in the form of an address, is not understood

@@ -16,6 +16,9 @@ use crate::proto::retry::Retry;
 use crate::sys::{self, Family};
 use crate::wait::{self, WaitLimit};
 
+/// So many addresses of one name are tried. A name server can send thousands.
+const MAX_ADDRESSES: usize = 64;
+
 impl TcpClient {
     /// Attempts until one connects, the retries are used up, or the timeout expires.
     pub(super) fn connect_within(
@@ -107,6 +110,7 @@ impl TcpClient {
                 &sorted
             }
         };
+        let (addresses, found) = (&addresses[..addresses.len().min(MAX_ADDRESSES)], addresses.len());
         observer.tell(|| ConnectEvent::Addresses { addresses });
         let runners = Runners {
             addresses,
@@ -123,7 +127,7 @@ impl TcpClient {
             }
             Ok(Outcome::AllFailed(failed)) => {
                 let elapsed = limit.elapsed().unwrap_or_default();
-                let error = ConnectFailures::into_error(failed, addresses.len(), self.local, elapsed);
+                let error = ConnectFailures::into_error(failed, found, self.local, elapsed);
                 Err(if limit.has_passed() { limit.timed(error) } else { error })
             }
             Err(error) => Err(error.with_elapsed(limit.elapsed())),

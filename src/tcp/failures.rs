@@ -9,7 +9,8 @@ use crate::error::{Error, ErrorKind, Operation};
 /// The outcome of each address of a failed connect: the [`detail`](Error::detail) of its error.
 ///
 /// Its `Display` is part of a line:
-/// `all 2 addresses failed within 3s: [2001:db8::7]:5432 timed out, 192.0.2.7:5432 connection refused`.
+/// `all 2 addresses failed within 3s: [2001:db8::7]:5432 timed out, 192.0.2.7:5432 connection refused`. It
+/// lists the first 8; [`attempts`](Self::attempts) returns all.
 #[derive(Clone, Debug)]
 pub struct ConnectFailures {
     attempts: Vec<FailedAttempt>,
@@ -49,7 +50,8 @@ impl ConnectFailures {
     }
 
     /// Returns the number of addresses of the name. If it exceeds the number of
-    /// [`attempts`](Self::attempts), the timeout expired before the others were tried.
+    /// [`attempts`](Self::attempts), the timeout expired before the others were tried, or there are
+    /// more than the 64 that are tried.
     pub fn addresses(&self) -> usize {
         self.addresses
     }
@@ -76,6 +78,9 @@ impl ConnectFailures {
     }
 }
 
+/// An error text has at most so many addresses.
+const MAX_LISTED: usize = 8;
+
 impl fmt::Display for ConnectFailures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (tried, all) = (self.attempts.len(), self.addresses);
@@ -84,11 +89,14 @@ impl fmt::Display for ConnectFailures {
             true => write!(f, "all {all} addresses failed within {elapsed:?}")?,
             false => write!(f, "{tried} of {all} addresses failed within {elapsed:?}")?,
         }
-        for (index, attempt) in self.attempts.iter().enumerate() {
+        for (index, attempt) in self.attempts.iter().take(MAX_LISTED).enumerate() {
             let joint = if index == 0 { ": " } else { ", " };
             write!(f, "{joint}{} {}", attempt.address, attempt.kind)?;
         }
-        Ok(())
+        match tried.saturating_sub(MAX_LISTED) {
+            0 => Ok(()),
+            more => write!(f, ", and {more} more"),
+        }
     }
 }
 

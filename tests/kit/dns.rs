@@ -38,7 +38,24 @@ pub struct Server {
 
 impl Server {
     pub fn start(script: impl Fn(&Asked) -> Replies + Send + Sync + 'static) -> Server {
-        let (udp, tcp) = bind_both();
+        Server::on(bind_both(), script, false)
+    }
+
+    /// In a namespace of the test's own, where the port is free. A TCP connection has any number of
+    /// queries, until one has no reply.
+    pub fn start_at(
+        address: SocketAddr,
+        script: impl Fn(&Asked) -> Replies + Send + Sync + 'static,
+    ) -> Server {
+        let sockets = (UdpSocket::bind(address).unwrap(), TcpListener::bind(address).unwrap());
+        Server::on(sockets, script, true)
+    }
+
+    fn on(
+        (udp, tcp): (UdpSocket, TcpListener),
+        script: impl Fn(&Asked) -> Replies + Send + Sync + 'static,
+        keeps_open: bool,
+    ) -> Server {
         let address = udp.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let is_over = Arc::new(AtomicBool::new(false));
@@ -95,15 +112,21 @@ impl Server {
                 std::thread::spawn(move || {
                     stream.set_nonblocking(false).unwrap();
                     stream.set_nodelay(true).unwrap();
-                    let mut length = [0; 2];
-                    stream.read_exact(&mut length).ok()?;
-                    let mut query = vec![0; u16::from_be_bytes(length).into()];
-                    stream.read_exact(&mut query).ok()?;
-                    for (wait, bytes) in own(&query, true, from) {
-                        std::thread::sleep(wait);
-                        stream.write_all(&bytes).ok()?;
+                    loop {
+                        let mut length = [0; 2];
+                        stream.read_exact(&mut length).ok()?;
+                        let mut query = vec![0; u16::from_be_bytes(length).into()];
+                        stream.read_exact(&mut query).ok()?;
+                        let replies = own(&query, true, from);
+                        let is_last = !keeps_open || replies.is_empty();
+                        for (wait, bytes) in replies {
+                            std::thread::sleep(wait);
+                            stream.write_all(&bytes).ok()?;
+                        }
+                        if is_last {
+                            return Some(());
+                        }
                     }
-                    Some(())
                 });
             }
         }));

@@ -30,6 +30,15 @@ impl TempFile {
         TempFile(path)
     }
 
+    pub fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    /// Replaces the content of the file, which stays the same file.
+    pub fn write(&self, content: &str) {
+        std::fs::write(&self.0, content).unwrap();
+    }
+
     pub fn open(&self) -> File {
         File::open(&self.0).unwrap()
     }

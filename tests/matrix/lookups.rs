@@ -22,6 +22,7 @@ static ROWS: &[(&str, Call)] = &[
     ("Resolver::lookup_socket_addrs", |resolver| resolver.lookup_socket_addrs(("name.test", 9)).map(drop)),
     ("Resolver::gethostbyname", |resolver| resolver.gethostbyname("name.test").map(drop)),
     ("Resolver::lookup_mx", |resolver| resolver.lookup_mx("name.test").map(drop)),
+    ("Resolver::lookup_records", |resolver| resolver.lookup_records("name.test", 65).map(drop)),
     ("Resolver::lookup_txt", |resolver| resolver.lookup_txt("name.test").map(drop)),
     ("Resolver::lookup_srv", |resolver| resolver.lookup_srv("_x._tcp.name.test").map(drop)),
     ("BroadcastBuilder::to_host", |resolver| {

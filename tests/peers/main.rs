@@ -2,6 +2,8 @@
 #![cfg(target_os = "linux")]
 #![allow(unreachable_pub, reason = "the modules of one test program")]
 
+#[cfg(feature = "dns")]
+mod glibc;
 mod http;
 #[path = "../kit/mod.rs"]
 mod kit;

@@ -8,15 +8,18 @@ use crate::dns::answer::{AnswerSource, Resolved};
 use crate::dns::builder::{Backend, IpFamilies};
 use crate::dns::failure::ResolveError;
 use crate::dns::inner::Inner;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::proto::dns::name::{HostName, NameRef};
+use crate::proto::dns::nsswitch::{Source, Sources};
 use crate::proto::dns::records::RecordData;
 use crate::proto::dns::wire::Kind;
+use crate::sys;
 use crate::wait::WaitLimit;
 
 impl Inner {
-    /// Looks up a name that is in no hosts file.
-    pub(in crate::dns) fn resolve(
+    /// Looks up a name in the files, of the name servers and of the system, in the order of
+    /// `nsswitch.conf`.
+    pub(in crate::dns) fn find(
         &self,
         host: &str,
         name: NameRef<'_>,
@@ -24,29 +27,60 @@ impl Inner {
         limit: &WaitLimit<'_>,
         started: Instant,
     ) -> Result<Resolved> {
-        let backend = self.backend(name, started);
-        let known = if backend == Backend::Dns { self.in_cache(name, is_absolute, started) } else { None };
-        if let Some(known) = known {
-            return Ok(known);
+        let mut failure: Option<Error> = None;
+        for (source, actions) in self.sources(name, started).iter() {
+            let found = match source {
+                Source::Files => match self.found_in_hosts(host, name, limit, started)? {
+                    Some(found) => Ok(found),
+                    None if actions.not_found => break,
+                    None => continue,
+                },
+                Source::Dns => match self.in_cache(name, is_absolute, started) {
+                    Some(known) => Ok(known),
+                    None => self
+                        .special(name, host)
+                        .unwrap_or_else(|| self.by_servers(host, name, is_absolute, limit, started)),
+                },
+                Source::System => {
+                    self.special(name, host).unwrap_or_else(|| self.by_system(host, name, is_absolute, limit))
+                }
+            };
+            let error = match found {
+                Ok(found) => return Ok(found),
+                Err(error) => error,
+            };
+            let ends = match error.kind() {
+                ErrorKind::NameNotFound => actions.not_found,
+                ErrorKind::TimedOut => actions.unavailable,
+                ErrorKind::NameResolution => actions.try_again,
+                _ => true,
+            };
+            // That a name does not exist is not known if a source has failed.
+            if failure.as_ref().is_none_or(|before| !before.is_temporary()) {
+                failure = Some(error);
+            }
+            if ends {
+                break;
+            }
         }
-        if let Some(special) = self.special(name, host) {
-            return special;
-        }
-        match backend {
-            Backend::System => self.by_system(host, name, is_absolute, limit),
-            Backend::Dns => self.by_servers(host, name, is_absolute, limit, started),
+        match failure {
+            Some(error) => Err(error),
+            None => {
+                self.special(name, host).unwrap_or_else(|| Err(ResolveError::NoSuchName.into_error(host)))
+            }
         }
     }
 
-    fn backend(&self, name: NameRef<'_>, now: Instant) -> Backend {
-        if let Some(backend) = self.options.backend {
-            return backend;
+    /// Where a name is looked up, in order.
+    pub(super) fn sources(&self, name: NameRef<'_>, now: Instant) -> Sources {
+        let is_own = || sys::host_name().is_some_and(|own| own.eq_ignore_ascii_case(name.as_str()));
+        match (self.options.backend, &self.queries.services) {
+            (Some(Backend::Dns), _) => Sources::files_and(Source::Dns),
+            (Some(Backend::System), _) => Sources::files_and(Source::System),
+            (None, Some(services)) => services.with(now, |services| services.sources(name, is_own)),
+            (None, None) if self.options.queries.servers.is_empty() => Sources::files_and(Source::System),
+            (None, None) => Sources::files_and(Source::Dns),
         }
-        let is_system = match &self.queries.services {
-            Some(services) => services.with(now, |services| services.has(name)),
-            None => self.options.queries.servers.is_empty(),
-        };
-        if is_system { Backend::System } else { Backend::Dns }
     }
 
     fn kinds(&self) -> &'static [Kind] {
@@ -59,6 +93,7 @@ impl Inner {
 
     /// What was answered of a name that is asked for as it is, and still holds.
     fn in_cache(&self, name: NameRef<'_>, is_absolute: bool, now: Instant) -> Option<Resolved> {
+        self.queries.refresh(now);
         let is_first = self.queries.conf.with(now, |conf| conf.is_first(name, is_absolute));
         if is_first { self.in_order(name, now, AnswerSource::Cache) } else { None }
     }
@@ -66,7 +101,7 @@ impl Inner {
     fn in_order(&self, name: NameRef<'_>, now: Instant, source: AnswerSource) -> Option<Resolved> {
         let cache = self.queries.cache();
         let kept = cache.in_order(name, now)?;
-        Some(Resolved::new(kept.ips.to_vec(), source, Some(kept.until)))
+        Some(Resolved::new(kept.ips.to_vec(), source, Some(kept.expires)))
     }
 
     fn by_servers(

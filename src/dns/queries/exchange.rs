@@ -10,6 +10,7 @@ use std::time::Instant;
 use crate::dns::failure::Interrupted;
 use crate::error::TimeLimit;
 use crate::options::TcpOptions;
+use crate::proto::dns::fault::ServerFault;
 use crate::proto::dns::lookup::{Lookup, Step};
 use crate::sys::{self, Connecting};
 use crate::wait::{self, ReceiveTimeout, WaitError, WaitLimit};
@@ -29,8 +30,7 @@ pub(super) fn run(
         if limit.is_cancelled() {
             return Err(Interrupted::Cancelled);
         }
-        // The upper half of a keyed hash that nobody sees is not guessed.
-        match lookup.poll(Instant::now(), || (sys::random() >> 48) as u16) {
+        match lookup.poll(Instant::now(), sys::unpredictable) {
             Step::Done => return Ok(()),
             // One family's addresses are an answer, whether or not there was time for the other's.
             _ if limit.has_passed() && lookup.has_something() => return Ok(()),
@@ -41,7 +41,7 @@ pub(super) fn run(
             },
             Step::AskByTcp { server, query, until } => {
                 let reply = ask_by_tcp(servers[server], &query, &until_next(limit, until));
-                lookup.handle_tcp(reply.as_deref(), Instant::now());
+                lookup.handle_tcp(reply.as_deref().map_err(|fault| *fault), Instant::now());
             }
             Step::Receive(until) => {
                 let Some(socket) = &socket else {
@@ -92,45 +92,54 @@ fn receive(socket: &UdpSocket, buffer: &mut [u8], limit: &WaitLimit<'_>) -> Resu
     Ok(length)
 }
 
-/// RFC 1035, 4.2.2: each message behind its length. `None` if nothing came of it.
-fn ask_by_tcp(server: SocketAddr, query: &[u8], limit: &WaitLimit<'_>) -> Option<Vec<u8>> {
+/// RFC 1035, 4.2.2: each message behind its length. The error is why there is no response.
+fn ask_by_tcp(server: SocketAddr, query: &[u8], limit: &WaitLimit<'_>) -> Result<Vec<u8>, ServerFault> {
     let stream = connect(server, limit)?;
-    let length = u16::try_from(query.len()).ok()?.to_be_bytes();
+    let length = (query.len() as u16).to_be_bytes();
     let mut message = [&length[..], query].concat();
     while !message.is_empty() {
-        let sent = wait::write_within(&stream, limit, &[IoSlice::new(&message)]).ok()?;
+        let sent = wait::write_within(&stream, limit, &[IoSlice::new(&message)]).map_err(fault_of_stream)?;
         message.drain(..sent);
     }
     let mut length = [0; 2];
     read_exactly(&stream, &mut length, limit)?;
     let mut reply = vec![0; u16::from_be_bytes(length).into()];
     read_exactly(&stream, &mut reply, limit)?;
-    Some(reply)
+    Ok(reply)
 }
 
-fn connect(server: SocketAddr, limit: &WaitLimit<'_>) -> Option<TcpStream> {
-    let mut connecting = Connecting::begin(server, None, &TcpOptions::default()).ok()?;
+fn connect(server: SocketAddr, limit: &WaitLimit<'_>) -> Result<TcpStream, ServerFault> {
+    let unreachable = |_| ServerFault::Unreachable;
+    let mut connecting = Connecting::begin(server, None, &TcpOptions::default()).map_err(unreachable)?;
     while !connecting.is_connected() {
-        wait::await_connects(std::iter::once(&connecting), limit).ok()?;
-        connecting.check().ok()?;
+        wait::await_connects(std::iter::once(&connecting), limit).map_err(fault_of_stream)?;
+        connecting.check().map_err(unreachable)?;
     }
-    connecting.finish().ok()
+    connecting.finish().map_err(unreachable)
 }
 
-fn read_exactly(stream: &TcpStream, mut buffer: &mut [u8], limit: &WaitLimit<'_>) -> Option<()> {
+fn read_exactly(stream: &TcpStream, mut buffer: &mut [u8], limit: &WaitLimit<'_>) -> Result<(), ServerFault> {
     let timeout = ReceiveTimeout::default();
     while !buffer.is_empty() {
         // A peer that drips cannot outlast it.
         if limit.has_passed() {
-            return None;
+            return Err(ServerFault::Timeout);
         }
-        let read = wait::read_within(stream, &timeout, limit, buffer, false).ok()?;
+        let read = wait::read_within(stream, &timeout, limit, buffer, false).map_err(fault_of_stream)?;
         if read == 0 {
-            return None;
+            return Err(ServerFault::Closed);
         }
         buffer = &mut buffer[read..];
     }
-    Some(())
+    Ok(())
+}
+
+/// What a wait on a connection says of the server. After a cancel the lookup ends.
+fn fault_of_stream(error: WaitError) -> ServerFault {
+    match error {
+        WaitError::TimedOut | WaitError::Cancelled | WaitError::ErrorQueueReady => ServerFault::Timeout,
+        WaitError::Failed(_) => ServerFault::Closed,
+    }
 }
 
 #[cfg(test)]

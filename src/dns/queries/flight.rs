@@ -11,7 +11,8 @@ use crate::proto::dns::wire::Kind;
 use crate::wait::WaitLimit;
 use crate::wait::sync::{Mutex, MutexGuard};
 
-pub(super) type Wanted = (HostName, Vec<Kind>);
+/// With the version of the configuration whose servers are asked.
+pub(super) type Wanted = (HostName, Vec<Kind>, u64);
 
 pub(super) struct Flights<T>(Mutex<HashMap<Wanted, Arc<Promise<T>>>>);
 
@@ -82,7 +83,7 @@ mod tests {
     /// Whoever waits for one who is told nothing asks in its place, and is not left waiting.
     #[test]
     fn single_flight_waiter_becomes_leader_after_failure() {
-        let (flights, wanted) = (Flights::new(), (HostName::found("host.test"), vec![Kind::A]));
+        let (flights, wanted) = (Flights::new(), (HostName::found("host.test"), vec![Kind::A], 0));
         std::thread::scope(|scope| {
             let first = flights.fly(&wanted, FREE, || {
                 let promise = Arc::clone(&flights.all()[&wanted]);
@@ -101,7 +102,7 @@ mod tests {
     /// What is not kept is asked for again by those who come later.
     #[test]
     fn single_flight_runs_again_after_completion() {
-        let (flights, wanted) = (Flights::new(), (HostName::found("host.test"), vec![Kind::A]));
+        let (flights, wanted) = (Flights::new(), (HostName::found("host.test"), vec![Kind::A], 0));
         for number in 0..2 {
             assert_eq!(flights.fly(&wanted, FREE, || Ok(number)), Ok(number));
         }

@@ -9,8 +9,9 @@ mod records;
 mod sources;
 mod telling;
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use super::builder::ResolverBuilder;
 use super::failure::{ResolveError, ServerError};
@@ -18,8 +19,12 @@ use super::files::{SMALL, Watched};
 use crate::error::Error;
 use crate::proto::dns::cache::Cache;
 use crate::proto::dns::fault::ServerFault;
+use crate::proto::dns::lookup::Lookup;
+use crate::proto::dns::name::HostName;
 use crate::proto::dns::nsswitch::NameServices;
-use crate::proto::dns::resolv_conf::ResolvConf;
+use crate::proto::dns::preference::Preferences;
+use crate::proto::dns::resolv_conf::{Environment, ResolvConf};
+use crate::proto::dns::wire::{Answer, Kind};
 use crate::sys;
 use crate::wait::WaitLimit;
 use flight::Flights;
@@ -33,8 +38,9 @@ pub(super) struct Queries {
     services: Option<Watched<NameServices>>,
     cache: Mutex<Cache>,
     flights: Flights<Outcome>,
-    /// Who answered last, or who is next where all are to be used.
-    first: AtomicUsize,
+    preferences: Mutex<Preferences>,
+    /// The version of the configuration that the cache and the preferences are derived from.
+    derived_from: AtomicU64,
 }
 
 impl Queries {
@@ -44,9 +50,51 @@ impl Queries {
         let services = (sys::HAS_RESOLV_CONF && builder.backend.is_none() && !is_asked_of_servers)
             .then(|| Watched::new(options.services.clone(), SMALL, |bytes| NameServices::read(&bytes)));
         let cache = Mutex::new(Cache::new(options.bounds));
-        let conf =
-            Watched::new(options.conf.clone(), SMALL, move |bytes| options.over(ResolvConf::read(&bytes)));
-        Queries { conf, services, cache, flights: Flights::new(), first: AtomicUsize::new(0) }
+        let conf = Watched::new(options.conf.clone(), SMALL, move |bytes| {
+            options.over(ResolvConf::read(&bytes, &environment()))
+        });
+        let derived_from = AtomicU64::new(conf.version(Instant::now()));
+        let preferences = Mutex::default();
+        Queries { conf, services, cache, flights: Flights::new(), preferences, derived_from }
+    }
+
+    fn preferences(&self) -> MutexGuard<'_, Preferences> {
+        self.preferences.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops what was derived from another configuration, if the file has changed.
+    fn refresh(&self, now: Instant) {
+        let version = self.conf.version(now);
+        if self.version() != version {
+            let mut cache = self.cache();
+            self.derived_from.store(version, Ordering::Release);
+            cache.clear();
+            *self.preferences() = Preferences::default();
+        }
+    }
+
+    /// Of the configuration, which a lookup that ends later compares.
+    fn version(&self) -> u64 {
+        self.derived_from.load(Ordering::Acquire)
+    }
+
+    fn keep(&self, name: &HostName, answers: &[(Kind, Option<Answer>)], version: u64) {
+        let (mut cache, now) = (self.cache(), Instant::now());
+        if version != self.version() {
+            return;
+        }
+        for (kind, answer) in answers {
+            if let Some(answer) = answer {
+                cache.put(name, *kind, answer, now);
+            }
+        }
+    }
+
+    fn learn(&self, lookup: &Lookup, version: u64) {
+        let (mut preferences, now) = (self.preferences(), Instant::now());
+        if version == self.version() {
+            lookup.experiences().for_each(|(place, experience)| preferences.learn(place, experience, now));
+        }
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {
@@ -55,9 +103,20 @@ impl Queries {
 
     /// Forgets what was answered, and reads the files again.
     pub(super) fn flush(&self) {
-        self.cache().clear();
         self.conf.read_again();
+        self.cache().clear();
+        *self.preferences() = Preferences::default();
         self.services.iter().for_each(Watched::read_again);
+    }
+}
+
+/// What applies to lookups besides the files, as it is when `resolv.conf` is read.
+fn environment() -> Environment {
+    let variable = |name| std::env::var(name).ok();
+    Environment {
+        host_name: sys::host_name(),
+        local_domain: variable("LOCALDOMAIN"),
+        options: variable("RES_OPTIONS"),
     }
 }
 

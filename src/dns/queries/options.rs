@@ -162,8 +162,17 @@ impl ResolverBuilder {
         self
     }
 
+    /// Sets the maximum time for which it is cached that a name, or a record of a kind, does not
+    /// exist. Such an answer is cached for as long as the zone says (RFC 2308), and not at all if it
+    /// does not say. Defaults to one hour; zero disables the caching of such answers.
+    pub fn negative_cache_ttl(mut self, max: Duration) -> Self {
+        self.queries.bounds.longest_negative = max;
+        self
+    }
+
     /// Sets the minimum and the maximum time for which an answer is cached, whatever its TTL.
-    /// Defaults to 0 s and one day. An answer with a TTL of 0 is not cached.
+    /// Defaults to 0 s and one day. An answer with a TTL of 0 is not cached. The time applies to
+    /// [`Resolved::ttl`](crate::dns::Resolved::ttl) of every answer, cached or not.
     pub fn cache_ttl(mut self, min: Duration, max: Duration) -> Self {
         (self.queries.bounds.shortest, self.queries.bounds.longest) = (min, max);
         self

@@ -7,12 +7,20 @@ use super::failed;
 use crate::dns::failure::ResolveError;
 use crate::dns::inner::{Inner, bad_name};
 use crate::dns::resolver::Resolver;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::dns::host::{Host, Spelling};
 use crate::proto::dns::name::HostName;
-use crate::proto::dns::records::{Mx, RecordData, Srv, Txt};
+use crate::proto::dns::nsswitch::Source;
+use crate::proto::dns::records::{Mx, RawRecord, RecordData, Srv, Txt};
 use crate::proto::dns::wire::Kind;
 use crate::wait::WaitLimit;
+
+/// RFC 6891, 6.1.1: a record of a message, and of no name.
+const OPT: u16 = 41;
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is not the number of a record type")]
+struct NotARecordType(u16);
 
 /// Lookups of DNS records, which are available with the feature `dns`.
 impl Resolver {
@@ -77,6 +85,32 @@ impl Resolver {
         Ok(hosts)
     }
 
+    /// Looks up the records of any type, by its number
+    /// ([IANA](https://www.iana.org/assignments/dns-parameters)), such as 2 for NS, 6 for SOA, 65 for
+    /// HTTPS and 257 for CAA. Their order is that of the response.
+    ///
+    /// This is available with the feature `dns`.
+    ///
+    /// Blocks until a server responds, or until the [timeout](crate::dns::ResolverBuilder::timeout)
+    /// expires.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the number is not that of a record type, but of a query or a
+    /// pseudo-record such as OPT ([`InvalidInput`](crate::ErrorKind::InvalidInput)), if the name has
+    /// no such records, or for any reason listed under [`lookup`](Self::lookup).
+    pub fn lookup_records(&self, name: &str, record_type: u16) -> Result<Vec<RawRecord>> {
+        // RFC 6895, 3.1.
+        if matches!(record_type, 0 | OPT | 128..=255) {
+            let error =
+                Error::detailed(Operation::Resolve, ErrorKind::InvalidInput, NotARecordType(record_type));
+            return Err(error.at(name.escape_debug()));
+        }
+        let records = self.inner.records(name, Kind::Other(record_type), "record of this type")?;
+        let raw = |record| if let RecordData::Raw(raw) = record { Some(raw) } else { None };
+        Ok(records.into_iter().filter_map(raw).collect())
+    }
+
     /// Returns the number of names of which answers are kept.
     ///
     /// This is available with the feature `dns`.
@@ -89,6 +123,10 @@ impl Inner {
     /// The name that servers have for an address.
     pub(in crate::dns) fn name_of(&self, ip: IpAddr, limit: &WaitLimit<'_>, now: Instant) -> Result<String> {
         let asked = ip.to_string();
+        let sources = self.sources(HostName::reverse(ip).as_ref(), now);
+        if !sources.has(Source::Dns) && !sources.has(Source::System) {
+            return Err(ResolveError::NoRecords("name").into_error(&asked));
+        }
         let records = self.ask(&HostName::reverse(ip), Kind::Ptr, "name", &asked, limit, now)?;
         let name = records.into_iter().find_map(|record| match record {
             RecordData::Name(name) => Some(name),
@@ -121,6 +159,7 @@ impl Inner {
         limit: &WaitLimit<'_>,
         started: Instant,
     ) -> Result<Vec<RecordData>> {
+        self.queries.refresh(started);
         let conf = self.queries.conf.contents(started);
         let found = self.known_or_asked(name, &[kind], &conf, limit, started);
         let servers = || self.servers(&conf);

@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::exchange::run;
@@ -14,6 +13,7 @@ use crate::proto::dns::cache::Kept;
 use crate::proto::dns::fault::ServerFault;
 use crate::proto::dns::lookup::{Lookup, Plan};
 use crate::proto::dns::name::HostName;
+use crate::proto::dns::preference::LAST;
 use crate::proto::dns::resolv_conf::ResolvConf;
 use crate::proto::dns::wire::{Answer, Kind};
 use crate::wait::WaitLimit;
@@ -71,7 +71,8 @@ impl Inner {
             return Ok(Found { answers, troubles: Arc::default(), server: None });
         }
         let is_settled = answers.iter().flat_map(|(_, kept)| kept).any(|kept| !kept.records.is_empty());
-        let outcome = self.queries.flights.fly(&(name.clone(), missing.clone()), limit, || {
+        let version = self.queries.version();
+        let outcome = self.queries.flights.fly(&(name.clone(), missing.clone(), version), limit, || {
             match conf.single_request {
                 true => self.ask_one_at_a_time(name, &missing, conf, limit),
                 false => self.ask_servers(name, &missing, conf, is_settled, limit),
@@ -80,9 +81,9 @@ impl Inner {
         let now = Instant::now();
         for (kind, answer) in &outcome.answers {
             let kept = answer.as_ref().map(|answer| {
-                let ttl =
-                    if answer.records.is_empty() { answer.negative_ttl.unwrap_or(0) } else { answer.ttl };
-                let until = now.checked_add(Duration::from_secs(ttl.into())).unwrap_or(now);
+                // As long as the cache would keep it.
+                let ttl = self.options.queries.bounds.ttl(answer);
+                let until = now.checked_add(ttl).unwrap_or(now);
                 Kept { records: answer.records.clone().into(), exists: answer.exists, until }
             });
             if let (Some(kept), Some(own)) = (kept, answers.iter_mut().find(|(own, _)| own == kind)) {
@@ -135,13 +136,10 @@ impl Inner {
         limit: &WaitLimit<'_>,
     ) -> std::result::Result<Outcome, Interrupted> {
         let servers = self.servers(conf);
-        let first = match conf.rotate {
-            true => self.queries.first.fetch_add(1, Ordering::Relaxed),
-            false => self.queries.first.load(Ordering::Relaxed),
-        };
+        let version = self.queries.version();
+        let order = self.queries.preferences().order(servers.len(), conf.rotate, Instant::now());
         let plan = Plan {
-            servers: servers.len(),
-            first,
+            servers: order,
             attempts: conf.attempts,
             timeout: conf.timeout,
             use_tcp: conf.use_tcp,
@@ -149,7 +147,9 @@ impl Inner {
             is_settled,
         };
         let mut lookup = Lookup::new(plan, name, kinds);
-        match run(&mut lookup, &servers, limit) {
+        let ended = run(&mut lookup, &servers, limit);
+        self.queries.learn(&lookup, version);
+        match ended {
             Err(Interrupted::TimedOut(_)) => {
                 let of = |(place, server)| ServerError { server, fault: lookup.fault_of(place) };
                 let troubles = servers.iter().copied().enumerate().map(of);
@@ -163,18 +163,13 @@ impl Inner {
             // such host.
             answers.iter_mut().flat_map(|(_, answer)| answer).for_each(|answer| answer.exists = true);
         }
-        if let (Some(server), false) = (lookup.answered_by(), conf.rotate) {
-            // The one that answers is asked first the next time.
-            self.queries.first.store(server, Ordering::Relaxed);
-        }
-        let now = Instant::now();
-        let mut cache = self.queries.cache();
-        for (kind, answer) in &answers {
-            if let Some(answer) = answer {
-                cache.put(name, *kind, answer, now);
+        if lookup.answered_by().is_some_and(|place| place > 0) && !conf.rotate {
+            // An earlier server, which did not respond, may know more names.
+            for answer in answers.iter_mut().flat_map(|(_, answer)| answer) {
+                answer.negative_ttl = answer.negative_ttl.map(|ttl| ttl.min(LAST.as_secs() as u32));
             }
         }
-        drop(cache);
+        self.queries.keep(name, &answers, version);
         let trouble =
             |(server, fault): &(usize, ServerFault)| ServerError { server: servers[*server], fault: *fault };
         let troubles = lookup.troubles().iter().map(trouble);

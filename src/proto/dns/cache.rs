@@ -37,7 +37,10 @@ pub(crate) struct Kept {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct InOrder {
     pub(crate) ips: Box<[IpAddr]>,
+    /// When a family is asked for again.
     pub(crate) until: Instant,
+    /// When the first of the addresses expires.
+    pub(crate) expires: Instant,
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +58,21 @@ pub(crate) struct Cache {
     /// In the order in which they came; the first goes when there is no room.
     order: VecDeque<HostName>,
     weight: usize,
+}
+
+impl Bounds {
+    /// How long an answer holds. Nothing that is to be kept for no time is kept.
+    pub(crate) fn ttl(&self, answer: &Answer) -> Duration {
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        match (answer.records.is_empty(), answer.negative_ttl) {
+            // RFC 2181, 8: what holds for 0 seconds holds for the one who asked, whatever the least is.
+            (false, _) if answer.ttl == 0 => Duration::ZERO,
+            (false, _) => seconds(answer.ttl).max(self.shortest).min(self.longest),
+            (true, Some(ttl)) => seconds(ttl).min(self.longest_negative),
+            // RFC 2308, 5: without a word of how long, it is not kept.
+            (true, None) => Duration::ZERO,
+        }
+    }
 }
 
 impl Entry {
@@ -83,18 +101,9 @@ impl Cache {
 
     /// Keeps an answer, if it holds for any time.
     pub(crate) fn put(&mut self, name: &HostName, kind: Kind, answer: &Answer, now: Instant) {
-        let Bounds { names, shortest, longest, longest_negative } = self.bounds;
-        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
-        let ttl = match (answer.records.is_empty(), answer.negative_ttl) {
-            // RFC 2181, 8: what holds for 0 seconds holds for the one who asked, whatever the least is.
-            (false, _) if answer.ttl == 0 => return,
-            (false, _) => seconds(answer.ttl).max(shortest).min(longest),
-            (true, Some(ttl)) => seconds(ttl).min(longest_negative),
-            // RFC 2308, 5: without a word of how long, it is not kept.
-            (true, None) => return,
-        };
+        let ttl = self.bounds.ttl(answer);
         let Some(until) = now.checked_add(ttl) else { return };
-        if ttl.is_zero() || names == 0 {
+        if ttl.is_zero() || self.bounds.names == 0 {
             return;
         }
         let kept = Kept { records: answer.records.clone().into(), exists: answer.exists, until };
@@ -116,7 +125,8 @@ impl Cache {
         if kept().map(|kept| kept.records.len()).sum::<usize>() != ips.len() {
             return;
         }
-        let in_order = until.map(|until| InOrder { ips: ips.into(), until });
+        let expires = kept().filter(|kept| !kept.records.is_empty()).map(|kept| kept.until).min();
+        let in_order = until.zip(expires).map(|(until, expires)| InOrder { ips: ips.into(), until, expires });
         self.change(name, |entry| entry.in_order = in_order);
     }
 

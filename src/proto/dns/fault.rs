@@ -10,6 +10,9 @@ pub enum ServerFault {
     /// The server refused the query (port unreachable), or there is no route to it.
     #[error("is unreachable")]
     Unreachable,
+    /// The server closed the TCP connection before it responded.
+    #[error("closed the connection")]
+    Closed,
     /// The timeout of the lookup expired before the server was queried.
     #[error("was not queried")]
     NotQueried,
@@ -43,6 +46,12 @@ pub enum ResponseError {
     /// The server is not authoritative for the name and does no recursion (lame delegation).
     #[error("is not authoritative for the name")]
     NotAuthoritative,
+    /// An extended response code (RFC 6891, section 6.1.3), such as 16 for BADVERS.
+    #[error("returned extended code {0}")]
+    Extended(u16),
+    /// An alias (CNAME) leads to something that is not a host name, or to a name that is never queried.
+    #[error("returned a CNAME that is not a host name")]
+    InvalidCname,
     /// The chain of aliases (CNAME) is too long.
     #[error("returned a CNAME chain that is too long")]
     CnameLoop,

@@ -9,7 +9,7 @@ mod index;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::host::{Host, Spelling};
-use super::name::{HostName, NameRef};
+use super::name::NameRef;
 use index::{Builder, Index};
 
 /// What follows in a larger file is not read.
@@ -84,13 +84,13 @@ impl Hosts {
 
     /// Inspects the lines that may have an address, in the order of the file: the first name of
     /// each that has it, which is the canonical one, and `None` for one that does not.
-    pub(crate) fn names_of(&self, ip: IpAddr) -> impl Iterator<Item = Option<HostName>> + '_ {
+    pub(crate) fn names_of(&self, ip: IpAddr) -> impl Iterator<Item = Option<String>> + '_ {
         let ip = ip.to_canonical();
         self.addresses.candidates(hash_of_ip(ip)).map(move |at| {
             let (own, _) = Line(&self.bytes[at..]).address()?;
             let (_, line) = lines(&self.bytes[at..]).next().filter(|_| own == ip)?;
             let name = names(split(line)?.1).next()?;
-            Some(HostName::found(&String::from_utf8_lossy(name)))
+            Some(String::from_utf8_lossy(name).trim_end_matches('.').to_owned())
         })
     }
 }
@@ -268,6 +268,7 @@ fn hash(name: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::dns::name::HostName;
     use proptest::prelude::*;
 
     const FILE: &str = "\u{FEFF}# a comment\n\
@@ -376,7 +377,7 @@ mod tests {
     fn word_that_is_too_long_is_no_name() {
         let hosts = Hosts::read(format!("192.0.2.1 {} b\n", "a".repeat(MAX_WORD + 1)).into_bytes());
         assert_eq!((found(&hosts, "b"), hosts.names.len()), (vec!["192.0.2.1".to_owned()], 1));
-        assert_eq!(hosts.names_of([192, 0, 2, 1].into()).flatten().next(), Some(HostName::found("b")));
+        assert_eq!(hosts.names_of([192, 0, 2, 1].into()).flatten().next().as_deref(), Some("b"));
     }
 
     #[test]
@@ -399,15 +400,14 @@ mod tests {
     #[test]
     fn reverse_lookup_returns_first_name() {
         let hosts = Hosts::read(FILE.into());
-        let name =
-            |ip: &str| hosts.names_of(ip.parse().unwrap()).flatten().next().map(|name| name.to_string());
+        let name = |ip: &str| hosts.names_of(ip.parse().unwrap()).flatten().next();
         assert_eq!(name("192.0.2.2").as_deref(), Some("first"));
         let marked = Hosts::read("\u{FEFF}192.0.2.1 marked".into());
         assert!(
             marked.names_of("192.0.2.1".parse().unwrap()).flatten().next().is_some(),
             "behind a byte order mark"
         );
-        assert_eq!(name("::ffff:192.0.2.5").as_deref(), Some("camelcase.example"));
+        assert_eq!(name("::ffff:192.0.2.5").as_deref(), Some("CamelCase.Example"));
         assert_eq!(name("192.0.2.99"), None);
     }
 

@@ -6,7 +6,7 @@
 //!            │
 //!   receive ─┼─ answers of all ────────────────────────────────► done
 //!            ├─ one answer, and 50 ms without the other ───────► done
-//!            ├─ truncated ──► the same over TCP ──► receive
+//!            ├─ truncated, and the other has come or is late ──► the same over TCP ──► receive
 //!            ├─ does not understand EDNS ──► ask the same server without
 //!            └─ failure, refused, too late ──► ask the next server, all servers as often as there are attempts
 //! ```
@@ -15,14 +15,13 @@ use std::time::{Duration, Instant};
 
 use super::fault::{ResponseError, ServerFault};
 use super::name::HostName;
+use super::preference::{Experience, ServerOrder};
 use super::wire::{Answer, Judgement, Kind, MOST_ALIASES, judge, query};
 
 /// How it is asked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    pub(crate) servers: usize,
-    /// Who is asked first.
-    pub(crate) first: usize,
+    pub(crate) servers: ServerOrder,
     pub(crate) attempts: u32,
     pub(crate) timeout: Duration,
     pub(crate) use_tcp: bool,
@@ -56,8 +55,11 @@ pub(crate) struct Lookup {
     asks: Vec<Ask>,
     /// How many servers were asked, counted through all attempts.
     round: u32,
-    edns: bool,
+    /// By place: whether a server is queried without EDNS, and whether it was before.
+    plain: Vec<bool>,
     state: State,
+    /// When a response was truncated while another is still to come.
+    truncated_at: Option<Instant>,
     settled_at: Option<Instant>,
     /// Who answered last.
     answered_by: Option<usize>,
@@ -86,6 +88,9 @@ enum State {
 }
 
 /// No server is waited for any longer, whatever was asked for: what is added to a moment must be one that the clock can tell.
+/// How long the answer of one kind waits for that of the other over TCP.
+const TCP_SETTLE: Duration = Duration::from_millis(500);
+
 const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 impl Lookup {
@@ -101,12 +106,14 @@ impl Lookup {
             aliases: 0,
             alias_ttl: u32::MAX,
         };
+        let asks = kinds.iter().map(ask).collect();
         Lookup {
-            plan,
-            asks: kinds.iter().map(ask).collect(),
+            asks,
             round: 0,
-            edns: true,
-            state: if plan.servers == 0 { State::Done } else { State::ToAsk },
+            plain: plan.servers.plain.clone(),
+            state: if plan.servers.places.is_empty() { State::Done } else { State::ToAsk },
+            plan,
+            truncated_at: None,
             settled_at: None,
             answered_by: None,
             troubles: Vec::new(),
@@ -115,7 +122,19 @@ impl Lookup {
 
     /// The server that is asked now.
     fn server(&self) -> usize {
-        (self.plan.first + self.round as usize) % self.plan.servers.max(1)
+        let places = &self.plan.servers.places;
+        places.get(self.round as usize % places.len().max(1)).copied().unwrap_or(0)
+    }
+
+    fn is_plain(&self) -> bool {
+        self.plain.get(self.server()).copied().unwrap_or(false)
+    }
+
+    /// From now on the server that is asked now is asked without EDNS. Returns `false` if it was before.
+    fn go_plain(&mut self) -> bool {
+        let server = self.server();
+        let Some(plain) = self.plain.get_mut(server) else { return false };
+        !std::mem::replace(plain, true)
     }
 
     /// The next thing to do; `random` gives the numbers of queries.
@@ -129,10 +148,12 @@ impl Lookup {
                     if self.plan.is_settled {
                         self.settled_at.get_or_insert(now);
                     }
+                    self.truncated_at = None;
+                    let is_plain = self.is_plain();
                     let mut queries = Vec::new();
                     for ask in self.asks.iter_mut().filter(|ask| ask.answer.is_none()) {
                         ask.has_failed = false;
-                        match query(random(), &ask.name, ask.kind, self.edns) {
+                        match query(random(), &ask.name, ask.kind, !is_plain) {
                             Some(query) => ask.query = query,
                             None => ask.has_failed = true,
                         }
@@ -146,7 +167,15 @@ impl Lookup {
                 }
                 State::Asked { until } => {
                     let waits = |ask: &&Ask| ask.answer.is_none() && !ask.has_failed;
-                    if let Some(ask) = self.asks.iter().filter(waits).find(|ask| ask.by_tcp) {
+                    let by_tcp = self.asks.iter().filter(waits).find(|ask| ask.by_tcp);
+                    let by_datagram = self.asks.iter().filter(waits).any(|ask| !ask.by_tcp);
+                    // A truncated response waits for that of the other kind, which may be on its way.
+                    let truncated = self.truncated_at.filter(|_| by_tcp.is_some() && by_datagram);
+                    let truncated = truncated.map(|at| at + self.plan.settle);
+                    if let Some(ask) = by_tcp.filter(|_| truncated.is_none_or(|until| now >= until)) {
+                        // The other does not wait for a connection that stalls.
+                        let is_alone = !self.has_something() && !by_datagram;
+                        let until = if is_alone { until } else { until.min(now + TCP_SETTLE) };
                         return Step::AskByTcp { server: self.server(), query: ask.query.clone(), until };
                     }
                     if self.asks.iter().all(|ask| ask.answer.is_some()) {
@@ -155,7 +184,8 @@ impl Lookup {
                         self.next_server();
                     } else {
                         let settled = self.settled_at.map(|at| at + self.plan.settle);
-                        let end = settled.map_or(until, |settled| settled.min(until));
+                        let ends = [settled, truncated].into_iter().flatten();
+                        let end = ends.fold(until, Instant::min);
                         if now < end {
                             return Step::Receive(end);
                         }
@@ -164,6 +194,8 @@ impl Lookup {
                             Some(settled) if now >= settled => self.state = State::Done,
                             _ => {
                                 self.trouble(ServerFault::Timeout);
+                                // A server or a router may drop what has more than a question.
+                                self.go_plain();
                                 self.next_server();
                             }
                         }
@@ -189,7 +221,7 @@ impl Lookup {
         // What has come stays; what has not is asked of the next.
         let has_something = self.has_something();
         self.round += 1;
-        let all = self.plan.attempts.saturating_mul(self.plan.servers as u32);
+        let all = self.plan.attempts.saturating_mul(self.plan.servers.places.len() as u32);
         self.state = if self.round >= all || has_something { State::Done } else { State::ToAsk };
         self.asks.iter_mut().for_each(|ask| ask.by_tcp = self.plan.use_tcp);
     }
@@ -199,22 +231,22 @@ impl Lookup {
         self.handle(bytes, now, false);
     }
 
-    /// What came of asking over TCP.
-    pub(crate) fn handle_tcp(&mut self, reply: Option<&[u8]>, now: Instant) {
+    /// The outcome of a query over TCP: a response, or the fault of the server.
+    pub(crate) fn handle_tcp(&mut self, reply: Result<&[u8], ServerFault>, now: Instant) {
         let before = self.asks.iter().filter(|ask| ask.answer.is_some() || ask.has_failed).count();
-        if let Some(bytes) = reply {
+        if let Ok(bytes) = reply {
             self.handle(bytes, now, true);
         }
         let after = self.asks.iter().filter(|ask| ask.answer.is_some() || ask.has_failed).count();
         let is_asked_again = self.state == State::ToAsk || self.state == State::Done;
         if before == after && !is_asked_again {
-            // A stream has one reply, and it was none, or an alias that is asked for again.
-            let is_late = matches!(self.state, State::Asked { until } if now >= until);
+            // A stream has one reply, and it was none.
             let waiting =
                 self.asks.iter_mut().find(|ask| ask.answer.is_none() && !ask.has_failed && ask.by_tcp);
             if let Some(ask) = waiting {
                 ask.has_failed = true;
-                self.trouble(if is_late { ServerFault::Timeout } else { ServerFault::Unreachable });
+                let other = ServerFault::Reply(ResponseError::Malformed);
+                self.trouble(reply.err().unwrap_or(other));
             }
         }
     }
@@ -229,6 +261,7 @@ impl Lookup {
 
     fn handle(&mut self, bytes: &[u8], now: Instant, is_stream: bool) {
         let server = self.server();
+        let is_edns = !self.is_plain();
         let waiting = self.asks.iter_mut().filter(|ask| ask.answer.is_none() && !ask.has_failed);
         for ask in waiting {
             let fault = match judge(bytes, &ask.query, &ask.name, ask.kind) {
@@ -237,10 +270,17 @@ impl Lookup {
                 Judgement::Truncated if is_stream => ResponseError::Malformed,
                 Judgement::Truncated => {
                     ask.by_tcp = true;
+                    self.truncated_at.get_or_insert(now);
                     return;
                 }
-                Judgement::Failure(ResponseError::FormErr) if self.edns => {
-                    self.edns = false;
+                // RFC 6891, 7: a server that does not understand EDNS returns FORMERR; some return another code.
+                Judgement::Failure(
+                    ResponseError::FormErr
+                    | ResponseError::ServFail
+                    | ResponseError::NotImplemented
+                    | ResponseError::Extended(_),
+                ) if is_edns => {
+                    self.go_plain();
                     self.state = State::ToAsk;
                     return;
                 }
@@ -293,6 +333,17 @@ impl Lookup {
 
     pub(crate) fn troubles(&self) -> &[(usize, ServerFault)] {
         &self.troubles
+    }
+
+    /// What there is to remember of each server that was asked.
+    pub(crate) fn experiences(&self) -> impl Iterator<Item = (usize, Experience)> {
+        let faults = self.troubles.iter();
+        let from_faults = faults.filter_map(|(place, fault)| Some((*place, Experience::of(*fault)?)));
+        let answered = self.answered_by.map(|place| {
+            let learned = self.plain.get(place) != self.plan.servers.plain.get(place);
+            (place, if learned { Experience::RespondedPlain } else { Experience::Responded })
+        });
+        from_faults.chain(answered)
     }
 }
 

@@ -16,6 +16,8 @@ pub(crate) mod nsswitch;
 #[cfg(feature = "dns")]
 pub(crate) mod order;
 #[cfg(feature = "dns")]
+pub(crate) mod preference;
+#[cfg(feature = "dns")]
 pub(crate) mod records;
 #[cfg(feature = "dns")]
 pub(crate) mod resolv_conf;

@@ -1,11 +1,15 @@
 //! What a host is called on the wire.
 
+#[cfg(feature = "dns")]
 use std::borrow::Borrow;
+#[cfg(feature = "dns")]
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+#[cfg(any(feature = "dns", test))]
 use std::sync::Arc;
 
 /// A name as it is asked for: ASCII, in lower case, without the dot at its end.
+#[cfg(any(feature = "dns", test))]
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct HostName(pub(super) Arc<str>);
 
@@ -13,18 +17,21 @@ pub(crate) struct HostName(pub(super) Arc<str>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NameRef<'a>(pub(super) &'a str);
 
+#[cfg(feature = "dns")]
 impl Borrow<str> for HostName {
     fn borrow(&self) -> &str {
         &self.0
     }
 }
 
+#[cfg(any(feature = "dns", test))]
 impl HostName {
     /// Of an answer or a file, where it need not be such as is asked for. Without the dot at its end.
     pub(crate) fn found(text: &str) -> HostName {
         HostName(text.trim_end_matches('.').to_ascii_lowercase().into())
     }
 
+    #[cfg(feature = "dns")]
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -62,6 +69,7 @@ impl<'a> NameRef<'a> {
 /// is bound or a datagram, mostly has a peer that knows no other.
 pub(crate) const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
+#[cfg(feature = "dns")]
 impl fmt::Display for HostName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_ref().as_str())

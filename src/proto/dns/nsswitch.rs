@@ -1,48 +1,204 @@
-//! Who answers for hosts on this machine besides files and name servers: nsswitch.conf(5).
+//! Who answers for hosts on this machine, in what order, and what a result leads to: nsswitch.conf(5).
 
 use super::name::NameRef;
 
-/// What is known to others than a hosts file and name servers, and so must be asked of the system.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct NameServices {
-    /// Every name that is in no hosts file: a directory, or a service that this library does not know.
-    others: bool,
+/// The `hosts` line of such a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NameServices(Vec<Entry>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    service: Service,
+    actions: Actions,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Service {
+    Files,
+    Dns,
     /// Names of the local link (RFC 6762).
-    local: bool,
-    /// The name of this machine, and those of its neighbours on a virtual network.
-    own: bool,
+    Mdns,
+    /// The name of this machine.
+    MyHostName,
+    /// Those of its neighbors on a virtual network.
+    MyMachines,
+    /// A directory, or a service that this library does not know.
+    Other,
+}
+
+/// What a result of a service leads to: whether the lookup ends with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Actions {
+    pub(crate) success: bool,
+    pub(crate) not_found: bool,
+    pub(crate) unavailable: bool,
+    pub(crate) try_again: bool,
+}
+
+/// Nothing but a success ends a lookup, unless the file says so.
+const DEFAULT_ACTIONS: Actions =
+    Actions { success: true, not_found: false, unavailable: false, try_again: false };
+
+/// A step of a lookup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The hosts files.
+    Files,
+    /// The name servers.
+    Dns,
+    /// The resolver of the OS, for this and all that follows.
+    System,
+}
+
+/// The steps of the lookup of one name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sources {
+    steps: [(Source, Actions); MOST_STEPS],
+    len: usize,
+}
+
+/// Each source once or twice; the OS follows a longer line.
+const MOST_STEPS: usize = 4;
+
+impl Default for NameServices {
+    fn default() -> NameServices {
+        let entry = |service| Entry { service, actions: DEFAULT_ACTIONS };
+        NameServices(vec![entry(Service::Files), entry(Service::Dns)])
+    }
+}
+
+impl Sources {
+    const NONE: Sources = Sources { steps: [(Source::System, DEFAULT_ACTIONS); MOST_STEPS], len: 0 };
+
+    /// The hosts files, and then this source.
+    pub(crate) fn files_and(source: Source) -> Sources {
+        let mut sources = Sources::NONE;
+        sources.push(Source::Files, DEFAULT_ACTIONS);
+        sources.push(source, DEFAULT_ACTIONS);
+        sources
+    }
+
+    fn push(&mut self, source: Source, actions: Actions) -> bool {
+        let has_room = self.len < MOST_STEPS;
+        if has_room {
+            self.steps[self.len] = (source, actions);
+            self.len += 1;
+        }
+        has_room
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Source, Actions)> + '_ {
+        self.steps[..self.len].iter().copied()
+    }
+
+    pub(crate) fn has(&self, source: Source) -> bool {
+        self.iter().any(|(own, _)| own == source)
+    }
 }
 
 impl NameServices {
-    /// Reads a file; without one there are files and name servers.
+    /// Reads a file; without one, and without such a line, there are files and name servers.
     pub(crate) fn read(bytes: &[u8]) -> NameServices {
         let mut services = NameServices::default();
         for line in String::from_utf8_lossy(bytes).lines() {
             let line = line.split('#').next().unwrap_or_default();
-            let Some(sources) = line.trim().strip_prefix("hosts:") else { continue };
-            services = NameServices::default();
-            // What stands in brackets says what a result leads to, and is no source.
-            let sources = sources.replace('[', " [ ").replace(']', " ] ");
-            let mut is_action = false;
-            for word in sources.split_ascii_whitespace() {
-                match word {
-                    "[" => is_action = true,
-                    "]" => is_action = false,
-                    _ if is_action => {}
-                    // systemd-resolved is the server of resolv.conf where it is used, and some systems keep answers of all sources.
-                    "files" | "dns" | "resolve" | "cache" | "db" => {}
-                    word if word.starts_with("mdns") => services.local = true,
-                    "myhostname" | "mymachines" => services.own = true,
-                    _ => services.others = true,
-                }
+            if let Some(line) = line.trim().strip_prefix("hosts:") {
+                services = NameServices::read_line(line);
             }
         }
         services
     }
 
-    /// Whether a name has to be asked of the system.
-    pub(crate) fn has(self, name: NameRef<'_>) -> bool {
-        self.others || self.local && name.is_of_the_link() || self.own && name.dots() == 0
+    fn read_line(line: &str) -> NameServices {
+        let mut entries: Vec<Entry> = Vec::new();
+        let line = line.replace('[', " [ ").replace(']', " ] ").replace('=', " = ");
+        let mut words = line.split_ascii_whitespace();
+        while let Some(word) = words.next() {
+            if word == "[" {
+                let action: Vec<&str> = words.by_ref().take_while(|word| *word != "]").collect();
+                // It belongs to the service before.
+                if let Some(entry) = entries.last_mut() {
+                    entry.actions.read(&action);
+                }
+                continue;
+            }
+            let service = match word {
+                "files" => Service::Files,
+                // systemd-resolved is the server of resolv.conf where it is used, and some systems keep answers of all
+                // sources.
+                "dns" | "resolve" => Service::Dns,
+                "cache" | "db" => continue,
+                "myhostname" => Service::MyHostName,
+                "mymachines" => Service::MyMachines,
+                word if word.starts_with("mdns") => Service::Mdns,
+                _ => Service::Other,
+            };
+            entries.push(Entry { service, actions: DEFAULT_ACTIONS });
+        }
+        NameServices(entries)
+    }
+
+    /// The steps of the lookup of a name. `is_own` returns whether it is that of this host, and is called only if that matters.
+    pub(crate) fn sources(&self, name: NameRef<'_>, is_own: impl Fn() -> bool) -> Sources {
+        let concerns = |entry: &&Entry| match entry.service {
+            Service::Files | Service::Dns | Service::Other => true,
+            Service::Mdns => name.is_of_the_link(),
+            Service::MyHostName => name.dots() == 0 || is_own(),
+            Service::MyMachines => name.dots() == 0,
+        };
+        let mut sources = Sources::NONE;
+        let needs_system = self
+            .0
+            .iter()
+            .filter(concerns)
+            .any(|entry| !matches!(entry.service, Service::Files | Service::Dns));
+        for entry in self.0.iter().filter(concerns) {
+            let source = match entry.service {
+                Service::Files => Source::Files,
+                _ if needs_system => Source::System,
+                _ => Source::Dns,
+            };
+            // The system begins with the files again, which takes nothing away.
+            let is_plain = entry.actions == DEFAULT_ACTIONS;
+            let source = if needs_system && !is_plain { Source::System } else { source };
+            // `resolve` and `dns` in a row are one.
+            if source == Source::Dns && sources.iter().last().is_some_and(|(last, _)| last == source) {
+                continue;
+            }
+            if source == Source::System || !sources.push(source, entry.actions) {
+                sources.len = sources.len.min(MOST_STEPS - 1);
+                sources.push(Source::System, DEFAULT_ACTIONS);
+                break;
+            }
+        }
+        sources
+    }
+}
+
+impl Actions {
+    /// Reads the words between brackets: `NOTFOUND = return`, or `!UNAVAIL = return` for all others.
+    fn read(&mut self, words: &[&str]) {
+        let mut rest = words;
+        while let [status, "=", action, behind @ ..] = rest {
+            rest = behind;
+            let (is_other, status) = match status.strip_prefix('!') {
+                Some(status) => (true, status),
+                None => (false, *status),
+            };
+            // `merge` is for groups.
+            let ends = action.eq_ignore_ascii_case("return");
+            let each = [
+                ("success", &mut self.success),
+                ("notfound", &mut self.not_found),
+                ("unavail", &mut self.unavailable),
+                ("tryagain", &mut self.try_again),
+            ];
+            for (name, own) in each {
+                if status.eq_ignore_ascii_case(name) != is_other {
+                    *own = ends;
+                }
+            }
+        }
     }
 }
 
@@ -52,31 +208,79 @@ mod tests {
     use crate::proto::dns::name::HostName;
     use proptest::prelude::*;
 
-    /// Of a name of the net, of the link, of one label: which are the system's.
-    fn asked(file: &str) -> [bool; 3] {
+    /// The sources of a name, with the results that end the lookup besides success: `N`, `U`, `T`, and `-S` if it does not.
+    fn sources(file: &str, name: &str) -> String {
         let services = NameServices::read(file.as_bytes());
-        ["host.example", "printer.local", "host"].map(|name| services.has(HostName::found(name).as_ref()))
+        let sources = services.sources(HostName::found(name).as_ref(), || name == "box.corp.test");
+        let step = |(source, actions): (Source, Actions)| {
+            let marks = [
+                (actions.not_found, "N"),
+                (actions.unavailable, "U"),
+                (actions.try_again, "T"),
+                (!actions.success, "-S"),
+            ];
+            let marks: String = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
+            format!("{source:?}{marks}")
+        };
+        sources.iter().map(step).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
-    fn names_needing_system_services_are_detected() {
-        let table: [(&str, [bool; 3]); 12] = [
-            ("", [false; 3]),
-            ("passwd: files ldap\n", [false; 3]),
-            ("hosts: files dns\n", [false; 3]),
-            ("hosts:files dns # ldap\n", [false; 3]),
-            ("# hosts: ldap\n", [false; 3]),
-            ("hosts: files mdns4_minimal [NOTFOUND=return] dns\n", [false, true, false]),
-            ("hosts: files myhostname resolve [!UNAVAIL=return] dns\n", [false, false, true]),
-            ("hosts: mymachines resolve[!UNAVAIL=return]files myhostname dns\n", [false, false, true]),
-            ("hosts: files dns ldap\n", [true; 3]),
-            ("hosts: files sss dns\n", [true; 3]),
-            ("hosts: files wins [ NOTFOUND = return ] dns\n", [true; 3]),
-            ("hosts: ldap\nhosts: files dns\n", [false; 3]),
+    fn sources_follow_order_and_actions_of_file() {
+        let table: [(&str, &str); 12] = [
+            ("", "Files Dns"),
+            ("passwd: files ldap\n", "Files Dns"),
+            ("hosts: files dns\n", "Files Dns"),
+            ("hosts:files dns # ldap\n", "Files Dns"),
+            ("# hosts: ldap\n", "Files Dns"),
+            ("hosts: dns files\n", "Dns Files"),
+            ("hosts: files\n", "Files"),
+            ("hosts: dns\n", "Dns"),
+            ("hosts: files [NOTFOUND=return] dns\n", "FilesN Dns"),
+            ("hosts: dns [!UNAVAIL=return] files\n", "DnsNT Files"),
+            ("hosts: dns [ NotFound = continue UNAVAIL=return ] files\n", "DnsU Files"),
+            ("hosts: ldap\nhosts: files resolve dns\n", "Files Dns"),
         ];
         for (file, expected) in table {
-            assert_eq!(asked(file), expected, "{file:?}");
+            assert_eq!(sources(file, "host.example"), expected, "{file:?}");
         }
+    }
+
+    /// Of a name of the net, of the link, of one label, of this host.
+    #[test]
+    fn names_of_other_services_are_the_systems() {
+        let table: [(&str, [&str; 4]); 7] = [
+            (
+                "hosts: files mdns4_minimal [NOTFOUND=return] dns\n",
+                ["Files Dns", "Files System", "Files Dns", "Files Dns"],
+            ),
+            (
+                "hosts: files myhostname resolve [!UNAVAIL=return] dns\n",
+                ["Files DnsNT", "Files DnsNT", "Files System", "Files System"],
+            ),
+            (
+                "hosts: mymachines resolve[!UNAVAIL=return]files myhostname dns\n",
+                ["DnsNT Files Dns", "DnsNT Files Dns", "System", "System"],
+            ),
+            ("hosts: files dns ldap\n", ["Files System"; 4]),
+            ("hosts: files sss dns\n", ["Files System"; 4]),
+            ("hosts: files wins [ NOTFOUND = return ] dns\n", ["Files System"; 4]),
+            ("hosts: files [NOTFOUND=return] ldap\n", ["System"; 4]),
+        ];
+        for (file, expected) in table {
+            let of = |name| sources(file, name);
+            assert_eq!(
+                ["host.example", "printer.local", "host", "box.corp.test"].map(of),
+                expected,
+                "{file:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn long_line_ends_with_the_system() {
+        let line = format!("hosts:{}", " files dns".repeat(5));
+        assert_eq!(sources(&line, "host.example"), "Files Dns Files System");
     }
 
     #[test]
@@ -88,8 +292,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_file_is_parsed(bytes in proptest::collection::vec(any::<u8>(), 0..500)) {
+        fn any_file_is_parsed(bytes in proptest::collection::vec(any::<u8>(), 0..500), line in ".{0,60}") {
             NameServices::read(&bytes);
+            sources(&format!("hosts: {line}"), "host");
         }
     }
 }

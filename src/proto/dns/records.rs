@@ -77,8 +77,17 @@ impl fmt::Debug for Txt {
     }
 }
 
+/// A record of any type, with its data as it is on the wire
+/// ([RFC 1035, section 4.1.3](https://www.rfc-editor.org/rfc/rfc1035#section-4.1.3)).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct RawRecord {
+    /// The data (RDATA). Names in the data of types of RFC 1035, such as NS and SOA, are not compressed.
+    pub data: Vec<u8>,
+}
+
 /// What one record of any kind holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RecordData {
     Address(std::net::IpAddr),
     /// The name of an address.
@@ -86,6 +95,7 @@ pub(crate) enum RecordData {
     Txt(Txt),
     Mx(Mx),
     Srv(Srv),
+    Raw(RawRecord),
 }
 
 impl RecordData {
@@ -96,6 +106,7 @@ impl RecordData {
             RecordData::Name(host) => host.len(),
             RecordData::Mx(mx) => mx.exchange.len(),
             RecordData::Srv(srv) => srv.target.len(),
+            RecordData::Raw(raw) => raw.data.len(),
             RecordData::Txt(txt) => {
                 txt.strings.iter().map(|string| size_of::<Box<[u8]>>() + string.len()).sum()
             }

@@ -54,10 +54,29 @@ impl Default for ResolvConf {
     }
 }
 
+/// What applies besides the file: resolv.conf(5), under `search` and `options`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Environment {
+    /// The name of this host. Its domain is searched where the file has no `search` or `domain`.
+    pub(crate) host_name: Option<String>,
+    /// `LOCALDOMAIN`: the search list, instead of that of the file.
+    pub(crate) local_domain: Option<String>,
+    /// `RES_OPTIONS`: options, after those of the file.
+    pub(crate) options: Option<String>,
+}
+
+impl Environment {
+    fn domain_of_host(&self) -> Option<Box<str>> {
+        let (_, domain_name) = self.host_name.as_deref()?.split_once('.')?;
+        domain(domain_name)
+    }
+}
+
 impl ResolvConf {
     /// Reads a file. What it does not know is passed over, as everybody does.
-    pub(crate) fn read(bytes: &[u8]) -> ResolvConf {
+    pub(crate) fn read(bytes: &[u8], environment: &Environment) -> ResolvConf {
         let mut conf = ResolvConf { servers: Vec::new(), ..ResolvConf::default() };
+        let mut search: Option<Vec<Box<str>>> = None;
         for line in String::from_utf8_lossy(bytes).lines() {
             // A comment begins in the first column and nowhere else.
             if line.starts_with(['#', ';']) {
@@ -70,13 +89,24 @@ impl ResolvConf {
                         conf.servers.push(server);
                     }
                 }
-                // The last of both is the one that counts.
-                Some("domain") => conf.search = words.take(1).filter_map(domain).collect(),
-                Some("search") => conf.search = words.filter_map(domain).take(MOST_SEARCHED).collect(),
+                // The last of both is the one that counts, but not one without a word.
+                Some(keyword @ ("domain" | "search")) => {
+                    let most = if keyword == "domain" { 1 } else { MOST_SEARCHED };
+                    let mut words = words.peekable();
+                    if words.peek().is_some() {
+                        search = Some(words.filter_map(domain).take(most).collect());
+                    }
+                }
                 Some("options") => words.for_each(|option| conf.take(option)),
                 _ => {}
             }
         }
+        if let Some(domains) = &environment.local_domain {
+            search = Some(domains.split_ascii_whitespace().filter_map(domain).take(MOST_SEARCHED).collect());
+        }
+        conf.search = search.unwrap_or_else(|| environment.domain_of_host().into_iter().collect());
+        let options = environment.options.as_deref().unwrap_or_default();
+        options.split_ascii_whitespace().for_each(|option| conf.take(option));
         conf.servers.truncate(MOST_SERVERS);
         if conf.servers.is_empty() {
             conf.servers = ResolvConf::default().servers;
@@ -144,6 +174,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn read(bytes: &[u8]) -> ResolvConf {
+        ResolvConf::read(bytes, &Environment::default())
+    }
+
     fn servers(conf: &ResolvConf) -> Vec<String> {
         let text = |server: &NameServer| match &server.zone {
             Some(zone) => format!("{}%{zone}", server.ip),
@@ -154,7 +188,7 @@ mod tests {
 
     #[test]
     fn servers_search_and_options_are_parsed() {
-        let conf = ResolvConf::read(
+        let conf = read(
             b"# comment\n; another\nnameserver 192.0.2.1 # the rest is nobody's\nnameserver\tfe80::1%eth0\r\n\
               nameserver nonsense\nnameserver 192.0.2.3%lo\n nameserver 2001:db8::53\nnameserver 192.0.2.99\n\
               domain old.example\nsearch a.Example. -- b.example\noptions ndots:2 timeout:3 attempts:4 rotate edns0 use-vc\n",
@@ -167,16 +201,36 @@ mod tests {
 
     #[test]
     fn settings_default_and_clamp_to_limits() {
-        assert_eq!(ResolvConf::read(b""), ResolvConf::default());
-        assert_eq!(servers(&ResolvConf::read(b"options x")), ["127.0.0.1"]);
-        let conf = ResolvConf::read(
-            b"options ndots:99 timeout:9999 attempts:0\noptions attempts:77 timeout:0 ndots:-1",
-        );
+        assert_eq!(read(b""), ResolvConf::default());
+        assert_eq!(servers(&read(b"options x")), ["127.0.0.1"]);
+        let conf = read(b"options ndots:99 timeout:9999 attempts:0\noptions attempts:77 timeout:0 ndots:-1");
         assert_eq!((conf.ndots, conf.timeout, conf.attempts), (15, Duration::from_secs(1), 5));
-        assert_eq!(ResolvConf::read(b"options timeout:9999").timeout, Duration::from_secs(30));
-        assert_eq!(ResolvConf::read(b"search a b c d e f g").search.len(), 6);
-        let conf = ResolvConf::read(b"search a b c d e f g\nsearch .\n");
+        assert_eq!(read(b"options timeout:9999").timeout, Duration::from_secs(30));
+        assert_eq!(read(b"search a b c d e f g").search.len(), 6);
+        let conf = read(b"search a b c d e f g\nsearch .\n");
         assert!(conf.search.is_empty(), "the last one counts, and the root is no domain to search");
+    }
+
+    #[test]
+    fn host_domain_and_environment_apply_as_in_glibc() {
+        let environment = |host: &str, domains: Option<&str>, options: Option<&str>| Environment {
+            host_name: Some(host.to_owned()),
+            local_domain: domains.map(str::to_owned),
+            options: options.map(str::to_owned),
+        };
+        let search =
+            |file: &str, environment: &Environment| ResolvConf::read(file.as_bytes(), environment).search;
+        let own = environment("box.corp.test", None, None);
+        let boxed =
+            |domains: &[&str]| domains.iter().map(|domain| Box::from(*domain)).collect::<Vec<Box<str>>>();
+        assert_eq!(search("nameserver 192.0.2.1\n", &own), boxed(&["corp.test"]));
+        assert_eq!(search("search\n", &own), boxed(&["corp.test"]), "a line without a domain is none");
+        assert_eq!(search("search .\n", &own), boxed(&[]), "the root is a domain, in which a name is itself");
+        assert_eq!(search("domain a.test\n", &own), boxed(&["a.test"]));
+        assert_eq!(search("", &environment("box", None, None)), boxed(&[]));
+        let set = environment("box.corp.test", Some("x.test y.test"), Some("ndots:3 rotate"));
+        let conf = ResolvConf::read(b"search a.test\noptions ndots:2\n", &set);
+        assert_eq!((conf.search, conf.ndots, conf.rotate), (boxed(&["x.test", "y.test"]), 3, true));
     }
 
     fn candidates(conf: &ResolvConf, name: &str) -> Vec<String> {
@@ -187,22 +241,22 @@ mod tests {
 
     #[test]
     fn candidates_follow_ndots_and_search_list() {
-        let conf = ResolvConf::read(b"search a.example b.example\n");
+        let conf = read(b"search a.example b.example\n");
         assert_eq!(candidates(&conf, "host"), ["host.a.example", "host.b.example", "host"]);
         assert_eq!(candidates(&conf, "host.sub"), ["host.sub", "host.sub.a.example", "host.sub.b.example"]);
         assert_eq!(candidates(&conf, "host."), ["host"]);
         assert_eq!(candidates(&ResolvConf::default(), "host"), ["host"]);
-        let five = ResolvConf::read(b"search a.example\noptions ndots:5\n");
+        let five = read(b"search a.example\noptions ndots:5\n");
         assert_eq!(candidates(&five, "a.b.c"), ["a.b.c.a.example", "a.b.c"]);
         // What would not fit the wire with the domain is asked for as it is.
         let long = ["a".repeat(60).as_str(); 4].join(".");
-        assert_eq!(candidates(&ResolvConf::read(b"search much.too.long.example"), &long), [long.as_str()]);
+        assert_eq!(candidates(&read(b"search much.too.long.example"), &long), [long.as_str()]);
     }
 
     proptest! {
         #[test]
         fn any_file_parses_within_limits(bytes in proptest::collection::vec(any::<u8>(), 0..1_000)) {
-            let conf = ResolvConf::read(&bytes);
+            let conf = read(&bytes);
             prop_assert!((1..=3).contains(&conf.servers.len()) && conf.search.len() <= 6 && conf.ndots <= 15);
         }
     }

@@ -1,12 +1,17 @@
 //! Queries and what is made of the replies: RFC 1035, RFC 6891. The only module that knows the crate that reads messages.
 
+mod skim;
+
+use std::collections::HashSet;
+
 use simple_dns::rdata::{OPT, RData, TXT};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, Question, ResourceRecord, TYPE};
 
 use super::fault::ResponseError;
 use super::host::{Host, Spelling};
 use super::name::HostName;
-use super::records::{Mx, RecordData, Srv, Txt};
+use super::records::{Mx, RawRecord, RecordData, Srv, Txt};
+use skim::{OPAQUE, hide_other_records};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,6 +23,8 @@ pub(crate) enum Kind {
     Txt,
     Mx,
     Srv,
+    /// A type by its number, whose data is not read.
+    Other(u16),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,8 +53,11 @@ pub(crate) enum Judgement {
 /// What fits a datagram everywhere: the DNS flag day of 2020.
 const LARGEST_REPLY: u16 = 1_232;
 
-/// How many aliases in a row are followed.
-pub(crate) const MOST_ALIASES: u8 = 8;
+/// How many aliases in a row are followed, in one response and in all of them. A chain without end is longer.
+pub(crate) const MOST_ALIASES: u8 = 32;
+
+/// So many records are compared with each other; more are looked up by their hash.
+const FEW: usize = 16;
 
 const HEADER: usize = 12;
 
@@ -60,6 +70,7 @@ impl Kind {
             Kind::Txt => TYPE::TXT,
             Kind::Mx => TYPE::MX,
             Kind::Srv => TYPE::SRV,
+            Kind::Other(number) => number.into(),
         }
     }
 }
@@ -122,9 +133,17 @@ pub(crate) fn judge(reply: &[u8], query: &[u8], name: &HostName, kind: Kind) -> 
     // The bit that RFC 1035 keeps for later makes the crate refuse the whole message.
     let mut copy = reply.to_vec();
     copy[3] &= !0x40;
-    match Packet::parse(&copy) {
-        Ok(packet) => read(&packet, name, kind, code == 3),
-        Err(_) => Judgement::Failure(ResponseError::Malformed),
+    let raw = if let Kind::Other(number) = kind { Some(number) } else { None };
+    match hide_other_records(&mut copy, raw) {
+        None => Judgement::Failure(ResponseError::Malformed),
+        // BADVERS and others that do not fit the header.
+        Some(upper @ 1..) => {
+            Judgement::Failure(ResponseError::Extended(u16::from(upper) << 4 | u16::from(code)))
+        }
+        Some(0) => match Packet::parse(&copy) {
+            Ok(packet) => read(&packet, name, kind, code == 3),
+            Err(_) => Judgement::Failure(ResponseError::Malformed),
+        },
     }
 }
 
@@ -137,19 +156,19 @@ fn read(packet: &Packet<'_>, name: &HostName, kind: Kind, is_missing: bool) -> J
             .answers
             .iter()
             .filter(|record| is_named(&record.name, &owner) && record.class == CLASS::IN);
-        let mut records = Vec::new();
+        let (mut records, mut seen) = (Vec::new(), HashSet::new());
         let mut alias = None;
         for record in own {
             match data(&record.rdata, kind) {
                 Some(found) => {
                     ttl = ttl.min(seconds(record.ttl));
-                    if !records.contains(&found) {
+                    if is_new(&found, &records, &mut seen) {
                         records.push(found);
                     }
                 }
                 None => {
                     if let RData::CNAME(target) = &record.rdata {
-                        alias = Some((HostName::found(&target.0.to_string()), seconds(record.ttl)));
+                        alias = Some((alias_of(&target.0, kind), seconds(record.ttl)));
                     }
                 }
             }
@@ -165,7 +184,8 @@ fn read(packet: &Packet<'_>, name: &HostName, kind: Kind, is_missing: bool) -> J
                 });
             }
             Some(_) if hop == MOST_ALIASES => return Judgement::Failure(ResponseError::CnameLoop),
-            Some((target, alias_ttl)) => {
+            Some((None, _)) => return Judgement::Failure(ResponseError::InvalidCname),
+            Some((Some(target), alias_ttl)) => {
                 ttl = ttl.min(alias_ttl);
                 owner = target;
                 is_alias = true;
@@ -197,14 +217,61 @@ fn seconds(ttl: u32) -> u32 {
 }
 
 fn is_named(found: &Name<'_>, name: &HostName) -> bool {
-    HostName::found(&found.to_string()) == *name
+    let mut rest = name.as_str();
+    let mut labels = found.as_bytes();
+    let is_prefix = labels.by_ref().all(|label| {
+        let Some((own, behind)) = rest.as_bytes().split_at_checked(label.len()) else { return false };
+        // The end of the name, or a dot before the next label.
+        let is_own = own.eq_ignore_ascii_case(label) && matches!(behind.first(), None | Some(b'.'));
+        rest = rest.get((label.len() + 1).min(rest.len())..).unwrap_or_default();
+        is_own
+    });
+    is_prefix && rest.is_empty()
+}
+
+/// Whether a record is not among those before. A response may have thousands.
+fn is_new(record: &RecordData, records: &[RecordData], seen: &mut HashSet<RecordData>) -> bool {
+    if records.len() < FEW {
+        return !records.contains(record);
+    }
+    if seen.is_empty() {
+        seen.extend(records.iter().cloned());
+    }
+    seen.insert(record.clone())
+}
+
+/// The text of a name that has nothing but printable ASCII, and no dot within a label.
+fn text(name: &Name<'_>) -> Option<String> {
+    let mut text = String::new();
+    for label in name.as_bytes() {
+        let label = std::str::from_utf8(label).ok()?;
+        if !label.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'.') {
+            return None;
+        }
+        text += if text.is_empty() { "" } else { "." };
+        text += label;
+    }
+    Some(text)
+}
+
+/// The name behind an alias, if a caller could ask for it: what is not a name of a host is neither asked for nor believed. Names
+/// of addresses may have a slash (RFC 2317, 4).
+fn alias_of(target: &Name<'_>, kind: Kind) -> Option<HostName> {
+    let text = text(target)?;
+    let spelled = if kind == Kind::Ptr { text.replace('/', "-") } else { text.clone() };
+    match Host::read(&spelled, &mut Spelling::new()) {
+        Ok(Host::Name(name, _)) if !name.is_localhost() && !name.cannot_exist() => {
+            Some(HostName::found(&text))
+        }
+        _ => None,
+    }
 }
 
 fn data(data: &RData<'_>, kind: Kind) -> Option<RecordData> {
     // What is no name of a host would go from here to where names are trusted: a file, a page, a terminal. The root is the
     // host of those who have none (RFC 7505, RFC 2782).
     let name = |name: &Name<'_>| {
-        let name = HostName::found(&name.to_string()).to_string();
+        let name = text(name)?;
         (name.is_empty() || matches!(Host::read(&name, &mut Spelling::new()), Ok(Host::Name(..))))
             .then_some(name)
     };
@@ -222,19 +289,28 @@ fn data(data: &RData<'_>, kind: Kind) -> Option<RecordData> {
             target: name(&srv.target)?,
         }),
         (RData::TXT(txt), Kind::Txt) => RecordData::Txt(Txt::new(strings(txt)?)),
+        (data, Kind::Other(number)) if [number, OPAQUE].contains(&data.type_code().into()) => {
+            RecordData::Raw(RawRecord { data: bytes(data)? })
+        }
         _ => return None,
     })
+}
+
+/// The data of a record on the wire, with its names written out.
+fn bytes(data: &RData<'_>) -> Option<Vec<u8>> {
+    /// The root's name, type, class, TTL and length.
+    const BEFORE: usize = HEADER + 1 + 2 + 2 + 4 + 2;
+    let mut packet = Packet::new_reply(0);
+    packet.answers.push(ResourceRecord::new(Name::new("").ok()?, CLASS::IN, 0, data.clone()));
+    let mut bytes = packet.build_bytes_vec().ok()?;
+    (bytes.len() >= BEFORE).then(|| bytes.split_off(BEFORE))
 }
 
 /// The strings of a TXT record, each behind its length: RFC 1035, 3.3.14. The crate that reads messages gives them only as
 /// attributes, and without those that are none; so they are taken from the record as it writes it.
 fn strings(txt: &TXT<'_>) -> Option<Vec<Box<[u8]>>> {
-    /// The root's name, type, class, TTL and length.
-    const BEFORE: usize = HEADER + 1 + 2 + 2 + 4 + 2;
-    let mut packet = Packet::new_reply(0);
-    packet.answers.push(ResourceRecord::new(Name::new("").ok()?, CLASS::IN, 0, RData::TXT(txt.clone())));
-    let bytes = packet.build_bytes_vec().ok()?;
-    let mut rest = bytes.get(BEFORE..)?;
+    let bytes = bytes(&RData::TXT(txt.clone()))?;
+    let mut rest = &bytes[..];
     let mut strings = Vec::new();
     while let Some((length, behind)) = rest.split_first() {
         let (string, after) = behind.split_at_checked(usize::from(*length))?;

@@ -28,7 +28,7 @@ fn unanswered_aaaa_costs_50_ms_and_is_retried_later() {
     let again = resolver.lookup("host.test").unwrap();
     assert_eq!((again.addresses(), again.source()), (&ips(&["192.0.2.1"])[..], AnswerSource::Cache));
     let ttl = again.ttl().unwrap();
-    assert!(ttl > Duration::from_secs(3) && ttl <= Duration::from_secs(5), "{ttl:?}");
+    assert!(ttl > Duration::from_secs(50), "that of the address: {ttl:?}");
     assert_eq!(server.queries().len(), 2, "nobody is asked again so soon");
     eventually("some seconds later the other family is asked for again, and it alone", || {
         let found = resolver.lookup("host.test").unwrap();

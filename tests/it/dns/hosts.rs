@@ -60,7 +60,7 @@ fn hosts_entry_suppresses_queries_for_both_families() {
         assert_eq!(found("xn--fsqu6v.xn--fiqs8s"), ips(&["192.0.2.13"]));
         assert_eq!(found("例如。中国"), ips(&["192.0.2.13"]));
     }
-    assert_eq!(resolver.lookup_addr("192.0.2.77".parse::<IpAddr>().unwrap()).unwrap(), "only4.test");
+    assert_eq!(resolver.lookup_addr("192.0.2.77".parse::<IpAddr>().unwrap()).unwrap(), "Only4.test");
     let only_v6 = of(&server, &file).families(IpFamilies::Ipv6).build();
     let error = only_v6.lookup("only4.test").unwrap_err();
     assert_eq!(error.detail(), Some(&ResolveError::NoRecords("IPv6 address")));

@@ -1,4 +1,6 @@
 #[cfg(feature = "dns")]
+mod edns;
+#[cfg(feature = "dns")]
 mod families;
 #[cfg(feature = "dns")]
 mod hosts;
@@ -6,6 +8,8 @@ mod hosts;
 mod lookup;
 #[cfg(feature = "dns")]
 mod real_servers;
+#[cfg(feature = "dns")]
+mod records;
 #[cfg(feature = "dns")]
 mod resolv_conf;
 #[cfg(feature = "dns")]

@@ -108,3 +108,67 @@ fn unsupported_nsswitch_service_uses_system_backend() {
     }
     fs::remove_file(&conf).unwrap();
 }
+
+/// Other servers, or another search list, have other answers.
+#[test]
+fn changed_resolv_conf_drops_the_cache() {
+    let server = Server::start(|asked| usual(asked).now(asked));
+    let file = crate::kit::temp_file::TempFile::with(b"options timeout:2\n");
+    let resolver = of(&[server.address]).resolv_conf(file.path()).families(IpFamilies::Ipv4).build();
+    for _ in 0..2 {
+        resolver.lookup("host.test").unwrap();
+    }
+    assert_eq!(server.queries().len(), 1);
+    file.write("options timeout:3\n");
+    // It is looked at each 5 s.
+    std::thread::sleep(std::time::Duration::from_millis(5_500));
+    resolver.lookup("host.test").unwrap();
+    assert_eq!((server.queries().len(), resolver.cache_len()), (2, 1));
+}
+
+/// A link to another file of the same length and time is a change.
+#[test]
+#[cfg(unix)]
+fn file_identity_is_more_than_time_and_length() {
+    use crate::kit::temp_file::TempFile;
+    use std::time::{Duration, UNIX_EPOCH};
+    let files = [TempFile::with(b"192.0.2.10 db.internal\n"), TempFile::with(b"192.0.2.20 db.internal\n")];
+    for file in &files {
+        let time = UNIX_EPOCH + Duration::from_secs(1);
+        fs::File::options().write(true).open(file.path()).unwrap().set_modified(time).unwrap();
+    }
+    let link = std::env::temp_dir().join(format!("socketry-link-{}", std::process::id()));
+    let next = link.with_extension("next");
+    std::os::unix::fs::symlink(files[0].path(), &link).unwrap();
+    let resolver = Resolver::builder().hosts(&link).build();
+    assert_eq!(resolver.lookup("db.internal").unwrap().addresses()[0].to_string(), "192.0.2.10");
+    std::os::unix::fs::symlink(files[1].path(), &next).unwrap();
+    fs::rename(&next, &link).unwrap();
+    std::thread::sleep(Duration::from_millis(5_500));
+    let found = resolver.lookup("db.internal").unwrap();
+    fs::remove_file(&link).unwrap();
+    assert_eq!(found.addresses()[0].to_string(), "192.0.2.20");
+}
+
+#[test]
+fn nsswitch_conf_gives_order_and_actions() {
+    use crate::kit::temp_file::TempFile;
+    const FAILED: &str = "temporary failure in name resolution";
+    let hosts = TempFile::with(b"192.0.2.77 host.test\n");
+    // Where there is no name server, and nothing to wait for.
+    let resolv = TempFile::with(b"nameserver 127.77.77.77\noptions timeout:1 attempts:1\n");
+    let sources = |line: &str| {
+        let services = TempFile::with(line.as_bytes());
+        let builder = Resolver::builder().hosts(hosts.path()).resolv_conf(resolv.path());
+        let resolver = builder.nsswitch_conf(services.path()).build();
+        ["host.test", "other.test"].map(|name| match resolver.lookup(name) {
+            Ok(found) => found.source().to_string(),
+            Err(error) => error.kind().to_string(),
+        })
+    };
+    assert_eq!(sources("hosts: files\n"), ["hosts file", "no such host"]);
+    assert_eq!(sources("hosts: files dns\n"), ["hosts file", FAILED]);
+    assert_eq!(sources("hosts: files [NOTFOUND=return] dns\n"), ["hosts file", "no such host"]);
+    assert_eq!(sources("hosts: dns files\n"), ["hosts file", FAILED]);
+    assert_eq!(sources("hosts: dns\n"), [FAILED; 2]);
+}

@@ -55,3 +55,34 @@ fn server_with_send_error_is_skipped_immediately() {
     let elapsed = began.elapsed();
     assert!(elapsed >= timeout - Duration::from_millis(5) && elapsed < 2 * timeout, "{elapsed:?}");
 }
+
+/// resolv.conf(5): in the order listed. The second server does not know the names of the first.
+#[test]
+fn lost_query_does_not_change_the_order_of_servers() {
+    let inner = Server::start(|asked| if asked.number < 2 { Vec::new() } else { usual(asked).now(asked) });
+    let public = Server::start(|asked| reply_to(asked).code(RCODE::NameError).authority(60, 60).now(asked));
+    let resolver = of(&[inner.address, public.address]).build();
+    assert!(resolver.lookup("host0.corp.test").is_err());
+    for number in 1..4 {
+        let found = resolver.lookup(&format!("host{number}.corp.test")).unwrap();
+        assert_eq!(found.source(), AnswerSource::Server(inner.address));
+    }
+}
+
+/// After two lookups, and not for good: `proto::dns::preference` has the times.
+#[test]
+fn silent_server_is_queried_last() {
+    let silent = Server::silent();
+    let good = Server::start(|asked| usual(asked).now(asked));
+    let resolver = of(&[silent.address, good.address]).attempts(1).build();
+    let mut counts = Vec::new();
+    for number in 0..4 {
+        let found = resolver.lookup(&format!("host{number}.test")).unwrap();
+        assert_eq!(found.source(), AnswerSource::Server(good.address));
+        counts.push(silent.queries().len());
+    }
+    assert_eq!(counts, [2, 4, 4, 4], "two queries for each of two lookups");
+    resolver.flush();
+    resolver.lookup("other.test").unwrap();
+    assert_eq!(silent.queries().len(), 6, "what was remembered is dropped");
+}

@@ -180,3 +180,39 @@ fn cancel_ends_tcp_lookup() {
         assert!(error.is_cancelled(), "{error}");
     });
 }
+
+/// The addresses of one family do not wait for a connection of the other's that stalls.
+#[test]
+fn stalled_tcp_query_of_one_family_does_not_cost_the_other() {
+    for waits in [0, 100] {
+        let server = Server::start(move |asked| match (asked.kind.as_str(), asked.by_tcp) {
+            ("A", _) => usual(asked).after(asked, waits),
+            (_, false) => usual(asked).with(PacketFlag::TRUNCATION).now(asked),
+            (_, true) => usual(asked).after(asked, 60_000),
+        });
+        let began = Instant::now();
+        let resolver = of(&[server.address]).query_timeout(PATIENCE).build();
+        let found = resolver.lookup("host.test").unwrap();
+        assert_eq!(found.addresses()[0].to_string(), "192.0.2.1", "{waits}");
+        assert!(began.elapsed() < Duration::from_secs(3), "{waits}: {:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn error_distinguishes_closed_and_silent_tcp_servers() {
+    let truncated = |asked: &Asked| usual(asked).with(PacketFlag::TRUNCATION).now(asked);
+    let text = |server: &Server, timeout: u64| {
+        let resolver = only_v4(server).attempts(1).timeout(Duration::from_millis(timeout));
+        resolver.query_timeout(PATIENCE).build().lookup("host.test").unwrap_err().to_string()
+    };
+    let closes = Server::start(move |asked| if asked.by_tcp { Vec::new() } else { truncated(asked) });
+    let told = text(&closes, 20_000);
+    assert!(told.contains("closed the connection"), "{told}");
+    // It accepts, and sends nothing until the deadline of the lookup.
+    let silent = Server::start(move |asked| match asked.by_tcp {
+        true => usual(asked).after(asked, 60_000),
+        false => truncated(asked),
+    });
+    let told = text(&silent, 300);
+    assert!(told.contains("did not respond"), "{told}");
+}

@@ -1,0 +1,29 @@
+//! Which file a path leads to.
+
+use std::fs::Metadata;
+
+/// What tells a file from others, and from itself before a change of its contents or of its mode: the
+/// device, the number and the time of change on Unix, which no program sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileIdentity {
+    #[cfg(unix)]
+    device: u64,
+    #[cfg(unix)]
+    number: u64,
+    #[cfg(unix)]
+    changed: (i64, i64),
+}
+
+impl FileIdentity {
+    #[cfg(unix)]
+    pub(crate) fn of(file: &Metadata) -> FileIdentity {
+        use std::os::unix::fs::MetadataExt;
+        let changed = (file.ctime(), file.ctime_nsec());
+        FileIdentity { device: file.dev(), number: file.ino(), changed }
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn of(_: &Metadata) -> FileIdentity {
+        FileIdentity {}
+    }
+}

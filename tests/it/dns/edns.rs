@@ -1,0 +1,56 @@
+//! Servers and routers that do not understand EDNS.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use crate::kit::dns::*;
+use simple_dns::RCODE;
+
+fn ips(texts: &[&str]) -> Vec<IpAddr> {
+    texts.iter().map(|ip| ip.parse().unwrap()).collect()
+}
+
+/// The time of a lookup that succeeds.
+fn assert_found(server: &Server) -> Duration {
+    let began = Instant::now();
+    assert_eq!(only_v4(server).build().lookup("host.test").unwrap().addresses(), ips(&["192.0.2.1"]));
+    began.elapsed()
+}
+
+/// RFC 6891, 7: a server that does not know EDNS answers with FORMERR, and is asked without.
+#[test]
+fn lookup_retries_without_edns_after_formerr() {
+    for repeats_question in [true, false] {
+        let server = Server::start(move |asked| match asked.has_edns {
+            false => usual(asked).now(asked),
+            true => {
+                let mut bytes = reply_to(asked).code(RCODE::FormatError).bytes();
+                if !repeats_question {
+                    bytes.truncate(12);
+                    bytes[5] = 0;
+                }
+                vec![(Duration::ZERO, bytes)]
+            }
+        });
+        assert!(assert_found(&server) < Duration::from_millis(300));
+        assert_eq!(server.queries().iter().map(|asked| asked.has_edns).collect::<Vec<_>>(), [true, false]);
+    }
+}
+
+/// Some servers return another code, and some routers drop what has more than a question.
+#[test]
+fn lookup_retries_without_edns_after_other_failures() {
+    for code in [None, Some(RCODE::ServerFailure), Some(RCODE::NotImplemented)] {
+        let server = Server::start(move |asked| match (asked.has_edns, code) {
+            (true, None) => Vec::new(),
+            (true, Some(code)) => reply_to(asked).code(code).now(asked),
+            (false, _) => usual(asked).now(asked),
+        });
+        let resolver = only_v4(&server).build();
+        for name in ["one.test", "two.test"] {
+            assert_eq!(resolver.lookup(name).unwrap().addresses(), ips(&["192.0.2.1"]), "{code:?}");
+        }
+        let edns: Vec<_> = server.queries().iter().map(|asked| asked.has_edns).collect();
+        assert_eq!(edns, [true, false, false], "{code:?}: it is remembered");
+    }
+}

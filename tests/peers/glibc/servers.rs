@@ -1,0 +1,128 @@
+//! Name servers at port 53 of loopback addresses, each with a behavior.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use simple_dns::RCODE;
+
+use crate::kit::dns::{Asked, Replies, Server, on, reply_to};
+
+#[derive(Clone, Copy, Debug)]
+pub enum Behavior {
+    /// Knows the zone.
+    Normal,
+    /// Says that no name exists.
+    KnowsNothing,
+    /// Answers each query with this code.
+    Fails(RCODE),
+    /// Answers each query that has EDNS with this code.
+    FailsEdns(RCODE),
+    /// Drops each query that has EDNS.
+    DropsEdns,
+    Silent,
+    /// Drops so many queries first, for each name.
+    Loses(usize),
+    /// Every response over UDP is truncated.
+    Truncates,
+    /// The same, and the TCP connection is closed.
+    TruncatesAndCloses,
+    /// Sends responses to other questions first.
+    Lies,
+}
+
+/// The names of the zone, and their addresses.
+const ZONE: [(&str, &[&str]); 9] = [
+    ("db.corp.test", &["10.1.1.1"]),
+    ("old.corp.test", &["10.9.9.9"]),
+    ("www.example.test", &["192.0.2.1", "2001:db8::1"]),
+    ("v4.example.test", &["192.0.2.4"]),
+    ("v6.example.test", &["2001:db8::6"]),
+    ("single", &["10.4.4.4"]),
+    ("printer.local", &["10.3.3.3"]),
+    ("end.example.test", &["10.5.5.5"]),
+    ("under_score.example.test", &["10.6.6.6"]),
+];
+
+/// So many aliases lead from `chain.example.test` to `end.example.test`.
+const CHAIN: usize = 11;
+
+fn answer(asked: &Asked) -> Replies {
+    let name = asked.name.to_ascii_lowercase();
+    let (mut reply, mut owner) = (reply_to(asked), name.clone());
+    match name.as_str() {
+        "alias.example.test" => {
+            reply = reply.alias(&owner, 60, "www.example.test");
+            owner = "www.example.test".to_owned();
+        }
+        "bad.example.test" => {
+            reply = reply.alias(&owner, 60, "a b.example.test");
+            return reply.address("a b.example.test", 60, "10.66.66.66").now(asked);
+        }
+        "chain.example.test" => {
+            for hop in 0..CHAIN {
+                let next = if hop + 1 == CHAIN {
+                    "end.example.test".to_owned()
+                } else {
+                    format!("c{hop}.example.test")
+                };
+                reply = reply.alias(&owner, 60, &next);
+                owner = next;
+            }
+        }
+        _ => {}
+    }
+    let Some((_, addresses)) = ZONE.iter().find(|(own, _)| *own == owner) else {
+        return reply.authority(60, 60).code(RCODE::NameError).now(asked);
+    };
+    let of_kind = addresses.iter().filter(|ip| ip.contains(':') == (asked.kind == "AAAA"));
+    let mut count = 0;
+    for ip in of_kind {
+        reply = reply.address(&owner, 60, ip);
+        count += 1;
+    }
+    if count == 0 {
+        reply = reply.authority(60, 60);
+    }
+    reply.now(asked)
+}
+
+fn fails(asked: &Asked, code: RCODE) -> Replies {
+    reply_to(asked).code(code).now(asked)
+}
+
+impl Behavior {
+    pub fn start(self, ip: &str) -> Server {
+        let address = SocketAddr::new(ip.parse().unwrap(), 53);
+        let seen = std::sync::Mutex::new(std::collections::HashMap::<(String, String), usize>::new());
+        Server::start_at(address, move |asked| match self {
+            Behavior::Normal => answer(asked),
+            Behavior::KnowsNothing => reply_to(asked).authority(60, 60).code(RCODE::NameError).now(asked),
+            Behavior::Fails(code) => fails(asked, code),
+            Behavior::FailsEdns(code) if asked.has_edns => fails(asked, code),
+            Behavior::DropsEdns if asked.has_edns => Vec::new(),
+            Behavior::FailsEdns(_) | Behavior::DropsEdns => answer(asked),
+            Behavior::Silent => Vec::new(),
+            Behavior::Loses(count) => {
+                let mut seen = seen.lock().unwrap();
+                let own = seen.entry((asked.name.clone(), asked.kind.clone())).or_default();
+                *own += 1;
+                if *own <= count { Vec::new() } else { answer(asked) }
+            }
+            Behavior::Truncates | Behavior::TruncatesAndCloses if !asked.by_tcp => {
+                reply_to(asked).with(simple_dns::PacketFlag::TRUNCATION).now(asked)
+            }
+            Behavior::TruncatesAndCloses => Vec::new(),
+            Behavior::Truncates => answer(asked),
+            Behavior::Lies => {
+                let right = answer(asked);
+                let mut wrong = reply_to(asked).address(&asked.name, 60, "10.66.66.66").bytes();
+                wrong[0] ^= 0x55;
+                let mut other = reply_to(asked).address(&asked.name, 60, "10.66.66.66").bytes();
+                // Another question.
+                other[13] ^= 1;
+                let lies = [wrong, other].map(|bytes| (Duration::ZERO, on(asked, bytes)));
+                lies.into_iter().chain(right).collect()
+            }
+        })
+    }
+}
