@@ -20,7 +20,7 @@ mod model {
     pub(crate) use loom::sync::{Mutex, MutexGuard};
 
     pub(crate) mod thread {
-        pub(crate) use loom::thread::{Builder, Thread, current};
+        pub(crate) use loom::thread::Builder;
 
         /// A wait that no thread ends is a fault, even if its timeout would end it.
         pub(crate) fn park_timeout(_: std::time::Duration) {

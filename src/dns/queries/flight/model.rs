@@ -9,7 +9,7 @@ use crate::wait::CancelToken;
 const FREE: &WaitLimit<'static> = &WaitLimit::unlimited();
 
 fn wanted() -> Wanted {
-    (HostName::found("host.test"), vec![Kind::A])
+    (HostName::found("host.test"), vec![Kind::A], 0)
 }
 
 /// Has so many threads fly at the same time; the first `failing` who ask are interrupted. What each
