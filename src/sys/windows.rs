@@ -29,7 +29,6 @@ pub(crate) const ACCEPT_INHERITS_OPTIONS: bool = false;
 // Winsock error codes, as Microsoft documents them under "Windows Sockets Error Codes".
 const WSAEINTR: i32 = 10004;
 const WSAEFAULT: i32 = 10014;
-const WSAEINVAL: i32 = 10022;
 const WSAEMFILE: i32 = 10024;
 const WSAEINPROGRESS: i32 = 10036;
 const WSAENOTSOCK: i32 = 10038;

@@ -19,3 +19,5 @@ mod socket_names;
 #[cfg(feature = "dns")]
 mod tcp;
 mod without_queries;
+#[cfg(feature = "dns")]
+mod zones;

@@ -17,7 +17,7 @@ fn free_port() -> u16 {
     crate::kit::dns::bind_both().0.local_addr().unwrap().port()
 }
 
-fn resolver(server: SocketAddr) -> Resolver {
+pub(super) fn resolver(server: SocketAddr) -> Resolver {
     let builder = Resolver::builder()
         .use_hosts(false)
         .resolv_conf("/nowhere/resolv.conf")
@@ -27,7 +27,10 @@ fn resolver(server: SocketAddr) -> Resolver {
 
 /// A server that has begun to answer; `None`, said aloud, where it is not installed. One that ends
 /// at once has found its port taken meanwhile, and is started at another.
-fn start(program: &'static str, arguments: impl Fn(u16) -> Vec<String>) -> Option<(Running, SocketAddr)> {
+pub(super) fn start(
+    program: &'static str,
+    arguments: impl Fn(u16) -> Vec<String>,
+) -> Option<(Running, SocketAddr)> {
     if !needs(program) {
         return None;
     }
@@ -77,7 +80,7 @@ fn dig(server: SocketAddr, name: &str, kind: &str) -> BTreeSet<IpAddr> {
     panic!("dig has no response from {server} for {name}");
 }
 
-fn assert_lookup_matches_dig(server: SocketAddr, name: &str, expected: &[&str]) {
+pub(super) fn assert_lookup_matches_dig(server: SocketAddr, name: &str, expected: &[&str]) {
     let found = resolver(server).lookup(name).unwrap_or_else(|error| panic!("{name}: {error}"));
     let found: BTreeSet<IpAddr> = found.addresses().iter().copied().collect();
     assert_eq!(found, expected.iter().map(|ip| ip.parse().unwrap()).collect(), "{name}");

@@ -95,6 +95,8 @@ pub(super) fn read_large(stream: &mut TcpStream, length: usize) {
     assert!(received[..length].iter().all(|byte| *byte == b'x') && received[length] == b'\n');
 }
 
+/// The processor time of this process.
+#[cfg(unix)]
 pub(super) fn cpu() -> Duration {
     let usage = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::new(usage.tv_sec as u64, usage.tv_nsec as u32)

@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::obedient::{ask, busy_client, cpu, ms, serve};
+use super::obedient::{ask, ms, serve};
+#[cfg(unix)]
+use super::obedient::{busy_client, cpu};
 use crate::kit::*;
 use socketry::tcp::ServerHandle;
 use socketry::{Encoding, TcpConnection, TcpServer};
@@ -291,6 +293,7 @@ fn many_expire_at_once_and_drops_of_bytes_do_not_help() {
 }
 
 #[test]
+#[cfg(unix)]
 fn servers_that_wait_take_no_processor_time() {
     // The processor time is that of the process.
     if !children::in_own_process() {

@@ -1,0 +1,149 @@
+//! One zone served by `named`, `nsd` and `knotd`: chains of aliases, thousands of addresses,
+//! wildcards and records of other types.
+
+#![cfg(target_os = "linux")]
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+
+use super::real_servers::{assert_lookup_matches_dig, resolver, start};
+use socketry::dns::{ResolveError, ResponseError, ServerFault};
+
+const CHAINS: [usize; 2] = [11, 20];
+
+/// `named` returns SERVFAIL for a longer chain (`max-query-restarts`), also to `dig`.
+const MAX_RESTARTS: usize = 11;
+
+fn address(number: u32) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 0)) + number)
+}
+
+fn zone() -> String {
+    let mut zone = "$ORIGIN test.\n$TTL 60\n\
+        @ SOA ns.test. root.test. 1 3600 600 86400 30\n@ NS ns.test.\nns A 192.0.2.53\n\
+        v4 A 192.0.2.2\ndual A 192.0.2.1\ndual AAAA 2001:db8::1\nalias CNAME dual\n\
+        *.wild A 192.0.2.42\nxn--fsq A 192.0.2.77\n\
+        text TXT \"a=b\" \"\" \"=c\"\nmail MX 7 MX.Test.\nMX A 192.0.2.25\n\
+        caa CAA 0 issue \"ca.test\"\nnone HINFO \"a\" \"b\"\n"
+        .to_owned();
+    for length in CHAINS {
+        for hop in 0..length {
+            let (from, to) = (format!("chain{length}-{hop}"), format!("chain{length}-{}", hop + 1));
+            writeln!(zone, "{from} CNAME {to}").unwrap();
+        }
+        writeln!(zone, "chain{length}-{length} A 192.0.2.99").unwrap();
+    }
+    for (name, count) in [("many", 160), ("most", 3_000)] {
+        (0..count).for_each(|number| writeln!(zone, "{name} A {}", address(number)).unwrap());
+    }
+    zone
+}
+
+/// A folder with the zone, and the files of a server.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(server: &str) -> Folder {
+        let folder = std::env::temp_dir().join(format!("socketry-{server}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("test.zone"), zone()).unwrap();
+        Folder(folder)
+    }
+
+    /// Writes the configuration of a server.
+    fn conf(&self, text: &str) -> String {
+        let path = self.0.join("conf");
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn check(program: &'static str, conf: impl Fn(&Path, u16) -> String, arguments: &[&str]) {
+    let folder = Folder::new(program);
+    let started = start(program, |port| {
+        let conf = folder.conf(&conf(&folder.0, port));
+        arguments.iter().map(ToString::to_string).chain([conf]).collect()
+    });
+    let Some((_running, server)) = started else { return };
+    assert_lookup_matches_dig(server, "dual.test", &["192.0.2.1", "2001:db8::1"]);
+    assert_lookup_matches_dig(server, "alias.test", &["192.0.2.1", "2001:db8::1"]);
+    assert_lookup_matches_dig(server, "a.b.wild.test", &["192.0.2.42"]);
+    let resolver = resolver(server);
+    for length in CHAINS {
+        // A server may follow a part of them; the rest is asked for.
+        let found = resolver.lookup(&format!("chain{length}-0.test"));
+        if program == "named" && length > MAX_RESTARTS {
+            let fault = ServerFault::Reply(ResponseError::ServFail);
+            assert!(found.unwrap_err().to_string().contains(&fault.to_string()));
+            continue;
+        }
+        let found = found.unwrap_or_else(|error| panic!("{program}: {length} aliases: {error}"));
+        assert_eq!(found.addresses(), [IpAddr::from([192, 0, 2, 99])], "{program}: {length} aliases");
+    }
+    for (name, count) in [("many.test", 160), ("most.test", 3_000)] {
+        let expected: BTreeSet<IpAddr> = (0..count).map(|number| address(number).into()).collect();
+        let found = resolver.lookup(name).unwrap_or_else(|error| panic!("{program}: {name}: {error}"));
+        assert_eq!(found.addresses().iter().copied().collect::<BTreeSet<_>>(), expected, "{program}: {name}");
+    }
+    if cfg!(feature = "idna") {
+        assert_eq!(resolver.lookup("例.test").unwrap().addresses(), [IpAddr::from([192, 0, 2, 77])]);
+    }
+    let text = &resolver.lookup_txt("text.test").unwrap()[0];
+    assert_eq!(text.strings().collect::<Vec<_>>(), [&b"a=b"[..], b"", b"=c"]);
+    assert_eq!(resolver.lookup_mx("mail.test").unwrap()[0].exchange.to_ascii_lowercase(), "mx.test");
+    assert_eq!(resolver.lookup_records("caa.test", 257).unwrap()[0].data, b"\0\x05issueca.test");
+    assert_eq!(resolver.lookup_records("test", 2).unwrap()[0].data, b"\x02ns\x04test\0");
+    let soa = &resolver.lookup_records("test", 6).unwrap()[0].data;
+    assert_eq!(soa[..9], *b"\x02ns\x04test\0");
+    let error = |name: &str| resolver.lookup(name).unwrap_err();
+    assert_eq!(error("nope.test").detail(), Some(&ResolveError::NoSuchName));
+    assert_eq!(error("none.test").detail(), Some(&ResolveError::NoRecords("address")));
+}
+
+#[test]
+fn named_zone_is_resolved() {
+    let conf = |folder: &Path, port: u16| {
+        format!(
+            "options {{ directory \"{0}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n\
+             recursion no; max-records-per-type 0; pid-file none; session-keyfile none; }};\ncontrols {{ }};\n\
+             zone \"test\" {{ type master; file \"{0}/test.zone\"; }};\n",
+            folder.display()
+        )
+    };
+    check("named", conf, &["-g", "-c"]);
+}
+
+#[test]
+fn nsd_zone_is_resolved() {
+    let conf = |folder: &Path, port: u16| {
+        let folder = folder.display();
+        format!(
+            "server:\n ip-address: 127.0.0.1@{port}\n username: \"\"\n zonesdir: \"{folder}\"\n \
+             pidfile: \"\"\n xfrdfile: \"{folder}/xfrd\"\n zonelistfile: \"{folder}/zones\"\n xfrdir: \"{folder}\"\n \
+             rrl-ratelimit: 0\nremote-control:\n control-enable: no\nzone:\n name: test\n zonefile: test.zone\n"
+        )
+    };
+    check("nsd", conf, &["-d", "-c"]);
+}
+
+#[test]
+fn knot_zone_is_resolved() {
+    let conf = |folder: &Path, port: u16| {
+        let folder = folder.display();
+        format!(
+            "server:\n  rundir: \"{folder}\"\n  listen: 127.0.0.1@{port}\ndatabase:\n  storage: \"{folder}\"\n\
+             control:\n  listen: \"{folder}/knot.sock\"\nlog:\n  - target: stderr\n    any: error\n\
+             zone:\n  - domain: test\n    storage: \"{folder}\"\n    file: test.zone\n"
+        )
+    };
+    check("knotd", conf, &["-c"]);
+}
