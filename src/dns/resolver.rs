@@ -178,8 +178,10 @@ impl Resolver {
         let inner = &*self.inner;
         let limit = &inner.limit(&WaitLimit::started_now());
         let started = limit.instant();
-        if let Some(name) = inner.name_in_hosts(ip, limit, started)? {
-            return Ok(name);
+        if inner.reads_hosts_of(ip, started) {
+            if let Some(name) = inner.name_in_hosts(ip, limit, started)? {
+                return Ok(name);
+            }
         }
         if ip.to_canonical().is_loopback() {
             return Ok("localhost".to_owned());

@@ -49,6 +49,11 @@ impl Inner {
         }
     }
 
+    #[allow(clippy::unused_self, reason = "it has the signature of the one with queries")]
+    pub(super) fn reads_hosts_of(&self, _: IpAddr, _: Instant) -> bool {
+        true
+    }
+
     pub(super) fn name_of(&self, ip: IpAddr, _: &WaitLimit<'_>, _: Instant) -> Result<String> {
         Err(Error::detailed(Operation::Resolve, ErrorKind::Unsupported, NoReverseLookup).at(ip))
     }

@@ -16,6 +16,12 @@ use crate::proto::dns::wire::Kind;
 use crate::sys;
 use crate::wait::WaitLimit;
 
+/// Whether no server can be reached.
+fn is_unavailable(error: &Error) -> bool {
+    matches!(error.detail(), Some(ResolveError::ServersFailed(servers))
+        if servers.iter().all(|server| server.fault.is_silence()))
+}
+
 impl Inner {
     /// Looks up a name in the files, of the name servers and of the system, in the order of
     /// `nsswitch.conf`.
@@ -52,6 +58,8 @@ impl Inner {
             let ends = match error.kind() {
                 ErrorKind::NameNotFound => actions.not_found,
                 ErrorKind::TimedOut => actions.unavailable,
+                // As in glibc: nothing is there to be tried again.
+                ErrorKind::NameResolution if is_unavailable(&error) => actions.unavailable,
                 ErrorKind::NameResolution => actions.try_again,
                 _ => true,
             };
@@ -112,13 +120,14 @@ impl Inner {
         limit: &WaitLimit<'_>,
         started: Instant,
     ) -> Result<Resolved> {
-        let conf = self.queries.conf.contents(started);
+        let current = self.queries.current(started);
         let mut exists = false;
         let mut trouble = None;
-        for candidate in conf.candidates(name, is_absolute) {
-            let found = self.known_or_asked(&candidate, self.kinds(), &conf, limit, started);
-            let found = found
-                .map_err(|interrupted| self.interrupted(interrupted, &self.servers(&conf), host, limit))?;
+        for candidate in current.conf.candidates(name, is_absolute) {
+            let found = self.known_or_asked(&candidate, self.kinds(), &current, limit, started);
+            let found = found.map_err(|interrupted| {
+                self.interrupted(interrupted, &self.servers(&current.conf), host, limit)
+            })?;
             if let Some(resolved) = self.resolved(&candidate, &found) {
                 return Ok(resolved);
             }

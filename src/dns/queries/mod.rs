@@ -10,7 +10,7 @@ mod sources;
 mod telling;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::builder::ResolverBuilder;
@@ -43,6 +43,12 @@ pub(super) struct Queries {
     derived_from: AtomicU64,
 }
 
+/// The configuration of one lookup.
+struct Current {
+    conf: Arc<ResolvConf>,
+    version: u64,
+}
+
 impl Queries {
     pub(super) fn new(builder: &ResolverBuilder) -> Queries {
         let options = builder.queries.clone();
@@ -71,6 +77,14 @@ impl Queries {
             cache.clear();
             *self.preferences() = Preferences::default();
         }
+    }
+
+    /// The configuration, with its version: what a lookup learns is kept if that is the same when it ends.
+    fn current(&self, now: Instant) -> Current {
+        self.refresh(now);
+        // The version first: contents that are newer belong to no version yet.
+        let version = self.version();
+        Current { version, conf: self.conf.contents(now) }
     }
 
     /// Of the configuration, which a lookup that ends later compares.

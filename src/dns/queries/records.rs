@@ -120,6 +120,12 @@ impl Resolver {
 }
 
 impl Inner {
+    /// Whether `nsswitch.conf` has hosts files for an address.
+    pub(in crate::dns) fn reads_hosts_of(&self, ip: IpAddr, now: Instant) -> bool {
+        let sources = self.sources(HostName::reverse(ip).as_ref(), now);
+        sources.has(Source::Files) || sources.has(Source::System)
+    }
+
     /// The name that servers have for an address.
     pub(in crate::dns) fn name_of(&self, ip: IpAddr, limit: &WaitLimit<'_>, now: Instant) -> Result<String> {
         let asked = ip.to_string();
@@ -159,10 +165,9 @@ impl Inner {
         limit: &WaitLimit<'_>,
         started: Instant,
     ) -> Result<Vec<RecordData>> {
-        self.queries.refresh(started);
-        let conf = self.queries.conf.contents(started);
-        let found = self.known_or_asked(name, &[kind], &conf, limit, started);
-        let servers = || self.servers(&conf);
+        let current = self.queries.current(started);
+        let found = self.known_or_asked(name, &[kind], &current, limit, started);
+        let servers = || self.servers(&current.conf);
         let found = found.map_err(|interrupted| self.interrupted(interrupted, &servers(), asked, limit))?;
         match found.answers.first() {
             Some((_, Some(kept))) if !kept.records.is_empty() => Ok(kept.records.to_vec()),

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Current;
 use super::exchange::run;
 use super::options::PORT;
 use crate::dns::failure::Interrupted;
@@ -26,8 +27,18 @@ pub(super) struct Outcome {
     server: Option<SocketAddr>,
 }
 
+impl Outcome {
+    fn has_records(&self) -> bool {
+        self.answers.iter().flat_map(|(_, answer)| answer).any(|answer| !answer.records.is_empty())
+    }
+}
+
 /// How long the addresses of one family wait for those of the other: RFC 8305, 3.
 const SETTLE: Duration = Duration::from_millis(50);
+
+/// The same where those of one family are in the cache: a server that takes longer than the other delay
+/// would never be heard.
+const SETTLE_KNOWN: Duration = Duration::from_millis(300);
 
 /// What is known of a name, of each kind that was asked for.
 pub(super) struct Found {
@@ -57,7 +68,7 @@ impl Inner {
         &self,
         name: &HostName,
         kinds: &[Kind],
-        conf: &ResolvConf,
+        current: &Current,
         limit: &WaitLimit<'_>,
         now: Instant,
     ) -> std::result::Result<Found, Interrupted> {
@@ -71,12 +82,10 @@ impl Inner {
             return Ok(Found { answers, troubles: Arc::default(), server: None });
         }
         let is_settled = answers.iter().flat_map(|(_, kept)| kept).any(|kept| !kept.records.is_empty());
-        let version = self.queries.version();
-        let outcome = self.queries.flights.fly(&(name.clone(), missing.clone(), version), limit, || {
-            match conf.single_request {
-                true => self.ask_one_at_a_time(name, &missing, conf, limit),
-                false => self.ask_servers(name, &missing, conf, is_settled, limit),
-            }
+        let wanted = (name.clone(), missing.clone(), current.version);
+        let outcome = self.queries.flights.fly(&wanted, limit, || match current.conf.single_request {
+            true => self.ask_one_at_a_time(name, &missing, current, limit),
+            false => self.ask_servers(name, &missing, current, is_settled, limit),
         })?;
         let now = Instant::now();
         for (kind, answer) in &outcome.answers {
@@ -99,14 +108,15 @@ impl Inner {
         &self,
         name: &HostName,
         kinds: &[Kind],
-        conf: &ResolvConf,
+        current: &Current,
         limit: &WaitLimit<'_>,
     ) -> std::result::Result<Outcome, Interrupted> {
         let mut all: Option<Outcome> = None;
         for kind in kinds.iter().rev() {
-            let outcome = match (self.ask_servers(name, &[*kind], conf, false, limit), &all) {
+            let outcome = match (self.ask_servers(name, &[*kind], current, false, limit), &all) {
                 (Ok(outcome), _) => outcome,
-                (Err(Interrupted::TimedOut(_)), Some(_)) => break,
+                // The addresses of one family are an answer.
+                (Err(Interrupted::TimedOut(_)), Some(before)) if before.has_records() => break,
                 (Err(interrupted), _) => return Err(interrupted),
             };
             // RFC 2308, 5: that there is no such host is so for every kind.
@@ -131,24 +141,24 @@ impl Inner {
         &self,
         name: &HostName,
         kinds: &[Kind],
-        conf: &ResolvConf,
+        current: &Current,
         is_settled: bool,
         limit: &WaitLimit<'_>,
     ) -> std::result::Result<Outcome, Interrupted> {
+        let Current { conf, version } = current;
         let servers = self.servers(conf);
-        let version = self.queries.version();
         let order = self.queries.preferences().order(servers.len(), conf.rotate, Instant::now());
         let plan = Plan {
             servers: order,
             attempts: conf.attempts,
             timeout: conf.timeout,
             use_tcp: conf.use_tcp,
-            settle: SETTLE,
+            settle: if is_settled { SETTLE_KNOWN } else { SETTLE },
             is_settled,
         };
         let mut lookup = Lookup::new(plan, name, kinds);
         let ended = run(&mut lookup, &servers, limit);
-        self.queries.learn(&lookup, version);
+        self.queries.learn(&lookup, *version);
         match ended {
             Err(Interrupted::TimedOut(_)) => {
                 let of = |(place, server)| ServerError { server, fault: lookup.fault_of(place) };
@@ -169,7 +179,7 @@ impl Inner {
                 answer.negative_ttl = answer.negative_ttl.map(|ttl| ttl.min(LAST.as_secs() as u32));
             }
         }
-        self.queries.keep(name, &answers, version);
+        self.queries.keep(name, &answers, *version);
         let trouble =
             |(server, fault): &(usize, ServerFault)| ServerError { server: servers[*server], fault: *fault };
         let troubles = lookup.troubles().iter().map(trouble);

@@ -21,6 +21,14 @@ pub enum ServerFault {
     Reply(ResponseError),
 }
 
+#[cfg(feature = "dns")]
+impl ServerFault {
+    /// Whether there was no response at all.
+    pub(crate) fn is_silence(self) -> bool {
+        matches!(self, ServerFault::Timeout | ServerFault::Unreachable)
+    }
+}
+
 /// An error in the response of a name server: its response code (RFC 1035, section 4.1.1), or an invalid message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

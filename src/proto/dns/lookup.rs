@@ -58,6 +58,9 @@ pub(crate) struct Lookup {
     /// By place: whether a server is queried without EDNS, and whether it was before.
     plain: Vec<bool>,
     state: State,
+    /// By place: whether a server has responded with anything, and whether it has refused EDNS.
+    responded: Vec<bool>,
+    refused_edns: Vec<bool>,
     /// When a response was truncated while another is still to come.
     truncated_at: Option<Instant>,
     settled_at: Option<Instant>,
@@ -111,6 +114,8 @@ impl Lookup {
             asks,
             round: 0,
             plain: plan.servers.plain.clone(),
+            responded: vec![false; plan.servers.plain.len()],
+            refused_edns: vec![false; plan.servers.plain.len()],
             state: if plan.servers.places.is_empty() { State::Done } else { State::ToAsk },
             plan,
             truncated_at: None,
@@ -173,9 +178,13 @@ impl Lookup {
                     let truncated = self.truncated_at.filter(|_| by_tcp.is_some() && by_datagram);
                     let truncated = truncated.map(|at| at + self.plan.settle);
                     if let Some(ask) = by_tcp.filter(|_| truncated.is_none_or(|until| now >= until)) {
-                        // The other does not wait for a connection that stalls.
-                        let is_alone = !self.has_something() && !by_datagram;
-                        let until = if is_alone { until } else { until.min(now + TCP_SETTLE) };
+                        // The other does not wait for a connection that stalls, over UDP or TCP.
+                        let is_alone = self.asks.iter().filter(waits).count() == 1;
+                        let until = match self.has_something() || by_datagram {
+                            true => until.min(now + TCP_SETTLE),
+                            false if is_alone => until,
+                            false => now + until.saturating_duration_since(now) / 2,
+                        };
                         return Step::AskByTcp { server: self.server(), query: ask.query.clone(), until };
                     }
                     if self.asks.iter().all(|ask| ask.answer.is_some()) {
@@ -264,7 +273,11 @@ impl Lookup {
         let is_edns = !self.is_plain();
         let waiting = self.asks.iter_mut().filter(|ask| ask.answer.is_none() && !ask.has_failed);
         for ask in waiting {
-            let fault = match judge(bytes, &ask.query, &ask.name, ask.kind) {
+            let judgement = judge(bytes, &ask.query, &ask.name, ask.kind);
+            if judgement != Judgement::NotOurs {
+                self.responded[server] = true;
+            }
+            let fault = match judgement {
                 Judgement::NotOurs => continue,
                 // Over TCP there is nothing more to be had.
                 Judgement::Truncated if is_stream => ResponseError::Malformed,
@@ -280,6 +293,7 @@ impl Lookup {
                     | ResponseError::NotImplemented
                     | ResponseError::Extended(_),
                 ) if is_edns => {
+                    self.refused_edns[server] = true;
                     self.go_plain();
                     self.state = State::ToAsk;
                     return;
@@ -338,12 +352,18 @@ impl Lookup {
     /// What there is to remember of each server that was asked.
     pub(crate) fn experiences(&self) -> impl Iterator<Item = (usize, Experience)> {
         let faults = self.troubles.iter();
-        let from_faults = faults.filter_map(|(place, fault)| Some((*place, Experience::of(*fault)?)));
-        let answered = self.answered_by.map(|place| {
-            let learned = self.plain.get(place) != self.plan.servers.plain.get(place);
-            (place, if learned { Experience::RespondedPlain } else { Experience::Responded })
+        let silent = faults.filter(|(place, fault)| fault.is_silence() && !self.responded[*place]);
+        let responded = (0..self.responded.len()).filter(|place| self.responded[*place]).map(|place| {
+            let was_plain = self.plan.servers.plain[place];
+            let experience = match (was_plain, self.refused_edns[place], self.plain[place]) {
+                (false, true, _) if self.answered_by == Some(place) => Experience::RefusedEdns,
+                (false, false, true) if self.answered_by == Some(place) => Experience::RespondedPlain,
+                (true, ..) => Experience::Responded { to_edns: false },
+                _ => Experience::Responded { to_edns: true },
+            };
+            (place, experience)
         });
-        from_faults.chain(answered)
+        silent.map(|(place, _)| (*place, Experience::Silent)).chain(responded)
     }
 }
 

@@ -161,8 +161,10 @@ impl NameServices {
             // The system begins with the files again, which takes nothing away.
             let is_plain = entry.actions == DEFAULT_ACTIONS;
             let source = if needs_system && !is_plain { Source::System } else { source };
-            // `resolve` and `dns` in a row are one.
-            if source == Source::Dns && sources.iter().last().is_some_and(|(last, _)| last == source) {
+            // `resolve` and `dns` in a row are one, which ends the lookup if either does.
+            let last = sources.len.checked_sub(1).map(|last| &mut sources.steps[last]);
+            if let Some((Source::Dns, actions)) = last.filter(|_| source == Source::Dns) {
+                actions.also(entry.actions);
                 continue;
             }
             if source == Source::System || !sources.push(source, entry.actions) {
@@ -176,6 +178,13 @@ impl NameServices {
 }
 
 impl Actions {
+    fn also(&mut self, other: Actions) {
+        self.success |= other.success;
+        self.not_found |= other.not_found;
+        self.unavailable |= other.unavailable;
+        self.try_again |= other.try_again;
+    }
+
     /// Reads the words between brackets: `NOTFOUND = return`, or `!UNAVAIL = return` for all others.
     fn read(&mut self, words: &[&str]) {
         let mut rest = words;
@@ -227,7 +236,7 @@ mod tests {
 
     #[test]
     fn sources_follow_order_and_actions_of_file() {
-        let table: [(&str, &str); 12] = [
+        let table: [(&str, &str); 13] = [
             ("", "Files Dns"),
             ("passwd: files ldap\n", "Files Dns"),
             ("hosts: files dns\n", "Files Dns"),
@@ -240,6 +249,7 @@ mod tests {
             ("hosts: dns [!UNAVAIL=return] files\n", "DnsNT Files"),
             ("hosts: dns [ NotFound = continue UNAVAIL=return ] files\n", "DnsU Files"),
             ("hosts: ldap\nhosts: files resolve dns\n", "Files Dns"),
+            ("hosts: resolve dns [NOTFOUND=return] files\n", "DnsN Files"),
         ];
         for (file, expected) in table {
             assert_eq!(sources(file, "host.example"), expected, "{file:?}");

@@ -4,8 +4,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::fault::ServerFault;
-
 /// After so many lookups in a row without a response, a server is queried after the others. One lost query is no reason: another
 /// server may not know the names of this one.
 const LOOKUPS: u32 = 2;
@@ -21,6 +19,8 @@ struct Memory {
     /// How many lookups in a row it has not responded to.
     silent: u32,
     last_until: Option<Instant>,
+    /// How many lookups in a row it has responded only to a query without EDNS, after one with it was lost.
+    plain: u32,
     plain_until: Option<Instant>,
 }
 
@@ -44,20 +44,14 @@ pub(crate) struct ServerOrder {
 /// What one lookup has found out about a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Experience {
-    Responded,
-    /// It did, but only to a query without EDNS.
+    Responded {
+        to_edns: bool,
+    },
+    /// It did to a query without EDNS, after one with it had no response, which may have been lost.
     RespondedPlain,
+    /// It returned an error to a query with EDNS, and an answer to one without.
+    RefusedEdns,
     Silent,
-}
-
-impl Experience {
-    pub(crate) fn of(fault: ServerFault) -> Option<Experience> {
-        match fault {
-            ServerFault::Timeout | ServerFault::Unreachable => Some(Experience::Silent),
-            ServerFault::Reply(_) | ServerFault::Closed => Some(Experience::Responded),
-            ServerFault::NotQueried => None,
-        }
-    }
 }
 
 impl Preferences {
@@ -82,11 +76,17 @@ impl Preferences {
                     server.last_until = now.checked_add(LAST);
                 }
             }
-            Experience::Responded | Experience::RespondedPlain => {
-                (server.silent, server.last_until) = (0, None);
-            }
+            _ => (server.silent, server.last_until) = (0, None),
         }
-        if experience == Experience::RespondedPlain {
+        server.plain = match experience {
+            Experience::RefusedEdns => LOOKUPS,
+            Experience::RespondedPlain => server.plain.saturating_add(1),
+            Experience::Responded { to_edns: true } => 0,
+            Experience::Responded { to_edns: false } | Experience::Silent => server.plain,
+        };
+        if server.plain >= LOOKUPS
+            && matches!(experience, Experience::RefusedEdns | Experience::RespondedPlain)
+        {
             server.plain_until = now.checked_add(PLAIN);
         }
     }
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(places(&mut preferences, now + LAST), [0, 1, 2], "it is tried again");
         preferences.learn(0, Experience::Silent, now + LAST);
         assert_eq!(places(&mut preferences, now + LAST), [1, 2, 0]);
-        preferences.learn(0, Experience::Responded, now + LAST);
+        preferences.learn(0, Experience::Responded { to_edns: true }, now + LAST);
         assert_eq!(places(&mut preferences, now + LAST), [0, 1, 2]);
     }
 
@@ -129,6 +129,17 @@ mod tests {
         let (mut preferences, now) = (Preferences::default(), now());
         preferences.order(2, false, now);
         preferences.learn(1, Experience::RespondedPlain, now);
+        assert_eq!(preferences.order(2, false, now).plain, [false, false], "one lost query");
+        preferences.learn(1, Experience::Responded { to_edns: true }, now);
+        preferences.learn(1, Experience::RespondedPlain, now);
+        assert_eq!(preferences.order(2, false, now).plain, [false, false]);
+        preferences.learn(1, Experience::RespondedPlain, now);
+        preferences.learn(0, Experience::RefusedEdns, now);
+        assert_eq!(preferences.order(2, false, now).plain, [true, true]);
+        preferences.order(2, false, now);
+        let mut preferences = Preferences::default();
+        preferences.order(2, false, now);
+        preferences.learn(1, Experience::RefusedEdns, now);
         assert_eq!(preferences.order(2, false, now).plain, [false, true]);
         assert_eq!(preferences.order(2, false, now + PLAIN).plain, [false, false]);
     }

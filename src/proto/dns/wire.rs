@@ -11,7 +11,7 @@ use super::fault::ResponseError;
 use super::host::{Host, Spelling};
 use super::name::HostName;
 use super::records::{Mx, RawRecord, RecordData, Srv, Txt};
-use skim::{OPAQUE, hide_other_records};
+use skim::{HIDDEN, OPAQUE, hide_other_records};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -222,7 +222,9 @@ fn is_named(found: &Name<'_>, name: &HostName) -> bool {
     let is_prefix = labels.by_ref().all(|label| {
         let Some((own, behind)) = rest.as_bytes().split_at_checked(label.len()) else { return false };
         // The end of the name, or a dot before the next label.
-        let is_own = own.eq_ignore_ascii_case(label) && matches!(behind.first(), None | Some(b'.'));
+        // A dot within a label is none between two.
+        let is_label = !label.contains(&b'.') && matches!(behind.first(), None | Some(b'.'));
+        let is_own = own.eq_ignore_ascii_case(label) && is_label;
         rest = rest.get((label.len() + 1).min(rest.len())..).unwrap_or_default();
         is_own
     });
@@ -289,11 +291,17 @@ fn data(data: &RData<'_>, kind: Kind) -> Option<RecordData> {
             target: name(&srv.target)?,
         }),
         (RData::TXT(txt), Kind::Txt) => RecordData::Txt(Txt::new(strings(txt)?)),
-        (data, Kind::Other(number)) if [number, OPAQUE].contains(&data.type_code().into()) => {
+        (data, Kind::Other(number)) if is_of_type(data, number) => {
             RecordData::Raw(RawRecord { data: bytes(data)? })
         }
         _ => return None,
     })
+}
+
+/// Whether a record has the type that was asked for. Hidden ones have a type that may be asked for, too.
+fn is_of_type(data: &RData<'_>, number: u16) -> bool {
+    let own = u16::from(data.type_code());
+    own == OPAQUE || own == number && number != HIDDEN
 }
 
 /// The data of a record on the wire, with its names written out.

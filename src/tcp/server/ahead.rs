@@ -45,12 +45,44 @@ impl AcceptedAhead {
     /// Closes all of them.
     pub(super) fn clear(&self) {
         // Closing a connection waits for nothing, but other threads need not wait for it.
-        let connections = std::mem::take(&mut *self.queue());
+        let mut queue = self.queue();
+        let connections = std::mem::take(&mut *queue);
         self.len.store(0, Ordering::SeqCst);
+        drop(queue);
         drop(connections);
     }
 
     fn queue(&self) -> MutexGuard<'_, VecDeque<TcpConnection>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::atomic::AtomicBool;
+
+    /// Nothing is in the queue that its length does not tell of.
+    #[test]
+    fn length_is_that_of_the_queue_while_it_is_cleared() {
+        let (ahead, over) = (AcceptedAhead::default(), AtomicBool::new(false));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::SeqCst) {
+                    ahead.clear();
+                }
+            });
+            for _ in 0..2_000 {
+                let client = TcpStream::connect(address).unwrap();
+                ahead.push(TcpConnection::try_from(client).unwrap());
+                drop(listener.accept().unwrap());
+                let queue = ahead.queue();
+                assert_eq!(ahead.len(), queue.len());
+            }
+            over.store(true, Ordering::SeqCst);
+        });
     }
 }

@@ -92,7 +92,9 @@ impl ServerCore {
                     Next::Closed
                 }
             };
-            if self.ahead.len() == 0 {
+            // Another thread may have taken the connection for which this one was woken.
+            let was_woken = matches!(next, Next::TimedOut) && !limit.has_passed();
+            if self.ahead.len() == 0 && !was_woken {
                 return next;
             }
         }

@@ -27,7 +27,7 @@ const FIRST_RETRY: Duration = Duration::from_millis(10);
 const LAST_RETRY: Duration = Duration::from_secs(1);
 
 /// How much work is fetched at a time, and how many threads are started, before other things are done.
-const MAX_FETCHED: usize = 1_024;
+const MAX_FETCHED: usize = 4_096;
 const MAX_STARTS: usize = 128;
 
 /// How many threads are started in any case: one serves while another waits.
@@ -177,22 +177,24 @@ impl Pool {
                 return None;
             }
             let now = Instant::now();
-            let mut count = match (state.retry, state.tick_at) {
+            // How many are started, and for how many more there may be work.
+            let (mut count, crowd) = match (state.retry, state.tick_at) {
                 (Some(retry), _) if now < retry.at => return Some(retry.at),
-                (Some(_), _) => 1,
-                (None, _) if missing > 0 => missing,
+                (Some(_), _) => (1, 0),
+                (None, _) if missing > 0 => (missing, 0),
                 (None, Some(at)) if now < at => return Some(at),
                 (None, Some(_)) => {
                     let growth = state.tick(now);
                     drop(state);
-                    let count = growth.confirmed();
+                    let (count, all_block) = growth.confirmed();
                     state = self.state();
-                    if state.is_closed { 0 } else { count }
+                    let crowd = if all_block { MAX_FETCHED } else { count };
+                    if state.is_closed { (0, 0) } else { (count, crowd) }
                 }
                 (None, None) => return None,
             };
-            if count > 0 && state.retry.is_none() {
-                let max = state.capacity().saturating_sub(fetched).min(MAX_FETCHED);
+            if count > 0 && crowd > 0 {
+                let max = state.capacity().saturating_sub(fetched).min(crowd);
                 drop(state);
                 work.fetch(max);
                 state = self.state();
@@ -209,7 +211,10 @@ impl Pool {
             let members: Vec<_> = (0..count).map(|_| self.add(&mut state)).collect();
             drop(state);
             for member in members {
-                self.spawn_or_retry(work, member);
+                if !self.spawn_or_retry(work, member) {
+                    // The others would fail, too: they are retried one at a time.
+                    break;
+                }
             }
             if work.fetched() > 0 {
                 // The caller has other things to do between.
@@ -240,11 +245,11 @@ impl Pool {
         builder.spawn(move || member.work(&work)).map(drop)
     }
 
-    fn spawn_or_retry(self: &Arc<Self>, work: &Arc<impl Workload>, member: Member) {
+    fn spawn_or_retry(self: &Arc<Self>, work: &Arc<impl Workload>, member: Member) -> bool {
         let error = match self.spawn(work, member) {
             Ok(()) => {
                 self.state().retry = None;
-                return;
+                return true;
             }
             Err(error) => error,
         };
@@ -255,6 +260,7 @@ impl Pool {
         // The thread that waits for the end of the server retries.
         self.changes.notify();
         work.on_thread_error(error);
+        false
     }
 }
 

@@ -222,3 +222,28 @@ fn families_limits_query_types() {
     }
     assert_eq!(server.queries().len(), 2);
 }
+
+#[test]
+fn single_request_timeout_is_a_timeout() {
+    let server = Server::start(|asked| match asked.kind.as_str() {
+        "A" => reply_to(asked).authority(60, 60).now(asked),
+        _ => Vec::new(),
+    });
+    let resolver = of(&[server.address]).single_request(true).timeout(Duration::from_millis(600)).build();
+    let error = resolver.lookup("host.test").unwrap_err();
+    assert_eq!(error.kind(), socketry::ErrorKind::TimedOut, "{error}");
+    assert!(error.to_string().contains("did not respond"), "{error}");
+}
+
+/// A server that needs longer than the delay for the second family is heard.
+#[test]
+fn cached_family_does_not_hide_the_other_of_a_slow_server() {
+    let server = Server::start(|asked| match asked.kind.as_str() {
+        "A" => reply_to(asked).address("host.test", 1, "192.0.2.1").after(asked, 120),
+        _ => usual(asked).after(asked, 100),
+    });
+    let resolver = of(&[server.address]).build();
+    assert_eq!(resolver.lookup("host.test").unwrap().addresses().len(), 2);
+    std::thread::sleep(Duration::from_millis(1_100));
+    assert_eq!(resolver.lookup("host.test").unwrap().addresses().len(), 2);
+}

@@ -171,4 +171,28 @@ fn nsswitch_conf_gives_order_and_actions() {
     assert_eq!(sources("hosts: files [NOTFOUND=return] dns\n"), ["hosts file", "no such host"]);
     assert_eq!(sources("hosts: dns files\n"), ["hosts file", FAILED]);
     assert_eq!(sources("hosts: dns\n"), [FAILED; 2]);
+    // Nothing listens there: it is not available.
+    assert_eq!(sources("hosts: dns [!UNAVAIL=return] files\n"), ["hosts file", FAILED]);
+    assert_eq!(sources("hosts: dns [UNAVAIL=return] files\n"), [FAILED; 2]);
+}
+
+/// What was asked of the servers of another configuration is not kept for this one.
+#[test]
+fn lookup_across_a_change_of_resolv_conf_keeps_nothing() {
+    let server = Server::start(|asked| match asked.name.as_str() {
+        "host.a.test" => reply_to(asked).code(RCODE::NameError).authority(60, 60).after(asked, 300),
+        _ => usual(asked).now(asked),
+    });
+    let file = crate::kit::temp_file::TempFile::with(b"search a.test b.test\n");
+    let builder = of(&[server.address]).resolv_conf(file.path()).families(IpFamilies::Ipv4);
+    let resolver = builder.query_timeout(crate::kit::PATIENCE).build();
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| resolver.lookup("host").unwrap());
+        crate::kit::eventually("the first query", || !server.queries().is_empty());
+        file.write("search c.test\n");
+        resolver.flush();
+        resolver.lookup("other.test.").unwrap();
+        first.join().unwrap();
+    });
+    assert_ne!(resolver.lookup("host.b.test.").unwrap().source(), AnswerSource::Cache);
 }

@@ -86,3 +86,18 @@ fn silent_server_is_queried_last() {
     resolver.lookup("other.test").unwrap();
     assert_eq!(silent.queries().len(), 6, "what was remembered is dropped");
 }
+
+/// It has responded, though not to all.
+#[test]
+fn server_that_responds_in_part_stays_first() {
+    let half = Server::start(|asked| match asked.kind.as_str() {
+        "A" => reply_to(asked).authority(60, 60).now(asked),
+        _ => Vec::new(),
+    });
+    let good = Server::start(|asked| usual(asked).now(asked));
+    let resolver = of(&[half.address, good.address]).attempts(1).build();
+    for name in ["a.test", "b.test", "c.test"] {
+        resolver.lookup(name).unwrap();
+        assert!(half.queries().iter().any(|asked| asked.name == name), "{name}");
+    }
+}

@@ -216,3 +216,17 @@ fn error_distinguishes_closed_and_silent_tcp_servers() {
     let told = text(&silent, 300);
     assert!(told.contains("did not respond"), "{told}");
 }
+
+/// Both families over TCP: one that stalls leaves time for the other.
+#[test]
+fn stalled_tcp_query_leaves_time_for_the_other_family() {
+    for use_tcp in [true, false] {
+        let server = Server::start(|asked| match (asked.kind.as_str(), asked.by_tcp) {
+            (_, false) => usual(asked).with(PacketFlag::TRUNCATION).now(asked),
+            ("AAAA", true) => usual(asked).after(asked, 60_000),
+            (_, true) => usual(asked).now(asked),
+        });
+        let found = of(&[server.address]).use_tcp(use_tcp).attempts(1).build().lookup("host.test");
+        assert_eq!(found.unwrap().addresses()[0].to_string(), "192.0.2.1", "{use_tcp}");
+    }
+}

@@ -1,6 +1,6 @@
 //! Many clients that connect at the same time to a server of `serve`: more than it has threads.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::obedient::ms;
 use crate::kit::*;
@@ -95,5 +95,40 @@ fn shutdown_aborts_a_silent_crowd() {
         assert_eq!(report.aborted + report.served + report.drained, CLIENTS as u64, "{report}");
         assert!(report.aborted > 0, "{report}");
         drop(clients);
+    }
+}
+
+/// Handlers that compute share the processors, and more threads would not help. One that blocks is no
+/// reason for a thread for each.
+#[test]
+fn computing_handlers_do_not_get_a_thread_each() {
+    for one_sleeps in [false, true] {
+        let server = TcpServer::builder().bind("127.0.0.1:0").unwrap();
+        let handle = server.handle();
+        let is_first = std::sync::atomic::AtomicBool::new(one_sleeps);
+        let serving = std::thread::spawn(move || {
+            let report = server.serve(move |_| {
+                if is_first.swap(false, std::sync::atomic::Ordering::SeqCst) {
+                    std::thread::sleep(ms(1_500));
+                    return Ok(());
+                }
+                let end = Instant::now() + ms(400);
+                while Instant::now() < end {
+                    std::hint::spin_loop();
+                }
+                Ok(())
+            });
+            report.unwrap()
+        });
+        let clients: Vec<_> = (0..300).map(|_| client_of(handle.local_addr())).collect();
+        let (began, mut most) = (Instant::now(), 0);
+        while began.elapsed() < ms(1_000) {
+            most = most.max(handle.counters().threads);
+            std::thread::sleep(ms(5));
+        }
+        assert!(most <= 100, "{most} threads");
+        drop(clients);
+        handle.shutdown(ms(100));
+        serving.join().unwrap();
     }
 }

@@ -22,7 +22,7 @@ const CLASS_IN: u16 = 1;
 
 /// Types for private use (RFC 6895, 3.1), whose data is bytes: for records that are not needed, and for those of the type that was
 /// asked for, where the crate would read their data.
-const HIDDEN: u16 = 0xff00;
+pub(super) const HIDDEN: u16 = 0xff00;
 pub(super) const OPAQUE: u16 = 0xff01;
 
 /// Hides each record that is not read, and has the data of those of type `asked` read as bytes. All bytes stay in their place,

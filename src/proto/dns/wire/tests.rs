@@ -211,3 +211,32 @@ fn txt_strings_are_kept_one_by_one() {
     let found = strings(&txt).unwrap();
     assert_eq!(found.iter().map(|string| &**string).collect::<Vec<_>>(), parts);
 }
+
+/// A reply with one record, whose owner, type, class, TTL, length and data are given.
+fn with_record(asked: &[u8], record: &[u8]) -> Vec<u8> {
+    let mut reply = asked[..HEADER + question(asked).unwrap().len()].to_vec();
+    reply[2..12].copy_from_slice(&[0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
+    reply.extend(record);
+    reply
+}
+
+#[test]
+fn label_with_dot_is_another_name() {
+    let (asked, _) = query_and_reply();
+    for owner in [&b"\x09host.test\x00"[..], b"\x03ost\x04test\x00", b"\x04host\x03tes\x00", b"\x04host\x00"]
+    {
+        let record = [owner, b"\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01"].concat();
+        let judged = validated(&with_record(&asked, &record), &asked);
+        assert!(!matches!(&judged, Judgement::Answer(answer) if !answer.records.is_empty()), "{judged:?}");
+    }
+}
+
+#[test]
+fn hidden_record_has_no_type_that_is_asked_for() {
+    for number in [HIDDEN, OPAQUE] {
+        let asked = query(0x1234, &name("host.test"), Kind::Other(number), false).unwrap();
+        let reply = with_record(&asked, b"\xc0\x0c\x00\x2e\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01");
+        let judged = judge(&reply, &asked, &name("host.test"), Kind::Other(number));
+        assert!(!matches!(&judged, Judgement::Answer(answer) if !answer.records.is_empty()), "{judged:?}");
+    }
+}

@@ -50,6 +50,8 @@ pub(super) struct State {
     /// not ended then: sums in which each check counts half as much as the next one.
     short: usize,
     long: usize,
+    /// How much work has ended since the last check.
+    done: usize,
     threads: Vec<Thread>,
     /// Indexes of `threads` that are free.
     free: Vec<usize>,
@@ -142,6 +144,7 @@ impl State {
 
     pub(super) fn finish(&mut self, index: usize) {
         self.waiting += 1;
+        self.done += 1;
         match self.threads[index].busy_since.take().map(|since| self.epoch - since) {
             Some(0) => {
                 self.fresh -= 1;
@@ -162,7 +165,9 @@ impl State {
         self.recent = std::mem::take(&mut self.fresh);
         let (live, is_starved) = (self.live(), self.waiting == 0);
         self.short /= 2;
-        self.quiet = if live >= self.eager { MAX_QUIET.min(self.quiet + 1) } else { 0 };
+        // Work takes less than a millisecond on average, as these threads are busy all the time.
+        let is_short = std::mem::take(&mut self.done) >= self.eager * self.ticks_per_check();
+        self.quiet = if is_short && live >= self.eager { MAX_QUIET.min(self.quiet + 1) } else { 0 };
         self.tick_at = is_starved.then(|| now + self.tick_delay());
         let wanted = match live {
             // All of them block: the more there are, the more are started.
@@ -175,7 +180,11 @@ impl State {
 
     /// How long until the next check.
     pub(super) fn tick_delay(&self) -> Duration {
-        TICK * 2_u32.pow(self.quiet / CHECKS_PER_TICK)
+        TICK * self.ticks_per_check() as u32
+    }
+
+    fn ticks_per_check(&self) -> usize {
+        1 << (self.quiet / CHECKS_PER_TICK)
     }
 
     /// Adds which of the threads that seem to block are to be asked.
@@ -191,7 +200,8 @@ impl State {
         let asked = after.iter().chain(before).filter(is_doubtful).filter_map(|thread| thread.state);
         let asked: Vec<_> = asked.take(MAX_ASKED).collect();
         self.next_asked = first + asked.len();
-        Growth { count, needed: self.eager.saturating_sub(self.live()), doubtful, asked }
+        let live = self.live();
+        Growth { count, needed: self.eager.saturating_sub(live), doubtful, live, asked }
     }
 }
 
@@ -202,15 +212,18 @@ pub(super) struct Growth {
     /// How many threads that do not block would be enough.
     needed: usize,
     doubtful: usize,
+    live: usize,
     asked: Vec<ThreadState>,
 }
 
 impl Growth {
-    /// Asks the threads. The pool is not locked meanwhile.
-    pub(super) fn confirmed(self) -> usize {
+    /// Asks the threads. The pool is not locked meanwhile. Returns how many are to be started, and whether
+    /// none of the others is available and all that were asked block.
+    pub(super) fn confirmed(self) -> (usize, bool) {
         let running = self.asked.iter().filter(|thread| !thread.is_blocked()).count();
         // As many of the others, in proportion.
         let running = (running * self.doubtful).div_ceil(self.asked.len().max(1));
-        if running >= self.needed { 0 } else { self.count.saturating_sub(running).max(1) }
+        let count = if running >= self.needed { 0 } else { self.count.saturating_sub(running).max(1) };
+        (count, count > 0 && running == 0 && self.live == 0 && !self.asked.is_empty())
     }
 }
