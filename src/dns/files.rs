@@ -47,7 +47,7 @@ struct State {
     reading: Option<Arc<Promise<()>>>,
 }
 
-/// What tells one state of a file from another. A time alone does not: a program can set it, and a
+/// The identity of one state of a file. A time alone does not suffice: a program can set it, and a
 /// link can lead to another file of the same time and length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {

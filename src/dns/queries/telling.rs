@@ -37,7 +37,7 @@ impl Outcome {
 const SETTLE: Duration = Duration::from_millis(50);
 
 /// The same where those of one family are in the cache: a server that takes longer than the other delay
-/// would never be heard.
+/// would never be waited for.
 const SETTLE_KNOWN: Duration = Duration::from_millis(300);
 
 /// What is known of a name, of each kind that was asked for.

@@ -235,7 +235,7 @@ fn single_request_timeout_is_a_timeout() {
     assert!(error.to_string().contains("did not respond"), "{error}");
 }
 
-/// A server that needs longer than the delay for the second family is heard.
+/// A server that needs longer than the delay for the second family is waited for.
 #[test]
 fn cached_family_does_not_hide_the_other_of_a_slow_server() {
     let server = Server::start(|asked| match asked.kind.as_str() {

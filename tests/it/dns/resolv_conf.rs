@@ -176,7 +176,7 @@ fn nsswitch_conf_gives_order_and_actions() {
     assert_eq!(sources("hosts: dns [UNAVAIL=return] files\n"), [FAILED; 2]);
 }
 
-/// What was asked of the servers of another configuration is not kept for this one.
+/// An answer from the servers of another configuration is not cached for this one.
 #[test]
 fn lookup_across_a_change_of_resolv_conf_keeps_nothing() {
     let server = Server::start(|asked| match asked.name.as_str() {
