@@ -98,8 +98,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
 
     /// Changes whenever the contents do: what was derived from other contents is to be dropped.
     #[cfg(feature = "dns")]
-    pub(super) fn version(&self, now: Instant) -> u64 {
-        self.look_if_due(now);
+    pub(super) fn version(&self) -> u64 {
         self.0.version.load(Ordering::Acquire)
     }
 

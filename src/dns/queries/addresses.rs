@@ -37,12 +37,12 @@ impl Inner {
         for (source, actions) in self.sources(name, started).iter() {
             let found = match source {
                 Source::Files => match self.found_in_hosts(host, name, limit, started)? {
-                    Some(found) => Ok(found),
+                    Some(found) => return Ok(found),
                     None if actions.not_found => break,
                     None => continue,
                 },
                 Source::Dns => match self.in_cache(name, is_absolute, started) {
-                    Some(known) => Ok(known),
+                    Some(known) => return Ok(known),
                     None => self
                         .special(name, host)
                         .unwrap_or_else(|| self.by_servers(host, name, is_absolute, limit, started)),
@@ -51,10 +51,7 @@ impl Inner {
                     self.special(name, host).unwrap_or_else(|| self.by_system(host, name, is_absolute, limit))
                 }
             };
-            let error = match found {
-                Ok(found) => return Ok(found),
-                Err(error) => error,
-            };
+            let Err(error) = found else { return found };
             let ends = match error.kind() {
                 ErrorKind::NameNotFound => actions.not_found,
                 ErrorKind::TimedOut => actions.unavailable,
@@ -80,14 +77,15 @@ impl Inner {
     }
 
     /// Where a name is looked up, in order.
+    #[inline]
     pub(super) fn sources(&self, name: NameRef<'_>, now: Instant) -> Sources {
         let is_own = || sys::host_name().is_some_and(|own| own.eq_ignore_ascii_case(name.as_str()));
         match (self.options.backend, &self.queries.services) {
-            (Some(Backend::Dns), _) => Sources::files_and(Source::Dns),
-            (Some(Backend::System), _) => Sources::files_and(Source::System),
+            (Some(Backend::Dns), _) => Sources::FILES_DNS,
+            (Some(Backend::System), _) => Sources::FILES_SYSTEM,
             (None, Some(services)) => services.with(now, |services| services.sources(name, is_own)),
-            (None, None) if self.options.queries.servers.is_empty() => Sources::files_and(Source::System),
-            (None, None) => Sources::files_and(Source::Dns),
+            (None, None) if self.options.queries.servers.is_empty() => Sources::FILES_SYSTEM,
+            (None, None) => Sources::FILES_DNS,
         }
     }
 
@@ -101,8 +99,8 @@ impl Inner {
 
     /// What was answered of a name that is asked for as it is, and still holds.
     fn in_cache(&self, name: NameRef<'_>, is_absolute: bool, now: Instant) -> Option<Resolved> {
-        self.queries.refresh(now);
         let is_first = self.queries.conf.with(now, |conf| conf.is_first(name, is_absolute));
+        self.queries.refresh();
         if is_first { self.in_order(name, now, AnswerSource::Cache) } else { None }
     }
 

@@ -59,7 +59,7 @@ impl Queries {
         let conf = Watched::new(options.conf.clone(), SMALL, move |bytes| {
             options.over(ResolvConf::read(&bytes, &environment()))
         });
-        let derived_from = AtomicU64::new(conf.version(Instant::now()));
+        let derived_from = AtomicU64::new(conf.version());
         let preferences = Mutex::default();
         Queries { conf, services, cache, flights: Flights::new(), preferences, derived_from }
     }
@@ -69,8 +69,8 @@ impl Queries {
     }
 
     /// Drops what was derived from another configuration, if the file has changed.
-    fn refresh(&self, now: Instant) {
-        let version = self.conf.version(now);
+    fn refresh(&self) {
+        let version = self.conf.version();
         if self.version() != version {
             let mut cache = self.cache();
             self.derived_from.store(version, Ordering::Release);
@@ -81,7 +81,8 @@ impl Queries {
 
     /// The configuration, with its version: what a lookup learns is kept if that is the same when it ends.
     fn current(&self, now: Instant) -> Current {
-        self.refresh(now);
+        drop(self.conf.contents(now));
+        self.refresh();
         // The version first: contents that are newer belong to no version yet.
         let version = self.version();
         Current { version, conf: self.conf.contents(now) }

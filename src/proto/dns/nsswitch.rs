@@ -70,11 +70,14 @@ impl Default for NameServices {
 impl Sources {
     const NONE: Sources = Sources { steps: [(Source::System, DEFAULT_ACTIONS); MOST_STEPS], len: 0 };
 
-    /// The hosts files, and then this source.
-    pub(crate) fn files_and(source: Source) -> Sources {
+    pub(crate) const FILES_DNS: Sources = Sources::files_and(Source::Dns);
+    pub(crate) const FILES_SYSTEM: Sources = Sources::files_and(Source::System);
+
+    const fn files_and(source: Source) -> Sources {
         let mut sources = Sources::NONE;
-        sources.push(Source::Files, DEFAULT_ACTIONS);
-        sources.push(source, DEFAULT_ACTIONS);
+        sources.steps[0] = (Source::Files, DEFAULT_ACTIONS);
+        sources.steps[1] = (source, DEFAULT_ACTIONS);
+        sources.len = 2;
         sources
     }
 
@@ -87,6 +90,7 @@ impl Sources {
         has_room
     }
 
+    #[inline]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Source, Actions)> + '_ {
         self.steps[..self.len].iter().copied()
     }
