@@ -85,7 +85,8 @@ impl Resolver {
     ///
     /// Blocks until the name is resolved, or until the [timeout](ResolverBuilder::timeout) expires.
     /// The host is a name in any script (`例如.中国`), or an IP address. A final dot excludes the
-    /// search list.
+    /// search list. A name has at most 1,000 addresses from a hosts file, and as many as fit a
+    /// response of 64 KiB from a name server.
     ///
     /// # Errors
     ///

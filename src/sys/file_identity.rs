@@ -2,8 +2,8 @@
 
 use std::fs::Metadata;
 
-/// What tells a file from others, and from itself before a change of its contents or of its mode: the
-/// device, the number and the time of change on Unix, which no program sets.
+/// The identity of a file, which changes with its contents and its mode: the device, the inode and
+/// the time of the last change on Unix, which a program cannot set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileIdentity {
     #[cfg(unix)]

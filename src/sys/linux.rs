@@ -43,7 +43,7 @@ pub(super) fn nonblocking_stream_socket(domain: Domain) -> io::Result<Socket> {
 const MIN_RESERVED: u32 = 256;
 const MAX_RESERVED: usize = 65_536;
 
-/// Makes the table of descriptors of the process as large as for `count` of them, if the process may have so many.
+/// Makes the table of descriptors of the process large enough for `count` of them, or for the limit of the process.
 ///
 /// The kernel doubles the table when it is full. If the process has several threads, it waits for all processors each time (`synchronize_rcu`),
 /// 10 to 20 ms on a busy machine, and no thread accepts meanwhile. A descriptor with a high number has it grow once. It takes 8 bytes for

@@ -36,7 +36,7 @@
 //! | `limit_unsent(stream)` | has poll report a stream as writable when all its data was sent; false where it cannot |
 //! | `drop_new_syns(listener)` | has the system drop attempts to connect, so that their systems repeat them; what waits goes on. False where it cannot |
 //! | `nonblocking_stream_socket(domain)` | a TCP socket that does not block |
-//! | `reserve_descriptors(listener, count)` | makes room for so many descriptors, where that saves time later |
+//! | `reserve_descriptors(listener, count)` | makes room for `count` descriptors, where that saves time later |
 //! | `is_in_progress(error)` | whether a connect goes on |
 //! | `is_complete(socket, address)` | whether a connect that was in progress has succeeded; its error if it has failed |
 //! | `set_user_timeout`, `set_congestion_control` | more options that not all systems have |
@@ -156,7 +156,7 @@ pub(crate) fn random() -> u64 {
     std::hash::RandomState::new().build_hasher().finish()
 }
 
-/// A number that nobody can guess, from the generator of the OS.
+/// An unpredictable number, from the random number generator of the OS.
 #[cfg(feature = "dns")]
 pub(crate) fn unpredictable() -> u16 {
     let mut bytes = [0; 2];

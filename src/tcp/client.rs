@@ -16,8 +16,8 @@ use crate::wait::CancelToken;
 ///
 /// * **Happy Eyeballs** (RFC 8305). The addresses of a name are tried in the order of the lookup,
 ///   IPv6 and IPv4 alternating. The next attempt begins when one has failed or has not responded
-///   for [250 ms](TcpClientBuilder::attempt_delay), with at most six in progress. The first
-///   connection wins, and the other attempts are closed. No threads are used.
+///   for [250 ms](TcpClientBuilder::attempt_delay), with at most six in progress, and 64 in all. The
+///   first connection wins, and the other attempts are closed. No threads are used.
 /// * **One timeout.** The [`connect_timeout`](TcpClientBuilder::connect_timeout), 10 s by default,
 ///   covers the whole connect: lookup, all addresses and retries. If it is too short for all
 ///   addresses, the attempts begin closer together, down to 100 ms.

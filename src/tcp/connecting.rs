@@ -16,7 +16,7 @@ use crate::proto::retry::Retry;
 use crate::sys::{self, Family};
 use crate::wait::{self, WaitLimit};
 
-/// So many addresses of one name are tried. A name server can send thousands.
+/// The maximum number of addresses of a name that are tried. A name server can send thousands.
 const MAX_ADDRESSES: usize = 64;
 
 impl TcpClient {

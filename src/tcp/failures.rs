@@ -78,7 +78,7 @@ impl ConnectFailures {
     }
 }
 
-/// An error text has at most so many addresses.
+/// The maximum number of addresses in an error text.
 const MAX_LISTED: usize = 8;
 
 impl fmt::Display for ConnectFailures {

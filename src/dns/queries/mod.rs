@@ -81,7 +81,7 @@ impl Queries {
 
     /// The configuration, with its version: what a lookup learns is kept if that is the same when it ends.
     fn current(&self, now: Instant) -> Current {
-        drop(self.conf.contents(now));
+        self.conf.with(now, |_| ());
         self.refresh();
         // The version first: contents that are newer belong to no version yet.
         let version = self.version();

@@ -96,22 +96,23 @@ impl ResolverBuilder {
     }
 
     /// Sets the file that is read instead of `/etc/resolv.conf`. Options of this builder take
-    /// precedence over the file. A file of more than 64 KiB is not read.
+    /// precedence over the file, and over `RES_OPTIONS` in the environment. A change of the file clears
+    /// the cache. A file of more than 64 KiB is not read.
     pub fn resolv_conf(mut self, path: impl Into<PathBuf>) -> Self {
         self.queries.conf = path.into();
         self
     }
 
-    /// Sets the file that is read instead of `/etc/nsswitch.conf` to choose the
-    /// [back end](Self::backend). If it does not exist, or has more than 64 KiB, name servers are
-    /// queried for all names.
+    /// Sets the file that is read instead of `/etc/nsswitch.conf`, for the order of hosts files and name
+    /// servers, and for the [back end](Self::backend). If it does not exist, has no `hosts` line, or has
+    /// more than 64 KiB, hosts files are read first, and name servers are queried for all other names.
     pub fn nsswitch_conf(mut self, path: impl Into<PathBuf>) -> Self {
         self.queries.services = path.into();
         self
     }
 
-    /// Sets the search list: the domains that are appended to a name. Defaults to that of
-    /// `resolv.conf`.
+    /// Sets the search list: the domains that are appended to a name. Defaults to `LOCALDOMAIN` in the
+    /// environment, that of `resolv.conf`, or the domain of the host name.
     pub fn search<S: AsRef<str>>(mut self, domains: impl IntoIterator<Item = S>) -> Self {
         self.queries.search = Some(domains.into_iter().map(|domain| domain.as_ref().into()).collect());
         self

@@ -37,7 +37,7 @@ pub(crate) struct Kept {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct InOrder {
     pub(crate) ips: Box<[IpAddr]>,
-    /// When a family is asked for again.
+    /// When the records of a family are queried again.
     pub(crate) until: Instant,
     /// When the first of the addresses expires.
     pub(crate) expires: Instant,

@@ -135,11 +135,12 @@ impl Lookup {
         self.plain.get(self.server()).copied().unwrap_or(false)
     }
 
-    /// From now on the server that is asked now is asked without EDNS. Returns `false` if it was before.
-    fn go_plain(&mut self) -> bool {
+    /// Sends the current server its next queries without EDNS.
+    fn go_plain(&mut self) {
         let server = self.server();
-        let Some(plain) = self.plain.get_mut(server) else { return false };
-        !std::mem::replace(plain, true)
+        if let Some(plain) = self.plain.get_mut(server) {
+            *plain = true;
+        }
     }
 
     /// The next thing to do; `random` gives the numbers of queries.
@@ -349,7 +350,7 @@ impl Lookup {
         &self.troubles
     }
 
-    /// What there is to remember of each server that was asked.
+    /// The experience of this lookup with each server that was queried.
     pub(crate) fn experiences(&self) -> impl Iterator<Item = (usize, Experience)> {
         let faults = self.troubles.iter();
         let silent = faults.filter(|(place, fault)| fault.is_silence() && !self.responded[*place]);

@@ -53,12 +53,12 @@ pub(crate) enum Source {
 /// The steps of the lookup of one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sources {
-    steps: [(Source, Actions); MOST_STEPS],
+    steps: [(Source, Actions); MAX_STEPS],
     len: usize,
 }
 
 /// Each source once or twice; the OS follows a longer line.
-const MOST_STEPS: usize = 4;
+const MAX_STEPS: usize = 4;
 
 impl Default for NameServices {
     fn default() -> NameServices {
@@ -68,7 +68,7 @@ impl Default for NameServices {
 }
 
 impl Sources {
-    const NONE: Sources = Sources { steps: [(Source::System, DEFAULT_ACTIONS); MOST_STEPS], len: 0 };
+    const NONE: Sources = Sources { steps: [(Source::System, DEFAULT_ACTIONS); MAX_STEPS], len: 0 };
 
     pub(crate) const FILES_DNS: Sources = Sources::files_and(Source::Dns);
     pub(crate) const FILES_SYSTEM: Sources = Sources::files_and(Source::System);
@@ -82,7 +82,7 @@ impl Sources {
     }
 
     fn push(&mut self, source: Source, actions: Actions) -> bool {
-        let has_room = self.len < MOST_STEPS;
+        let has_room = self.len < MAX_STEPS;
         if has_room {
             self.steps[self.len] = (source, actions);
             self.len += 1;
@@ -172,7 +172,7 @@ impl NameServices {
                 continue;
             }
             if source == Source::System || !sources.push(source, entry.actions) {
-                sources.len = sources.len.min(MOST_STEPS - 1);
+                sources.len = sources.len.min(MAX_STEPS - 1);
                 sources.push(Source::System, DEFAULT_ACTIONS);
                 break;
             }

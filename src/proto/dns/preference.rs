@@ -4,11 +4,11 @@
 
 use std::time::{Duration, Instant};
 
-/// After so many lookups in a row without a response, a server is queried after the others. One lost query is no reason: another
+/// The number of lookups in a row without a response after which a server is queried last. One lost query is no reason: another
 /// server may not know the names of this one.
 const LOOKUPS: u32 = 2;
 
-/// For so long.
+/// How long it is queried last.
 pub(crate) const LAST: Duration = Duration::from_secs(10);
 
 /// How long queries to a server are sent without EDNS, once it has responded only to those.

@@ -1,6 +1,6 @@
 //! Queries and what is made of the replies: RFC 1035, RFC 6891. The only module that knows the crate that reads messages.
 
-mod skim;
+mod hide;
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use super::fault::ResponseError;
 use super::host::{Host, Spelling};
 use super::name::HostName;
 use super::records::{Mx, RawRecord, RecordData, Srv, Txt};
-use skim::{HIDDEN, OPAQUE, hide_other_records};
+use hide::{HIDDEN, OPAQUE, hide_other_records};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,7 +56,7 @@ const LARGEST_REPLY: u16 = 1_232;
 /// How many aliases in a row are followed, in one response and in all of them. A chain without end is longer.
 pub(crate) const MOST_ALIASES: u8 = 32;
 
-/// So many records are compared with each other; more are looked up by their hash.
+/// Up to this number of records, each is compared with all others; beyond it, by its hash.
 const FEW: usize = 16;
 
 const HEADER: usize = 12;
@@ -256,7 +256,7 @@ fn text(name: &Name<'_>) -> Option<String> {
     Some(text)
 }
 
-/// The name behind an alias, if a caller could ask for it: what is not a name of a host is neither asked for nor believed. Names
+/// The name behind an alias, if a caller could look it up: a name that is not a host name is neither queried nor accepted. Names
 /// of addresses may have a slash (RFC 2317, 4).
 fn alias_of(target: &Name<'_>, kind: Kind) -> Option<HostName> {
     let text = text(target)?;
@@ -298,7 +298,7 @@ fn data(data: &RData<'_>, kind: Kind) -> Option<RecordData> {
     })
 }
 
-/// Whether a record has the type that was asked for. Hidden ones have a type that may be asked for, too.
+/// Whether a record has the queried type. The type of hidden records can be queried, too.
 fn is_of_type(data: &RData<'_>, number: u16) -> bool {
     let own = u16::from(data.type_code());
     own == OPAQUE || own == number && number != HIDDEN

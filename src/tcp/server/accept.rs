@@ -86,7 +86,7 @@ impl ServerCore {
         self.accept_unless(|| false, limit)
     }
 
-    /// The same, as long as there `is_other_work` is false: it is asked again when the accept is
+    /// The same, as long as `is_other_work` returns false. It is called again when the accept is
     /// interrupted.
     pub(super) fn accept_unless(
         self: &Arc<Self>,

@@ -117,7 +117,7 @@ impl Acceptor {
         self.queue.watch()
     }
 
-    /// Prepares for so many connections. Blocks for some 10 ms on Linux.
+    /// Prepares for the given number of connections. Blocks for some 10 ms on Linux.
     pub(super) fn reserve_descriptors(&self, connections: usize) {
         if let Some(listener) = self.listener() {
             sys::reserve_descriptors(&listener, connections);

@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::kit;
 use crate::kit::children::{Running, needs, report};
 use crate::kit::namespaces::{has_user_namespaces, in_user_namespace};
 use crate::kit::skip::current_test;
@@ -194,5 +193,4 @@ fn scenarios_have_at_least_300_cells() {
     assert!(SCENARIOS.len() * NAMES.len() >= 300, "{}", SCENARIOS.len() * NAMES.len());
     let names: std::collections::BTreeSet<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
     assert_eq!(names.len(), SCENARIOS.len(), "each name is used once");
-    let _ = kit::PATIENCE;
 }

@@ -20,7 +20,7 @@ pub enum Behavior {
     /// Drops each query that has EDNS.
     DropsEdns,
     Silent,
-    /// Drops so many queries first, for each name.
+    /// Drops the given number of queries first, for each name.
     Loses(usize),
     /// Every response over UDP is truncated.
     Truncates,
@@ -43,7 +43,7 @@ const ZONE: [(&str, &[&str]); 9] = [
     ("under_score.example.test", &["10.6.6.6"]),
 ];
 
-/// So many aliases lead from `chain.example.test` to `end.example.test`.
+/// The number of aliases from `chain.example.test` to `end.example.test`.
 const CHAIN: usize = 11;
 
 fn answer(asked: &Asked) -> Replies {

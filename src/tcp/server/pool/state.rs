@@ -8,10 +8,10 @@ use crate::sys::ThreadState;
 /// How long work may take before its thread counts as blocked: at least one, at most two of these.
 pub(super) const TICK: Duration = Duration::from_millis(1);
 
-/// After so many checks in a row that found only short work, the next ones are half as frequent, and
-/// after twice as many, a quarter.
-const CHECKS_PER_TICK: u32 = 16;
-const MAX_QUIET: u32 = 2 * CHECKS_PER_TICK;
+/// The number of checks in a row with only short work after which checks are half as frequent; after
+/// twice that number, a quarter as frequent.
+const QUIET_CHECKS: u32 = 16;
+const MAX_QUIET: u32 = 2 * QUIET_CHECKS;
 
 /// After how many checks in a row a thread counts as blocked that only computes, so that others are
 /// served meanwhile.
@@ -184,7 +184,7 @@ impl State {
     }
 
     fn ticks_per_check(&self) -> usize {
-        1 << (self.quiet / CHECKS_PER_TICK)
+        1 << (self.quiet / QUIET_CHECKS)
     }
 
     /// Adds which of the threads that seem to block are to be asked.
