@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use simple_dns::rdata::{A, AAAA, CNAME, MX, PTR, RData, SOA, SRV, TXT};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QTYPE, RCODE, ResourceRecord, TYPE};
@@ -280,4 +280,17 @@ pub fn of(servers: &[SocketAddr]) -> socketry::dns::ResolverBuilder {
 
 pub fn only_v4(server: &Server) -> socketry::dns::ResolverBuilder {
     of(&[server.address]).families(socketry::dns::IpFamilies::Ipv4)
+}
+
+pub fn ips(texts: &[&str]) -> Vec<IpAddr> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+/// Looks up `host.test`, which has the [`usual`] IPv4 address. Returns the time of the lookup.
+#[track_caller]
+pub fn assert_found(server: &Server) -> Duration {
+    let began = Instant::now();
+    let found = only_v4(server).build().lookup("host.test").unwrap();
+    assert_eq!(found.addresses(), ips(&["192.0.2.1"]));
+    began.elapsed()
 }

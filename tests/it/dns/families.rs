@@ -1,6 +1,5 @@
 //! Two families of addresses: when each is asked for, waited for and tried.
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::kit::dns::*;
@@ -8,10 +7,6 @@ use crate::kit::*;
 use simple_dns::{PacketFlag, RCODE};
 use socketry::Resolver;
 use socketry::dns::{AnswerSource, IpFamilies, ResolveError};
-
-fn ips(texts: &[&str]) -> Vec<IpAddr> {
-    texts.iter().map(|text| text.parse().unwrap()).collect()
-}
 
 /// RFC 8305, 3: the addresses of one family wait 50 ms for those of the other. RFC 9520, 3.2: and
 /// that nobody would say whether there are others is known for a while.

@@ -37,10 +37,6 @@ fn of(server: &Server, file: &File) -> ResolverBuilder {
     builder.server(&server.address.to_string()).unwrap()
 }
 
-fn ips(texts: &[&str]) -> Vec<IpAddr> {
-    texts.iter().map(|text| text.parse().unwrap()).collect()
-}
-
 #[test]
 fn hosts_entry_suppresses_queries_for_both_families() {
     let server = Server::start(|asked| usual(asked).now(asked));

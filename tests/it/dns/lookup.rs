@@ -15,25 +15,6 @@ fn failure(result: Result<socketry::dns::Resolved, Error>) -> ResolveError {
     error.detail::<ResolveError>().unwrap_or_else(|| panic!("{error}")).clone()
 }
 
-fn ips(texts: &[&str]) -> Vec<IpAddr> {
-    texts.iter().map(|text| text.parse().unwrap()).collect()
-}
-
-/// The answer of a look-up of IPv4 alone, and how long it took.
-#[track_caller]
-fn looked_up(server: &Server) -> (Result<Vec<IpAddr>, Error>, Duration) {
-    let began = Instant::now();
-    let result = only_v4(server).build().lookup("host.test");
-    (result.map(|found| found.addresses().to_vec()), began.elapsed())
-}
-
-#[track_caller]
-fn assert_found(server: &Server) -> Duration {
-    let (found, elapsed) = looked_up(server);
-    assert_eq!(found.unwrap(), ips(&["192.0.2.1"]));
-    elapsed
-}
-
 #[test]
 fn lookup_queries_a_and_aaaa_from_one_port_and_caches() {
     let server = Server::start(|asked| usual(asked).now(asked));

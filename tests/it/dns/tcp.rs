@@ -8,12 +8,6 @@ use simple_dns::PacketFlag;
 use socketry::dns::{AnswerSource, IpFamilies};
 use socketry::{CancelToken, ErrorKind};
 
-#[track_caller]
-fn assert_found(server: &Server) {
-    let found = only_v4(server).build().lookup("host.test").unwrap();
-    assert_eq!(found.addresses(), ["192.0.2.1".parse::<std::net::IpAddr>().unwrap()]);
-}
-
 /// RFC 1035, 4.2.1: what is cut comes again over TCP, in pieces of any size; RFC 5966.
 #[test]
 fn truncated_answer_is_retried_over_tcp() {
