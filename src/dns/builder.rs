@@ -1,38 +1,14 @@
+//! The options of a resolver.
+
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::backend::Backend;
 use super::queries::Options;
-use super::resolver::Resolver;
+use crate::proto::dns::families::IpFamilies;
 use crate::wait::CancelToken;
 
-/// The back end of lookups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Backend {
-    /// This crate: hosts file, search list, name servers, cache. It does not know what the OS has
-    /// in addition, such as mDNS, directories (LDAP), or the name service of a private network.
-    /// Available with the feature `dns`.
-    #[cfg(feature = "dns")]
-    Dns,
-    /// The `getaddrinfo` of the OS, in a thread that is abandoned when the timeout expires. There
-    /// are at most 32 such threads.
-    System,
-}
-
-/// The address families of a lookup.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum IpFamilies {
-    /// IPv6 and IPv4, in the order of RFC 6724: addresses without a route are last.
-    #[default]
-    Both,
-    /// IPv4 only (A records).
-    Ipv4,
-    /// IPv6 only (AAAA records).
-    Ipv6,
-}
-
-/// Options for creating a [`Resolver`].
+/// Options for creating a [`Resolver`](crate::Resolver).
 ///
 /// # Examples
 ///
@@ -57,7 +33,7 @@ pub struct ResolverBuilder {
     pub(super) timeout: Option<Duration>,
     pub(super) families: IpFamilies,
     pub(super) token: Option<CancelToken>,
-    /// Those of own queries.
+    /// The options of queries.
     pub(super) queries: Options,
 }
 
@@ -142,14 +118,5 @@ impl ResolverBuilder {
     pub fn cancel_token(mut self, token: &CancelToken) -> Self {
         self.token = Some(token.clone());
         self
-    }
-
-    /// Creates the resolver and reads its files. A missing file is no error and counts as empty; no
-    /// socket is opened.
-    ///
-    /// Hosts files of more than 64 KiB are read by a thread, and this method does not wait for it.
-    /// See also [`hosts`](Self::hosts).
-    pub fn build(self) -> Resolver {
-        Resolver::new_with(self)
     }
 }

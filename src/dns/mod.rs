@@ -32,28 +32,35 @@
 //! the cache, and the options of queries are not available, and
 //! [`lookup_addr`](Resolver::lookup_addr) only finds addresses of a hosts file and of this machine.
 
-mod answer;
+mod backend;
 mod builder;
-mod failure;
-mod files;
-mod hosts;
-mod inner;
-mod promise;
+#[cfg(feature = "dns")]
+mod builder_queries;
+mod drive;
+mod for_sockets;
+mod hosts_files;
+mod interrupted;
+mod oneshot;
 #[cfg(feature = "dns")]
 mod queries;
 #[cfg(not(feature = "dns"))]
 #[path = "without_queries.rs"]
 mod queries;
+#[cfg(feature = "dns")]
+mod record_lookups;
 pub(crate) mod resolver;
-mod sockets;
 mod system;
+mod watched_file;
+mod zone;
 
+pub use crate::proto::dns::failure::{ResolveError, ServerError};
+pub use crate::proto::dns::families::IpFamilies;
 pub use crate::proto::dns::fault::{ResponseError, ServerFault};
 pub use crate::proto::dns::host::InvalidName;
 #[cfg(feature = "dns")]
 pub use crate::proto::dns::records::{Mx, RawRecord, Srv, Txt};
-pub use answer::{AnswerSource, Resolved};
-pub use builder::{Backend, IpFamilies, ResolverBuilder};
-pub use failure::{ResolveError, ServerError};
+pub use crate::proto::dns::resolved::{AnswerSource, Resolved};
+pub use backend::Backend;
+pub use builder::ResolverBuilder;
+pub(crate) use for_sockets::{Found, lookup, lookup_all};
 pub(crate) use resolver::Resolver;
-pub(crate) use sockets::{Found, lookup, lookup_all};

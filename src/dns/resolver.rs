@@ -1,15 +1,17 @@
+//! The resolver, and its lookups of addresses and names.
+
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
-use super::answer::Resolved;
 use super::builder::ResolverBuilder;
-use super::failure::ResolveError;
-use super::files::Watched;
-use super::inner::{Inner, bad_name, scope};
+use super::drive::Inner;
+use super::zone::literal;
 use crate::addr::ToAddress;
 use crate::error::Result;
-use crate::proto::dns::host::{Host, Spelling};
+use crate::proto::dns::failure::ResolveError;
+use crate::proto::dns::resolved::Resolved;
 use crate::wait::WaitLimit;
 
 /// A resolver of host names, which uses hosts files, a cache, and DNS or the resolver of the OS.
@@ -77,16 +79,12 @@ impl Resolver {
         ResolverBuilder::default()
     }
 
-    pub(super) fn new_with(options: ResolverBuilder) -> Resolver {
-        Resolver { inner: Arc::new(Inner::new(options)) }
-    }
-
     /// Resolves a host name to its addresses.
     ///
     /// Blocks until the name is resolved, or until the [timeout](ResolverBuilder::timeout) expires.
     /// The host is a name in any script (`例如.中国`), or an IP address. A final dot excludes the
-    /// search list. A name has at most 1,000 addresses from a hosts file, and as many as fit a
-    /// response of 64 KiB from a name server.
+    /// search list. A name has at most 1,000 addresses from a hosts file, and 8,192 from name servers or
+    /// the OS; others are skipped.
     ///
     /// # Errors
     ///
@@ -105,26 +103,7 @@ impl Resolver {
     /// [`is_temporary`](crate::Error::is_temporary) returns true, a retry may succeed.
     #[doc(alias = "getaddrinfo")]
     pub fn lookup(&self, host: &str) -> Result<Resolved> {
-        self.lookup_within(host, &WaitLimit::started_now())
-    }
-
-    /// Resolves a host name within the limit of a caller, and the resolver's own.
-    pub(super) fn lookup_within(&self, host: &str, asker: &WaitLimit<'_>) -> Result<Resolved> {
-        let inner = &*self.inner;
-        let limit = &inner.limit(asker);
-        let started = limit.instant();
-        let mut spelling = Spelling::new();
-        let (name, is_absolute) = match Host::read(host, &mut spelling) {
-            Ok(Host::Address(ip)) => return inner.literal(ip.to_canonical(), 0, host),
-            Ok(Host::Name(name, is_absolute)) => (name, is_absolute),
-            Err(bad) => {
-                return match ipv6_as_written(host) {
-                    Some((ip, scope)) => inner.literal(ip, scope, host),
-                    None => Err(bad_name(bad, host)),
-                };
-            }
-        };
-        inner.find(host, name, is_absolute, limit, started)
+        self.inner.lookup(host, &WaitLimit::started_now())
     }
 
     /// Resolves a host and port, such as `"host:port"`, to socket addresses in the order in which
@@ -143,7 +122,7 @@ impl Resolver {
         let address = address.to_address()?;
         match address.name() {
             Some(name) => Ok(self.lookup(name)?.with_port(address.port()).collect()),
-            None => Ok(vec![super::sockets::literal(&address)?]),
+            None => Ok(vec![literal(&address)?]),
         }
     }
 
@@ -175,19 +154,7 @@ impl Resolver {
     #[doc(alias = "getnameinfo")]
     #[doc(alias = "getfqdn")]
     pub fn lookup_addr(&self, ip: impl Into<IpAddr>) -> Result<String> {
-        let ip = ip.into();
-        let inner = &*self.inner;
-        let limit = &inner.limit(&WaitLimit::started_now());
-        let started = limit.instant();
-        if inner.reads_hosts_of(ip, started) {
-            if let Some(name) = inner.name_in_hosts(ip, limit, started)? {
-                return Ok(name);
-            }
-        }
-        if ip.to_canonical().is_loopback() {
-            return Ok("localhost".to_owned());
-        }
-        inner.name_of(ip, limit, started)
+        self.inner.lookup_addr(ip.into())
     }
 
     /// Clears the cache and reads the files again, changed or not.
@@ -196,8 +163,7 @@ impl Resolver {
     /// Lookups of other threads continue with the earlier contents meanwhile. A file that cannot be
     /// read, or is too large, keeps its earlier contents.
     pub fn flush(&self) {
-        self.inner.hosts.iter().for_each(Watched::read_again);
-        self.inner.queries.flush();
+        self.inner.flush();
     }
 }
 
@@ -207,12 +173,21 @@ impl fmt::Debug for Resolver {
     }
 }
 
-/// An IPv6 address in brackets, as in front of a port, or with the interface of its link behind it,
-/// or both.
-fn ipv6_as_written(host: &str) -> Option<(IpAddr, u32)> {
-    let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    match inside.split_once('%') {
-        Some((ip, zone)) => Some((IpAddr::V6(ip.parse().ok()?), scope(zone)?)),
-        None => Some((IpAddr::V6(inside.parse().ok()?), 0)),
+impl Resolved {
+    /// Returns the remaining time to live; `None` if the source has none, such as a hosts file or
+    /// the OS.
+    pub fn ttl(&self) -> Option<Duration> {
+        self.expires().map(|expires| expires.saturating_duration_since(Instant::now()))
+    }
+}
+
+impl ResolverBuilder {
+    /// Creates the resolver and reads its files. A missing file is no error and counts as empty; no
+    /// socket is opened.
+    ///
+    /// Hosts files of more than 64 KiB are read by a thread, and this method does not wait for it.
+    /// See also [`hosts`](Self::hosts).
+    pub fn build(self) -> Resolver {
+        Resolver { inner: Arc::new(Inner::new(self)) }
     }
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use super::choices::{Choices, clock};
 use crate::proto::dns::cache::{Bounds, Cache};
 use crate::proto::dns::name::HostName;
-use crate::proto::dns::records::RecordData;
-use crate::proto::dns::wire::{Answer, Kind};
+use crate::proto::dns::records::{Kind, RecordData};
+use crate::proto::dns::wire::Answer;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -50,7 +50,7 @@ pub fn property(data: &[u8]) {
         match choices.below(8) {
             0..=3 => {
                 let answer = answer(&mut choices);
-                cache.put(&name, kind, &answer, now);
+                cache.put(&name, kind, &bounds.entry(&answer, now), now);
                 let is_new = names.insert(name.clone());
                 put.retain(|(own, own_kind, ..)| {
                     (&**own, *own_kind) != (name.as_str(), kind)
@@ -72,7 +72,7 @@ pub fn property(data: &[u8]) {
                     let found = cache.get(name.as_ref(), kind, now).expect("what was just put");
                     assert_eq!(*found.records, *answer.records);
                     assert!(
-                        found.until - now >= bounds.shortest.min(bounds.longest),
+                        found.expires - now >= bounds.shortest.min(bounds.longest),
                         "no shorter than the least"
                     );
                 }
@@ -80,9 +80,9 @@ pub fn property(data: &[u8]) {
             4 => {
                 names.insert(name.clone());
                 let ips = vec![IpAddr::from([192, 0, 2, 1]); choices.below(6)];
-                cache.put_in_order(&name, &[Kind::Aaaa, Kind::A], &ips, now);
+                cache.put_sorted(&name, &[Kind::Aaaa, Kind::A], &ips, now);
             }
-            5 if choices.byte() == 0 => cache.clear(),
+            5 if choices.byte() == 0 => cache = Cache::new(bounds),
             _ => now += choices.time().min(100_000 * SECOND),
         }
         assert!(cache.len() <= bounds.names);
@@ -90,17 +90,17 @@ pub fn property(data: &[u8]) {
             let name = HostName::found(&number.to_string());
             for kind in [Kind::A, Kind::Aaaa] {
                 let Some(kept) = cache.get(name.as_ref(), kind, now) else { continue };
-                assert!(kept.until > now && kept.until - now <= most);
+                assert!(kept.expires > now && kept.expires - now <= most);
                 let is_known = |(own, own_kind, answer, at): &Put| {
                     *own == name.as_str()
                         && *own_kind == kind
                         && *answer.records == *kept.records
-                        && kept.until > *at
+                        && kept.expires > *at
                 };
                 assert!(put.iter().any(is_known), "nobody said this of {name}");
             }
-            if let Some(in_order) = cache.in_order(name.as_ref(), now) {
-                assert!(in_order.until > now && in_order.until - now <= most.max(5 * SECOND));
+            if let Some(sorted) = cache.sorted(name.as_ref(), now) {
+                assert!(sorted.until > now && sorted.until - now <= most.max(5 * SECOND));
             }
         }
     }

@@ -1,14 +1,23 @@
 //! One name asked of several servers, on a clock of its own, with servers that say anything at any time.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::choices::{Choices, clock};
 use super::dns_reply::{KINDS, any_reply};
+use crate::proto::dns::cache::Bounds;
 use crate::proto::dns::fault::ServerFault;
 use crate::proto::dns::lookup::{Lookup, Plan, Step};
 use crate::proto::dns::name::HostName;
 use crate::proto::dns::preference::ServerOrder;
-use crate::proto::dns::wire::{Kind, MOST_ALIASES};
+use crate::proto::dns::records::Kind;
+use crate::proto::dns::wire::MAX_ALIASES;
+
+/// The longest resolution delay.
+const LONGEST_DELAY: Duration = Duration::from_millis(300);
+
+const BOUNDS: Bounds =
+    Bounds { names: 9, shortest: Duration::ZERO, longest: Duration::MAX, longest_negative: Duration::MAX };
 
 /// It ends in its time and number of queries, never asks to be asked again at once, and asks servers that there are.
 pub fn property(data: &[u8]) {
@@ -25,8 +34,9 @@ pub fn property(data: &[u8]) {
             time => time.min(Duration::from_secs(30)),
         },
         use_tcp: choices.byte() & 7 == 0,
-        settle: Duration::from_millis(u64::from(choices.byte())),
-        is_settled: choices.byte() & 7 == 0,
+        is_sequential: choices.byte() & 7 == 0,
+        rotates: choices.byte() & 7 == 0,
+        has_cached: choices.byte() & 7 == 0,
     };
     let kinds = choices.pick(&[&[Kind::Aaaa, Kind::A][..], &[Kind::A], &[Kind::Txt], &[Kind::Ptr]]);
     let name = HostName::found("www.example.com");
@@ -37,7 +47,8 @@ pub fn property(data: &[u8]) {
     let mut queries: Vec<Vec<u8>> = Vec::new();
     // Each server as often as there are attempts; anew once without EDNS, and for each alias.
     let rounds = count * plan.attempts.max(1) as usize;
-    let most = rounds + count + kinds.len() * usize::from(MOST_ALIASES);
+    let most = if plan.is_sequential { kinds.len() } else { 1 }
+        * (rounds + count + kinds.len() * usize::from(MAX_ALIASES));
     loop {
         polls += 1;
         assert!(polls <= 8 * (most + 1) + 2 * told, "it does not come to an end: {lookup:?}");
@@ -47,13 +58,13 @@ pub fn property(data: &[u8]) {
         });
         match step {
             Step::Done => break,
-            Step::Ask { server, queries: asked } => {
+            Step::Send { server, queries: asked } => {
                 asks += 1;
                 assert!(server < count && asks <= most && !asked.is_empty() && asked.len() <= kinds.len());
                 queries = asked;
                 continue;
             }
-            Step::AskByTcp { server, query, until } => {
+            Step::SendTcp { server, query, until } => {
                 assert!(server < count && until.saturating_duration_since(now) <= plan.timeout);
                 told += 1;
                 // A stream ends when its time is over, or before.
@@ -73,7 +84,7 @@ pub fn property(data: &[u8]) {
             }
             Step::Receive(until) => {
                 assert!(until > now, "it would wait for what is over");
-                assert!(until - now <= plan.timeout.max(plan.settle));
+                assert!(until - now <= plan.timeout.max(LONGEST_DELAY));
                 let left = until - now;
                 // Nobody says anything any more when there are no more decisions.
                 if choices.is_over() {
@@ -96,15 +107,25 @@ pub fn property(data: &[u8]) {
             }
         }
     }
-    assert!(lookup.troubles().len() <= count * 20, "{:?}", lookup.troubles());
-    assert!(lookup.answered_by().is_none_or(|server| server < count));
-    assert_eq!(lookup.answers().map(|(kind, _)| kind).collect::<Vec<_>>(), kinds);
-    (0..count).for_each(|server| assert!(!lookup.fault_of(server).to_string().is_empty()));
+    assert!(lookup.errors().len() <= count * 20, "{:?}", lookup.errors());
+    let servers: Vec<SocketAddr> = (0..count).map(|port| ([127, 0, 0, 1], port as u16).into()).collect();
+    let result = lookup.result(&servers, &BOUNDS, now);
+    assert_eq!(result.errors.len(), lookup.errors().len());
+    assert!(result.server.is_none_or(|server| servers.contains(&server)));
+    let answered: Vec<_> = result.entries.iter().map(|(kind, _)| *kind).collect();
+    // A sequential lookup begins with the last type, and ends if the name does not exist.
+    let expected: Vec<_> = match plan.is_sequential {
+        true => kinds.iter().rev().take(answered.len()).copied().collect(),
+        false => kinds.to_vec(),
+    };
+    assert_eq!(answered, expected);
+    assert!(count == 0 || !answered.is_empty());
+    assert_eq!(lookup.state_of_servers(&servers).len(), count);
     assert_eq!(lookup.poll(now, || 0), Step::Done, "what is over stays over");
     // Nobody moves the clock but it, the ends of waits, and a late riser once for each thing told.
     let late = Duration::from_millis(255) * told as u32;
     if plan.timeout <= Duration::from_secs(30) {
-        let longest = plan.timeout.max(plan.settle).saturating_mul(most as u32 + 1);
+        let longest = plan.timeout.max(LONGEST_DELAY).saturating_mul(most as u32 + 1);
         assert!(now - start <= longest.saturating_add(late), "{:?} for {longest:?}", now - start);
     }
 }

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use super::choices::Choices;
 use crate::proto::dns::fault::ResponseError;
-use crate::proto::dns::host::{Host, Spelling};
+use crate::proto::dns::host::{Host, NameBuf};
 use crate::proto::dns::name::HostName;
-use crate::proto::dns::records::{Mx, RecordData, Srv, Txt};
-use crate::proto::dns::wire::{Answer, Judgement, Kind, MOST_ALIASES, judge, query};
+use crate::proto::dns::records::{Kind, Mx, RecordData, Srv, Txt};
+use crate::proto::dns::wire::{Answer, MAX_ALIASES, Verdict, query, validate};
 
 pub(super) const KINDS: [Kind; 6] = [Kind::A, Kind::Aaaa, Kind::Ptr, Kind::Txt, Kind::Mx, Kind::Srv];
 
@@ -110,7 +110,7 @@ impl ReplyRecord {
 /// What of the records answers the question, by following the aliases through them.
 fn answered(records: &[ReplyRecord], kind: Kind) -> Result<Vec<RecordData>, ResponseError> {
     let mut owner = 0;
-    for _ in 0..=MOST_ALIASES {
+    for _ in 0..=MAX_ALIASES {
         let own = || records.iter().filter(|record| record.owner == owner && record.class == IN);
         let mut found = Vec::new();
         for record in own().filter(|record| record.kind == code(kind)) {
@@ -168,19 +168,19 @@ pub(super) fn any_reply(choices: &mut Choices<'_>, query: &[u8], kind: Kind) -> 
 }
 
 /// What is taken of whatever came: only what was asked for, in bounds.
-fn check_bounds(reply: &[u8], query: &[u8], kind: Kind, judgement: &Judgement) {
-    if *judgement == Judgement::NotOurs {
+fn check_bounds(reply: &[u8], query: &[u8], kind: Kind, judgement: &Verdict) {
+    if *judgement == Verdict::Unrelated {
         return;
     }
     assert!(reply[..2] == query[..2] && reply[2] & 0x80 != 0, "another's reply was taken");
-    let Judgement::Answer(Answer { records, ttl, exists, negative_ttl, alias }) = judgement else { return };
+    let Verdict::Answer(Answer { records, ttl, exists, negative_ttl, alias }) = judgement else { return };
     // The root's name, type, class, ttl and length are eleven bytes.
     assert!(records.len() * 11 <= reply.len());
     assert!(
         records.is_empty() || *ttl <= i32::MAX as u32 && *exists && alias.is_none() && negative_ttl.is_none()
     );
     let is_host =
-        |host: &str| host.is_empty() || matches!(Host::read(host, &mut Spelling::new()), Ok(Host::Name(..)));
+        |host: &str| host.is_empty() || matches!(Host::parse(host, &mut NameBuf::new()), Ok(Host::Name(..)));
     for (index, record) in records.iter().enumerate() {
         let is_asked_for = match (record, kind) {
             (RecordData::Address(ip), Kind::A) => ip.is_ipv4(),
@@ -212,7 +212,7 @@ fn any_message(mut choices: Choices<'_>, query_: &[u8], name: &HostName, kind: K
             reply
         }
     };
-    let judgement = judge(&reply, query_, name, kind);
+    let judgement = validate(&reply, query_, name, kind);
     check_bounds(&reply, query_, kind, &judgement);
     // What is a reply to this query is none to another.
     let (other_name, other_kind) =
@@ -222,8 +222,8 @@ fn any_message(mut choices: Choices<'_>, query_: &[u8], name: &HostName, kind: K
     let others = [(id ^ 1, name, kind), (id, &other_name, kind), (id, name, other_kind)];
     for (number, (id, name, kind)) in others.into_iter().enumerate() {
         let other = query(id, name, kind, true).unwrap();
-        if judgement != Judgement::NotOurs && (number == 0 || !is_without_question) {
-            assert_eq!(judge(&reply, &other, name, kind), Judgement::NotOurs);
+        if judgement != Verdict::Unrelated && (number == 0 || !is_without_question) {
+            assert_eq!(validate(&reply, &other, name, kind), Verdict::Unrelated);
         }
     }
 }
@@ -237,11 +237,11 @@ fn written_message(mut choices: Choices<'_>, query: &[u8], name: &HostName, kind
         record.write(&mut choices, &mut reply);
         records.push(record);
     }
-    let judgement = judge(&reply, query, name, kind);
+    let judgement = validate(&reply, query, name, kind);
     check_bounds(&reply, query, kind, &judgement);
     match (judgement, answered(&records, kind)) {
-        (Judgement::Answer(answer), Ok(expected)) => assert_eq!(answer.records, expected, "{records:?}"),
-        (Judgement::Failure(failure), Err(expected)) => assert_eq!(failure, expected, "{records:?}"),
+        (Verdict::Answer(answer), Ok(expected)) => assert_eq!(answer.records, expected, "{records:?}"),
+        (Verdict::Failure(failure), Err(expected)) => assert_eq!(failure, expected, "{records:?}"),
         other => panic!("{other:?} of {records:?}"),
     }
 }

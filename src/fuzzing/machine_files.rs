@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 
 use super::choices::Choices;
-use crate::proto::dns::host::{Host, Spelling};
+use crate::proto::dns::host::{Host, NameBuf};
 use crate::proto::dns::hosts::{Hosts, Line, MAX_WORD};
 use crate::proto::dns::name::{HostName, NameRef};
-use crate::proto::dns::nsswitch::{NameServices, Source};
+use crate::proto::dns::nsswitch::NameServices;
+use crate::proto::dns::records::Kind;
 use crate::proto::dns::resolv_conf::{Environment, ResolvConf};
-use crate::proto::dns::wire::{Kind, query};
+use crate::proto::dns::sources::Source;
+use crate::proto::dns::wire::query;
 
 /// The names of a file and their addresses, line by line and without an index.
 fn lines_of(bytes: &[u8]) -> Vec<(IpAddr, Option<String>, Vec<Vec<u8>>)> {
@@ -36,8 +38,8 @@ fn lines_of(bytes: &[u8]) -> Vec<(IpAddr, Option<String>, Vec<Vec<u8>>)> {
 /// Whether a word of the file is that name.
 fn is_same(word: &[u8], name: NameRef<'_>) -> bool {
     let without_dot = word.strip_suffix(b".").unwrap_or(word);
-    let mut spelling = Spelling::new();
-    let read = std::str::from_utf8(word).ok().and_then(|word| Host::read(word, &mut spelling).ok());
+    let mut buffer = NameBuf::new();
+    let read = std::str::from_utf8(word).ok().and_then(|word| Host::parse(word, &mut buffer).ok());
     without_dot.eq_ignore_ascii_case(name.as_str().as_bytes())
         || !word.is_ascii() && matches!(read, Some(Host::Name(own, _)) if own == name)
 }
@@ -50,8 +52,8 @@ fn hosts(bytes: &[u8]) {
     for word in
         words.map(|word| String::from_utf8_lossy(word).into_owned()).chain([String::from("not.there")])
     {
-        let mut spelling = Spelling::new();
-        let Ok(Host::Name(name, _)) = Host::read(&word, &mut spelling) else { continue };
+        let mut buffer = NameBuf::new();
+        let Ok(Host::Name(name, _)) = Host::parse(&word, &mut buffer) else { continue };
         let found = hosts.candidates(name).flatten().filter_map(Line::address);
         let found: Vec<_> = found.map(|(ip, zone)| (ip, zone.map(str::to_owned))).collect();
         let has = |words: &[Vec<u8>]| words.iter().filter(|word| is_same(word, name)).count();
@@ -71,7 +73,7 @@ fn hosts(bytes: &[u8]) {
     }
 }
 
-/// Whatever the file says, its limits hold, and each name that is searched can be asked for.
+/// The limits hold for every file, and each candidate can be queried.
 fn resolv_conf(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes).into_owned();
     let environment = Environment { host_name: Some(text.clone()), local_domain: None, options: Some(text) };
@@ -82,14 +84,18 @@ fn resolv_conf(bytes: &[u8]) {
         assert!(server.zone.is_none() || server.ip.is_ipv6());
     }
     for text in ["host", "www.example.com", "a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p"] {
-        let mut spelling = Spelling::new();
-        let Ok(Host::Name(name, _)) = Host::read(text, &mut spelling) else { panic!("{text} is a name") };
-        assert_eq!(conf.candidates(name, true).collect::<Vec<_>>(), [name.to_owned()]);
-        let candidates: Vec<HostName> = conf.candidates(name, false).collect();
+        let mut buffer = NameBuf::new();
+        let Ok(Host::Name(name, _)) = Host::parse(text, &mut buffer) else { panic!("{text} is a name") };
+        let candidates = |is_absolute| {
+            let mut position = 0;
+            std::iter::from_fn(|| conf.candidate(name, is_absolute, &mut position)).collect::<Vec<HostName>>()
+        };
+        assert_eq!(candidates(true), [name.to_owned()]);
+        let candidates = candidates(false);
         assert!((1..=7).contains(&candidates.len()) && candidates.contains(&name.to_owned()));
         for candidate in candidates {
             assert!(candidate.as_str().starts_with(text));
-            assert!(query(1, &candidate, Kind::A, true).is_some(), "{candidate} cannot be asked for");
+            assert!(query(1, &candidate, Kind::A, true).is_some(), "{candidate} cannot be queried");
         }
     }
 }
@@ -97,13 +103,13 @@ fn resolv_conf(bytes: &[u8]) {
 fn nsswitch(bytes: &[u8]) {
     let services = NameServices::read(bytes);
     let [host, local, far] = ["host", "printer.local", "www.example.com"].map(|text| {
-        let mut spelling = Spelling::new();
-        let Ok(Host::Name(name, _)) = Host::read(text, &mut spelling) else { panic!("{text} is a name") };
+        let mut buffer = NameBuf::new();
+        let Ok(Host::Name(name, _)) = Host::parse(text, &mut buffer) else { panic!("{text} is a name") };
         let sources = services.sources(name, || false);
         assert!(sources.iter().count() <= 4, "{sources:?}");
-        sources.has(Source::System)
+        sources.iter().any(|(source, _)| source == Source::System)
     });
-    assert!(!far || host && local, "what every name is asked of, these are asked of, too");
+    assert!(!far || host && local, "these names have all sources of other names");
     if !bytes.windows(6).any(|window| window == b"hosts:") {
         assert_eq!(services, NameServices::default());
     }

@@ -22,6 +22,8 @@ pub mod control;
 pub mod dns_lookup;
 #[cfg(feature = "dns")]
 pub mod dns_reply;
+#[cfg(feature = "dns")]
+pub mod dns_resolution;
 pub mod frame_model;
 pub mod frames;
 pub mod grouping;

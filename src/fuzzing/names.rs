@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::choices::Choices;
 use super::dns_reply::KINDS;
-use crate::proto::dns::host::{Host, Spelling};
+use crate::proto::dns::host::{Host, NameBuf};
 use crate::proto::dns::name::HostName;
 use crate::proto::dns::wire::query;
 
@@ -15,9 +15,13 @@ pub fn property(data: &[u8]) {
     let domain =
         String::from_utf8_lossy(choices.take(20).split(|byte| *byte == b' ').next().unwrap_or_default());
     let text = &*String::from_utf8_lossy(choices.rest());
-    let (mut spelling, mut other) = (Spelling::new(), Spelling::new());
-    let found = Host::read(text, &mut spelling);
-    assert_eq!(Host::read(&text.to_ascii_uppercase(), &mut other).ok(), found.ok(), "{text:?} in upper case");
+    let (mut buffer, mut other) = (NameBuf::new(), NameBuf::new());
+    let found = Host::parse(text, &mut buffer);
+    assert_eq!(
+        Host::parse(&text.to_ascii_uppercase(), &mut other).ok(),
+        found.ok(),
+        "{text:?} in upper case"
+    );
     let Ok(Host::Name(name, is_absolute)) = found else { return };
     let name_text = name.as_str();
     assert!(
@@ -26,9 +30,9 @@ pub fn property(data: &[u8]) {
     assert!((1..=253).contains(&name_text.len()), "{name_text:?}");
     assert!(name_text.split('.').all(|label| (1..=63).contains(&label.len())), "{name_text:?}");
     assert!(name_text.parse::<IpAddr>().is_err(), "{name_text:?} is an address");
-    assert_eq!(Host::read(name_text, &mut other), Ok(Host::Name(name, false)), "{text:?}");
+    assert_eq!(Host::parse(name_text, &mut other), Ok(Host::Name(name, false)), "{text:?}");
     let dotted = format!("{name_text}.");
-    assert_eq!(Host::read(&dotted, &mut other), Ok(Host::Name(name, true)), "{text:?}");
+    assert_eq!(Host::parse(&dotted, &mut other), Ok(Host::Name(name, true)), "{text:?}");
     // A dot at the end may have been one of another script.
     assert!(text.ends_with('.') <= is_absolute);
     let query = query(7, &name.to_owned(), kind, edns).expect("a name that was read can be asked for");

@@ -1,131 +1,155 @@
-//! Own queries: with the feature `dns`. `without_queries.rs` has the same items for a build without
-//! them.
+//! The name servers of a resolver: its configuration, what is derived from it, and queries. Compiled
+//! with the feature `dns`. `without_queries.rs` has the same items for a build without it.
 
-mod addresses;
-mod exchange;
-mod flight;
 mod options;
-mod records;
-mod sources;
-mod telling;
+mod query;
+mod single_flight;
+mod source_addr;
+mod transport;
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::builder::ResolverBuilder;
-use super::failure::{ResolveError, ServerError};
-use super::files::{SMALL, Watched};
-use crate::error::Error;
-use crate::proto::dns::cache::Cache;
-use crate::proto::dns::fault::ServerFault;
-use crate::proto::dns::lookup::Lookup;
-use crate::proto::dns::name::HostName;
+use super::backend::Backend;
+use super::watched_file::{SMALL, WatchedFile};
+use crate::proto::dns::cache::{Bounds, Cache};
+use crate::proto::dns::lookup::QueryResult;
+use crate::proto::dns::name::{HostName, NameRef};
 use crate::proto::dns::nsswitch::NameServices;
 use crate::proto::dns::preference::Preferences;
 use crate::proto::dns::resolv_conf::{Environment, ResolvConf};
-use crate::proto::dns::wire::{Answer, Kind};
+use crate::proto::dns::sources::Sources;
 use crate::sys;
-use crate::wait::WaitLimit;
-use flight::Flights;
-pub(super) use options::Options;
-use telling::Outcome;
+pub(super) use options::{Options, PORT};
+use single_flight::SingleFlight;
+pub(super) use source_addr::source_addr;
 
-/// What a resolver keeps for its queries.
+/// The name servers of a resolver.
 pub(super) struct Queries {
-    conf: Watched<ResolvConf>,
-    /// `None` where one back end looks up all names.
-    services: Option<Watched<NameServices>>,
-    cache: Mutex<Cache>,
-    flights: Flights<Outcome>,
-    preferences: Mutex<Preferences>,
-    /// The version of the configuration that the cache and the preferences are derived from.
-    derived_from: AtomicU64,
+    options: Options,
+    backend: Option<Backend>,
+    conf: WatchedFile<ResolvConf>,
+    /// `None` if all names have the same back end.
+    services: Option<WatchedFile<NameServices>>,
+    /// The version of `services` whose sources are the hosts files and name servers for all names,
+    /// the usual case.
+    files_dns_version: AtomicU64,
+    learned: Mutex<Learned>,
+    single_flight: SingleFlight<QueryResult>,
 }
 
-/// The configuration of one lookup.
-struct Current {
-    conf: Arc<ResolvConf>,
+/// What is derived from one version of `resolv.conf`. A new version replaces it.
+struct Learned {
     version: u64,
+    conf: Arc<ResolvConf>,
+    cache: Cache,
+    preferences: Preferences,
+}
+
+impl Learned {
+    fn new(conf: &WatchedFile<ResolvConf>, bounds: Bounds) -> Learned {
+        // The version first: if the contents are newer, they are replaced with the next version.
+        let version = conf.version();
+        Learned {
+            version,
+            conf: conf.contents(),
+            cache: Cache::new(bounds),
+            preferences: Preferences::default(),
+        }
+    }
 }
 
 impl Queries {
-    pub(super) fn new(builder: &ResolverBuilder) -> Queries {
-        let options = builder.queries.clone();
-        let is_asked_of_servers = !options.servers.is_empty();
-        let services = (sys::HAS_RESOLV_CONF && builder.backend.is_none() && !is_asked_of_servers)
-            .then(|| Watched::new(options.services.clone(), SMALL, |bytes| NameServices::read(&bytes)));
-        let cache = Mutex::new(Cache::new(options.bounds));
-        let conf = Watched::new(options.conf.clone(), SMALL, move |bytes| {
-            options.over(ResolvConf::read(&bytes, &environment()))
+    pub(super) fn new(options: &Options, backend: Option<Backend>) -> Queries {
+        let options = options.clone();
+        let services = (sys::HAS_RESOLV_CONF && backend.is_none() && options.servers.is_empty())
+            .then(|| WatchedFile::new(options.services.clone(), SMALL, |bytes| NameServices::read(&bytes)));
+        let own = options.clone();
+        let conf = WatchedFile::new(options.conf.clone(), SMALL, move |bytes| {
+            own.over(ResolvConf::read(&bytes, &environment()))
         });
-        let derived_from = AtomicU64::new(conf.version());
-        let preferences = Mutex::default();
-        Queries { conf, services, cache, flights: Flights::new(), preferences, derived_from }
+        let learned = Mutex::new(Learned::new(&conf, options.bounds));
+        let (files_dns_version, single_flight) = (AtomicU64::new(u64::MAX), SingleFlight::new());
+        Queries { options, backend, conf, services, files_dns_version, learned, single_flight }
     }
 
-    fn preferences(&self) -> MutexGuard<'_, Preferences> {
-        self.preferences.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is known now, of the present configuration.
+    #[inline]
+    fn learned(&self, now: Instant) -> MutexGuard<'_, Learned> {
+        self.conf.refresh_if_due(now);
+        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        if learned.version != self.conf.version() {
+            *learned = Learned::new(&self.conf, self.options.bounds);
+        }
+        learned
     }
 
-    /// Drops what was derived from another configuration, if the file has changed.
-    fn refresh(&self) {
-        let version = self.conf.version();
-        if self.version() != version {
-            let mut cache = self.cache();
-            self.derived_from.store(version, Ordering::Release);
-            cache.clear();
-            *self.preferences() = Preferences::default();
+    /// Calls a function with the configuration and its cache. A lookup has one version, that of its
+    /// first call. If the configuration has changed since, the cache is an empty one.
+    #[inline]
+    pub(super) fn with_cache<R>(
+        &self,
+        version: &mut Option<u64>,
+        now: Instant,
+        call: impl FnOnce(&Arc<ResolvConf>, &mut Cache) -> R,
+    ) -> R {
+        let learned = &mut *self.learned(now);
+        if *version.get_or_insert(learned.version) == learned.version {
+            call(&learned.conf, &mut learned.cache)
+        } else {
+            call(&learned.conf, &mut Cache::new(self.options.bounds))
         }
     }
 
-    /// The configuration, with its version: what a lookup learns is kept if that is the same when it ends.
-    fn current(&self, now: Instant) -> Current {
-        self.conf.with(now, |_| ());
-        self.refresh();
-        // The version first: contents that are newer belong to no version yet.
-        let version = self.version();
-        Current { version, conf: self.conf.contents(now) }
-    }
-
-    /// Of the configuration, which a lookup that ends later compares.
-    fn version(&self) -> u64 {
-        self.derived_from.load(Ordering::Acquire)
-    }
-
-    fn keep(&self, name: &HostName, answers: &[(Kind, Option<Answer>)], version: u64) {
-        let (mut cache, now) = (self.cache(), Instant::now());
-        if version != self.version() {
-            return;
-        }
-        for (kind, answer) in answers {
-            if let Some(answer) = answer {
-                cache.put(name, *kind, answer, now);
+    /// The sources of a name, in their order.
+    #[inline]
+    pub(super) fn sources(&self, name: NameRef<'_>, now: Instant) -> Sources {
+        match (self.backend, &self.services) {
+            (Some(Backend::System), _) => Sources::FILES_SYSTEM,
+            (None, Some(services)) => {
+                services.refresh_if_due(now);
+                match services.version() == self.files_dns_version.load(Ordering::Relaxed) {
+                    true => Sources::FILES_DNS,
+                    false => self.sources_in(services, name),
+                }
             }
+            (None, None) if self.options.servers.is_empty() => Sources::FILES_SYSTEM,
+            (Some(Backend::Dns), _) | (None, None) => Sources::FILES_DNS,
         }
     }
 
-    fn learn(&self, lookup: &Lookup, version: u64) {
-        let (mut preferences, now) = (self.preferences(), Instant::now());
-        if version == self.version() {
-            lookup.experiences().for_each(|(place, experience)| preferences.learn(place, experience, now));
+    fn sources_in(&self, services: &WatchedFile<NameServices>, name: NameRef<'_>) -> Sources {
+        // The version first: it may be older than the contents, and is replaced then.
+        let version = services.version();
+        let contents = services.contents();
+        if contents.is_files_dns() {
+            self.files_dns_version.store(version, Ordering::Relaxed);
         }
+        let is_own = || sys::host_name().is_some_and(|own| own.eq_ignore_ascii_case(name.as_str()));
+        contents.sources(name, is_own)
     }
 
-    fn cache(&self) -> MutexGuard<'_, Cache> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The sources of the name of an address.
+    pub(super) fn reverse_sources(&self, ip: IpAddr, now: Instant) -> Sources {
+        self.sources(HostName::reverse(ip).as_ref(), now)
     }
 
-    /// Forgets what was answered, and reads the files again.
+    pub(super) fn cache_len(&self) -> usize {
+        self.learned(Instant::now()).cache.len()
+    }
+
+    /// Clears the cache, and reads the files again.
     pub(super) fn flush(&self) {
         self.conf.read_again();
-        self.cache().clear();
-        *self.preferences() = Preferences::default();
-        self.services.iter().for_each(Watched::read_again);
+        self.services.iter().for_each(WatchedFile::read_again);
+        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        *learned = Learned::new(&self.conf, self.options.bounds);
     }
 }
 
-/// What applies to lookups besides the files, as it is when `resolv.conf` is read.
+/// What applies to lookups besides the file when `resolv.conf` is read.
 fn environment() -> Environment {
     let variable = |name| std::env::var(name).ok();
     Environment {
@@ -133,17 +157,4 @@ fn environment() -> Environment {
         local_domain: variable("LOCALDOMAIN"),
         options: variable("RES_OPTIONS"),
     }
-}
-
-fn failed(troubles: &[ServerError], host: &str, limit: &WaitLimit<'_>) -> Error {
-    let is_silent =
-        !troubles.is_empty() && troubles.iter().all(|trouble| trouble.fault == ServerFault::Timeout);
-    let mut each: Vec<ServerError> = Vec::new();
-    for trouble in troubles {
-        if !each.contains(trouble) {
-            each.push(trouble.clone());
-        }
-    }
-    let failure = if is_silent { ResolveError::TimedOut(each) } else { ResolveError::ServersFailed(each) };
-    limit.timed(failure.into_error(host)).with_limit(None)
 }

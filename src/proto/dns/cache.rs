@@ -1,4 +1,4 @@
-//! What was answered, for as long as it holds.
+//! The cache: answers of name servers until their TTL expires.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -6,36 +6,39 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::name::{HostName, NameRef};
-use super::records::RecordData;
-use super::wire::{Answer, Kind};
+use super::records::{Kind, RecordData};
+use super::wire::Answer;
 
-/// How long answers are kept, and of how many names.
+/// The limits of the cache: of the number of names, and of the time for which an answer is cached.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     pub(crate) names: usize,
     pub(crate) shortest: Duration,
     pub(crate) longest: Duration,
-    /// That there is nothing is not believed for longer.
+    /// For answers without records.
     pub(crate) longest_negative: Duration,
 }
 
-/// What all names have together at most, for each that there may be, in bytes.
-const BYTES_A_NAME: usize = 1_024;
+/// The memory of all entries together, in bytes for each name that the cache may have.
+const BYTES_PER_NAME: usize = 1_024;
 
-/// How long addresses are enough where nobody would say whether there are others: RFC 9520, 3.2, asks for 1 s at least.
+/// How long the addresses of one family are used alone if the query for the other failed. RFC 9520,
+/// section 3.2, requires at least 1 s.
 const INCOMPLETE: Duration = Duration::from_secs(5);
 
-/// What is known of a name.
+/// The answer for one record type of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Kept {
+pub(crate) struct CacheEntry {
     pub(crate) records: Arc<[RecordData]>,
+    /// False if the name does not exist.
     pub(crate) exists: bool,
-    pub(crate) until: Instant,
+    /// When its TTL expires. An entry that has expired when it is made is not cached.
+    pub(crate) expires: Instant,
 }
 
-/// The addresses of all families that are asked for, in the order in which they should be tried.
+/// The addresses of a name in all requested families, sorted by RFC 6724.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct InOrder {
+pub(crate) struct SortedAddrs {
     pub(crate) ips: Box<[IpAddr]>,
     /// When the records of a family are queried again.
     pub(crate) until: Instant,
@@ -44,109 +47,110 @@ pub(crate) struct InOrder {
 }
 
 #[derive(Debug, Default)]
-struct Entry {
-    kinds: Vec<(Kind, Kept)>,
-    in_order: Option<InOrder>,
-    /// About how many bytes it has.
-    weight: usize,
+struct Names {
+    kinds: Vec<(Kind, CacheEntry)>,
+    sorted: Option<SortedAddrs>,
+    /// The approximate memory of the records and addresses, in bytes.
+    memory_size: usize,
 }
 
 #[derive(Debug)]
 pub(crate) struct Cache {
     bounds: Bounds,
-    entries: HashMap<HostName, Entry>,
-    /// In the order in which they came; the first goes when there is no room.
+    entries: HashMap<HostName, Names>,
+    /// The names in the order of their insertion; the oldest is evicted first.
     order: VecDeque<HostName>,
-    weight: usize,
+    memory_size: usize,
 }
 
 impl Bounds {
-    /// How long an answer holds. Nothing that is to be kept for no time is kept.
-    pub(crate) fn ttl(&self, answer: &Answer) -> Duration {
+    /// An answer as it is cached, whether or not it is.
+    pub(crate) fn entry(&self, answer: &Answer, now: Instant) -> CacheEntry {
+        let expires = now.checked_add(self.ttl(answer)).unwrap_or(now);
+        CacheEntry { records: answer.records.clone().into(), exists: answer.exists, expires }
+    }
+
+    fn ttl(&self, answer: &Answer) -> Duration {
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());
         match (answer.records.is_empty(), answer.negative_ttl) {
-            // RFC 2181, 8: what holds for 0 seconds holds for the one who asked, whatever the least is.
+            // RFC 2181, section 8: an answer with a TTL of 0 is for this lookup only, whatever the
+            // minimum is.
             (false, _) if answer.ttl == 0 => Duration::ZERO,
             (false, _) => seconds(answer.ttl).max(self.shortest).min(self.longest),
             (true, Some(ttl)) => seconds(ttl).min(self.longest_negative),
-            // RFC 2308, 5: without a word of how long, it is not kept.
+            // RFC 2308, section 5: a negative answer without a SOA record is not cached.
             (true, None) => Duration::ZERO,
         }
     }
 }
 
-impl Entry {
-    fn weigh(&self) -> usize {
+impl Names {
+    fn measure(&self) -> usize {
         let record = |record: &RecordData| size_of::<RecordData>() + record.heap_size();
-        let records = self.kinds.iter().flat_map(|(_, kept)| kept.records.iter());
-        let ips = self.in_order.as_ref().map_or(0, |in_order| in_order.ips.len());
+        let records = self.kinds.iter().flat_map(|(_, entry)| entry.records.iter());
+        let ips = self.sorted.as_ref().map_or(0, |sorted| sorted.ips.len());
         records.map(record).sum::<usize>() + ips * size_of::<IpAddr>()
     }
 }
 
 impl Cache {
     pub(crate) fn new(bounds: Bounds) -> Cache {
-        Cache { bounds, entries: HashMap::new(), order: VecDeque::new(), weight: 0 }
+        Cache { bounds, entries: HashMap::new(), order: VecDeque::new(), memory_size: 0 }
     }
 
-    pub(crate) fn get(&self, name: NameRef<'_>, kind: Kind, now: Instant) -> Option<&Kept> {
-        let (_, kept) = self.entries.get(name.as_str())?.kinds.iter().find(|(own, _)| *own == kind)?;
-        (kept.until > now).then_some(kept)
+    pub(crate) fn get(&self, name: NameRef<'_>, kind: Kind, now: Instant) -> Option<&CacheEntry> {
+        let (_, entry) = self.entries.get(name.as_str())?.kinds.iter().find(|(own, _)| *own == kind)?;
+        (entry.expires > now).then_some(entry)
     }
 
-    /// The addresses of a name, if they still hold.
-    pub(crate) fn in_order(&self, name: NameRef<'_>, now: Instant) -> Option<&InOrder> {
-        self.entries.get(name.as_str())?.in_order.as_ref().filter(|in_order| in_order.until > now)
+    /// The sorted addresses of a name, unless they have expired.
+    pub(crate) fn sorted(&self, name: NameRef<'_>, now: Instant) -> Option<&SortedAddrs> {
+        self.entries.get(name.as_str())?.sorted.as_ref().filter(|sorted| sorted.until > now)
     }
 
-    /// Keeps an answer, if it holds for any time.
-    pub(crate) fn put(&mut self, name: &HostName, kind: Kind, answer: &Answer, now: Instant) {
-        let ttl = self.bounds.ttl(answer);
-        let Some(until) = now.checked_add(ttl) else { return };
-        if ttl.is_zero() || self.bounds.names == 0 {
+    /// Adds an entry, unless it has expired.
+    pub(crate) fn put(&mut self, name: &HostName, kind: Kind, entry: &CacheEntry, now: Instant) {
+        if entry.expires <= now || self.bounds.names == 0 {
             return;
         }
-        let kept = Kept { records: answer.records.clone().into(), exists: answer.exists, until };
-        self.change(name, |entry| {
-            entry.kinds.retain(|(own, _)| *own != kind);
-            entry.kinds.push((kind, kept));
-            // It was made of what was known before.
-            entry.in_order = None;
+        self.change(name, |names| {
+            names.kinds.retain(|(own, _)| *own != kind);
+            names.kinds.push((kind, entry.clone()));
+            // They were sorted with the earlier records.
+            names.sorted = None;
         });
     }
 
-    /// Keeps in which order the addresses are that were kept of these kinds, until one of them must be asked for again.
-    pub(crate) fn put_in_order(&mut self, name: &HostName, kinds: &[Kind], ips: &[IpAddr], now: Instant) {
-        let kept = || kinds.iter().flat_map(|kind| self.get(name.as_ref(), *kind, now));
-        let is_complete = kept().count() == kinds.len();
+    /// Adds the sorted addresses of a name, which are those of its entries of these types. They
+    /// expire with the first entry.
+    pub(crate) fn put_sorted(&mut self, name: &HostName, kinds: &[Kind], ips: &[IpAddr], now: Instant) {
+        let entries = || kinds.iter().flat_map(|kind| self.get(name.as_ref(), *kind, now));
+        let is_complete = entries().count() == kinds.len();
         let soon = now.checked_add(INCOMPLETE).filter(|_| !is_complete);
-        let until = kept().map(|kept| kept.until).chain(soon).min();
-        // What holds for no time is not kept by this way, either.
-        if kept().map(|kept| kept.records.len()).sum::<usize>() != ips.len() {
+        let until = entries().map(|entry| entry.expires).chain(soon).min();
+        // Addresses with a TTL of 0 have no entry, and are not cached here either.
+        if entries().map(|entry| entry.records.len()).sum::<usize>() != ips.len() {
             return;
         }
-        let expires = kept().filter(|kept| !kept.records.is_empty()).map(|kept| kept.until).min();
-        let in_order = until.zip(expires).map(|(until, expires)| InOrder { ips: ips.into(), until, expires });
-        self.change(name, |entry| entry.in_order = in_order);
+        let expires = entries().filter(|entry| !entry.records.is_empty()).map(|entry| entry.expires).min();
+        let sorted =
+            until.zip(expires).map(|(until, expires)| SortedAddrs { ips: ips.into(), until, expires });
+        self.change(name, |names| names.sorted = sorted);
     }
 
-    fn change(&mut self, name: &HostName, change: impl FnOnce(&mut Entry)) {
+    fn change(&mut self, name: &HostName, change: impl FnOnce(&mut Names)) {
         if !self.entries.contains_key(name.as_str()) {
             self.order.push_back(name.clone());
         }
-        let entry = self.entries.entry(name.clone()).or_default();
-        change(entry);
-        let weight = entry.weigh();
-        self.weight = self.weight + weight - std::mem::replace(&mut entry.weight, weight);
-        let most = self.bounds.names.saturating_mul(BYTES_A_NAME);
-        while self.order.len() > self.bounds.names || self.weight > most {
+        let names = self.entries.entry(name.clone()).or_default();
+        change(names);
+        let size = names.measure();
+        self.memory_size = self.memory_size + size - std::mem::replace(&mut names.memory_size, size);
+        let max = self.bounds.names.saturating_mul(BYTES_PER_NAME);
+        while self.order.len() > self.bounds.names || self.memory_size > max {
             let Some(first) = self.order.pop_front() else { break };
-            self.weight -= self.entries.remove(&first).map_or(0, |entry| entry.weight);
+            self.memory_size -= self.entries.remove(&first).map_or(0, |names| names.memory_size);
         }
-    }
-
-    pub(crate) fn clear(&mut self) {
-        *self = Cache::new(self.bounds);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -160,7 +164,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    #[allow(clippy::disallowed_methods, reason = "a clock of the test's must begin somewhere")]
+    #[allow(clippy::disallowed_methods, reason = "the clock of a test needs a start")]
     fn now() -> Instant {
         Instant::now()
     }
@@ -184,18 +188,19 @@ mod tests {
     }
 
     fn put(cache: &mut Cache, name: &str, answer: &Answer, now: Instant) {
-        cache.put(&HostName::found(name), Kind::A, answer, now);
+        let entry = cache.bounds.entry(answer, now);
+        cache.put(&HostName::found(name), Kind::A, &entry, now);
     }
 
-    fn get<'a>(cache: &'a Cache, name: &str, now: Instant) -> Option<&'a Kept> {
+    fn get<'a>(cache: &'a Cache, name: &str, now: Instant) -> Option<&'a CacheEntry> {
         cache.get(HostName::found(name).as_ref(), Kind::A, now)
     }
 
-    /// How long an answer is kept.
+    /// For how long an answer is cached.
     fn kept(answer: &Answer) -> Option<Duration> {
         let (mut cache, now) = (cache(9), now());
         put(&mut cache, "a", answer, now);
-        get(&cache, "a", now).map(|kept| kept.until - now)
+        get(&cache, "a", now).map(|entry| entry.expires - now)
     }
 
     #[test]
@@ -218,14 +223,12 @@ mod tests {
     fn entry_is_returned_until_ttl_expires() {
         let (mut cache, now) = (cache(9), now());
         put(&mut cache, "a", &answer(30), now);
-        assert!(get(&cache, "A.", now + 29 * SECOND).is_some(), "a name is a name");
+        assert!(get(&cache, "A.", now + 29 * SECOND).is_some(), "names are compared without case");
         assert!(cache.get(HostName::found("a").as_ref(), Kind::Aaaa, now).is_none());
         assert!(get(&cache, "a", now + 30 * SECOND).is_none());
         put(&mut cache, "a", &answer(30), now + 30 * SECOND);
         assert!(get(&cache, "a", now + 31 * SECOND).is_some());
         assert_eq!(cache.len(), 1);
-        cache.clear();
-        assert_eq!((get(&cache, "a", now), cache.len(), cache.weight), (None, 0, 0));
     }
 
     #[test]
@@ -236,13 +239,13 @@ mod tests {
         }
         assert_eq!((cache.len(), cache.order.len(), cache.entries.len()), (100, 100, 100));
         assert!(get(&cache, "999999", now).is_some() && get(&cache, "1", now).is_none());
-        assert_eq!(cache.weight, 100 * size_of::<RecordData>());
+        assert_eq!(cache.memory_size, 100 * size_of::<RecordData>());
         let mut none = Cache::new(Bounds { names: 0, ..cache.bounds });
         put(&mut none, "a", &answer(30), now);
         assert_eq!(none.len(), 0);
     }
 
-    /// A few names with as much as a message can hold are not worth all the others' room.
+    /// The number of names does not limit the memory of names with large records.
     #[test]
     fn cache_is_bounded_by_memory_size() {
         let (mut cache, now) = (cache(100), now());
@@ -250,34 +253,35 @@ mod tests {
         for number in 0..10 {
             put(&mut cache, &number.to_string(), &large, now);
         }
-        assert_eq!((cache.len(), cache.entries.len()), (1, 1), "100 KiB are enough for one");
+        assert_eq!((cache.len(), cache.entries.len()), (1, 1), "100 KiB hold one of them");
         assert!(get(&cache, "9", now).is_some());
         put(&mut cache, "9", &answer(30), now);
-        assert_eq!(cache.weight, size_of::<RecordData>(), "what is replaced weighs nothing");
+        assert_eq!(cache.memory_size, size_of::<RecordData>(), "the replaced entry is not counted");
     }
 
     const ONE: [IpAddr; 1] = [IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1))];
     const BOTH: [Kind; 2] = [Kind::Aaaa, Kind::A];
 
-    /// How long the order of one address is kept, and what is known of the other family.
+    /// For how long one sorted address is cached, with an answer for the other family or without.
     fn in_order(one: &Answer, other: Option<&Answer>) -> Option<Duration> {
         let (mut cache, now, name) = (cache(9), now(), HostName::found("a"));
         put(&mut cache, "a", one, now);
         if let Some(other) = other {
-            cache.put(&name, Kind::Aaaa, other, now);
+            let other = cache.bounds.entry(other, now);
+            cache.put(&name, Kind::Aaaa, &other, now);
         }
-        cache.put_in_order(&name, &BOTH, &ONE, now);
-        let in_order = cache.in_order(name.as_ref(), now)?;
-        assert_eq!(*in_order.ips, ONE);
-        assert!(cache.in_order(name.as_ref(), in_order.until).is_none());
-        Some(in_order.until - now)
+        cache.put_sorted(&name, &BOTH, &ONE, now);
+        let sorted = cache.sorted(name.as_ref(), now)?;
+        assert_eq!(*sorted.ips, ONE);
+        assert!(cache.sorted(name.as_ref(), sorted.until).is_none());
+        Some(sorted.until - now)
     }
 
     #[test]
     fn sorted_addresses_expire_with_shortest_ttl() {
         assert_eq!(in_order(&answer(30), Some(&nothing(Some(40)))), Some(30 * SECOND));
         assert_eq!(in_order(&answer(30), Some(&nothing(Some(20)))), Some(20 * SECOND));
-        assert_eq!(in_order(&answer(30), None), Some(INCOMPLETE), "nobody said whether there are others");
+        assert_eq!(in_order(&answer(30), None), Some(INCOMPLETE), "the other family is not known");
         assert_eq!(in_order(&answer(3), None), Some(3 * SECOND));
         assert_eq!(in_order(&answer(0), Some(&nothing(Some(40)))), None);
         assert_eq!(in_order(&answer(0), None), None);
@@ -287,10 +291,10 @@ mod tests {
     fn sorted_addresses_are_dropped_when_records_are_replaced() {
         let (mut cache, now, name) = (cache(9), now(), HostName::found("a"));
         put(&mut cache, "a", &answer(30), now);
-        cache.put_in_order(&name, &BOTH, &ONE, now);
-        assert!(cache.weight > size_of::<RecordData>());
+        cache.put_sorted(&name, &BOTH, &ONE, now);
+        assert!(cache.memory_size > size_of::<RecordData>());
         put(&mut cache, "a", &answer(30), now);
-        assert!(cache.in_order(name.as_ref(), now).is_none());
-        assert_eq!(cache.weight, size_of::<RecordData>());
+        assert!(cache.sorted(name.as_ref(), now).is_none());
+        assert_eq!(cache.memory_size, size_of::<RecordData>());
     }
 }

@@ -46,11 +46,11 @@ const LONGEST_LABEL: usize = 63;
 pub(super) const LONGEST_NAME: usize = 253;
 
 /// Room for a name as it is asked for, so that reading one allocates nothing.
-pub(crate) struct Spelling([u8; LONGEST_NAME + 1]);
+pub(crate) struct NameBuf([u8; LONGEST_NAME + 1]);
 
-impl Spelling {
-    pub(crate) fn new() -> Spelling {
-        Spelling([0; LONGEST_NAME + 1])
+impl NameBuf {
+    pub(crate) fn new() -> NameBuf {
+        NameBuf([0; LONGEST_NAME + 1])
     }
 
     fn name(&self, length: usize) -> Result<NameRef<'_>, InvalidName> {
@@ -59,10 +59,10 @@ impl Spelling {
 }
 
 impl Host<'_> {
-    pub(crate) fn read<'a>(text: &str, spelling: &'a mut Spelling) -> Result<Host<'a>, InvalidName> {
+    pub(crate) fn parse<'a>(text: &str, buffer: &'a mut NameBuf) -> Result<Host<'a>, InvalidName> {
         // What ends in a number or has a colon, and so may be an address, is not plain.
-        if let Some((length, is_absolute)) = plain(text, spelling) {
-            return Ok(Host::Name(spelling.name(length)?, is_absolute));
+        if let Some((length, is_absolute)) = plain(text, buffer) {
+            return Ok(Host::Name(buffer.name(length)?, is_absolute));
         }
         if let Ok(ip) = text.parse() {
             return Ok(Host::Address(ip));
@@ -81,8 +81,8 @@ impl Host<'_> {
             ascii.pop();
         }
         check(&ascii)?;
-        spelling.0[..ascii.len()].copy_from_slice(ascii.as_bytes());
-        Ok(Host::Name(spelling.name(ascii.len())?, is_absolute))
+        buffer.0[..ascii.len()].copy_from_slice(ascii.as_bytes());
+        Ok(Host::Name(buffer.name(ascii.len())?, is_absolute))
     }
 }
 
@@ -100,11 +100,11 @@ const PLAIN: [u8; 256] = {
 };
 
 /// The length of a name that is one beyond doubt, which most are, and whether it ended with a dot.
-fn plain(text: &str, spelling: &mut Spelling) -> Option<(usize, bool)> {
+fn plain(text: &str, buffer: &mut NameBuf) -> Option<(usize, bool)> {
     let is_absolute = text.ends_with('.');
     let text = text.as_bytes();
     let text = if is_absolute { &text[..text.len() - 1] } else { text };
-    let name = spelling.0[..LONGEST_NAME].get_mut(..text.len())?;
+    let name = buffer.0[..LONGEST_NAME].get_mut(..text.len())?;
     let is_label = |label: &[u8]| matches!(label.len(), 1..=LONGEST_LABEL) && !label.starts_with(b"xn--");
     let mut label = 0;
     for (at, byte) in text.iter().enumerate() {
@@ -177,21 +177,21 @@ mod tests {
     use proptest::prelude::*;
 
     fn name(text: &str) -> (String, bool) {
-        match Host::read(text, &mut Spelling::new()) {
+        match Host::parse(text, &mut NameBuf::new()) {
             Ok(Host::Name(name, is_absolute)) => (name.as_str().to_owned(), is_absolute),
             other => panic!("{text:?} is {other:?}"),
         }
     }
 
     fn address(text: &str) -> IpAddr {
-        match Host::read(text, &mut Spelling::new()) {
+        match Host::parse(text, &mut NameBuf::new()) {
             Ok(Host::Address(ip)) => ip,
             other => panic!("{text:?} is {other:?}"),
         }
     }
 
     fn refusal(text: &str) -> InvalidName {
-        Host::read(text, &mut Spelling::new()).expect_err(text)
+        Host::parse(text, &mut NameBuf::new()).expect_err(text)
     }
 
     #[test]
@@ -285,7 +285,7 @@ mod tests {
         /// Whatever is asked for: it is an address, a name that fits the wire, or refused.
         #[test]
         fn any_parsed_name_is_valid_for_dns(text in "\\PC{0,300}") {
-            if let Ok(Host::Name(name, _)) = Host::read(&text, &mut Spelling::new()) {
+            if let Ok(Host::Name(name, _)) = Host::parse(&text, &mut NameBuf::new()) {
                 let name = name.as_str();
                 prop_assert!(name.is_ascii() && name.len() <= 253, "{}", name);
                 prop_assert!(name.split('.').all(|label| (1..=63).contains(&label.len())), "{}", name);
@@ -296,12 +296,12 @@ mod tests {
         /// The short way says of every name what the long one says.
         #[test]
         fn plain_fast_path_agrees_with_full_check(text in "[a-zA-Z0-9._x#-]{0,70}|[ax]{61,65}(\\.[a0x-]{1,3}){0,2}\\.?") {
-            let mut spelling = Spelling::new();
-            if let Some((length, is_absolute)) = plain(&text, &mut spelling) {
+            let mut buffer = NameBuf::new();
+            if let Some((length, is_absolute)) = plain(&text, &mut buffer) {
                 let lower = text.to_ascii_lowercase();
                 let name = lower.strip_suffix('.').unwrap_or(&lower);
                 prop_assert_eq!(check(name), Ok(()));
-                prop_assert_eq!(spelling.name(length).unwrap().as_str(), name);
+                prop_assert_eq!(buffer.name(length).unwrap().as_str(), name);
                 prop_assert_eq!(is_absolute, lower.ends_with('.'));
             }
         }

@@ -4,11 +4,12 @@
 //! Memory is at most three times the file for the tables, and the file. A lookup takes time in
 //! proportion to the lines that have the name; the caller decides how many of them it inspects.
 
+mod addresses;
 mod index;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::host::{Host, Spelling};
+use super::host::{Host, NameBuf};
 use super::name::NameRef;
 use index::{Builder, Index};
 
@@ -207,18 +208,18 @@ fn first_word(rest: &[u8]) -> &[u8] {
 
 /// By its name on the wire, whatever the file has it in.
 fn hash_of(word: &[u8]) -> u32 {
-    let mut spelling = Spelling::new();
-    match on_the_wire(word, &mut spelling) {
+    let mut buffer = NameBuf::new();
+    match to_wire(word, &mut buffer) {
         Some(name) => hash(name.as_str().as_bytes()),
         None => hash(word.strip_suffix(b".").unwrap_or(word)),
     }
 }
 
-fn on_the_wire<'a>(word: &[u8], spelling: &'a mut Spelling) -> Option<NameRef<'a>> {
+fn to_wire<'a>(word: &[u8], buffer: &'a mut NameBuf) -> Option<NameRef<'a>> {
     if word.is_ascii() {
         return None;
     }
-    match Host::read(std::str::from_utf8(word).ok()?, spelling) {
+    match Host::parse(std::str::from_utf8(word).ok()?, buffer) {
         Ok(Host::Name(name, _)) => Some(name),
         _ => None,
     }
@@ -236,7 +237,7 @@ fn is_name(text: &[u8], name: NameRef<'_>) -> bool {
             return true;
         }
     }
-    on_the_wire(first_word(text), &mut Spelling::new()) == Some(name)
+    to_wire(first_word(text), &mut NameBuf::new()) == Some(name)
 }
 
 /// One step of `rustc`'s own hash.
@@ -392,8 +393,8 @@ mod tests {
         let hosts = Hosts::read(FILE.into());
         assert_eq!(found(&hosts, "xn--fsqu6v.xn--fiqs8s"), ["192.0.2.13"]);
         let wire = Hosts::read(b"192.0.2.13 xn--fsqu6v.xn--fiqs8s".to_vec());
-        let mut spelling = Spelling::new();
-        let Ok(Host::Name(name, _)) = Host::read("例如。中国", &mut spelling) else { panic!() };
+        let mut buffer = NameBuf::new();
+        let Ok(Host::Name(name, _)) = Host::parse("例如。中国", &mut buffer) else { panic!() };
         assert_eq!(wire.candidates(name).flatten().count(), 1);
     }
 

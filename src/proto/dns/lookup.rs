@@ -1,370 +1,441 @@
-//! One name asked of several servers: in what order, how often, for which of its records, and until when. Replies and `now` in,
-//! what to send out. RFC 1035, 4.2.1; RFC 8305, 3.
+//! The queries for the records of one name: which server, how often, over UDP or TCP, and until when
+//! (RFC 1035, section 4.2.1; RFC 8305, section 3). Responses and `now` in, what to send out.
 //!
 //! ```text
-//!          ask: a fresh socket to a server, all queries that have no answer yet
-//!            │
-//!   receive ─┼─ answers of all ────────────────────────────────► done
-//!            ├─ one answer, and 50 ms without the other ───────► done
-//!            ├─ truncated, and the other has come or is late ──► the same over TCP ──► receive
-//!            ├─ does not understand EDNS ──► ask the same server without
-//!            └─ failure, refused, too late ──► ask the next server, all servers as often as there are attempts
+//!   Send: a new socket to a server, with the queries that have no answer yet
+//!     │
+//!   Receive ─┬─ answers to all ───────────────────────────────────► Done
+//!            ├─ addresses of one family, the other within 50 ms or not ► Done
+//!            ├─ truncated, and the other has arrived or is late ──► SendTcp ──► Receive
+//!            ├─ EDNS not understood ──► Send to the same server without EDNS
+//!            └─ error, or no response ──► Send to the next server, and again for each attempt
 //! ```
+
+mod result;
 
 use std::time::{Duration, Instant};
 
 use super::fault::{ResponseError, ServerFault};
 use super::name::HostName;
-use super::preference::{Experience, ServerOrder};
-use super::wire::{Answer, Judgement, Kind, MOST_ALIASES, judge, query};
+use super::preference::ServerOrder;
+use super::records::Kind;
+use super::resolv_conf::ResolvConf;
+use super::wire::{Answer, MAX_ALIASES, Verdict, query, validate};
+pub(crate) use result::QueryResult;
 
-/// How it is asked.
+/// How long the addresses of one family wait for those of the other: RFC 8305, section 3.
+const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
+
+/// The same if the addresses of one family are cached. Without the longer delay, a server that needs
+/// more than 50 ms would never supply the other family.
+const RESOLUTION_DELAY_CACHED: Duration = Duration::from_millis(300);
+
+/// The same if the other response has to be read over TCP.
+const RESOLUTION_DELAY_TCP: Duration = Duration::from_millis(500);
+
+/// The longest query timeout. It keeps the sum of `now` and the timeout valid.
+const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3_600);
+
+/// The rules of one lookup.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) servers: ServerOrder,
     pub(crate) attempts: u32,
+    /// How long each query waits for a response.
     pub(crate) timeout: Duration,
     pub(crate) use_tcp: bool,
-    /// How long the answer of one kind waits for that of the other.
-    pub(crate) settle: Duration,
-    /// Whether the other is known already.
-    pub(crate) is_settled: bool,
+    /// Whether the record types are queried one after the other, the last one first.
+    pub(crate) is_sequential: bool,
+    /// Whether the first server differs from lookup to lookup (`rotate`).
+    pub(crate) rotates: bool,
+    /// Whether the addresses of the other family are cached.
+    pub(crate) has_cached: bool,
 }
 
+impl Plan {
+    pub(crate) fn new(conf: &ResolvConf, servers: ServerOrder, has_cached: bool) -> Plan {
+        Plan {
+            servers,
+            attempts: conf.attempts,
+            timeout: conf.timeout,
+            use_tcp: conf.use_tcp,
+            is_sequential: conf.single_request,
+            rotates: conf.rotate,
+            has_cached,
+        }
+    }
+
+    fn resolution_delay(&self) -> Duration {
+        if self.has_cached { RESOLUTION_DELAY_CACHED } else { RESOLUTION_DELAY }
+    }
+}
+
+/// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
 pub(crate) enum Step {
-    /// Open a socket to that server, close the one before, and send these.
-    Ask {
+    /// Close the socket, open a new one to that server, and send these. If that fails, call
+    /// [`Lookup::handle_unreachable`].
+    Send {
         server: usize,
         queries: Vec<Vec<u8>>,
     },
-    /// Ask that server over TCP, no longer than that; what comes of it is given to [`Lookup::handle_tcp`].
-    AskByTcp {
+    /// Send this to that server over TCP, and call [`Lookup::handle_tcp`] with the outcome by then.
+    SendTcp {
         server: usize,
         query: Vec<u8>,
         until: Instant,
     },
-    /// Wait for a reply, no longer than that.
+    /// Wait for a datagram until then, and call [`Lookup::handle_datagram`] if one arrives.
     Receive(Instant),
     Done,
 }
 
+/// The lookup of the records of one name. Call [`poll`](Self::poll) until it returns
+/// [`Step::Done`], and after each step the method that the step names.
 #[derive(Debug)]
 pub(crate) struct Lookup {
     plan: Plan,
-    asks: Vec<Ask>,
-    /// How many servers were asked, counted through all attempts.
+    name: HostName,
+    /// The queries that are sent together.
+    questions: Vec<Question>,
+    /// Those that were sent before, with their answers, if the lookup is sequential.
+    earlier: Vec<Question>,
+    /// The record types that are not queried yet.
+    later: Vec<Kind>,
+    /// The number of servers that were queried, counted through all attempts.
     round: u32,
-    /// By place: whether a server is queried without EDNS, and whether it was before.
-    plain: Vec<bool>,
     state: State,
-    /// By place: whether a server has responded with anything, and whether it has refused EDNS.
-    responded: Vec<bool>,
-    refused_edns: Vec<bool>,
-    /// When a response was truncated while another is still to come.
+    /// By place.
+    servers: Vec<Server>,
+    /// When a response was truncated while another is outstanding.
     truncated_at: Option<Instant>,
-    settled_at: Option<Instant>,
-    /// Who answered last.
-    answered_by: Option<usize>,
-    /// Each once, so that there are no more than servers and faults, however many the attempts.
-    troubles: Vec<(usize, ServerFault)>,
+    /// When the addresses of one family arrived.
+    addresses_at: Option<Instant>,
+    /// Each once, which limits their number whatever the number of attempts is.
+    errors: Vec<(usize, ServerFault)>,
+}
+
+/// What the lookup has found out about a server.
+#[derive(Clone, Debug, Default)]
+struct Server {
+    /// Whether queries are sent without EDNS, and whether they were at the start.
+    is_plain: bool,
+    was_plain: bool,
+    has_responded: bool,
+    has_refused_edns: bool,
 }
 
 #[derive(Debug)]
-struct Ask {
+struct Question {
     kind: Kind,
     name: HostName,
     query: Vec<u8>,
-    answer: Option<Answer>,
-    /// What this server will not answer any more.
+    answer: Option<(Answer, usize)>,
+    /// Whether the current server returned an error.
     has_failed: bool,
     by_tcp: bool,
     aliases: u8,
     alias_ttl: u32,
 }
 
+impl Question {
+    fn is_outstanding(&self) -> bool {
+        self.answer.is_none() && !self.has_failed
+    }
+
+    fn has_records(&self) -> bool {
+        self.answer.as_ref().is_some_and(|(answer, _)| !answer.records.is_empty())
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    ToAsk,
-    Asked { until: Instant },
+    Send,
+    Receive {
+        until: Instant,
+    },
+    /// The current questions have their answers, or no server is left.
     Done,
 }
 
-/// No server is waited for any longer, whatever was asked for: what is added to a moment must be one that the clock can tell.
-/// How long the answer of one kind waits for that of the other over TCP.
-const TCP_SETTLE: Duration = Duration::from_millis(500);
-
-const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3_600);
-
 impl Lookup {
     pub(crate) fn new(plan: Plan, name: &HostName, kinds: &[Kind]) -> Lookup {
-        let plan = Plan { timeout: plan.timeout.min(LONGEST_WAIT), ..plan };
-        let ask = |kind: &Kind| Ask {
-            kind: *kind,
+        let plan = Plan { timeout: plan.timeout.min(MAX_TIMEOUT), ..plan };
+        let server = |plain: &bool| Server { is_plain: *plain, was_plain: *plain, ..Server::default() };
+        let mut lookup = Lookup {
             name: name.clone(),
+            questions: Vec::new(),
+            earlier: Vec::new(),
+            later: kinds.to_vec(),
+            round: 0,
+            servers: plan.servers.plain.iter().map(server).collect(),
+            state: State::Done,
+            plan,
+            truncated_at: None,
+            addresses_at: None,
+            errors: Vec::new(),
+        };
+        let first = if lookup.plan.is_sequential { lookup.later.len().saturating_sub(1) } else { 0 };
+        let first = lookup.later.split_off(first);
+        lookup.begin(&first);
+        lookup
+    }
+
+    fn begin(&mut self, kinds: &[Kind]) {
+        let question = |kind: &Kind| Question {
+            kind: *kind,
+            name: self.name.clone(),
             query: Vec::new(),
             answer: None,
             has_failed: false,
-            by_tcp: plan.use_tcp,
+            by_tcp: self.plan.use_tcp,
             aliases: 0,
             alias_ttl: u32::MAX,
         };
-        let asks = kinds.iter().map(ask).collect();
-        Lookup {
-            asks,
-            round: 0,
-            plain: plan.servers.plain.clone(),
-            responded: vec![false; plan.servers.plain.len()],
-            refused_edns: vec![false; plan.servers.plain.len()],
-            state: if plan.servers.places.is_empty() { State::Done } else { State::ToAsk },
-            plan,
-            truncated_at: None,
-            settled_at: None,
-            answered_by: None,
-            troubles: Vec::new(),
-        }
+        let questions = kinds.iter().map(question).collect();
+        self.earlier.append(&mut self.questions);
+        self.questions = questions;
+        (self.round, self.addresses_at, self.truncated_at) = (0, None, None);
+        self.state = if self.plan.servers.places.is_empty() { State::Done } else { State::Send };
     }
 
-    /// The server that is asked now.
+    /// The server that is queried now.
     fn server(&self) -> usize {
         let places = &self.plan.servers.places;
         places.get(self.round as usize % places.len().max(1)).copied().unwrap_or(0)
     }
 
     fn is_plain(&self) -> bool {
-        self.plain.get(self.server()).copied().unwrap_or(false)
+        self.servers.get(self.server()).is_some_and(|server| server.is_plain)
     }
 
     /// Sends the current server its next queries without EDNS.
-    fn go_plain(&mut self) {
-        let server = self.server();
-        if let Some(plain) = self.plain.get_mut(server) {
-            *plain = true;
+    fn disable_edns(&mut self) {
+        let place = self.server();
+        if let Some(server) = self.servers.get_mut(place) {
+            server.is_plain = true;
         }
     }
 
-    /// The next thing to do; `random` gives the numbers of queries.
+    /// Returns the next step. `random` returns query identifiers.
     pub(crate) fn poll(&mut self, now: Instant, mut random: impl FnMut() -> u16) -> Step {
         loop {
             match self.state {
-                State::Done => return Step::Done,
-                State::ToAsk => {
-                    let server = self.server();
-                    self.state = State::Asked { until: now + self.plan.timeout };
-                    if self.plan.is_settled {
-                        self.settled_at.get_or_insert(now);
-                    }
-                    self.truncated_at = None;
-                    let is_plain = self.is_plain();
-                    let mut queries = Vec::new();
-                    for ask in self.asks.iter_mut().filter(|ask| ask.answer.is_none()) {
-                        ask.has_failed = false;
-                        match query(random(), &ask.name, ask.kind, !is_plain) {
-                            Some(query) => ask.query = query,
-                            None => ask.has_failed = true,
-                        }
-                        if !ask.has_failed && !ask.by_tcp {
-                            queries.push(ask.query.clone());
-                        }
-                    }
+                State::Done => match self.next_kind() {
+                    Some(kind) => self.begin(&[kind]),
+                    None => return Step::Done,
+                },
+                State::Send => {
+                    let queries = self.queries(now, &mut random);
                     if !queries.is_empty() {
-                        return Step::Ask { server, queries };
+                        return Step::Send { server: self.server(), queries };
                     }
                 }
-                State::Asked { until } => {
-                    let waits = |ask: &&Ask| ask.answer.is_none() && !ask.has_failed;
-                    let by_tcp = self.asks.iter().filter(waits).find(|ask| ask.by_tcp);
-                    let by_datagram = self.asks.iter().filter(waits).any(|ask| !ask.by_tcp);
-                    // A truncated response waits for that of the other kind, which may be on its way.
-                    let truncated = self.truncated_at.filter(|_| by_tcp.is_some() && by_datagram);
-                    let truncated = truncated.map(|at| at + self.plan.settle);
-                    if let Some(ask) = by_tcp.filter(|_| truncated.is_none_or(|until| now >= until)) {
-                        // The other does not wait for a connection that stalls, over UDP or TCP.
-                        let is_alone = self.asks.iter().filter(waits).count() == 1;
-                        let until = match self.has_something() || by_datagram {
-                            true => until.min(now + TCP_SETTLE),
-                            false if is_alone => until,
-                            false => now + until.saturating_duration_since(now) / 2,
-                        };
-                        return Step::AskByTcp { server: self.server(), query: ask.query.clone(), until };
-                    }
-                    if self.asks.iter().all(|ask| ask.answer.is_some()) {
-                        self.state = State::Done;
-                    } else if !self.asks.iter().any(|ask| waits(&ask)) {
-                        self.next_server();
-                    } else {
-                        let settled = self.settled_at.map(|at| at + self.plan.settle);
-                        let ends = [settled, truncated].into_iter().flatten();
-                        let end = ends.fold(until, Instant::min);
-                        if now < end {
-                            return Step::Receive(end);
-                        }
-                        // The one that has answered is enough, if it has something.
-                        match settled {
-                            Some(settled) if now >= settled => self.state = State::Done,
-                            _ => {
-                                self.trouble(ServerFault::Timeout);
-                                // A server or a router may drop what has more than a question.
-                                self.go_plain();
-                                self.next_server();
-                            }
-                        }
+                State::Receive { until } => {
+                    if let Some(step) = self.receive(now, until) {
+                        return step;
                     }
                 }
             }
         }
     }
 
-    fn trouble(&mut self, fault: ServerFault) {
-        let trouble = (self.server(), fault);
-        if !self.troubles.contains(&trouble) {
-            self.troubles.push(trouble);
+    /// The record type to query next, if the lookup is sequential. A name that does not exist has no
+    /// records of any type: RFC 2308, section 5.
+    fn next_kind(&mut self) -> Option<Kind> {
+        let mut answers = self.questions.iter().flat_map(|question| &question.answer);
+        if self.plan.servers.places.is_empty() || answers.any(|(answer, _)| !answer.exists) {
+            return None;
+        }
+        self.later.pop()
+    }
+
+    /// The datagrams to the current server.
+    fn queries(&mut self, now: Instant, random: &mut impl FnMut() -> u16) -> Vec<Vec<u8>> {
+        self.state = State::Receive { until: now + self.plan.timeout };
+        if self.plan.has_cached && !self.plan.is_sequential {
+            self.addresses_at.get_or_insert(now);
+        }
+        self.truncated_at = None;
+        let edns = !self.is_plain();
+        let mut queries = Vec::new();
+        for question in self.questions.iter_mut().filter(|question| question.answer.is_none()) {
+            question.has_failed = false;
+            match query(random(), &question.name, question.kind, edns) {
+                Some(query) => question.query = query,
+                None => question.has_failed = true,
+            }
+            if !question.has_failed && !question.by_tcp {
+                queries.push(question.query.clone());
+            }
+        }
+        queries
+    }
+
+    fn receive(&mut self, now: Instant, until: Instant) -> Option<Step> {
+        let delay = self.plan.resolution_delay();
+        let mut outstanding = self.questions.iter().filter(|question| question.is_outstanding());
+        let by_tcp = outstanding.clone().find(|question| question.by_tcp);
+        let by_datagram = outstanding.clone().any(|question| !question.by_tcp);
+        // A truncated response waits for that of the other type, which may be on its way.
+        let truncated = self.truncated_at.filter(|_| by_tcp.is_some() && by_datagram).map(|at| at + delay);
+        if let Some(question) = by_tcp.filter(|_| truncated.is_none_or(|until| now >= until)) {
+            // The other type does not wait for a connection that stalls, over UDP or TCP.
+            let until = match self.addresses_at.is_some() || by_datagram {
+                true => until.min(now + RESOLUTION_DELAY_TCP),
+                false if outstanding.count() == 1 => until,
+                false => now + until.saturating_duration_since(now) / 2,
+            };
+            return Some(Step::SendTcp { server: self.server(), query: question.query.clone(), until });
+        }
+        if outstanding.next().is_none() {
+            match self.questions.iter().all(|question| question.answer.is_some()) {
+                true => self.state = State::Done,
+                false => self.next_server(),
+            }
+            return None;
+        }
+        let settled = self.addresses_at.map(|at| at + delay);
+        let end = [settled, truncated].into_iter().flatten().fold(until, Instant::min);
+        if now < end {
+            return Some(Step::Receive(end));
+        }
+        match settled {
+            // The addresses of one family are enough.
+            Some(settled) if now >= settled => self.state = State::Done,
+            _ => {
+                self.failed(ServerFault::Timeout);
+                // Some servers and routers drop queries with EDNS.
+                self.disable_edns();
+                self.next_server();
+            }
+        }
+        None
+    }
+
+    fn failed(&mut self, fault: ServerFault) {
+        let error = (self.server(), fault);
+        if !self.errors.contains(&error) {
+            self.errors.push(error);
         }
     }
 
-    /// Whether there are records of one kind, which are enough when the time is over.
-    pub(crate) fn has_something(&self) -> bool {
-        self.settled_at.is_some()
+    fn all(&self) -> impl Iterator<Item = &Question> {
+        self.earlier.iter().chain(&self.questions)
+    }
+
+    /// Whether there are records of one type. They are the answer if the deadline passes.
+    pub(crate) fn has_records(&self) -> bool {
+        self.plan.has_cached || self.all().any(Question::has_records)
     }
 
     fn next_server(&mut self) {
-        // What has come stays; what has not is asked of the next.
-        let has_something = self.has_something();
         self.round += 1;
         let all = self.plan.attempts.saturating_mul(self.plan.servers.places.len() as u32);
-        self.state = if self.round >= all || has_something { State::Done } else { State::ToAsk };
-        self.asks.iter_mut().for_each(|ask| ask.by_tcp = self.plan.use_tcp);
+        // The next server is not queried for the other family.
+        let is_done = self.round >= all || self.addresses_at.is_some();
+        self.state = if is_done { State::Done } else { State::Send };
+        self.questions.iter_mut().for_each(|question| question.by_tcp = self.plan.use_tcp);
     }
 
-    /// A datagram has come from the server.
+    /// Call this with each datagram from the server.
     pub(crate) fn handle_datagram(&mut self, bytes: &[u8], now: Instant) {
         self.handle(bytes, now, false);
     }
 
-    /// The outcome of a query over TCP: a response, or the fault of the server.
-    pub(crate) fn handle_tcp(&mut self, reply: Result<&[u8], ServerFault>, now: Instant) {
-        let before = self.asks.iter().filter(|ask| ask.answer.is_some() || ask.has_failed).count();
-        if let Ok(bytes) = reply {
+    /// Call this with the outcome of a query over TCP: the response, or the failure of the server.
+    pub(crate) fn handle_tcp(&mut self, response: Result<&[u8], ServerFault>, now: Instant) {
+        let outstanding =
+            |questions: &[Question]| questions.iter().filter(|question| question.is_outstanding()).count();
+        let before = outstanding(&self.questions);
+        if let Ok(bytes) = response {
             self.handle(bytes, now, true);
         }
-        let after = self.asks.iter().filter(|ask| ask.answer.is_some() || ask.has_failed).count();
-        let is_asked_again = self.state == State::ToAsk || self.state == State::Done;
-        if before == after && !is_asked_again {
-            // A stream has one reply, and it was none.
-            let waiting =
-                self.asks.iter_mut().find(|ask| ask.answer.is_none() && !ask.has_failed && ask.by_tcp);
-            if let Some(ask) = waiting {
-                ask.has_failed = true;
-                let other = ServerFault::Reply(ResponseError::Malformed);
-                self.trouble(reply.err().unwrap_or(other));
+        if before == outstanding(&self.questions) && matches!(self.state, State::Receive { .. }) {
+            // The connection has one response, which was not valid.
+            let question = self.questions.iter_mut().find(|own| own.is_outstanding() && own.by_tcp);
+            if let Some(question) = question {
+                question.has_failed = true;
+                let malformed = ServerFault::Reply(ResponseError::Malformed);
+                self.failed(response.err().unwrap_or(malformed));
             }
         }
     }
 
-    /// The server's system says that nobody listens there.
+    /// Call this if the server cannot be reached, such as after an ICMP port unreachable message.
     pub(crate) fn handle_unreachable(&mut self) {
-        if let State::Asked { .. } = self.state {
-            self.trouble(ServerFault::Unreachable);
+        if let State::Receive { .. } = self.state {
+            self.failed(ServerFault::Unreachable);
             self.next_server();
         }
     }
 
     fn handle(&mut self, bytes: &[u8], now: Instant, is_stream: bool) {
-        let server = self.server();
-        let is_edns = !self.is_plain();
-        let waiting = self.asks.iter_mut().filter(|ask| ask.answer.is_none() && !ask.has_failed);
-        for ask in waiting {
-            let judgement = judge(bytes, &ask.query, &ask.name, ask.kind);
-            if judgement != Judgement::NotOurs {
-                self.responded[server] = true;
+        let (place, edns) = (self.server(), !self.is_plain());
+        let outstanding = self.questions.iter_mut().filter(|question| question.is_outstanding());
+        for question in outstanding {
+            let verdict = validate(bytes, &question.query, &question.name, question.kind);
+            if verdict == Verdict::Unrelated {
+                continue;
             }
-            let fault = match judgement {
-                Judgement::NotOurs => continue,
-                // Over TCP there is nothing more to be had.
-                Judgement::Truncated if is_stream => ResponseError::Malformed,
-                Judgement::Truncated => {
-                    ask.by_tcp = true;
+            self.servers[place].has_responded = true;
+            let fault = match verdict {
+                Verdict::Unrelated => continue,
+                // A message over TCP is complete.
+                Verdict::Truncated if is_stream => ResponseError::Malformed,
+                Verdict::Truncated => {
+                    question.by_tcp = true;
                     self.truncated_at.get_or_insert(now);
                     return;
                 }
-                // RFC 6891, 7: a server that does not understand EDNS returns FORMERR; some return another code.
-                Judgement::Failure(
+                // RFC 6891, section 7: a server that does not understand EDNS returns FORMERR. Some
+                // return another code.
+                Verdict::Failure(
                     ResponseError::FormErr
                     | ResponseError::ServFail
                     | ResponseError::NotImplemented
                     | ResponseError::Extended(_),
-                ) if is_edns => {
-                    self.refused_edns[server] = true;
-                    self.go_plain();
-                    self.state = State::ToAsk;
+                ) if edns => {
+                    self.servers[place].has_refused_edns = true;
+                    self.disable_edns();
+                    self.state = State::Send;
                     return;
                 }
-                Judgement::Failure(failure) => failure,
-                Judgement::Answer(Answer { alias: Some(alias), ttl, .. }) if ask.aliases < MOST_ALIASES => {
-                    ask.aliases += 1;
-                    ask.alias_ttl = ask.alias_ttl.min(ttl);
-                    ask.name = alias;
-                    self.state = State::ToAsk;
+                Verdict::Failure(failure) => failure,
+                Verdict::Answer(Answer { alias: Some(alias), ttl, .. }) if question.aliases < MAX_ALIASES => {
+                    question.aliases += 1;
+                    question.alias_ttl = question.alias_ttl.min(ttl);
+                    question.name = alias;
+                    self.state = State::Send;
                     return;
                 }
-                Judgement::Answer(Answer { alias: Some(_), .. }) => ResponseError::CnameLoop,
-                Judgement::Answer(mut answer) => {
-                    // What an alias leads to is known for no longer than the alias, be it nothing.
-                    answer.ttl = answer.ttl.min(ask.alias_ttl);
-                    answer.negative_ttl = answer.negative_ttl.map(|ttl| ttl.min(ask.alias_ttl));
-                    if !answer.records.is_empty() && self.settled_at.is_none() {
-                        self.settled_at = Some(now);
+                Verdict::Answer(Answer { alias: Some(_), .. }) => ResponseError::CnameLoop,
+                Verdict::Answer(mut answer) => {
+                    // The target of an alias has no longer TTL than the alias, also if it does not exist.
+                    answer.ttl = answer.ttl.min(question.alias_ttl);
+                    answer.negative_ttl = answer.negative_ttl.map(|ttl| ttl.min(question.alias_ttl));
+                    if !answer.records.is_empty() {
+                        self.addresses_at.get_or_insert(now);
                     }
-                    ask.answer = Some(answer);
-                    self.answered_by = Some(server);
+                    question.answer = Some((answer, place));
                     return;
                 }
             };
-            ask.has_failed = true;
-            self.trouble(ServerFault::Reply(fault));
+            question.has_failed = true;
+            self.failed(ServerFault::Reply(fault));
             return;
         }
     }
 
-    /// Who answered last, if anybody did.
-    pub(crate) fn answered_by(&self) -> Option<usize> {
-        self.answered_by
-    }
-
-    /// What was answered, of each kind.
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn answers(&self) -> impl Iterator<Item = (Kind, Option<&Answer>)> {
-        self.asks.iter().map(|ask| (ask.kind, ask.answer.as_ref()))
+        self.all().map(|question| (question.kind, question.answer.as_ref().map(|(answer, _)| answer)))
     }
 
-    /// What there is to say of a server when the time is over.
-    pub(crate) fn fault_of(&self, server: usize) -> ServerFault {
-        let known = self.troubles.iter().rev().find(|(own, _)| *own == server);
-        match known {
-            Some((_, fault)) => *fault,
-            None if server == self.server() => ServerFault::Timeout,
-            None => ServerFault::NotQueried,
-        }
-    }
-
-    pub(crate) fn troubles(&self) -> &[(usize, ServerFault)] {
-        &self.troubles
-    }
-
-    /// The experience of this lookup with each server that was queried.
-    pub(crate) fn experiences(&self) -> impl Iterator<Item = (usize, Experience)> {
-        let faults = self.troubles.iter();
-        let silent = faults.filter(|(place, fault)| fault.is_silence() && !self.responded[*place]);
-        let responded = (0..self.responded.len()).filter(|place| self.responded[*place]).map(|place| {
-            let was_plain = self.plan.servers.plain[place];
-            let experience = match (was_plain, self.refused_edns[place], self.plain[place]) {
-                (false, true, _) if self.answered_by == Some(place) => Experience::RefusedEdns,
-                (false, false, true) if self.answered_by == Some(place) => Experience::RespondedPlain,
-                (true, ..) => Experience::Responded { to_edns: false },
-                _ => Experience::Responded { to_edns: true },
-            };
-            (place, experience)
-        });
-        silent.map(|(place, _)| (*place, Experience::Silent)).chain(responded)
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn errors(&self) -> &[(usize, ServerFault)] {
+        &self.errors
     }
 }
 

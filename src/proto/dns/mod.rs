@@ -1,10 +1,11 @@
-//! DNS as far as it is bytes and rules: names, hosts files, resolver configurations, queries, answers, and how long they hold.
-//! All but names and hosts files is for own queries.
+//! DNS without sockets: names, configuration files, messages, the cache, and the decisions of a
+//! lookup. Only names, hosts files and the lookup of addresses are compiled without the feature
+//! `dns`.
 
 #[cfg(feature = "dns")]
-mod asked_name;
-#[cfg(feature = "dns")]
 pub(crate) mod cache;
+pub(crate) mod failure;
+pub(crate) mod families;
 pub(crate) mod fault;
 pub(crate) mod host;
 pub(crate) mod hosts;
@@ -18,8 +19,13 @@ pub(crate) mod order;
 #[cfg(feature = "dns")]
 pub(crate) mod preference;
 #[cfg(feature = "dns")]
+mod query_name;
+#[cfg(feature = "dns")]
 pub(crate) mod records;
+pub(crate) mod resolution;
 #[cfg(feature = "dns")]
 pub(crate) mod resolv_conf;
+pub(crate) mod resolved;
+pub(crate) mod sources;
 #[cfg(feature = "dns")]
 pub(crate) mod wire;

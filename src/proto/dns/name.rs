@@ -60,7 +60,7 @@ impl<'a> NameRef<'a> {
     }
 
     /// RFC 6761, 6.4, and RFC 7686: names that do not exist and are asked of nobody.
-    pub(crate) fn cannot_exist(self) -> bool {
+    pub(crate) fn is_special_use(self) -> bool {
         self.is_in("invalid") || self.is_in("onion")
     }
 }
@@ -85,7 +85,7 @@ mod tests {
         let is_localhost = |name| HostName::found(name).as_ref().is_localhost();
         assert!(is_localhost("localhost") && is_localhost("a.b.LOCALHOST."));
         assert!(!is_localhost("notlocalhost") && !is_localhost("localhost.example"));
-        let cannot_exist = |name| HostName::found(name).as_ref().cannot_exist();
-        assert!(cannot_exist("x.invalid") && cannot_exist("abc.onion") && !cannot_exist("valid"));
+        let is_special_use = |name| HostName::found(name).as_ref().is_special_use();
+        assert!(is_special_use("x.invalid") && is_special_use("abc.onion") && !is_special_use("valid"));
     }
 }

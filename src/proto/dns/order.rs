@@ -4,13 +4,29 @@ use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// An address, and the one that this machine would reach it from, if it can.
-pub(crate) type Candidate = (IpAddr, Option<IpAddr>);
+type Candidate = (IpAddr, Option<IpAddr>);
+
+/// The most addresses that are sorted. Those after them stay in the order of the response.
+pub(crate) const MAX_SORTED: usize = 64;
+
+/// Whether the order depends on the addresses of this host. IPv4 addresses alone stay in the order of
+/// the response, which servers rotate.
+pub(crate) fn needs_sources(ips: &[IpAddr]) -> bool {
+    ips.len() > 1 && !ips.iter().all(IpAddr::is_ipv4)
+}
+
+/// Sorts the addresses for which there is a source address.
+pub(crate) fn sort_addresses(ips: &mut [IpAddr], sources: &[Option<IpAddr>]) {
+    let mut candidates: Vec<Candidate> = ips.iter().copied().zip(sources.iter().copied()).collect();
+    sort(&mut candidates);
+    ips.iter_mut().zip(candidates).for_each(|(own, (ip, _))| *own = ip);
+}
 
 /// Sorts addresses, the best first; those of which no rule makes one the better stay as they are.
 ///
 /// Left out are the rules that need to know more of this machine than its addresses (deprecated ones, home addresses, tunnels), and
 /// the longest common prefix (rule 9) of IPv4 addresses, which would undo what servers rotate.
-pub(crate) fn sort(candidates: &mut [Candidate]) {
+fn sort(candidates: &mut [Candidate]) {
     // By one key each, because what compares two at a time (rule 9, for those of IPv6 alone) is no order for all.
     candidates.sort_by_cached_key(|(ip, source)| {
         let (label, precedence) = policy(*ip);

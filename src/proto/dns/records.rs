@@ -1,4 +1,4 @@
-//! What the records of a name hold, apart from its addresses.
+//! The types and the contents of DNS records.
 
 use std::fmt;
 
@@ -86,11 +86,24 @@ pub struct RawRecord {
     pub data: Vec<u8>,
 }
 
-/// What one record of any kind holds.
+/// A record type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    A,
+    Aaaa,
+    Ptr,
+    Txt,
+    Mx,
+    Srv,
+    /// Any type by its number. The data is not parsed.
+    Other(u16),
+}
+
+/// The contents of a record.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RecordData {
     Address(std::net::IpAddr),
-    /// The name of an address.
+    /// The target of a PTR record.
     Name(String),
     Txt(Txt),
     Mx(Mx),
@@ -99,7 +112,7 @@ pub(crate) enum RecordData {
 }
 
 impl RecordData {
-    /// How many bytes it has outside of itself.
+    /// The memory on the heap, in bytes.
     pub(super) fn heap_size(&self) -> usize {
         match self {
             RecordData::Address(_) => 0,

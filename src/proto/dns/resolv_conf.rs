@@ -1,9 +1,10 @@
 //! How a machine's names are looked up: resolv.conf(5).
 
+use std::cmp::Ordering;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use super::host::{Host, Spelling};
+use super::host::{Host, NameBuf};
 use super::name::{HostName, NameRef};
 
 /// What such a file says; the defaults and the limits are those of resolv.conf(5).
@@ -129,20 +130,35 @@ impl ResolvConf {
         }
     }
 
-    /// The names that are asked for, one after the other until one exists: itself first if it has dots enough.
-    pub(crate) fn candidates<'a>(
-        &'a self,
-        name: NameRef<'a>,
+    /// Returns the next name to query, and advances `position`, which begins at 0. A name with
+    /// enough dots comes before the names within the domains of the search list, others after them.
+    pub(crate) fn candidate(
+        &self,
+        name: NameRef<'_>,
         is_absolute: bool,
-    ) -> impl Iterator<Item = HostName> + 'a {
-        let searched: &[Box<str>] = if is_absolute { &[] } else { &self.search };
-        let is_first = self.is_first(name, is_absolute);
-        let itself = move |wanted: bool| wanted.then(|| name.to_owned()).into_iter();
-        let within = searched.iter().filter_map(move |domain| name.within(domain));
-        itself(is_first).chain(within).chain(itself(!is_first))
+        position: &mut usize,
+    ) -> Option<HostName> {
+        let domains: &[Box<str>] = if is_absolute { &[] } else { &self.search };
+        let own = if self.is_first(name, is_absolute) { 0 } else { domains.len() };
+        while *position <= domains.len() {
+            let at = *position;
+            *position += 1;
+            let candidate = match at.cmp(&own) {
+                Ordering::Equal => Some(name.to_owned()),
+                Ordering::Less => name.within(&domains[at]),
+                Ordering::Greater => name.within(&domains[at - 1]),
+            };
+            // A name within a domain such as `invalid` or `localhost` is not queried either.
+            let is_queried =
+                |name: &HostName| !name.as_ref().is_special_use() && !name.as_ref().is_localhost();
+            if let Some(candidate) = candidate.filter(is_queried) {
+                return Some(candidate);
+            }
+        }
+        None
     }
 
-    /// Whether a name is asked for as it is before it is searched.
+    /// Whether a name is queried as it is before it is searched.
     pub(crate) fn is_first(&self, name: NameRef<'_>, is_absolute: bool) -> bool {
         is_absolute || self.search.is_empty() || name.dots() >= self.ndots
     }
@@ -151,7 +167,7 @@ impl ResolvConf {
 /// A domain that names can be searched in. `.` is the root, in which a name is itself; it and `--` are written where there is
 /// none.
 fn domain(word: &str) -> Option<Box<str>> {
-    match Host::read(word, &mut Spelling::new()) {
+    match Host::parse(word, &mut NameBuf::new()) {
         Ok(Host::Name(name, _)) if name.as_str() == "--" => None,
         Ok(Host::Name(name, _)) => Some(name.as_str().into()),
         _ => None,
@@ -234,9 +250,11 @@ mod tests {
     }
 
     fn candidates(conf: &ResolvConf, name: &str) -> Vec<String> {
-        let mut spelling = Spelling::new();
-        let Ok(Host::Name(name, is_absolute)) = Host::read(name, &mut spelling) else { panic!("{name}") };
-        conf.candidates(name, is_absolute).map(|name| name.to_string()).collect()
+        let mut buffer = NameBuf::new();
+        let Ok(Host::Name(name, is_absolute)) = Host::parse(name, &mut buffer) else { panic!("{name}") };
+        let mut position = 0;
+        let next = || conf.candidate(name, is_absolute, &mut position);
+        std::iter::from_fn(next).map(|name| name.to_string()).collect()
     }
 
     #[test]
@@ -248,9 +266,10 @@ mod tests {
         assert_eq!(candidates(&ResolvConf::default(), "host"), ["host"]);
         let five = read(b"search a.example\noptions ndots:5\n");
         assert_eq!(candidates(&five, "a.b.c"), ["a.b.c.a.example", "a.b.c"]);
-        // What would not fit the wire with the domain is asked for as it is.
+        // A name that is too long within the domain is queried as it is.
         let long = ["a".repeat(60).as_str(); 4].join(".");
         assert_eq!(candidates(&read(b"search much.too.long.example"), &long), [long.as_str()]);
+        assert_eq!(candidates(&read(b"search invalid a.onion localhost"), "host"), ["host"]);
     }
 
     proptest! {

@@ -8,25 +8,12 @@ use simple_dns::rdata::{OPT, RData, TXT};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, Question, ResourceRecord, TYPE};
 
 use super::fault::ResponseError;
-use super::host::{Host, Spelling};
+use super::host::{Host, NameBuf};
 use super::name::HostName;
-use super::records::{Mx, RawRecord, RecordData, Srv, Txt};
+use super::records::{Kind, Mx, RawRecord, RecordData, Srv, Txt};
 use hide::{HIDDEN, OPAQUE, hide_other_records};
 
-/// What is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Kind {
-    A,
-    Aaaa,
-    /// The name of an address.
-    Ptr,
-    Txt,
-    Mx,
-    Srv,
-    /// A type by its number, whose data is not read.
-    Other(u16),
-}
-
+/// The answer of a response to one question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) records: Vec<RecordData>,
@@ -41,9 +28,9 @@ pub(crate) struct Answer {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Judgement {
-    /// Not a reply to this query; whoever it is from, the wait goes on.
-    NotOurs,
+pub(crate) enum Verdict {
+    /// Not a response to this query. The lookup continues to wait.
+    Unrelated,
     /// It did not fit, and is to be had over TCP.
     Truncated,
     Failure(ResponseError),
@@ -54,7 +41,7 @@ pub(crate) enum Judgement {
 const LARGEST_REPLY: u16 = 1_232;
 
 /// How many aliases in a row are followed, in one response and in all of them. A chain without end is longer.
-pub(crate) const MOST_ALIASES: u8 = 32;
+pub(crate) const MAX_ALIASES: u8 = 32;
 
 /// Up to this number of records, each is compared with all others; beyond it, by its hash.
 const FEW: usize = 16;
@@ -62,7 +49,7 @@ const FEW: usize = 16;
 const HEADER: usize = 12;
 
 impl Kind {
-    fn on_the_wire(self) -> TYPE {
+    fn to_wire(self) -> TYPE {
         match self {
             Kind::A => TYPE::A,
             Kind::Aaaa => TYPE::AAAA,
@@ -80,7 +67,7 @@ pub(crate) fn query(id: u16, name: &HostName, kind: Kind, edns: bool) -> Option<
     let mut packet = Packet::new_query(id);
     packet.set_flags(PacketFlag::RECURSION_DESIRED);
     let name = Name::new(name.as_str()).ok()?;
-    packet.questions.push(Question::new(name, kind.on_the_wire().into(), CLASS::IN.into(), false));
+    packet.questions.push(Question::new(name, kind.to_wire().into(), CLASS::IN.into(), false));
     if edns {
         *packet.opt_mut() = Some(OPT { opt_codes: Vec::new(), udp_packet_size: LARGEST_REPLY, version: 0 });
     }
@@ -104,9 +91,9 @@ fn is_of(reply: &[u8], query: &[u8]) -> bool {
 }
 
 /// What a datagram, or a message over TCP, is to a query.
-pub(crate) fn judge(reply: &[u8], query: &[u8], name: &HostName, kind: Kind) -> Judgement {
+pub(crate) fn validate(reply: &[u8], query: &[u8], name: &HostName, kind: Kind) -> Verdict {
     let (Some(header), Some(asked)) = (reply.get(..HEADER), query.get(..HEADER)) else {
-        return Judgement::NotOurs;
+        return Verdict::Unrelated;
     };
     let (flags, code) = (header[2], header[3] & 0x0f);
     let questions = u16::from_be_bytes([header[4], header[5]]);
@@ -114,10 +101,10 @@ pub(crate) fn judge(reply: &[u8], query: &[u8], name: &HostName, kind: Kind) -> 
     // Some servers that do not understand a query do not repeat it either.
     let repeats = questions == 1 && is_of(reply, query) || questions == 0 && code == 1;
     if !is_reply || !repeats {
-        return Judgement::NotOurs;
+        return Verdict::Unrelated;
     }
     if flags & 0x02 != 0 {
-        return Judgement::Truncated;
+        return Verdict::Truncated;
     }
     let failure = match code {
         0 | 3 => None,
@@ -128,30 +115,30 @@ pub(crate) fn judge(reply: &[u8], query: &[u8], name: &HostName, kind: Kind) -> 
         other => Some(ResponseError::Other(other)),
     };
     if let Some(failure) = failure {
-        return Judgement::Failure(failure);
+        return Verdict::Failure(failure);
     }
     // The bit that RFC 1035 keeps for later makes the crate refuse the whole message.
     let mut copy = reply.to_vec();
     copy[3] &= !0x40;
     let raw = if let Kind::Other(number) = kind { Some(number) } else { None };
     match hide_other_records(&mut copy, raw) {
-        None => Judgement::Failure(ResponseError::Malformed),
+        None => Verdict::Failure(ResponseError::Malformed),
         // BADVERS and others that do not fit the header.
         Some(upper @ 1..) => {
-            Judgement::Failure(ResponseError::Extended(u16::from(upper) << 4 | u16::from(code)))
+            Verdict::Failure(ResponseError::Extended(u16::from(upper) << 4 | u16::from(code)))
         }
         Some(0) => match Packet::parse(&copy) {
             Ok(packet) => read(&packet, name, kind, code == 3),
-            Err(_) => Judgement::Failure(ResponseError::Malformed),
+            Err(_) => Verdict::Failure(ResponseError::Malformed),
         },
     }
 }
 
-fn read(packet: &Packet<'_>, name: &HostName, kind: Kind, is_missing: bool) -> Judgement {
+fn read(packet: &Packet<'_>, name: &HostName, kind: Kind, is_missing: bool) -> Verdict {
     let mut owner = name.clone();
     let mut ttl = u32::MAX;
     let mut is_alias = false;
-    for hop in 0..=MOST_ALIASES {
+    for hop in 0..=MAX_ALIASES {
         let own = packet
             .answers
             .iter()
@@ -175,7 +162,7 @@ fn read(packet: &Packet<'_>, name: &HostName, kind: Kind, is_missing: bool) -> J
         }
         match alias {
             _ if !records.is_empty() => {
-                return Judgement::Answer(Answer {
+                return Verdict::Answer(Answer {
                     records,
                     ttl,
                     exists: true,
@@ -183,8 +170,8 @@ fn read(packet: &Packet<'_>, name: &HostName, kind: Kind, is_missing: bool) -> J
                     alias: None,
                 });
             }
-            Some(_) if hop == MOST_ALIASES => return Judgement::Failure(ResponseError::CnameLoop),
-            Some((None, _)) => return Judgement::Failure(ResponseError::InvalidCname),
+            Some(_) if hop == MAX_ALIASES => return Verdict::Failure(ResponseError::CnameLoop),
+            Some((None, _)) => return Verdict::Failure(ResponseError::InvalidCname),
             Some((Some(target), alias_ttl)) => {
                 ttl = ttl.min(alias_ttl);
                 owner = target;
@@ -202,13 +189,13 @@ fn read(packet: &Packet<'_>, name: &HostName, kind: Kind, is_missing: bool) -> J
     let recurses = packet.has_flags(PacketFlag::RECURSION_AVAILABLE);
     let is_empty = packet.answers.is_empty() && negative_ttl.is_none();
     if is_empty && !is_missing && !has_authority && !recurses {
-        return Judgement::Failure(ResponseError::NotAuthoritative);
+        return Verdict::Failure(ResponseError::NotAuthoritative);
     }
     // A server that says nothing of what an alias leads to is asked for that.
     let alias = (is_alias && !is_missing && negative_ttl.is_none()).then_some(owner);
     // That there is nothing behind an alias is known for no longer than the alias.
     let negative_ttl = negative_ttl.map(|own| own.min(ttl));
-    Judgement::Answer(Answer { records: Vec::new(), ttl, exists: !is_missing, negative_ttl, alias })
+    Verdict::Answer(Answer { records: Vec::new(), ttl, exists: !is_missing, negative_ttl, alias })
 }
 
 /// RFC 2181, 8: a number with the first bit set is 0.
@@ -261,8 +248,8 @@ fn text(name: &Name<'_>) -> Option<String> {
 fn alias_of(target: &Name<'_>, kind: Kind) -> Option<HostName> {
     let text = text(target)?;
     let spelled = if kind == Kind::Ptr { text.replace('/', "-") } else { text.clone() };
-    match Host::read(&spelled, &mut Spelling::new()) {
-        Ok(Host::Name(name, _)) if !name.is_localhost() && !name.cannot_exist() => {
+    match Host::parse(&spelled, &mut NameBuf::new()) {
+        Ok(Host::Name(name, _)) if !name.is_localhost() && !name.is_special_use() => {
             Some(HostName::found(&text))
         }
         _ => None,
@@ -274,7 +261,7 @@ fn data(data: &RData<'_>, kind: Kind) -> Option<RecordData> {
     // host of those who have none (RFC 7505, RFC 2782).
     let name = |name: &Name<'_>| {
         let name = text(name)?;
-        (name.is_empty() || matches!(Host::read(&name, &mut Spelling::new()), Ok(Host::Name(..))))
+        (name.is_empty() || matches!(Host::parse(&name, &mut NameBuf::new()), Ok(Host::Name(..))))
             .then_some(name)
     };
     Some(match (data, kind) {

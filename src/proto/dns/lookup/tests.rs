@@ -1,8 +1,14 @@
+use std::net::SocketAddr;
+
 use super::*;
+use crate::proto::dns::cache::Bounds;
 
 const MS: Duration = Duration::from_millis(1);
 
-/// A look-up on a clock of the test's.
+const BOUNDS: Bounds =
+    Bounds { names: 9, shortest: Duration::ZERO, longest: Duration::MAX, longest_negative: Duration::MAX };
+
+/// A lookup with a clock that the test sets.
 struct Clock {
     lookup: Lookup,
     now: Instant,
@@ -19,13 +25,14 @@ fn plan(servers: usize, attempts: u32) -> Plan {
         attempts,
         timeout: 1_000 * MS,
         use_tcp: false,
-        settle: 50 * MS,
-        is_settled: false,
+        is_sequential: false,
+        rotates: false,
+        has_cached: false,
     }
 }
 
 impl Clock {
-    #[allow(clippy::disallowed_methods, reason = "a clock of the test's must begin somewhere")]
+    #[allow(clippy::disallowed_methods, reason = "the clock of a test needs a start")]
     fn new(plan: Plan, kinds: &[Kind]) -> Clock {
         let lookup = Lookup::new(plan, &HostName::found("host.test"), kinds);
         Clock { lookup, now: Instant::now(), id: 0 }
@@ -39,11 +46,11 @@ impl Clock {
         })
     }
 
-    /// Asked of that server: the queries.
+    /// Returns the queries, which must be for that server.
     #[track_caller]
     fn expect_queries(&mut self, expected: usize) -> Vec<Vec<u8>> {
         match self.step() {
-            Step::Ask { server, queries } if server == expected => queries,
+            Step::Send { server, queries } if server == expected => queries,
             other => panic!("{other:?}"),
         }
     }
@@ -53,7 +60,14 @@ impl Clock {
         assert_eq!(self.step(), Step::Receive(self.now + time));
     }
 
-    /// A reply to a query, with a code and flags of its own, and no records.
+    /// The place of the server whose answer is the last.
+    fn answered_by(&self) -> Option<usize> {
+        let servers: Vec<SocketAddr> = (0..9).map(|port| ([127, 0, 0, 1], port).into()).collect();
+        let server = self.lookup.result(&servers, &BOUNDS, self.now).server;
+        server.map(|server| server.port().into())
+    }
+
+    /// A response to a query, with a code and without records.
     fn reply_with(&mut self, query: &[u8], truncated: bool, code: u8) {
         let mut reply = query.to_vec();
         reply[2] |= if truncated { 0x82 } else { 0x80 };
@@ -71,7 +85,7 @@ fn servers_are_queried_in_rotation_for_each_attempt() {
         clock.now += 1_000 * MS;
     }
     assert_eq!(clock.step(), Step::Done);
-    assert_eq!(clock.lookup.troubles(), [1, 0].map(|server| (server, ServerFault::Timeout)), "each once");
+    assert_eq!(clock.lookup.errors(), [1, 0].map(|server| (server, ServerFault::Timeout)), "each once");
 }
 
 #[test]
@@ -80,15 +94,15 @@ fn servfail_or_unreachable_advances_to_next_server() {
     let queries = clock.expect_queries(0);
     clock.reply_with(&queries[0], false, 2);
     let plain = clock.expect_queries(0);
-    assert!(plain[0].len() < queries[0].len(), "it may not understand EDNS");
+    assert!(plain[0].len() < queries[0].len(), "the server may not understand EDNS");
     clock.reply_with(&plain[0], false, 2);
     clock.expect_queries(1);
     clock.lookup.handle_unreachable();
     let queries = clock.expect_queries(2);
     clock.reply_with(&queries[0], false, 3);
     assert_eq!(clock.step(), Step::Done);
-    let troubles = [(0, ServerFault::Reply(ResponseError::ServFail)), (1, ServerFault::Unreachable)];
-    assert_eq!(clock.lookup.troubles(), troubles);
+    let errors = [(0, ServerFault::Reply(ResponseError::ServFail)), (1, ServerFault::Unreachable)];
+    assert_eq!(clock.lookup.errors(), errors);
     assert!(clock.lookup.answers().all(|(_, answer)| answer.is_some_and(|answer| !answer.exists)));
 }
 
@@ -102,17 +116,17 @@ fn late_reply_to_earlier_query_is_ignored() {
     clock.expect_wait(1_000 * MS);
 }
 
-/// What was truncated is asked over TCP, and the other kind waited for as before.
+/// The truncated response is requested over TCP, and the other one has its whole timeout.
 #[test]
 fn truncated_kind_uses_tcp_while_other_kind_waits() {
     let mut clock = Clock::new(plan(1, 1), &[Kind::Aaaa, Kind::A]);
     let queries = clock.expect_queries(0);
     clock.reply_with(&queries[1], true, 0);
-    // That of the other kind may be on its way, and its addresses do not wait for a stream that stalls.
+    // The other response may be on its way, and its addresses do not wait for a connection that stalls.
     clock.expect_wait(50 * MS);
     clock.now += 50 * MS;
-    let until = clock.now + TCP_SETTLE;
-    assert_eq!(clock.step(), Step::AskByTcp { server: 0, query: queries[1].clone(), until });
+    let until = clock.now + RESOLUTION_DELAY_TCP;
+    assert_eq!(clock.step(), Step::SendTcp { server: 0, query: queries[1].clone(), until });
     clock.lookup.handle_tcp(Err(ServerFault::Timeout), clock.now);
     clock.expect_wait(950 * MS);
     clock.reply_with(&queries[0], false, 3);
@@ -130,16 +144,16 @@ fn formerr_retries_without_edns_once() {
     assert!(without[0].len() < with[0].len());
     clock.reply_with(&without[0], false, 1);
     assert_eq!(clock.step(), Step::Done);
-    assert_eq!(clock.lookup.troubles(), [(0, ServerFault::Reply(ResponseError::FormErr))]);
+    assert_eq!(clock.lookup.errors(), [(0, ServerFault::Reply(ResponseError::FormErr))]);
 }
 
-/// Where the addresses of one family are known, those of the other are waited for as if they had just come.
+/// The addresses of one family are cached.
 #[test]
 fn known_family_limits_wait_to_resolution_delay() {
-    let mut clock = Clock::new(Plan { is_settled: true, ..plan(2, 2) }, &[Kind::Aaaa]);
+    let mut clock = Clock::new(Plan { has_cached: true, ..plan(2, 2) }, &[Kind::Aaaa]);
     clock.expect_queries(0);
-    clock.expect_wait(50 * MS);
-    clock.now += 50 * MS;
+    clock.expect_wait(300 * MS);
+    clock.now += 300 * MS;
     assert_eq!(clock.step(), Step::Done);
 }
 
@@ -150,10 +164,10 @@ fn lookup_without_servers_is_done() {
 
 const BOTH: [Kind; 2] = [Kind::Aaaa, Kind::A];
 
-/// What is behind the header and the question of a reply with one address, for a minute.
+/// The answer section of a response with one address, and a TTL of one minute.
 const ADDRESS: &[u8] = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01";
 
-/// A reply with an address to a query of that kind, which is A.
+/// A response with an address to an A query.
 fn address(query: &[u8]) -> Vec<u8> {
     let end = 12 + 1 + 4 + 1 + 4 + 1 + 4;
     let mut reply = query[..end].to_vec();
@@ -162,7 +176,7 @@ fn address(query: &[u8]) -> Vec<u8> {
     reply
 }
 
-/// With what has one kind there is no need of another server; and it is the one that has answered who answered.
+/// With the addresses of one family, no other server is queried. The answer has the server that sent it.
 #[test]
 fn partial_answer_completes_lookup_if_rest_fails() {
     let mut clock = Clock::new(Plan { servers: order(&[1, 0]), ..plan(2, 2) }, &BOTH);
@@ -170,14 +184,14 @@ fn partial_answer_completes_lookup_if_rest_fails() {
     clock.lookup.handle_datagram(&address(&queries[1]), clock.now);
     clock.reply_with(&queries[0], false, 5);
     assert_eq!(clock.step(), Step::Done);
-    assert_eq!(clock.lookup.answered_by(), Some(1));
-    assert!(clock.lookup.has_something());
+    assert_eq!(clock.answered_by(), Some(1));
+    assert!(clock.lookup.has_records());
 
     let mut clock = Clock::new(Plan { servers: order(&[1, 0]), ..plan(2, 2) }, &BOTH);
     let queries = clock.expect_queries(1);
     clock.lookup.handle_datagram(&address(&queries[1]), clock.now);
     clock.lookup.handle_unreachable();
-    assert_eq!((clock.step(), clock.lookup.answered_by()), (Step::Done, Some(1)));
+    assert_eq!((clock.step(), clock.answered_by()), (Step::Done, Some(1)));
 }
 
 #[test]
@@ -188,7 +202,7 @@ fn resolution_delay_is_bounded_by_server_timeout() {
     clock.expect_wait(50 * MS);
     clock.now += 50 * MS;
     assert_eq!(clock.step(), Step::Done);
-    assert_eq!(clock.lookup.troubles(), [], "it was not given its time");
+    assert_eq!(clock.lookup.errors(), [], "its timeout has not expired");
 
     let mut clock = Clock::new(plan(2, 2), &BOTH);
     let queries = clock.expect_queries(0);
@@ -197,33 +211,33 @@ fn resolution_delay_is_bounded_by_server_timeout() {
     clock.expect_wait(30 * MS);
     clock.now += 30 * MS;
     assert_eq!(clock.step(), Step::Done);
-    assert_eq!(clock.lookup.answered_by(), Some(0));
+    assert_eq!(clock.answered_by(), Some(0));
 }
 
-/// That there is nothing of one kind is no reason to wait less for the other, nor to ask for it once more.
+/// NODATA for one type does not shorten the wait for the other, and is not queried again.
 #[test]
 fn nodata_kind_is_not_requeried_at_next_server() {
     let mut clock = Clock::new(plan(2, 1), &BOTH);
     let queries = clock.expect_queries(0);
     clock.reply_with(&queries[0], false, 0);
-    assert!(!clock.lookup.has_something());
+    assert!(!clock.lookup.has_records());
     clock.expect_wait(1_000 * MS);
     clock.reply_with(&queries[1], false, 5);
     let again = clock.expect_queries(1);
     assert_eq!(again.len(), 1);
-    assert_eq!(again[0][again[0].len() - 15..][..4], [0, 1, 0, 1], "A, in front of what is for EDNS");
+    assert_eq!(again[0][again[0].len() - 15..][..4], [0, 1, 0, 1], "the A question, before the OPT record");
 }
 
-/// The next server is asked by datagrams again.
+/// The next server is queried over UDP again.
 #[test]
 fn truncation_uses_tcp_for_that_server_only() {
     let mut clock = Clock::new(plan(2, 1), &[Kind::A]);
     let queries = clock.expect_queries(0);
     clock.reply_with(&queries[0], true, 0);
-    assert!(matches!(clock.step(), Step::AskByTcp { server: 0, .. }));
+    assert!(matches!(clock.step(), Step::SendTcp { server: 0, .. }));
     clock.lookup.handle_tcp(Err(ServerFault::Unreachable), clock.now);
     clock.expect_queries(1);
-    assert_eq!(clock.lookup.troubles(), [(0, ServerFault::Unreachable)]);
+    assert_eq!(clock.lookup.errors(), [(0, ServerFault::Unreachable)]);
 }
 
 #[test]
@@ -236,25 +250,25 @@ fn tcp_failures_map_to_distinct_errors() {
     }
     let by_tcp = |reply: Reply| {
         let mut clock = Clock::new(Plan { use_tcp: true, ..plan(1, 1) }, &[Kind::A]);
-        let Step::AskByTcp { query, .. } = clock.step() else { panic!() };
+        let Step::SendTcp { query, .. } = clock.step() else { panic!() };
         clock.lookup.handle_tcp(reply(&query).as_deref().map_err(|fault| *fault), clock.now);
         let next = clock.step();
-        (next, clock.lookup.troubles().to_vec())
+        (next, clock.lookup.errors().to_vec())
     };
-    let trouble = |fault| (Step::Done, vec![(0, fault)]);
-    assert_eq!(by_tcp(|_| Err(ServerFault::Unreachable)), trouble(ServerFault::Unreachable));
-    assert_eq!(by_tcp(|_| Err(ServerFault::Closed)), trouble(ServerFault::Closed));
-    assert_eq!(by_tcp(|_| Err(ServerFault::Timeout)), trouble(ServerFault::Timeout));
-    let malformed = || trouble(ServerFault::Reply(ResponseError::Malformed));
+    let failure = |fault| (Step::Done, vec![(0, fault)]);
+    assert_eq!(by_tcp(|_| Err(ServerFault::Unreachable)), failure(ServerFault::Unreachable));
+    assert_eq!(by_tcp(|_| Err(ServerFault::Closed)), failure(ServerFault::Closed));
+    assert_eq!(by_tcp(|_| Err(ServerFault::Timeout)), failure(ServerFault::Timeout));
+    let malformed = || failure(ServerFault::Reply(ResponseError::Malformed));
     assert_eq!(by_tcp(|query| Ok(query.to_vec())), malformed(), "an echo");
     let cut = by_tcp(|query| flagged(query, 0x82, 0x80));
     assert_eq!(cut, malformed());
-    // One that does not understand EDNS is asked by another stream, and has done nothing wrong.
-    let (next, troubles) = by_tcp(|query| flagged(query, 0x81, 0x81));
-    assert!(matches!(next, Step::AskByTcp { .. }) && troubles.is_empty(), "{next:?} {troubles:?}");
+    // A server that does not understand EDNS is queried over another connection, and has not failed.
+    let (next, errors) = by_tcp(|query| flagged(query, 0x81, 0x81));
+    assert!(matches!(next, Step::SendTcp { .. }) && errors.is_empty(), "{next:?} {errors:?}");
 }
 
-/// However often one is asked that is not there.
+/// The number of errors does not depend on the number of attempts.
 #[test]
 fn repeated_errors_are_recorded_once() {
     let mut clock = Clock::new(plan(2, 10_000), &[Kind::A]);
@@ -263,13 +277,40 @@ fn repeated_errors_are_recorded_once() {
         clock.lookup.handle_unreachable();
     }
     assert_eq!(clock.step(), Step::Done);
-    assert_eq!(clock.lookup.troubles().len(), 2);
+    assert_eq!(clock.lookup.errors().len(), 2);
 }
 
-/// Found by fuzzing: a wait that is added to a moment is one that the clock can tell.
+/// Found by fuzzing: the sum of an instant and a longer timeout overflows.
 #[test]
 fn unbounded_timeout_is_capped_at_one_year() {
     let mut clock = Clock::new(Plan { timeout: Duration::MAX, ..plan(1, 1) }, &[Kind::A]);
     clock.expect_queries(0);
     clock.expect_wait(Duration::from_secs(365 * 24 * 3_600));
+}
+
+/// `single-request`: the next type has its own attempts at all servers.
+#[test]
+fn sequential_lookup_queries_a_then_aaaa_at_all_servers() {
+    let mut clock = Clock::new(Plan { is_sequential: true, ..plan(2, 1) }, &BOTH);
+    let queries = clock.expect_queries(0);
+    assert_eq!(queries.len(), 1);
+    clock.lookup.handle_datagram(&address(&queries[0]), clock.now);
+    for server in [0, 1] {
+        assert_eq!(clock.expect_queries(server).len(), 1);
+        assert!(clock.lookup.has_records(), "enough if the deadline passes");
+        clock.expect_wait(1_000 * MS);
+        clock.now += 1_000 * MS;
+    }
+    assert_eq!(clock.step(), Step::Done);
+    let found: Vec<_> = clock.lookup.answers().map(|(kind, answer)| (kind, answer.is_some())).collect();
+    assert_eq!(found, [(Kind::A, true), (Kind::Aaaa, false)]);
+}
+
+#[test]
+fn sequential_lookup_ends_with_nxdomain() {
+    let mut clock = Clock::new(Plan { is_sequential: true, ..plan(2, 1) }, &BOTH);
+    let queries = clock.expect_queries(0);
+    clock.reply_with(&queries[0], false, 3);
+    assert_eq!(clock.step(), Step::Done);
+    assert_eq!(clock.lookup.answers().count(), 1);
 }

@@ -20,8 +20,8 @@ fn query_and_reply() -> (Vec<u8>, Vec<u8>) {
     (asked, reply)
 }
 
-fn validated(reply: &[u8], asked: &[u8]) -> Judgement {
-    judge(reply, asked, &name("host.test"), Kind::A)
+fn validated(reply: &[u8], asked: &[u8]) -> Verdict {
+    validate(reply, asked, &name("host.test"), Kind::A)
 }
 
 #[test]
@@ -38,12 +38,12 @@ fn query_encodes_recursive_question_and_edns() {
 #[test]
 fn reply_decodes_whole_and_rejects_any_truncation() {
     let (asked, reply) = query_and_reply();
-    let Judgement::Answer(answer) = validated(&reply, &asked) else { panic!() };
+    let Verdict::Answer(answer) = validated(&reply, &asked) else { panic!() };
     assert_eq!(answer.records, [RecordData::Address("192.0.2.1".parse().unwrap())]);
     assert_eq!((answer.ttl, answer.exists), (60, true));
     for end in 0..reply.len() {
         let judgement = validated(&reply[..end], &asked);
-        let is_none = matches!(judgement, Judgement::NotOurs | Judgement::Failure(ResponseError::Malformed));
+        let is_none = matches!(judgement, Verdict::Unrelated | Verdict::Failure(ResponseError::Malformed));
         assert!(is_none, "cut at {end}: {judgement:?}");
     }
 }
@@ -66,7 +66,7 @@ fn reply_with_flipped_bit_is_not_accepted() {
                 || (6..12).contains(&byte);
             if !is_no_matter {
                 assert!(
-                    !matches!(validated(&wrong, &asked), Judgement::Answer(Answer { exists: true, .. })),
+                    !matches!(validated(&wrong, &asked), Verdict::Answer(Answer { exists: true, .. })),
                     "byte {byte}, bit {bit}"
                 );
             }
@@ -131,24 +131,24 @@ const RECURSIVE: PacketFlag = PacketFlag::RECURSION_AVAILABLE;
 #[track_caller]
 fn answer(reply: &[u8]) -> Answer {
     match validated(reply, &query_and_reply().0) {
-        Judgement::Answer(answer) => answer,
+        Verdict::Answer(answer) => answer,
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
 fn cname_chain_is_followed_up_to_limit() {
-    for aliases in [MOST_ALIASES, MOST_ALIASES + 1] {
+    for aliases in [MAX_ALIASES, MAX_ALIASES + 1] {
         let name = |hop: u8| if hop == 0 { "host.test".to_owned() } else { format!("{hop}.test") };
         let names: Vec<String> = (0..=aliases).map(name).collect();
         let mut records: Vec<_> = names.windows(2).map(|two| (two[0].as_str(), 60, alias(&two[1]))).collect();
         records.push((&names[usize::from(aliases)], 60, address(1)));
         let reply = reply(RCODE::NoError, RECURSIVE, &records, None);
         match aliases {
-            MOST_ALIASES => assert_eq!(answer(&reply).records.len(), 1),
+            MAX_ALIASES => assert_eq!(answer(&reply).records.len(), 1),
             _ => assert_eq!(
                 validated(&reply, &query_and_reply().0),
-                Judgement::Failure(ResponseError::CnameLoop)
+                Verdict::Failure(ResponseError::CnameLoop)
             ),
         }
     }
@@ -199,7 +199,7 @@ fn empty_reply_needs_authoritative_or_recursive_server() {
     assert!(answer(&reply(PacketFlag::AUTHORITATIVE_ANSWER)).exists);
     assert!(answer(&reply(RECURSIVE)).exists);
     let lame = validated(&reply(PacketFlag::empty()), &query_and_reply().0);
-    assert_eq!(lame, Judgement::Failure(ResponseError::NotAuthoritative));
+    assert_eq!(lame, Verdict::Failure(ResponseError::NotAuthoritative));
 }
 
 /// Also those that are no attributes of DNS-SD, which has no name in front of the equals sign.
@@ -227,7 +227,7 @@ fn label_with_dot_is_another_name() {
     {
         let record = [owner, b"\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01"].concat();
         let judged = validated(&with_record(&asked, &record), &asked);
-        assert!(!matches!(&judged, Judgement::Answer(answer) if !answer.records.is_empty()), "{judged:?}");
+        assert!(!matches!(&judged, Verdict::Answer(answer) if !answer.records.is_empty()), "{judged:?}");
     }
 }
 
@@ -236,7 +236,7 @@ fn hidden_record_has_no_type_that_is_asked_for() {
     for number in [HIDDEN, OPAQUE] {
         let asked = query(0x1234, &name("host.test"), Kind::Other(number), false).unwrap();
         let reply = with_record(&asked, b"\xc0\x0c\x00\x2e\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01");
-        let judged = judge(&reply, &asked, &name("host.test"), Kind::Other(number));
-        assert!(!matches!(&judged, Judgement::Answer(answer) if !answer.records.is_empty()), "{judged:?}");
+        let judged = validate(&reply, &asked, &name("host.test"), Kind::Other(number));
+        assert!(!matches!(&judged, Verdict::Answer(answer) if !answer.records.is_empty()), "{judged:?}");
     }
 }

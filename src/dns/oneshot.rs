@@ -1,58 +1,58 @@
-//! Something that another thread will say: waited for no longer than the waiter may.
+//! A value that one thread sets once, and others wait for within their limits.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use super::failure::Interrupted;
+use super::interrupted::Interrupted;
 use crate::wait::OnCancel;
 use crate::wait::WaitLimit;
 use crate::wait::sync::{Condvar, Mutex, MutexGuard};
 
-pub(super) struct Promise<T> {
+pub(super) struct Oneshot<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
 }
 
 enum State<T> {
-    Open,
-    Kept(T),
-    /// Nobody will keep it.
-    Broken,
+    Pending,
+    Set(T),
+    /// The setter was dropped without a value.
+    Cancelled,
 }
 
-/// The one who will say it: if it is dropped without, nobody will.
-pub(super) struct Keeper<T: Clone + Send + 'static>(pub(super) Arc<Promise<T>>);
+/// The side that sets the value. Dropping it without a value cancels the waits.
+pub(super) struct Setter<T: Clone + Send + 'static>(pub(super) Arc<Oneshot<T>>);
 
-impl<T: Clone + Send + 'static> Drop for Keeper<T> {
+impl<T: Clone + Send + 'static> Drop for Setter<T> {
     fn drop(&mut self) {
-        self.0.break_if_open();
+        self.0.cancel();
     }
 }
 
-impl<T: Clone + Send + 'static> Promise<T> {
-    pub(super) fn new() -> Arc<Promise<T>> {
-        Arc::new(Promise { state: Mutex::new(State::Open), changed: Condvar::new() })
+impl<T: Clone + Send + 'static> Oneshot<T> {
+    pub(super) fn new() -> Arc<Oneshot<T>> {
+        Arc::new(Oneshot { state: Mutex::new(State::Pending), changed: Condvar::new() })
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn keep(&self, value: T) {
-        *self.state() = State::Kept(value);
+    pub(super) fn set(&self, value: T) {
+        *self.state() = State::Set(value);
         self.changed.notify_all();
     }
 
-    fn break_if_open(&self) {
+    fn cancel(&self) {
         let mut state = self.state();
-        if matches!(*state, State::Open) {
-            *state = State::Broken;
+        if matches!(*state, State::Pending) {
+            *state = State::Cancelled;
         }
         drop(state);
         self.changed.notify_all();
     }
 
-    /// What was said; `None` if nobody will say it.
+    /// Waits for the value; `None` if the setter was dropped without one.
     pub(super) fn wait(self: &Arc<Self>, limit: &WaitLimit<'_>) -> Result<Option<T>, Interrupted> {
         for token in limit.tokens() {
             let callback: Arc<dyn OnCancel> = self.clone();
@@ -61,9 +61,9 @@ impl<T: Clone + Send + 'static> Promise<T> {
         let mut state = self.state();
         loop {
             match &*state {
-                State::Kept(value) => return Ok(Some(value.clone())),
-                State::Broken => return Ok(None),
-                State::Open => {}
+                State::Set(value) => return Ok(Some(value.clone())),
+                State::Cancelled => return Ok(None),
+                State::Pending => {}
             }
             if limit.is_cancelled() {
                 return Err(Interrupted::Cancelled);
@@ -79,9 +79,9 @@ impl<T: Clone + Send + 'static> Promise<T> {
     }
 }
 
-impl<T: Send> OnCancel for Promise<T> {
+impl<T: Send> OnCancel for Oneshot<T> {
     fn cancelled(&self) {
-        // The lock sees to it that nobody is between looking and waiting.
+        // With the lock, no waiter is between its check and its wait.
         drop(self.state.lock().unwrap_or_else(PoisonError::into_inner));
         self.changed.notify_all();
     }
@@ -100,29 +100,29 @@ mod tests {
 
     #[test]
     fn oneshot_wait_returns_set_value_or_none_if_cancelled() {
-        let promise = Promise::new();
-        promise.keep(7);
-        promise.break_if_open();
-        assert_eq!(promise.wait(FREE), Ok(Some(7)));
-        let broken = Promise::<u8>::new();
-        broken.break_if_open();
-        assert_eq!(broken.wait(FREE), Ok(None));
+        let oneshot = Oneshot::new();
+        oneshot.set(7);
+        oneshot.cancel();
+        assert_eq!(oneshot.wait(FREE), Ok(Some(7)));
+        let dropped = Oneshot::<u8>::new();
+        dropped.cancel();
+        assert_eq!(dropped.wait(FREE), Ok(None));
     }
 
     #[test]
     fn oneshot_wait_ends_at_deadline_or_on_cancelled_token() {
-        let promise = Promise::<u8>::new();
-        assert_eq!(promise.wait(&WaitLimit::no_wait()), Err(Interrupted::TimedOut(Arc::default())));
+        let oneshot = Oneshot::<u8>::new();
+        assert_eq!(oneshot.wait(&WaitLimit::no_wait()), Err(Interrupted::TimedOut(Arc::default())));
         let token = CancelToken::new().unwrap();
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| promise.wait(&cancelled_by(&token)));
-            // Itself and the waiter's weak one, by which it is told.
-            while Arc::weak_count(&promise) == 0 {
+            let waiting = scope.spawn(|| oneshot.wait(&cancelled_by(&token)));
+            // The weak reference of the waiting thread, for the cancellation.
+            while Arc::weak_count(&oneshot) == 0 {
                 std::thread::yield_now();
             }
             token.cancel();
             assert_eq!(waiting.join().unwrap(), Err(Interrupted::Cancelled));
         });
-        assert_eq!(promise.wait(&cancelled_by(&token)), Err(Interrupted::Cancelled));
+        assert_eq!(oneshot.wait(&cancelled_by(&token)), Err(Interrupted::Cancelled));
     }
 }

@@ -1,10 +1,11 @@
+//! The errors of lookups.
+
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
+use super::fault::ServerFault;
+use super::host::InvalidName;
 use crate::error::{Error, ErrorKind, Operation};
-use crate::proto::dns::fault::ServerFault;
-use crate::proto::dns::host::InvalidName;
 
 /// The cause of a failed lookup: the [`detail`](crate::Error::detail) of its error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,15 +38,6 @@ pub struct ServerError {
     pub fault: ServerFault,
 }
 
-/// Why a lookup ended early.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Interrupted {
-    /// The deadline passed. Contains the state of each server, if this lookup has queried any
-    /// itself.
-    TimedOut(Arc<[ServerError]>),
-    Cancelled,
-}
-
 struct List<'a>(&'a [ServerError]);
 
 impl fmt::Display for List<'_> {
@@ -58,14 +50,22 @@ impl fmt::Display for List<'_> {
 }
 
 impl ResolveError {
-    pub(super) fn into_error(self, name: &str) -> Error {
+    /// The cause if all servers failed.
+    #[cfg(feature = "dns")]
+    pub(crate) fn of_servers(errors: Vec<ServerError>) -> ResolveError {
+        let is_silent = !errors.is_empty() && errors.iter().all(|error| error.fault == ServerFault::Timeout);
+        if is_silent { ResolveError::TimedOut(errors) } else { ResolveError::ServersFailed(errors) }
+    }
+
+    /// An error of a lookup of that host.
+    pub(crate) fn into_error(self, name: &str) -> Error {
         let kind = match &self {
             ResolveError::NoSuchName | ResolveError::NoRecords(_) => ErrorKind::NameNotFound,
             ResolveError::TimedOut(_) => ErrorKind::TimedOut,
             ResolveError::ServersFailed(_) => ErrorKind::NameResolution,
             ResolveError::InvalidName(_) => ErrorKind::InvalidInput,
         };
-        // A character that would spoil a terminal is shown as what it is.
+        // Control characters are shown as escapes.
         Error::detailed(Operation::Resolve, kind, self).at(name.escape_debug())
     }
 }

@@ -1,13 +1,13 @@
-//! Speaking to servers: a fresh connected socket for each that is asked, so that its port is
-//! random, the system drops what comes from others, and a server that is not there is known at
-//! once; or TCP.
+//! The exchange of messages with name servers. Each query has a new connected socket: its port is
+//! random, the OS drops datagrams from other addresses, and an unreachable server is reported
+//! immediately. Large responses are read over TCP.
 
 use std::io::IoSlice;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::dns::failure::Interrupted;
+use crate::dns::interrupted::Interrupted;
 use crate::error::TimeLimit;
 use crate::options::TcpOptions;
 use crate::proto::dns::fault::ServerFault;
@@ -15,33 +15,33 @@ use crate::proto::dns::lookup::{Lookup, Step};
 use crate::sys::{self, Connecting};
 use crate::wait::{self, ReceiveTimeout, WaitError, WaitLimit};
 
-/// Replies are no larger over UDP; what is, comes with a mark that it is cut.
-const LARGEST: usize = 4_096;
+/// The largest response over UDP. Larger ones are truncated.
+const MAX_DATAGRAM: usize = 4_096;
 
-/// Asks until it is answered, or nobody is left, or the time is over.
+/// Drives a lookup until it is done.
 pub(super) fn run(
     lookup: &mut Lookup,
     servers: &[SocketAddr],
     limit: &WaitLimit<'_>,
 ) -> Result<(), Interrupted> {
     let mut socket = None;
-    let mut buffer = [0; LARGEST];
+    let mut buffer = [0; MAX_DATAGRAM];
     loop {
         if limit.is_cancelled() {
             return Err(Interrupted::Cancelled);
         }
         match lookup.poll(Instant::now(), sys::unpredictable) {
             Step::Done => return Ok(()),
-            // One family's addresses are an answer, whether or not there was time for the other's.
-            _ if limit.has_passed() && lookup.has_something() => return Ok(()),
+            // The addresses of one family are an answer.
+            _ if limit.has_passed() && lookup.has_records() => return Ok(()),
             _ if limit.has_passed() => return Err(Interrupted::TimedOut(Arc::default())),
-            Step::Ask { server, queries } => match ask(servers[server], &queries, limit) {
+            Step::Send { server, queries } => match send(servers[server], &queries, limit) {
                 Ok(opened) => socket = Some(opened),
                 Err(_) => lookup.handle_unreachable(),
             },
-            Step::AskByTcp { server, query, until } => {
-                let reply = ask_by_tcp(servers[server], &query, &until_next(limit, until));
-                lookup.handle_tcp(reply.as_deref().map_err(|fault| *fault), Instant::now());
+            Step::SendTcp { server, query, until } => {
+                let response = exchange(servers[server], &query, &until_next(limit, until));
+                lookup.handle_tcp(response.as_deref().map_err(|fault| *fault), Instant::now());
             }
             Step::Receive(until) => {
                 let Some(socket) = &socket else {
@@ -59,12 +59,12 @@ pub(super) fn run(
     }
 }
 
-/// The limit of a step that the lookup ends at that time.
+/// The limit of a step, which ends at `until` at the latest.
 fn until_next<'a>(limit: &WaitLimit<'a>, until: Instant) -> WaitLimit<'a> {
     limit.before(Some(until), TimeLimit::Timeout).refreshed()
 }
 
-fn ask(server: SocketAddr, queries: &[Vec<u8>], limit: &WaitLimit<'_>) -> Result<UdpSocket, WaitError> {
+fn send(server: SocketAddr, queries: &[Vec<u8>], limit: &WaitLimit<'_>) -> Result<UdpSocket, WaitError> {
     let any: SocketAddr = match server {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -73,7 +73,7 @@ fn ask(server: SocketAddr, queries: &[Vec<u8>], limit: &WaitLimit<'_>) -> Result
     socket.connect(server)?;
     // Where every wait is a poll, no call may block.
     socket.set_nonblocking(!sys::SHUTDOWN_WAKES_READERS)?;
-    // A signal is no answer, and waiting for room is within the time.
+    // A signal does not end the call, and the wait for buffer space is within the limit.
     queries
         .iter()
         .try_for_each(|query| wait::sending(&socket, limit, |mode| sys::send(&socket, query, mode)))?;
@@ -92,27 +92,28 @@ fn receive(socket: &UdpSocket, buffer: &mut [u8], limit: &WaitLimit<'_>) -> Resu
     Ok(length)
 }
 
-/// RFC 1035, 4.2.2: each message behind its length. The error is why there is no response.
-fn ask_by_tcp(server: SocketAddr, query: &[u8], limit: &WaitLimit<'_>) -> Result<Vec<u8>, ServerFault> {
+/// Sends a query and receives the response over TCP, each after its length (RFC 1035, section
+/// 4.2.2).
+fn exchange(server: SocketAddr, query: &[u8], limit: &WaitLimit<'_>) -> Result<Vec<u8>, ServerFault> {
     let stream = connect(server, limit)?;
     let length = (query.len() as u16).to_be_bytes();
     let mut message = [&length[..], query].concat();
     while !message.is_empty() {
-        let sent = wait::write_within(&stream, limit, &[IoSlice::new(&message)]).map_err(fault_of_stream)?;
+        let sent = wait::write_within(&stream, limit, &[IoSlice::new(&message)]).map_err(stream_fault)?;
         message.drain(..sent);
     }
     let mut length = [0; 2];
     read_exactly(&stream, &mut length, limit)?;
-    let mut reply = vec![0; u16::from_be_bytes(length).into()];
-    read_exactly(&stream, &mut reply, limit)?;
-    Ok(reply)
+    let mut response = vec![0; u16::from_be_bytes(length).into()];
+    read_exactly(&stream, &mut response, limit)?;
+    Ok(response)
 }
 
 fn connect(server: SocketAddr, limit: &WaitLimit<'_>) -> Result<TcpStream, ServerFault> {
     let unreachable = |_| ServerFault::Unreachable;
     let mut connecting = Connecting::begin(server, None, &TcpOptions::default()).map_err(unreachable)?;
     while !connecting.is_connected() {
-        wait::await_connects(std::iter::once(&connecting), limit).map_err(fault_of_stream)?;
+        wait::await_connects(std::iter::once(&connecting), limit).map_err(stream_fault)?;
         connecting.check().map_err(unreachable)?;
     }
     connecting.finish().map_err(unreachable)
@@ -121,11 +122,11 @@ fn connect(server: SocketAddr, limit: &WaitLimit<'_>) -> Result<TcpStream, Serve
 fn read_exactly(stream: &TcpStream, mut buffer: &mut [u8], limit: &WaitLimit<'_>) -> Result<(), ServerFault> {
     let timeout = ReceiveTimeout::default();
     while !buffer.is_empty() {
-        // A peer that drips cannot outlast it.
+        // A server that sends one byte at a time does not extend the limit.
         if limit.has_passed() {
             return Err(ServerFault::Timeout);
         }
-        let read = wait::read_within(stream, &timeout, limit, buffer, false).map_err(fault_of_stream)?;
+        let read = wait::read_within(stream, &timeout, limit, buffer, false).map_err(stream_fault)?;
         if read == 0 {
             return Err(ServerFault::Closed);
         }
@@ -134,8 +135,8 @@ fn read_exactly(stream: &TcpStream, mut buffer: &mut [u8], limit: &WaitLimit<'_>
     Ok(())
 }
 
-/// What a wait on a connection says of the server. After a cancel the lookup ends.
-fn fault_of_stream(error: WaitError) -> ServerFault {
+/// The fault of a server whose connection failed. After a cancellation the lookup ends.
+fn stream_fault(error: WaitError) -> ServerFault {
     match error {
         WaitError::TimedOut | WaitError::Cancelled | WaitError::ErrorQueueReady => ServerFault::Timeout,
         WaitError::Failed(_) => ServerFault::Closed,
@@ -147,17 +148,16 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// A server that is gone when it is asked something more: its system says so, and whoever waits
-    /// is told at once.
+    /// The OS of a server that has closed its socket returns an ICMP message, which ends the wait.
     #[test]
     fn receive_fails_promptly_when_server_closes() {
         if !sys::HAS_RESOLV_CONF {
-            // Where the system has another way to names, it need not say who is gone, either.
+            // Windows does not always report it.
             return;
         }
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();
         let socket =
-            ask(server.local_addr().unwrap(), &[b"first".to_vec()], &WaitLimit::unlimited()).unwrap();
+            send(server.local_addr().unwrap(), &[b"first".to_vec()], &WaitLimit::unlimited()).unwrap();
         let again = socket.try_clone().unwrap();
         let began = Instant::now();
         let limit = WaitLimit::timeout(Duration::from_secs(20));

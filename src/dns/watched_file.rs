@@ -11,31 +11,31 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Instant, SystemTime};
 
-use super::failure::Interrupted;
-use super::promise::{Keeper, Promise};
+use super::interrupted::Interrupted;
+use super::oneshot::{Oneshot, Setter};
 use crate::sys;
 use crate::wait::WaitLimit;
 
-/// How often a caller looks whether a file has changed, in nanoseconds.
-const LOOK: u64 = 5_000_000_000;
+/// How often a caller checks whether a file has changed, in nanoseconds.
+const CHECK_INTERVAL: u64 = 5_000_000_000;
 
 /// A file up to this length, in bytes, is read by the caller that finds it changed.
 pub(super) const SMALL: u64 = 64 << 10;
 
-pub(super) struct Watched<T>(Arc<File<T>>);
+pub(super) struct WatchedFile<T>(Arc<File<T>>);
 
 struct File<T> {
     path: PathBuf,
     /// A larger file is not read.
     max_bytes: u64,
     read: Box<dyn Fn(Vec<u8>) -> T + Send + Sync>,
-    now: RwLock<Arc<T>>,
+    contents: RwLock<Arc<T>>,
     /// Whether it was read once, or could not be.
     is_read: AtomicBool,
     began: Instant,
-    /// When a caller looks next, in nanoseconds since the beginning.
+    /// When a caller checks next, in nanoseconds since `began`.
     next: AtomicU64,
-    /// How many times the contents were replaced.
+    /// The number of times that the contents were replaced.
     version: AtomicU64,
     state: Mutex<State>,
 }
@@ -43,8 +43,8 @@ struct File<T> {
 struct State {
     /// That of the current contents.
     stamp: Option<Stamp>,
-    /// Kept when the reader that has the file now has finished.
-    reading: Option<Arc<Promise<()>>>,
+    /// Set when the reader that has the file now has finished.
+    reading: Option<Arc<Oneshot<()>>>,
 }
 
 /// The identity of one state of a file. A time alone does not suffice: a program can set it, and a
@@ -67,45 +67,61 @@ pub(super) enum Unread {
 /// The one reader of a file. If it is dropped before it has read the file, another one can begin.
 struct Reader<T: Send + Sync + 'static> {
     file: Arc<File<T>>,
-    keeper: Keeper<()>,
+    setter: Setter<()>,
 }
 
-impl<T: Send + Sync + 'static> Watched<T> {
+impl<T: Send + Sync + 'static> WatchedFile<T> {
     /// A file of at most `max_bytes`; a missing or larger one is empty. A small one is read now,
     /// others by a thread, which [`wait_until_read`](Self::wait_until_read) waits for.
     pub(super) fn new(
         path: PathBuf,
         max_bytes: u64,
         read: impl Fn(Vec<u8>) -> T + Send + Sync + 'static,
-    ) -> Watched<T> {
-        let now = RwLock::new(Arc::new(read(Vec::new())));
+    ) -> WatchedFile<T> {
+        let contents = RwLock::new(Arc::new(read(Vec::new())));
         let (read, is_read) = (Box::new(read), AtomicBool::new(false));
-        let (began, next) = (Instant::now(), AtomicU64::new(LOOK));
+        let (began, next) = (Instant::now(), AtomicU64::new(CHECK_INTERVAL));
         let state = Mutex::new(State { stamp: None, reading: None });
         let version = AtomicU64::new(0);
-        let watched =
-            Watched(Arc::new(File { path, max_bytes, read, now, is_read, began, next, version, state }));
+        let watched = WatchedFile(Arc::new(File {
+            path,
+            max_bytes,
+            read,
+            contents,
+            is_read,
+            began,
+            next,
+            version,
+            state,
+        }));
         // If the thread does not start, the first caller that waits for it starts one.
-        let _ = watched.look(true);
+        let _ = watched.refresh(true);
         watched
     }
 
-    /// The contents, as they were a few seconds ago or later, without waiting for a reader.
-    pub(super) fn contents(&self, now: Instant) -> Arc<T> {
-        self.look_if_due(now);
-        Arc::clone(&self.0.now.read().unwrap_or_else(PoisonError::into_inner))
+    /// The contents.
+    pub(super) fn contents(&self) -> Arc<T> {
+        Arc::clone(&self.0.contents.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Changes whenever the contents do: what was derived from other contents is to be dropped.
+    /// The number of times that the contents were replaced. It increases after them.
     #[cfg(feature = "dns")]
+    #[inline]
     pub(super) fn version(&self) -> u64 {
         self.0.version.load(Ordering::Acquire)
     }
 
-    /// The same for a function that takes no longer than it takes to clone them.
-    pub(super) fn with<R>(&self, now: Instant, take: impl FnOnce(&T) -> R) -> R {
-        self.look_if_due(now);
-        take(&self.0.now.read().unwrap_or_else(PoisonError::into_inner))
+    /// Calls a function with the contents, which are locked meanwhile. They are as the file was 5 s
+    /// ago or later. Does not wait for a reader.
+    pub(super) fn with<R>(&self, now: Instant, call: impl FnOnce(&T) -> R) -> R {
+        self.refresh_if_due(now);
+        call(&self.0.contents.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    #[cfg(test)]
+    fn contents_at(&self, now: Instant) -> Arc<T> {
+        self.refresh_if_due(now);
+        self.contents()
     }
 
     /// Waits for the first contents of a file that is not small.
@@ -113,7 +129,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
         while !self.0.is_read.load(Ordering::Acquire) {
             let reading = self.0.state().reading.clone();
             match reading {
-                None => self.look(true).map_err(Unread::NoThread)?,
+                None => self.refresh(true).map_err(Unread::NoThread)?,
                 Some(reading) => {
                     if reading.wait(limit).map_err(Unread::Interrupted)?.is_none() {
                         return Err(Unread::NoThread(io::Error::other("reading the file failed")));
@@ -136,19 +152,20 @@ impl<T: Send + Sync + 'static> Watched<T> {
         }
     }
 
-    fn look_if_due(&self, now: Instant) {
+    #[inline]
+    pub(super) fn refresh_if_due(&self, now: Instant) {
         let File { began, next, .. } = &*self.0;
         let now = u64::try_from(now.saturating_duration_since(*began).as_nanos()).unwrap_or(u64::MAX);
         let due = next.load(Ordering::Relaxed);
-        let (set, relaxed) = (now.saturating_add(LOOK), Ordering::Relaxed);
+        let (set, relaxed) = (now.saturating_add(CHECK_INTERVAL), Ordering::Relaxed);
         if now >= due && next.compare_exchange(due, set, relaxed, relaxed).is_ok() {
             // Without a thread, callers continue with what there is until the next look.
-            let _ = self.look(false);
+            let _ = self.refresh(false);
         }
     }
 
     /// Reads the file, or has it read by a thread, if it has changed and has no reader.
-    fn look(&self, anyway: bool) -> io::Result<()> {
+    fn refresh(&self, anyway: bool) -> io::Result<()> {
         let found = stamp(&self.0.path);
         let Ok(reader) = self.begin(found, anyway) else { return Ok(()) };
         let length = found.map_or(0, |found| found.length);
@@ -162,14 +179,14 @@ impl<T: Send + Sync + 'static> Watched<T> {
     }
 
     /// The reader, unless there is one, which is the error, or the file has not changed.
-    fn begin(&self, found: Option<Stamp>, anyway: bool) -> Result<Reader<T>, Option<Arc<Promise<()>>>> {
+    fn begin(&self, found: Option<Stamp>, anyway: bool) -> Result<Reader<T>, Option<Arc<Oneshot<()>>>> {
         let mut state = self.0.state();
         if state.reading.is_some() || found == state.stamp && !anyway {
             return Err(state.reading.clone());
         }
-        let promise = Promise::new();
-        state.reading = Some(Arc::clone(&promise));
-        Ok(Reader { file: Arc::clone(&self.0), keeper: Keeper(promise) })
+        let oneshot = Oneshot::new();
+        state.reading = Some(Arc::clone(&oneshot));
+        Ok(Reader { file: Arc::clone(&self.0), setter: Setter(oneshot) })
     }
 }
 
@@ -192,7 +209,8 @@ impl<T: Send + Sync + 'static> Reader<T> {
         });
         if let Some(bytes) = bytes {
             let new = Arc::new((file.read)(bytes));
-            let old = std::mem::replace(&mut *file.now.write().unwrap_or_else(PoisonError::into_inner), new);
+            let old =
+                std::mem::replace(&mut *file.contents.write().unwrap_or_else(PoisonError::into_inner), new);
             file.version.fetch_add(1, Ordering::AcqRel);
             file.state().stamp = found;
             // Freeing a long one takes time, in which nothing is locked.
@@ -200,7 +218,7 @@ impl<T: Send + Sync + 'static> Reader<T> {
         }
         file.is_read.store(true, Ordering::Release);
         file.state().reading = None;
-        self.keeper.0.keep(());
+        self.setter.0.set(());
     }
 }
 
@@ -208,7 +226,7 @@ impl<T: Send + Sync + 'static> Drop for Reader<T> {
     /// After a panic, or if the thread did not start. The keeper notifies those who wait.
     fn drop(&mut self) {
         let mut state = self.file.state();
-        if state.reading.as_ref().is_some_and(|reading| Arc::ptr_eq(reading, &self.keeper.0)) {
+        if state.reading.as_ref().is_some_and(|reading| Arc::ptr_eq(reading, &self.setter.0)) {
             state.reading = None;
         }
     }
@@ -232,7 +250,7 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
     use std::time::Duration;
 
-    /// A file of a test's own, gone with it.
+    /// A file that is deleted with its value.
     struct File(PathBuf);
 
     impl File {
@@ -247,19 +265,19 @@ mod tests {
         }
 
         /// The file, as its text, and how often it was read.
-        fn watched(&self) -> (Watched<String>, Arc<AtomicUsize>) {
+        fn watched(&self) -> (WatchedFile<String>, Arc<AtomicUsize>) {
             let count = Arc::new(AtomicUsize::new(0));
             let own = Arc::clone(&count);
             let read = move |bytes: Vec<u8>| {
-                // The first one is that of no file.
+                // The first one is that of an empty file.
                 own.fetch_add(1, Ordering::SeqCst);
                 String::from_utf8(bytes).unwrap()
             };
-            (Watched::new(self.0.clone(), SMALL, read), count)
+            (WatchedFile::new(self.0.clone(), SMALL, read), count)
         }
 
         /// The length of the file, and its gate.
-        fn held(&self) -> (Watched<usize>, Arc<Gate>) {
+        fn held(&self) -> (WatchedFile<usize>, Arc<Gate>) {
             let gate = Arc::new(Gate::default());
             let own = Arc::clone(&gate);
             let read = move |bytes: Vec<u8>| {
@@ -269,7 +287,7 @@ mod tests {
                 }
                 bytes.len()
             };
-            (Watched::new(self.0.clone(), LARGE, read), gate)
+            (WatchedFile::new(self.0.clone(), LARGE, read), gate)
         }
     }
 
@@ -286,7 +304,7 @@ mod tests {
         "x".repeat((SMALL + more) as usize)
     }
 
-    fn after<T>(watched: &Watched<T>, seconds: u64) -> Instant {
+    fn after<T>(watched: &WatchedFile<T>, seconds: u64) -> Instant {
         watched.0.began + Duration::from_secs(seconds)
     }
 
@@ -313,7 +331,7 @@ mod tests {
             assert_eq!((said(seconds).as_str(), count.load(Ordering::SeqCst)), ("one", 2));
         }
         file.write("three");
-        assert_eq!(said(16), "one", "it is not time to look");
+        assert_eq!(said(16), "one", "the next check is later");
         assert_eq!(watched.with(after(&watched, 18), |text| text.len()), 5);
         for seconds in [24, 30] {
             assert_eq!((said(seconds).as_str(), count.load(Ordering::SeqCst)), ("three", 3));
@@ -329,17 +347,17 @@ mod tests {
     fn watched_file_ignores_file_over_size_limit() {
         let file = File::new("over", &long(1));
         let (watched, _) = file.watched();
-        assert!(watched.contents(watched.0.began).is_empty());
+        assert!(watched.contents_at(watched.0.began).is_empty());
         file.write("fits");
-        assert_eq!(*watched.contents(after(&watched, 6)), "fits");
+        assert_eq!(*watched.contents_at(after(&watched, 6)), "fits");
         file.write(&long(1));
         watched.read_again();
-        assert_eq!(*watched.contents(after(&watched, 12)), "fits");
+        assert_eq!(*watched.contents_at(after(&watched, 12)), "fits");
         let (large, _) = file.held();
         large.wait_until_read(&WaitLimit::unlimited()).unwrap();
         fs::File::options().write(true).open(&file.0).unwrap().set_len(LARGE + 1).unwrap();
         large.read_again();
-        assert_eq!(*large.contents(large.0.began), long(1).len());
+        assert_eq!(*large.contents_at(large.0.began), long(1).len());
     }
 
     /// One thread reads it, whatever callers do meanwhile, and none of them waits for it.
@@ -350,17 +368,17 @@ mod tests {
         let held = gate.lock.lock().unwrap();
         for more in 1..4 {
             file.write(&long(more));
-            assert_eq!(*watched.contents(after(&watched, 6 * more)), 3);
+            assert_eq!(*watched.contents_at(after(&watched, 6 * more)), 3);
             assert!(watched.wait_until_read(&WaitLimit::no_wait()).is_ok());
             eventually(|| gate.readers.load(Ordering::SeqCst) == 1);
         }
         drop(held);
-        eventually(|| *watched.contents(watched.0.began) == long(1).len());
+        eventually(|| *watched.contents_at(watched.0.began) == long(1).len());
         eventually(|| watched.0.state().reading.is_none());
         assert_eq!(gate.readers.load(Ordering::SeqCst), 1);
         // What changed while it was read is read at the next look.
-        watched.contents(after(&watched, 60));
-        eventually(|| *watched.contents(watched.0.began) == long(3).len());
+        watched.contents_at(after(&watched, 60));
+        eventually(|| *watched.contents_at(watched.0.began) == long(3).len());
     }
 
     #[test]
@@ -374,7 +392,7 @@ mod tests {
             }
             bytes.len()
         };
-        let watched = Watched::new(file.0.clone(), LARGE, read);
+        let watched = WatchedFile::new(file.0.clone(), LARGE, read);
         let timeout = Duration::from_millis(30);
         for _ in 0..2 {
             let unread = watched.wait_until_read(&WaitLimit::timeout(timeout)).unwrap_err();
@@ -382,7 +400,7 @@ mod tests {
         }
         drop(held);
         watched.wait_until_read(&WaitLimit::unlimited()).unwrap();
-        assert_eq!(*watched.contents(watched.0.began), long(1).len());
+        assert_eq!(*watched.contents_at(watched.0.began), long(1).len());
     }
 
     /// It reads what is there when it is called, not what the thread before it has found.
@@ -392,16 +410,16 @@ mod tests {
         let (watched, gate) = file.held();
         let held = gate.lock.lock().unwrap();
         file.write(&long(1));
-        watched.contents(after(&watched, 6));
+        watched.contents_at(after(&watched, 6));
         eventually(|| gate.readers.load(Ordering::SeqCst) == 1);
         file.write(&long(2));
         std::thread::scope(|scope| {
             let again = scope.spawn(|| watched.read_again());
-            assert_eq!(*watched.contents(watched.0.began), 3);
+            assert_eq!(*watched.contents_at(watched.0.began), 3);
             drop(held);
             again.join().unwrap();
         });
-        assert_eq!(*watched.contents(watched.0.began), long(2).len());
+        assert_eq!(*watched.contents_at(watched.0.began), long(2).len());
     }
 
     /// A program that rewrites the file truncates it first.
@@ -413,8 +431,8 @@ mod tests {
         let before = stamp(&file.0);
         file.write("");
         reader.run(before, SMALL);
-        assert_eq!(*watched.contents(watched.0.began), "one");
-        assert_eq!(*watched.contents(after(&watched, 6)), "");
+        assert_eq!(*watched.contents_at(watched.0.began), "one");
+        assert_eq!(*watched.contents_at(after(&watched, 6)), "");
     }
 
     #[test]
@@ -426,12 +444,12 @@ mod tests {
             assert!(bytes.is_empty() || !own.load(Ordering::SeqCst), "as the test wants it");
             bytes.len()
         };
-        let watched = Watched::new(file.0.clone(), LARGE, read);
+        let watched = WatchedFile::new(file.0.clone(), LARGE, read);
         let unread = watched.wait_until_read(&WaitLimit::unlimited());
         assert!(matches!(unread, Err(Unread::NoThread(_))), "{unread:?}");
         fails.store(false, Ordering::SeqCst);
         // The failed one may be waited for once more.
         eventually(|| watched.wait_until_read(&WaitLimit::unlimited()).is_ok());
-        assert_eq!(*watched.contents(watched.0.began), long(1).len());
+        assert_eq!(*watched.contents_at(watched.0.began), long(1).len());
     }
 }

@@ -1,6 +1,8 @@
+//! The addresses of a host, and where they are from.
+
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The source of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,12 +35,15 @@ impl std::fmt::Display for AnswerSource {
     }
 }
 
-/// Addresses without a TTL, each of them once.
+/// The most addresses of a name, from any source. A response of 64 KiB has at most 4,095.
+pub(crate) const MAX_ADDRESSES: usize = 8_192;
+
+/// Addresses without a TTL, each of them once, at most [`MAX_ADDRESSES`].
 #[derive(Default)]
-pub(super) struct Distinct {
+pub(crate) struct Distinct {
     ips: Vec<IpAddr>,
     scopes: Vec<u32>,
-    /// All of them, once a hash lookup is faster than comparing each.
+    /// All of them, if there are so many that a hash lookup is faster than comparing each.
     seen: Option<HashSet<(IpAddr, u32)>>,
 }
 
@@ -48,14 +53,14 @@ impl Distinct {
 
     /// Adds an address unless it is present. `scope` is the interface index of a link-local
     /// address, and 0 for others.
-    pub(super) fn push(&mut self, ip: IpAddr, scope: u32) {
+    pub(crate) fn push(&mut self, ip: IpAddr, scope: u32) {
         let known = self.scopes.iter().copied().chain(std::iter::repeat(0));
         let mut known = self.ips.iter().copied().zip(known);
         let is_known = match self.ips.len() {
             0..Self::FEW => known.any(|known| known == (ip, scope)),
             _ => !self.seen.get_or_insert_with(|| known.collect()).insert((ip, scope)),
         };
-        if is_known {
+        if is_known || self.ips.len() >= MAX_ADDRESSES {
             return;
         }
         if scope != 0 {
@@ -65,11 +70,11 @@ impl Distinct {
         self.ips.push(ip);
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ips.len()
     }
 
-    pub(super) fn into_resolved(self, source: AnswerSource) -> Resolved {
+    pub(crate) fn into_resolved(self, source: AnswerSource) -> Resolved {
         Resolved { ips: self.ips, scopes: self.scopes, source, until: None }
     }
 }
@@ -86,11 +91,11 @@ pub struct Resolved {
 }
 
 impl Resolved {
-    pub(super) fn new(ips: Vec<IpAddr>, source: AnswerSource, until: Option<Instant>) -> Resolved {
+    pub(crate) fn new(ips: Vec<IpAddr>, source: AnswerSource, until: Option<Instant>) -> Resolved {
         Resolved { ips, scopes: Vec::new(), source, until }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.ips.is_empty()
     }
 
@@ -113,10 +118,9 @@ impl Resolved {
         self.source
     }
 
-    /// Returns the remaining time to live; `None` if the source has none, such as a hosts file or
-    /// the OS.
-    pub fn ttl(&self) -> Option<Duration> {
-        self.until.map(|until| until.saturating_duration_since(Instant::now()))
+    /// When the first address expires.
+    pub(crate) fn expires(&self) -> Option<Instant> {
+        self.until
     }
 }
 

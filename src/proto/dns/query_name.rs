@@ -43,7 +43,7 @@ impl NameRef<'_> {
     }
 
     /// RFC 6762, 3: names that the machines of a link have given themselves.
-    pub(crate) fn is_of_the_link(self) -> bool {
+    pub(crate) fn is_mdns(self) -> bool {
         self.is_in("local")
     }
 }
