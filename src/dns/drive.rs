@@ -4,8 +4,6 @@
 use std::net::IpAddr;
 #[cfg(feature = "dns")]
 use std::sync::Arc;
-#[cfg(feature = "dns")]
-use std::time::Instant;
 
 use super::builder::ResolverBuilder;
 use super::hosts_files::HostsFiles;
@@ -28,6 +26,8 @@ use crate::proto::dns::resolution::RecordLookup;
 use crate::proto::dns::resolution::{Action, Resolution, ReverseAction, ReverseLookup};
 use crate::proto::dns::resolved::{AnswerSource, Distinct, Resolved};
 use crate::sys;
+#[cfg(feature = "dns")]
+use crate::wait::Moment;
 use crate::wait::WaitLimit;
 
 /// A resolver, as its clones share it.
@@ -81,14 +81,14 @@ impl Inner {
         if !families.includes(ip) {
             return Err(ResolveError::NoRecords(families.address_name()).into_error(host));
         }
-        let mut address = Distinct::default();
-        address.push(ip, scope);
-        Ok(address.into_resolved(AnswerSource::Literal))
+        let mut found = Resolved::empty();
+        Distinct::new(&mut found, AnswerSource::Literal).push(ip, scope);
+        Ok(found)
     }
 
     fn resolve(&self, host: &str, name: (NameRef<'_>, bool), limit: &WaitLimit<'_>) -> Result<Resolved> {
         #[cfg_attr(not(feature = "dns"), allow(unused_mut, reason = "queries take time"))]
-        let mut now = limit.instant();
+        let mut now = limit.now();
         let families = self.options.families;
         let sources = self.queries.sources(name.0, now);
         let mut resolution = Resolution::new(host, name, families, sources);
@@ -97,34 +97,38 @@ impl Inner {
         loop {
             match resolution.poll() {
                 Action::Hosts => {
-                    let found = self.hosts.addresses(name.0, families, limit, now);
-                    resolution.handle_hosts(found.map_err(|unread| self.unread(unread, host, limit))?);
+                    let found = resolution.found();
+                    let is_there = self.hosts.addresses(name.0, families, limit, now, found);
+                    resolution.handle_hosts(is_there.map_err(|unread| self.unread(unread, host, limit))?);
                 }
                 #[cfg(feature = "dns")]
                 Action::Cache => self.queries.with_cache(&mut version, now, |conf, cache| {
-                    resolution.handle_cache(conf, cache, now);
+                    resolution.handle_cache(conf, cache, now.instant());
                 }),
                 #[cfg(feature = "dns")]
-                Action::Query(query) => {
-                    let conf = resolution.configuration().cloned().unwrap_or_default();
-                    let result = self.queries.query(&query, &conf, version.unwrap_or_default(), limit);
-                    let servers = || self.queries.servers(&conf);
-                    resolution.handle_result(result.map_err(|why| why.into_error(&servers(), host, limit))?);
-                    now = Instant::now();
+                Action::Query => {
+                    let (Some(query), Some(conf)) = (resolution.query(), resolution.configuration()) else {
+                        return resolution.finish();
+                    };
+                    let result = self.queries.query(&query, conf, version.unwrap_or_default(), limit);
+                    let servers = || self.queries.servers(conf);
+                    let result = result.map_err(|why| why.into_error(&servers(), host, limit))?;
+                    resolution.handle_result(result);
+                    now = Moment::now();
                 }
                 #[cfg(feature = "dns")]
                 Action::SourceAddresses => {
                     let sources: Vec<_> = resolution.unsorted().iter().map(|ip| source_addr(*ip)).collect();
                     self.queries.with_cache(&mut version, now, |_, cache| {
-                        resolution.handle_source_addresses(&sources, cache, now);
+                        resolution.handle_source_addresses(&sources, cache, now.instant());
                     });
                 }
-                Action::System(name) => {
-                    let found = system::lookup(&name, limit);
+                Action::System => {
+                    let found = system::lookup(&resolution.system_name(), limit);
                     let found = found.map_err(|why| why.into_error(&[], host, limit))?;
                     resolution.handle_system(found);
                 }
-                Action::Done(result) => return result.map_err(|error| timed(error, limit)),
+                Action::Done => return resolution.finish().map_err(|error| timed(error, limit)),
             }
         }
     }
@@ -132,7 +136,7 @@ impl Inner {
     /// The name of an address.
     pub(super) fn lookup_addr(&self, ip: IpAddr) -> Result<String> {
         let limit = &self.limit(&WaitLimit::started_now());
-        let now = limit.instant();
+        let now = limit.now();
         let host = ip.to_string();
         let mut reverse = ReverseLookup::new(ip, self.queries.reverse_sources(ip, now));
         loop {
@@ -190,9 +194,9 @@ impl Inner {
         limit: &WaitLimit<'_>,
     ) -> Result<Vec<RecordData>> {
         let mut version = None;
-        let now = limit.instant();
+        let now = limit.now();
         let unknown = self.queries.with_cache(&mut version, now, |conf, cache| {
-            lookup.handle_cache(cache, now).map(|query| (query.clone(), Arc::clone(conf)))
+            lookup.handle_cache(cache, now.instant()).map(|query| (query.clone(), Arc::clone(conf)))
         });
         if let Some((query, conf)) = unknown {
             let result = self.queries.query(&query, &conf, version.unwrap_or_default(), limit);

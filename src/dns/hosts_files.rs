@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::interrupted::Interrupted;
 use super::watched_file::{Unread, WatchedFile};
@@ -12,7 +11,7 @@ use crate::proto::dns::hosts::{self, Hosts};
 use crate::proto::dns::name::NameRef;
 use crate::proto::dns::resolved::Resolved;
 use crate::sys;
-use crate::wait::{WaitError, WaitLimit};
+use crate::wait::{Moment, WaitError, WaitLimit};
 
 /// The number of lines between two checks of the limit.
 const LINES_PER_CHECK: usize = 1_024;
@@ -43,19 +42,22 @@ impl HostsFiles {
         HostsFiles(paths.into_iter().map(watched).collect())
     }
 
-    /// The addresses of a name in the first file that has it, which are none if they are all of
-    /// another family.
+    /// Replaces the addresses in `found` with those of a name in the first file that has it, which are
+    /// none if they are all of another family. Returns whether a file has the name.
     pub(super) fn addresses(
         &self,
         name: NameRef<'_>,
         families: IpFamilies,
         limit: &WaitLimit<'_>,
-        now: Instant,
-    ) -> Result<Option<Resolved>, Unread> {
+        now: Moment,
+        found: &mut Resolved,
+    ) -> Result<bool, Unread> {
         let index = |zone: &str| sys::index_of(zone).ok();
-        self.find_in_first(limit, now, |hosts, limit| {
-            hosts.addresses(name, families, |lines| check(lines, limit), index)
-        })
+        let is_there = self.find_in_first(limit, now, |hosts, limit| {
+            let is_there = hosts.addresses(name, families, |lines| check(lines, limit), index, found)?;
+            Ok(is_there.then_some(()))
+        })?;
+        Ok(is_there.is_some())
     }
 
     /// The first name of an address in the first file that has it.
@@ -63,7 +65,7 @@ impl HostsFiles {
         &self,
         ip: IpAddr,
         limit: &WaitLimit<'_>,
-        now: Instant,
+        now: Moment,
     ) -> Result<Option<String>, Unread> {
         self.find_in_first(limit, now, |hosts, limit| hosts.name(ip, |lines| check(lines, limit)))
     }
@@ -71,8 +73,8 @@ impl HostsFiles {
     fn find_in_first<R>(
         &self,
         limit: &WaitLimit<'_>,
-        now: Instant,
-        find: impl Fn(&Hosts, Option<&WaitLimit<'_>>) -> Result<Option<R>, Stop>,
+        now: Moment,
+        mut find: impl FnMut(&Hosts, Option<&WaitLimit<'_>>) -> Result<Option<R>, Stop>,
     ) -> Result<Option<R>, Unread> {
         for hosts in &self.0 {
             hosts.wait_until_read(limit)?;

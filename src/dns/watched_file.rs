@@ -9,12 +9,12 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use super::interrupted::Interrupted;
 use super::oneshot::{Oneshot, Setter};
 use crate::sys;
-use crate::wait::WaitLimit;
+use crate::wait::{Moment, WaitLimit};
 
 /// How often a caller checks whether a file has changed, in nanoseconds.
 const CHECK_INTERVAL: u64 = 5_000_000_000;
@@ -32,8 +32,7 @@ struct File<T> {
     contents: RwLock<Arc<T>>,
     /// Whether it was read once, or could not be.
     is_read: AtomicBool,
-    began: Instant,
-    /// When a caller checks next, in nanoseconds since `began`.
+    /// When a caller checks next, in the nanoseconds of a `Moment`.
     next: AtomicU64,
     /// The number of times that the contents were replaced.
     version: AtomicU64,
@@ -80,20 +79,11 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
     ) -> WatchedFile<T> {
         let contents = RwLock::new(Arc::new(read(Vec::new())));
         let (read, is_read) = (Box::new(read), AtomicBool::new(false));
-        let (began, next) = (Instant::now(), AtomicU64::new(CHECK_INTERVAL));
+        let next = AtomicU64::new(Moment::now().as_nanos().saturating_add(CHECK_INTERVAL));
         let state = Mutex::new(State { stamp: None, reading: None });
         let version = AtomicU64::new(0);
-        let watched = WatchedFile(Arc::new(File {
-            path,
-            max_bytes,
-            read,
-            contents,
-            is_read,
-            began,
-            next,
-            version,
-            state,
-        }));
+        let watched =
+            WatchedFile(Arc::new(File { path, max_bytes, read, contents, is_read, next, version, state }));
         // If the thread does not start, the first caller that waits for it starts one.
         let _ = watched.refresh(true);
         watched
@@ -113,13 +103,13 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
 
     /// Calls a function with the contents, which are locked meanwhile. They are as the file was 5 s
     /// ago or later. Does not wait for a reader.
-    pub(super) fn with<R>(&self, now: Instant, call: impl FnOnce(&T) -> R) -> R {
+    pub(super) fn with<R>(&self, now: Moment, call: impl FnOnce(&T) -> R) -> R {
         self.refresh_if_due(now);
         call(&self.0.contents.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     #[cfg(test)]
-    fn contents_at(&self, now: Instant) -> Arc<T> {
+    fn contents_at(&self, now: Moment) -> Arc<T> {
         self.refresh_if_due(now);
         self.contents()
     }
@@ -152,14 +142,21 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
         }
     }
 
+    /// Checks whether the file has changed, unless that was done in the last 5 s.
     #[inline]
-    pub(super) fn refresh_if_due(&self, now: Instant) {
-        let File { began, next, .. } = &*self.0;
-        let now = u64::try_from(now.saturating_duration_since(*began).as_nanos()).unwrap_or(u64::MAX);
-        let due = next.load(Ordering::Relaxed);
+    pub(super) fn refresh_if_due(&self, now: Moment) {
+        let now = now.as_nanos();
+        let due = self.0.next.load(Ordering::Relaxed);
+        if now >= due {
+            self.refresh_after(due, now);
+        }
+    }
+
+    #[cold]
+    fn refresh_after(&self, due: u64, now: u64) {
         let (set, relaxed) = (now.saturating_add(CHECK_INTERVAL), Ordering::Relaxed);
-        if now >= due && next.compare_exchange(due, set, relaxed, relaxed).is_ok() {
-            // Without a thread, callers continue with what there is until the next look.
+        if self.0.next.compare_exchange(due, set, relaxed, relaxed).is_ok() {
+            // Without a thread, callers continue with what there is until the next check.
             let _ = self.refresh(false);
         }
     }
@@ -247,8 +244,9 @@ fn bytes(path: &Path, found: Stamp, max_bytes: u64) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::OnceLock;
     use std::sync::atomic::AtomicUsize;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     /// A file that is deleted with its value.
     struct File(PathBuf);
@@ -304,8 +302,11 @@ mod tests {
         "x".repeat((SMALL + more) as usize)
     }
 
-    fn after<T>(watched: &WatchedFile<T>, seconds: u64) -> Instant {
-        watched.0.began + Duration::from_secs(seconds)
+    /// A time after that of all other checks.
+    fn after(seconds: u64) -> Moment {
+        static START: OnceLock<Instant> = OnceLock::new();
+        let start = *START.get_or_init(|| Instant::now() + Duration::from_secs(3_600));
+        Moment::from(start + Duration::from_secs(seconds))
     }
 
     fn eventually(is_so: impl Fn() -> bool) {
@@ -326,13 +327,13 @@ mod tests {
     fn watched_file_refreshes_only_on_change_or_request() {
         let file = File::new("changes", "one");
         let (watched, count) = file.watched();
-        let said = |seconds| watched.with(after(&watched, seconds), |text| text.to_string());
+        let said = |seconds| watched.with(after(seconds), |text| text.to_string());
         for seconds in [0, 6, 12] {
             assert_eq!((said(seconds).as_str(), count.load(Ordering::SeqCst)), ("one", 2));
         }
         file.write("three");
         assert_eq!(said(16), "one", "the next check is later");
-        assert_eq!(watched.with(after(&watched, 18), |text| text.len()), 5);
+        assert_eq!(watched.with(after(18), |text| text.len()), 5);
         for seconds in [24, 30] {
             assert_eq!((said(seconds).as_str(), count.load(Ordering::SeqCst)), ("three", 3));
         }
@@ -347,17 +348,17 @@ mod tests {
     fn watched_file_ignores_file_over_size_limit() {
         let file = File::new("over", &long(1));
         let (watched, _) = file.watched();
-        assert!(watched.contents_at(watched.0.began).is_empty());
+        assert!(watched.contents().is_empty());
         file.write("fits");
-        assert_eq!(*watched.contents_at(after(&watched, 6)), "fits");
+        assert_eq!(*watched.contents_at(after(6)), "fits");
         file.write(&long(1));
         watched.read_again();
-        assert_eq!(*watched.contents_at(after(&watched, 12)), "fits");
+        assert_eq!(*watched.contents_at(after(12)), "fits");
         let (large, _) = file.held();
         large.wait_until_read(&WaitLimit::unlimited()).unwrap();
         fs::File::options().write(true).open(&file.0).unwrap().set_len(LARGE + 1).unwrap();
         large.read_again();
-        assert_eq!(*large.contents_at(large.0.began), long(1).len());
+        assert_eq!(*large.contents(), long(1).len());
     }
 
     /// One thread reads it, whatever callers do meanwhile, and none of them waits for it.
@@ -368,17 +369,17 @@ mod tests {
         let held = gate.lock.lock().unwrap();
         for more in 1..4 {
             file.write(&long(more));
-            assert_eq!(*watched.contents_at(after(&watched, 6 * more)), 3);
+            assert_eq!(*watched.contents_at(after(6 * more)), 3);
             assert!(watched.wait_until_read(&WaitLimit::no_wait()).is_ok());
             eventually(|| gate.readers.load(Ordering::SeqCst) == 1);
         }
         drop(held);
-        eventually(|| *watched.contents_at(watched.0.began) == long(1).len());
+        eventually(|| *watched.contents() == long(1).len());
         eventually(|| watched.0.state().reading.is_none());
         assert_eq!(gate.readers.load(Ordering::SeqCst), 1);
         // What changed while it was read is read at the next look.
-        watched.contents_at(after(&watched, 60));
-        eventually(|| *watched.contents_at(watched.0.began) == long(3).len());
+        watched.contents_at(after(60));
+        eventually(|| *watched.contents() == long(3).len());
     }
 
     #[test]
@@ -400,7 +401,7 @@ mod tests {
         }
         drop(held);
         watched.wait_until_read(&WaitLimit::unlimited()).unwrap();
-        assert_eq!(*watched.contents_at(watched.0.began), long(1).len());
+        assert_eq!(*watched.contents(), long(1).len());
     }
 
     /// It reads what is there when it is called, not what the thread before it has found.
@@ -410,16 +411,16 @@ mod tests {
         let (watched, gate) = file.held();
         let held = gate.lock.lock().unwrap();
         file.write(&long(1));
-        watched.contents_at(after(&watched, 6));
+        watched.contents_at(after(6));
         eventually(|| gate.readers.load(Ordering::SeqCst) == 1);
         file.write(&long(2));
         std::thread::scope(|scope| {
             let again = scope.spawn(|| watched.read_again());
-            assert_eq!(*watched.contents_at(watched.0.began), 3);
+            assert_eq!(*watched.contents(), 3);
             drop(held);
             again.join().unwrap();
         });
-        assert_eq!(*watched.contents_at(watched.0.began), long(2).len());
+        assert_eq!(*watched.contents(), long(2).len());
     }
 
     /// A program that rewrites the file truncates it first.
@@ -431,8 +432,8 @@ mod tests {
         let before = stamp(&file.0);
         file.write("");
         reader.run(before, SMALL);
-        assert_eq!(*watched.contents_at(watched.0.began), "one");
-        assert_eq!(*watched.contents_at(after(&watched, 6)), "");
+        assert_eq!(*watched.contents(), "one");
+        assert_eq!(*watched.contents_at(after(6)), "");
     }
 
     #[test]
@@ -450,6 +451,6 @@ mod tests {
         fails.store(false, Ordering::SeqCst);
         // The failed one may be waited for once more.
         eventually(|| watched.wait_until_read(&WaitLimit::unlimited()).is_ok());
-        assert_eq!(*watched.contents_at(watched.0.began), long(1).len());
+        assert_eq!(*watched.contents(), long(1).len());
     }
 }

@@ -2,11 +2,11 @@
 //! has the items of `queries/mod.rs` for a build without the feature `dns`.
 
 use std::net::IpAddr;
-use std::time::Instant;
 
 use super::backend::Backend;
 use crate::proto::dns::name::NameRef;
 use crate::proto::dns::sources::Sources;
+use crate::wait::Moment;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Options {}
@@ -22,13 +22,13 @@ impl Queries {
     }
 
     #[inline]
-    pub(super) fn sources(&self, _: NameRef<'_>, _: Instant) -> Sources {
+    pub(super) fn sources(&self, _: NameRef<'_>, _: Moment) -> Sources {
         match self.backend {
             None | Some(Backend::System) => Sources::FILES_SYSTEM,
         }
     }
 
-    pub(super) fn reverse_sources(&self, _: IpAddr, _: Instant) -> Sources {
+    pub(super) fn reverse_sources(&self, _: IpAddr, _: Moment) -> Sources {
         Sources::FILES_SYSTEM
     }
 

@@ -18,7 +18,7 @@ use crate::proto::dns::order::MAX_SORTED;
 use crate::proto::dns::records::{Kind, RecordData};
 use crate::proto::dns::resolution::{Action, Query, Resolution};
 use crate::proto::dns::resolv_conf::{Environment, ResolvConf};
-use crate::proto::dns::resolved::{AnswerSource, MAX_ADDRESSES, Resolved};
+use crate::proto::dns::resolved::{AnswerSource, Distinct, MAX_ADDRESSES, Resolved};
 use crate::proto::dns::wire::Answer;
 
 const SERVICES: [&str; 8] = [
@@ -123,16 +123,19 @@ fn lookup(
         assert!(steps <= 8 + 2 * (3 * candidates.len() + 3), "the lookup of {host} does not end");
         match resolution.poll() {
             Action::Hosts => {
-                let mut found = Vec::new();
-                for _ in 0..choices.below(3) {
-                    found.push(any_ip(choices).to_canonical());
-                }
-                found.retain(|ip| families.includes(*ip));
                 let is_there = choices.byte() & 7 == 0;
-                resolution.handle_hosts(is_there.then(|| Resolved::new(found, AnswerSource::Hosts, None)));
+                let mut found = Distinct::new(resolution.found(), AnswerSource::Hosts);
+                for _ in 0..if is_there { choices.below(3) } else { 0 } {
+                    let ip = any_ip(choices).to_canonical();
+                    if families.includes(ip) {
+                        found.push(ip, 0);
+                    }
+                }
+                resolution.handle_hosts(is_there);
             }
             Action::Cache => resolution.handle_cache(conf, cache, *now),
-            Action::Query(query) => {
+            Action::Query => {
+                let query = resolution.query().expect("a query");
                 assert!(!is_special && candidates.contains(&query.name), "{query:?}");
                 assert!(!query.kinds.is_empty());
                 for kind in &query.kinds {
@@ -161,7 +164,8 @@ fn lookup(
                 }
                 resolution.handle_source_addresses(&sources, cache, *now);
             }
-            Action::System(text) => {
+            Action::System => {
+                let text = resolution.system_name();
                 assert!(!is_special && text == host.to_ascii_lowercase());
                 let found = match choices.below(4) {
                     0 => Err(any_error(choices)),
@@ -169,7 +173,7 @@ fn lookup(
                 };
                 resolution.handle_system(found);
             }
-            Action::Done(result) => return (queries.len(), result),
+            Action::Done => return (queries.len(), resolution.finish()),
         }
     }
 }

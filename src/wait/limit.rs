@@ -138,8 +138,8 @@ impl<'a> WaitLimit<'a> {
     }
 
     /// The time when the clock was read last, if nothing has blocked since, and now otherwise.
-    pub(crate) fn instant(&self) -> Instant {
-        self.now.as_instant().unwrap_or_else(Instant::now)
+    pub(crate) fn now(&self) -> Moment {
+        if self.now == NEVER { Moment::now() } else { self.now }
     }
 
     #[inline]

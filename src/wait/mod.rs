@@ -59,6 +59,7 @@ pub(crate) use changes::Changes;
 pub(crate) use connects::await_connects;
 pub(crate) use hang_up::{await_hang_up, await_readable, await_writable};
 pub(crate) use limit::{WaitError, WaitLimit};
+pub(crate) use moment::Moment;
 pub(crate) use nonblocking::Nonblocking;
 pub(crate) use pending_write::PendingWrite;
 pub(crate) use poller::{EdgePoller, Interest, Poller};

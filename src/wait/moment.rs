@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 /// Monotonic time in nanoseconds since the first use in this process. Cheaper to compare and add
 /// than `Instant`; 584 years fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Moment(u64);
+pub(crate) struct Moment(u64);
 
 /// Later than every time.
 pub(super) const NEVER: Moment = Moment(u64::MAX);
@@ -18,7 +18,7 @@ fn epoch() -> Instant {
 
 impl Moment {
     #[inline]
-    pub(super) fn now() -> Moment {
+    pub(crate) fn now() -> Moment {
         Moment(nanos(epoch().elapsed()))
     }
 
@@ -28,7 +28,7 @@ impl Moment {
     }
 
     #[inline]
-    pub(super) fn as_nanos(self) -> u64 {
+    pub(crate) fn as_nanos(self) -> u64 {
         self.0
     }
 
@@ -47,6 +47,12 @@ impl Moment {
     /// `None` for [`NEVER`].
     pub(super) fn as_instant(self) -> Option<Instant> {
         if self == NEVER { None } else { epoch().checked_add(Duration::from_nanos(self.0)) }
+    }
+
+    /// The same time as an instant, or the current time if no clock can show it.
+    #[cfg(feature = "dns")]
+    pub(crate) fn instant(self) -> Instant {
+        self.as_instant().unwrap_or_else(Instant::now)
     }
 }
 

@@ -10,7 +10,6 @@ mod transport;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use super::backend::Backend;
 use super::watched_file::{SMALL, WatchedFile};
@@ -22,6 +21,7 @@ use crate::proto::dns::preference::Preferences;
 use crate::proto::dns::resolv_conf::{Environment, ResolvConf};
 use crate::proto::dns::sources::Sources;
 use crate::sys;
+use crate::wait::Moment;
 pub(super) use options::{Options, PORT};
 use single_flight::SingleFlight;
 pub(super) use source_addr::source_addr;
@@ -77,7 +77,7 @@ impl Queries {
 
     /// What is known now, of the present configuration.
     #[inline]
-    fn learned(&self, now: Instant) -> MutexGuard<'_, Learned> {
+    fn learned(&self, now: Moment) -> MutexGuard<'_, Learned> {
         self.conf.refresh_if_due(now);
         let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
         if learned.version != self.conf.version() {
@@ -92,7 +92,7 @@ impl Queries {
     pub(super) fn with_cache<R>(
         &self,
         version: &mut Option<u64>,
-        now: Instant,
+        now: Moment,
         call: impl FnOnce(&Arc<ResolvConf>, &mut Cache) -> R,
     ) -> R {
         let learned = &mut *self.learned(now);
@@ -105,7 +105,7 @@ impl Queries {
 
     /// The sources of a name, in their order.
     #[inline]
-    pub(super) fn sources(&self, name: NameRef<'_>, now: Instant) -> Sources {
+    pub(super) fn sources(&self, name: NameRef<'_>, now: Moment) -> Sources {
         match (self.backend, &self.services) {
             (Some(Backend::System), _) => Sources::FILES_SYSTEM,
             (None, Some(services)) => {
@@ -132,12 +132,12 @@ impl Queries {
     }
 
     /// The sources of the name of an address.
-    pub(super) fn reverse_sources(&self, ip: IpAddr, now: Instant) -> Sources {
+    pub(super) fn reverse_sources(&self, ip: IpAddr, now: Moment) -> Sources {
         self.sources(HostName::reverse(ip).as_ref(), now)
     }
 
     pub(super) fn cache_len(&self) -> usize {
-        self.learned(Instant::now()).cache.len()
+        self.learned(Moment::now()).cache.len()
     }
 
     /// Clears the cache, and reads the files again.

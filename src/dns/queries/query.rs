@@ -52,7 +52,7 @@ impl Queries {
         let ended = transport::run(&mut lookup, &servers, limit);
         let now = Instant::now();
         let result = lookup.result(&servers, &self.options.bounds, now);
-        let mut learned = self.learned(now);
+        let mut learned = self.learned(now.into());
         // What a lookup learns from other servers than the present ones is not kept.
         if learned.version == version {
             let Learned { cache, preferences, .. } = &mut *learned;
@@ -76,7 +76,7 @@ impl Queries {
     /// The order of the servers for a query that begins now.
     fn order(&self, servers: usize, conf: &ResolvConf, version: u64) -> ServerOrder {
         let now = Instant::now();
-        let learned = &mut *self.learned(now);
+        let learned = &mut *self.learned(now.into());
         match learned.version == version {
             true => learned.preferences.order(servers, conf.rotate, now),
             false => Preferences::default().order(servers, conf.rotate, now),

@@ -59,10 +59,15 @@ impl NameBuf {
 }
 
 impl Host<'_> {
-    pub(crate) fn parse<'a>(text: &str, buffer: &'a mut NameBuf) -> Result<Host<'a>, InvalidName> {
+    pub(crate) fn parse<'a>(text: &'a str, buffer: &'a mut NameBuf) -> Result<Host<'a>, InvalidName> {
         // What ends in a number or has a colon, and so may be an address, is not plain.
-        if let Some((length, is_absolute)) = plain(text, buffer) {
-            return Ok(Host::Name(buffer.name(length)?, is_absolute));
+        if let Some((name, is_absolute, has_upper)) = plain(text) {
+            if has_upper {
+                buffer.0[..name.len()].copy_from_slice(name.as_bytes());
+                buffer.0[..name.len()].make_ascii_lowercase();
+                return Ok(Host::Name(buffer.name(name.len())?, is_absolute));
+            }
+            return Ok(Host::Name(NameRef::new(name), is_absolute));
         }
         if let Ok(ip) = text.parse() {
             return Ok(Host::Address(ip));
@@ -86,38 +91,52 @@ impl Host<'_> {
     }
 }
 
-/// The lower case of a character that a name may have and that needs no thought; 0 of all others.
-const PLAIN: [u8; 256] = {
-    let mut plain = [0; 256];
+/// The class of a byte that no plain name has.
+const NOT_PLAIN: u8 = 1;
+/// The class of an upper-case letter.
+const UPPER: u8 = 2;
+
+/// The class of each byte; 0 for most bytes of names.
+const CLASS: [u8; 256] = {
+    let mut class = [NOT_PLAIN; 256];
     let mut byte = 0;
     while byte < 128 {
         if !is_forbidden(byte as u8 as char) {
-            plain[byte] = (byte as u8).to_ascii_lowercase();
+            class[byte] = if (byte as u8).is_ascii_uppercase() { UPPER } else { 0 };
         }
         byte += 1;
     }
-    plain
+    class
 };
 
-/// The length of a name that is one beyond doubt, which most are, and whether it ended with a dot.
-fn plain(text: &str, buffer: &mut NameBuf) -> Option<(usize, bool)> {
-    let is_absolute = text.ends_with('.');
-    let text = text.as_bytes();
-    let text = if is_absolute { &text[..text.len() - 1] } else { text };
-    let name = buffer.0[..LONGEST_NAME].get_mut(..text.len())?;
-    let is_label = |label: &[u8]| matches!(label.len(), 1..=LONGEST_LABEL) && !label.starts_with(b"xn--");
-    let mut label = 0;
-    for (at, byte) in text.iter().enumerate() {
-        name[at] = PLAIN[usize::from(*byte)];
-        if name[at] == 0 || *byte == b'.' && !is_label(&name[label..at]) {
-            return None;
-        }
+/// The name without the dot at its end, whether it had one, and whether it has upper-case letters,
+/// if the text is valid beyond doubt, as most are.
+fn plain(text: &str) -> Option<(&str, bool, bool)> {
+    let (name, is_absolute) = match text.strip_suffix('.') {
+        Some(name) => (name, true),
+        None => (text, false),
+    };
+    let bytes = name.as_bytes();
+    if bytes.len() > LONGEST_NAME {
+        return None;
+    }
+    let is_label = |label: &[u8]| {
+        let is_encoded = label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"xn--"));
+        matches!(label.len(), 1..=LONGEST_LABEL) && !is_encoded
+    };
+    let (mut start, mut classes) = (0, 0);
+    for (at, byte) in bytes.iter().enumerate() {
+        classes |= CLASS[usize::from(*byte)];
         if *byte == b'.' {
-            label = at + 1;
+            if !is_label(&bytes[start..at]) {
+                return None;
+            }
+            start = at + 1;
         }
     }
-    let last = &name[label..];
-    (is_label(last) && !last[0].is_ascii_digit()).then_some((text.len(), is_absolute))
+    let last = &bytes[start..];
+    let is_plain = classes & NOT_PLAIN == 0 && is_label(last) && !last[0].is_ascii_digit();
+    is_plain.then_some((name, is_absolute, classes & UPPER != 0))
 }
 
 #[cfg(feature = "idna")]
@@ -293,15 +312,17 @@ mod tests {
             }
         }
 
-        /// The short way says of every name what the long one says.
+        /// The fast path accepts only valid names, and returns the same name.
         #[test]
         fn plain_fast_path_agrees_with_full_check(text in "[a-zA-Z0-9._x#-]{0,70}|[ax]{61,65}(\\.[a0x-]{1,3}){0,2}\\.?") {
-            let mut buffer = NameBuf::new();
-            if let Some((length, is_absolute)) = plain(&text, &mut buffer) {
+            if let Some((name, is_absolute, _)) = plain(&text) {
                 let lower = text.to_ascii_lowercase();
-                let name = lower.strip_suffix('.').unwrap_or(&lower);
-                prop_assert_eq!(check(name), Ok(()));
-                prop_assert_eq!(buffer.name(length).unwrap().as_str(), name);
+                let expected = lower.strip_suffix('.').unwrap_or(&lower);
+                prop_assert_eq!(check(expected), Ok(()));
+                prop_assert_eq!(name.to_ascii_lowercase(), expected);
+                let mut buffer = NameBuf::new();
+                let expected = Host::Name(NameRef::new(expected), is_absolute);
+                prop_assert_eq!(Host::parse(&text, &mut buffer), Ok(expected));
                 prop_assert_eq!(is_absolute, lower.ends_with('.'));
             }
         }

@@ -215,7 +215,7 @@ fn hash_of(word: &[u8]) -> u32 {
     }
 }
 
-fn to_wire<'a>(word: &[u8], buffer: &'a mut NameBuf) -> Option<NameRef<'a>> {
+fn to_wire<'a>(word: &'a [u8], buffer: &'a mut NameBuf) -> Option<NameRef<'a>> {
     if word.is_ascii() {
         return None;
     }

@@ -38,44 +38,53 @@ impl std::fmt::Display for AnswerSource {
 /// The most addresses of a name, from any source. A response of 64 KiB has at most 4,095.
 pub(crate) const MAX_ADDRESSES: usize = 8_192;
 
-/// Addresses without a TTL, each of them once, at most [`MAX_ADDRESSES`].
-#[derive(Default)]
-pub(crate) struct Distinct {
-    ips: Vec<IpAddr>,
-    scopes: Vec<u32>,
+/// Adds addresses without a TTL to an answer, each of them once, at most [`MAX_ADDRESSES`].
+pub(crate) struct Distinct<'a> {
+    found: &'a mut Resolved,
     /// All of them, if there are so many that a hash lookup is faster than comparing each.
     seen: Option<HashSet<(IpAddr, u32)>>,
 }
 
-impl Distinct {
+impl<'a> Distinct<'a> {
     /// The most addresses that are compared one by one.
     const FEW: usize = 16;
 
+    /// Replaces an answer with an empty one of that source.
+    pub(crate) fn new(found: &'a mut Resolved, source: AnswerSource) -> Distinct<'a> {
+        found.ips.clear();
+        found.scopes.clear();
+        found.source = source;
+        Distinct { found, seen: None }
+    }
+
     /// Adds an address unless it is present. `scope` is the interface index of a link-local
     /// address, and 0 for others.
+    #[inline]
     pub(crate) fn push(&mut self, ip: IpAddr, scope: u32) {
-        let known = self.scopes.iter().copied().chain(std::iter::repeat(0));
-        let mut known = self.ips.iter().copied().zip(known);
-        let is_known = match self.ips.len() {
+        let Resolved { ips, scopes, .. } = &mut *self.found;
+        if ips.is_empty() && scope == 0 {
+            ips.reserve(4);
+            ips.push(ip);
+            return;
+        }
+        let known = scopes.iter().copied().chain(std::iter::repeat(0));
+        let mut known = ips.iter().copied().zip(known);
+        let is_known = match ips.len() {
             0..Self::FEW => known.any(|known| known == (ip, scope)),
             _ => !self.seen.get_or_insert_with(|| known.collect()).insert((ip, scope)),
         };
-        if is_known || self.ips.len() >= MAX_ADDRESSES {
+        if is_known || ips.len() >= MAX_ADDRESSES {
             return;
         }
         if scope != 0 {
-            self.scopes.resize(self.ips.len(), 0);
-            self.scopes.push(scope);
+            scopes.resize(ips.len(), 0);
+            scopes.push(scope);
         }
-        self.ips.push(ip);
+        ips.push(ip);
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.ips.len()
-    }
-
-    pub(crate) fn into_resolved(self, source: AnswerSource) -> Resolved {
-        Resolved { ips: self.ips, scopes: self.scopes, source, until: None }
+        self.found.ips.len()
     }
 }
 
@@ -95,8 +104,21 @@ impl Resolved {
         Resolved { ips, scopes: Vec::new(), source, until }
     }
 
+    /// An answer without addresses, to which a source adds some.
+    pub(crate) fn empty() -> Resolved {
+        Resolved::new(Vec::new(), AnswerSource::Literal, None)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.ips.is_empty()
+    }
+
+    /// Replaces the addresses.
+    #[cfg(feature = "dns")]
+    pub(crate) fn set(&mut self, ips: &[IpAddr], source: AnswerSource, until: Instant) {
+        self.ips = ips.to_vec();
+        self.source = source;
+        self.until = Some(until);
     }
 
     /// Returns the addresses in the order in which to try them (RFC 6724). There is at least one.
@@ -135,7 +157,8 @@ mod tests {
         fn distinct_keeps_first_of_equal_addresses(
             all in proptest::collection::vec((0_u8..40, 0_u32..3), 0..120)
         ) {
-            let (mut distinct, mut expected) = (Distinct::default(), Vec::new());
+            let (mut found, mut expected) = (Resolved::empty(), Vec::new());
+            let mut distinct = Distinct::new(&mut found, AnswerSource::Hosts);
             for (last, scope) in all {
                 let one = (IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, u16::from(last)]), scope);
                 distinct.push(one.0, one.1);
@@ -144,7 +167,6 @@ mod tests {
                 }
             }
             prop_assert_eq!(distinct.len(), expected.len());
-            let found = distinct.into_resolved(AnswerSource::Hosts);
             let scopes = found.scopes.iter().copied().chain(std::iter::repeat(0));
             let found: Vec<_> = found.ips.iter().copied().zip(scopes).collect();
             prop_assert_eq!(found, expected);

@@ -40,8 +40,8 @@ impl<'a> Zones<'a> {
 }
 
 impl Hosts {
-    /// Returns the addresses of a name, which are none if they are all of another family. Returns
-    /// `None` if the name is not in the file.
+    /// Replaces the addresses in `found` with those of a name, which are none if they are all of another
+    /// family. Returns whether the name is in the file.
     ///
     /// `check` is called with the number of each inspected line, and ends the search with its error.
     /// `index` returns the index of an interface.
@@ -51,8 +51,9 @@ impl Hosts {
         families: IpFamilies,
         check: impl Fn(usize) -> Result<(), E>,
         index: impl Fn(&str) -> Option<u32>,
-    ) -> Result<Option<Resolved>, E> {
-        let mut found = Distinct::default();
+        found: &mut Resolved,
+    ) -> Result<bool, E> {
+        let mut found = Distinct::new(found, AnswerSource::Hosts);
         let (mut lines, mut zones) = (0, Zones::default());
         for (count, candidate) in self.candidates(name).enumerate() {
             check(count)?;
@@ -70,7 +71,7 @@ impl Hosts {
                 break;
             }
         }
-        Ok((lines > 0).then(|| found.into_resolved(AnswerSource::Hosts)))
+        Ok(lines > 0)
     }
 
     /// Returns the first name of an address. `check` is as for [`addresses`](Self::addresses).

@@ -49,24 +49,27 @@ use search::{Found, Search};
 use walk::Walk;
 
 /// What to do next in a lookup of addresses.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Action {
-    /// Look the name up in the hosts files, and call [`Resolution::handle_hosts`].
+    /// Look the name up in the hosts files, which put its addresses in [`Resolution::found`], and call
+    /// [`Resolution::handle_hosts`].
     Hosts,
     /// Call [`Resolution::handle_cache`].
     #[cfg(feature = "dns")]
     Cache,
-    /// Query the servers, and call [`Resolution::handle_result`].
+    /// Send [`Resolution::query`] to the servers, and call [`Resolution::handle_result`].
     #[cfg(feature = "dns")]
-    Query(Query),
+    Query,
     /// Find the source address for each of [`Resolution::unsorted`], and call
     /// [`Resolution::handle_source_addresses`].
     #[cfg(feature = "dns")]
     SourceAddresses,
-    /// Pass this name to the resolver of the OS, and call [`Resolution::handle_system`].
-    System(String),
-    Done(Result<Resolved>),
+    /// Pass [`Resolution::system_name`] to the resolver of the OS, and call
+    /// [`Resolution::handle_system`].
+    System,
+    /// Call [`Resolution::finish`].
+    Done,
 }
 
 /// A query for record types of a name.
@@ -89,25 +92,11 @@ pub(crate) struct Resolution<'a> {
     is_absolute: bool,
     families: IpFamilies,
     walk: Walk,
-    state: State,
+    /// `None` if it is that of the next source.
+    action: Option<Action>,
+    found: Resolved,
     #[cfg(feature = "dns")]
     search: Option<Box<Search>>,
-}
-
-#[derive(Debug)]
-enum State {
-    NextSource,
-    Hosts,
-    #[cfg(feature = "dns")]
-    Cache,
-    #[cfg(feature = "dns")]
-    Query,
-    #[cfg(feature = "dns")]
-    SourceAddresses,
-    System,
-    Done(Result<Resolved>),
-    /// After the result was taken.
-    Taken,
 }
 
 impl<'a> Resolution<'a> {
@@ -125,7 +114,8 @@ impl<'a> Resolution<'a> {
             is_absolute,
             families,
             walk: Walk::new(sources),
-            state: State::NextSource,
+            action: None,
+            found: Resolved::empty(),
             #[cfg(feature = "dns")]
             search: None,
         }
@@ -134,49 +124,47 @@ impl<'a> Resolution<'a> {
     /// Returns the next action.
     #[inline]
     pub(crate) fn poll(&mut self) -> Action {
-        if let State::NextSource = self.state {
-            self.next_source();
-        }
-        match std::mem::replace(&mut self.state, State::Taken) {
-            State::Hosts => self.waits_in(State::Hosts, Action::Hosts),
-            #[cfg(feature = "dns")]
-            State::Cache => self.waits_in(State::Cache, Action::Cache),
-            #[cfg(feature = "dns")]
-            State::Query => {
-                let query = self.search.as_ref().and_then(|search| search.query());
-                match query {
-                    Some(query) => self.waits_in(State::Query, Action::Query(query)),
-                    None => Action::Done(self.failure()),
-                }
+        loop {
+            match self.action {
+                Some(action) => return action,
+                None => self.next_source(),
             }
-            #[cfg(feature = "dns")]
-            State::SourceAddresses => self.waits_in(State::SourceAddresses, Action::SourceAddresses),
-            State::System => {
-                let name = [self.name.as_str(), if self.is_absolute { "." } else { "" }].concat();
-                self.waits_in(State::System, Action::System(name))
-            }
-            State::Done(result) => Action::Done(result),
-            State::NextSource | State::Taken => Action::Done(self.failure()),
         }
     }
 
     #[inline]
-    fn waits_in(&mut self, state: State, action: Action) -> Action {
-        self.state = state;
-        action
-    }
-
     fn next_source(&mut self) {
-        self.state = match self.walk.next() {
-            Some(Source::Files) => State::Hosts,
+        self.action = match self.walk.next() {
+            Some(Source::Files) => Some(Action::Hosts),
             #[cfg(feature = "dns")]
-            Some(Source::Dns) => State::Cache,
+            Some(Source::Dns) => Some(Action::Cache),
             Some(Source::System) => match self.special() {
                 Some(result) => return self.source_returned(result),
-                None => State::System,
+                None => Some(Action::System),
             },
-            None => State::Done(self.failure()),
+            None => Some(Action::Done),
         };
+    }
+
+    /// Returns the addresses, or the reason why there are none. Call this once.
+    #[inline]
+    pub(crate) fn finish(&mut self) -> Result<Resolved> {
+        if self.found.is_empty() {
+            self.failure()
+        } else {
+            Ok(std::mem::replace(&mut self.found, Resolved::empty()))
+        }
+    }
+
+    #[inline]
+    fn done(&mut self, found: Resolved) {
+        self.found = found;
+        self.action = Some(Action::Done);
+    }
+
+    fn failed(&mut self, error: Error) {
+        let ends = self.walk.failed(error);
+        self.action = ends.then_some(Action::Done);
     }
 
     /// The error of the lookup after its last source.
@@ -198,50 +186,63 @@ impl<'a> Resolution<'a> {
     }
 
     fn source_returned(&mut self, result: Result<Resolved>) {
-        self.state = match result {
-            Ok(found) => State::Done(Ok(found)),
-            Err(error) => match self.walk.failed(error) {
-                true => State::Done(self.failure()),
-                false => State::NextSource,
-            },
-        };
+        match result {
+            Ok(found) => self.done(found),
+            Err(error) => self.failed(error),
+        }
     }
 
     fn no_addresses(&self) -> Error {
         ResolveError::NoRecords(self.families.address_name()).into_error(self.host)
     }
 
-    /// Call this with the addresses in the hosts files, after [`Action::Hosts`]. `None` stands for a
-    /// name that is in none of them. A name that is in a file has the addresses of the file only.
+    /// The addresses in the hosts files.
+    pub(crate) fn found(&mut self) -> &mut Resolved {
+        &mut self.found
+    }
+
+    /// Call this with whether the name is in a hosts file, after [`Action::Hosts`]. A name that is in a
+    /// file has the addresses of the file only.
     #[inline]
-    pub(crate) fn handle_hosts(&mut self, found: Option<Resolved>) {
-        self.state = match found {
-            Some(found) if found.is_empty() => State::Done(Err(self.no_addresses())),
-            Some(found) => State::Done(Ok(found)),
-            None if self.walk.not_found_ends() => State::Done(self.failure()),
-            None => State::NextSource,
-        };
+    pub(crate) fn handle_hosts(&mut self, is_there: bool) {
+        if is_there {
+            if self.found.is_empty() {
+                self.walk.failed(self.no_addresses());
+            }
+            self.action = Some(Action::Done);
+        } else {
+            self.action = self.walk.not_found_ends().then_some(Action::Done);
+        }
+    }
+
+    /// The name for the resolver of the OS, as it is in queries, because not every OS translates other
+    /// scripts.
+    pub(crate) fn system_name(&self) -> String {
+        [self.name.as_str(), if self.is_absolute { "." } else { "" }].concat()
     }
 
     /// Call this with the addresses that the resolver of the OS returned, or with its error, after
     /// [`Action::System`].
     pub(crate) fn handle_system(&mut self, found: Result<Vec<SocketAddr>>) {
-        let result = found.and_then(|found| {
-            let mut addresses = Distinct::default();
-            for address in found {
-                let ip = address.ip().to_canonical();
-                let scope = match address {
-                    SocketAddr::V6(v6) if ip.is_ipv6() => v6.scope_id(),
-                    _ => 0,
-                };
-                if self.families.includes(ip) {
-                    addresses.push(ip, scope);
-                }
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => return self.failed(error),
+        };
+        let mut addresses = Distinct::new(&mut self.found, AnswerSource::System);
+        for address in found {
+            let ip = address.ip().to_canonical();
+            let scope = match address {
+                SocketAddr::V6(v6) if ip.is_ipv6() => v6.scope_id(),
+                _ => 0,
+            };
+            if self.families.includes(ip) {
+                addresses.push(ip, scope);
             }
-            let addresses = addresses.into_resolved(AnswerSource::System);
-            if addresses.is_empty() { Err(self.no_addresses()) } else { Ok(addresses) }
-        });
-        self.source_returned(result);
+        }
+        if self.found.is_empty() {
+            return self.failed(self.no_addresses());
+        }
+        self.action = Some(Action::Done);
     }
 }
 
@@ -252,7 +253,8 @@ impl Resolution<'_> {
     pub(crate) fn handle_cache(&mut self, conf: &Arc<ResolvConf>, cache: &mut Cache, now: Instant) {
         if self.search.is_none() && conf.is_first(self.name, self.is_absolute) {
             if let Some(sorted) = cache.sorted(self.name, now) {
-                self.state = State::Done(Ok(sorted.resolved(AnswerSource::Cache)));
+                self.found.set(&sorted.ips, AnswerSource::Cache, sorted.expires);
+                self.action = Some(Action::Done);
                 return;
             }
         }
@@ -268,16 +270,21 @@ impl Resolution<'_> {
         let families = self.families;
         let search = self.search.get_or_insert_with(|| Box::new(Search::new(Arc::clone(conf), families)));
         match search.look(self.name, self.is_absolute, cache, now) {
-            Found::Addresses(resolved) => self.state = State::Done(Ok(resolved)),
-            Found::Unsorted => self.state = State::SourceAddresses,
-            Found::Unknown => self.state = State::Query,
+            Found::Addresses(resolved) => self.done(resolved),
+            Found::Unsorted => self.action = Some(Action::SourceAddresses),
+            Found::Unknown => self.action = Some(Action::Query),
             Found::Failed(error) => {
                 let error = error.into_error(self.host);
                 // `dns` may follow once more.
                 self.search = None;
-                self.source_returned(Err(error));
+                self.failed(error);
             }
         }
+    }
+
+    /// The query for what the cache does not have.
+    pub(crate) fn query(&self) -> Option<Query> {
+        self.search.as_ref().and_then(|search| search.query())
     }
 
     /// Call this with what the servers returned, after [`Action::Query`].
@@ -285,7 +292,7 @@ impl Resolution<'_> {
         if let Some(search) = &mut self.search {
             search.handle_result(result);
         }
-        self.state = State::Cache;
+        self.action = Some(Action::Cache);
     }
 
     /// The addresses whose order depends on the addresses of this host.
@@ -302,7 +309,10 @@ impl Resolution<'_> {
         now: Instant,
     ) {
         let found = self.search.as_mut().and_then(|search| search.sort(sources, cache, now));
-        self.state = State::Done(found.map_or_else(|| self.failure(), Ok));
+        match found {
+            Some(found) => self.done(found),
+            None => self.action = Some(Action::Done),
+        }
     }
 
     /// The servers that a lookup that is interrupted now waits for.

@@ -85,12 +85,15 @@ impl Machine {
                 Action::Hosts => {
                     actions.push("hosts".to_owned());
                     let found = self.hosts.iter().find(|(own, _)| *own == name.as_str());
-                    let fits = |ip: &IpAddr| self.families.includes(*ip);
-                    let found = found.map(|(_, found)| ips(found).into_iter().filter(fits).collect());
-                    resolution.handle_hosts(found.map(|ips| Resolved::new(ips, AnswerSource::Hosts, None)));
+                    let ips = ips(found.map_or("", |(_, found)| found));
+                    let mut addresses = Distinct::new(resolution.found(), AnswerSource::Hosts);
+                    let fits = ips.into_iter().filter(|ip| self.families.includes(*ip));
+                    fits.for_each(|ip| addresses.push(ip, 0));
+                    resolution.handle_hosts(found.is_some());
                 }
                 Action::Cache => resolution.handle_cache(&self.conf, &mut self.cache, self.now),
-                Action::Query(query) => {
+                Action::Query => {
+                    let query = resolution.query().expect("a query");
                     actions.push(format!("{}/{:?}", query.name, query.kinds));
                     let result = self.respond(&query);
                     for (kind, entry) in &result.entries {
@@ -105,12 +108,13 @@ impl Machine {
                     let sources: Vec<_> = resolution.unsorted().iter().map(source).collect();
                     resolution.handle_source_addresses(&sources, &mut self.cache, self.now);
                 }
-                Action::System(name) => {
+                Action::System => {
+                    let name = resolution.system_name();
                     actions.push(format!("system {name}"));
                     resolution.handle_system(std::mem::replace(&mut self.system, Err(not_found())));
                 }
-                Action::Done(result) => {
-                    let result = match result {
+                Action::Done => {
+                    let result = match resolution.finish() {
                         Ok(found) => format!("{:?} {}", found.addresses(), found.source()),
                         Err(error) => match error.detail::<ResolveError>() {
                             Some(cause) => cause.to_string(),
