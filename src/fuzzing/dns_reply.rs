@@ -107,7 +107,7 @@ impl ReplyRecord {
     }
 }
 
-/// What of the records answers the question, by following the aliases through them.
+/// The records that answer the question, after the aliases among them.
 fn answered(records: &[ReplyRecord], kind: Kind) -> Result<Vec<RecordData>, ResponseError> {
     let mut owner = 0;
     for _ in 0..=MAX_ALIASES {
@@ -167,13 +167,16 @@ pub(super) fn any_reply(choices: &mut Choices<'_>, query: &[u8], kind: Kind) -> 
     }
 }
 
-/// What is taken of whatever came: only what was asked for, in bounds.
-fn check_bounds(reply: &[u8], query: &[u8], kind: Kind, judgement: &Verdict) {
-    if *judgement == Verdict::Unrelated {
+/// The longest message over TCP.
+const MAX_MESSAGE: usize = 65_535;
+
+/// Only records of the queried type are accepted, within limits.
+fn check_bounds(reply: &[u8], query: &[u8], kind: Kind, verdict: &Verdict) {
+    if *verdict == Verdict::Unrelated {
         return;
     }
-    assert!(reply[..2] == query[..2] && reply[2] & 0x80 != 0, "another's reply was taken");
-    let Verdict::Answer(Answer { records, ttl, exists, negative_ttl, alias }) = judgement else { return };
+    assert!(reply[..2] == query[..2] && reply[2] & 0x80 != 0, "a response to another query was accepted");
+    let Verdict::Answer(Answer { records, ttl, exists, negative_ttl, alias }) = verdict else { return };
     // The root's name, type, class, ttl and length are eleven bytes.
     assert!(records.len() * 11 <= reply.len());
     assert!(
@@ -182,7 +185,7 @@ fn check_bounds(reply: &[u8], query: &[u8], kind: Kind, judgement: &Verdict) {
     let is_host =
         |host: &str| host.is_empty() || matches!(Host::parse(host, &mut NameBuf::new()), Ok(Host::Name(..)));
     for (index, record) in records.iter().enumerate() {
-        let is_asked_for = match (record, kind) {
+        let is_queried = match (record, kind) {
             (RecordData::Address(ip), Kind::A) => ip.is_ipv4(),
             (RecordData::Address(ip), Kind::Aaaa) => ip.is_ipv6(),
             (RecordData::Name(host), Kind::Ptr) => is_host(host),
@@ -193,16 +196,26 @@ fn check_bounds(reply: &[u8], query: &[u8], kind: Kind, judgement: &Verdict) {
             }
             _ => false,
         };
-        assert!(is_asked_for, "{record:?} was not asked for");
+        assert!(is_queried, "{record:?} has another type");
         assert!(index > 20 || !records[..index].contains(record), "{record:?} is there twice");
     }
 }
 
 fn any_message(mut choices: Choices<'_>, query_: &[u8], name: &HostName, kind: Kind) {
     let flags = [choices.byte(), choices.byte()];
-    let counts = [choices.byte(), choices.byte(), choices.byte()].map(u16::from);
-    let reply = match choices.below(4) {
+    let counts = [0; 3].map(|_: u16| u16::from(choices.byte()) << choices.pick(&[0, 0, 0, 5, 8]));
+    let reply = match choices.below(5) {
         0 => choices.rest().to_vec(),
+        // The same bytes again and again, up to the longest message.
+        4 => {
+            let mut reply = head(query_, flags, counts);
+            let length = MAX_MESSAGE - usize::from(choices.byte());
+            let unit = choices.rest().to_vec();
+            while !unit.is_empty() && reply.len() < length {
+                reply.extend_from_slice(&unit[..unit.len().min(length - reply.len())]);
+            }
+            reply
+        }
         cut => {
             let mut reply = head(query_, flags, counts);
             if cut == 1 {
@@ -212,9 +225,9 @@ fn any_message(mut choices: Choices<'_>, query_: &[u8], name: &HostName, kind: K
             reply
         }
     };
-    let judgement = validate(&reply, query_, name, kind);
-    check_bounds(&reply, query_, kind, &judgement);
-    // What is a reply to this query is none to another.
+    let verdict = validate(&reply, query_, name, kind);
+    check_bounds(&reply, query_, kind, &verdict);
+    // A response to this query is not one to another.
     let (other_name, other_kind) =
         (HostName::found(NAMES[1]), KINDS[(KINDS.iter().position(|own| *own == kind).unwrap() + 1) % 6]);
     let (id, is_without_question) =
@@ -222,31 +235,37 @@ fn any_message(mut choices: Choices<'_>, query_: &[u8], name: &HostName, kind: K
     let others = [(id ^ 1, name, kind), (id, &other_name, kind), (id, name, other_kind)];
     for (number, (id, name, kind)) in others.into_iter().enumerate() {
         let other = query(id, name, kind, true).unwrap();
-        if judgement != Verdict::Unrelated && (number == 0 || !is_without_question) {
+        if verdict != Verdict::Unrelated && (number == 0 || !is_without_question) {
             assert_eq!(validate(&reply, &other, name, kind), Verdict::Unrelated);
         }
     }
 }
 
 fn written_message(mut choices: Choices<'_>, query: &[u8], name: &HostName, kind: Kind) {
-    let count = choices.below(14);
-    let mut reply = head(query, [0x81, 0x80], [count as u16, 0, 0]);
+    let (count, times) = (choices.below(14), choices.pick(&[1, 1, 1, 1, 20, 400]));
+    let distinct: Vec<_> = (0..count).map(|_| ReplyRecord::any(&mut choices, kind)).collect();
+    let mut reply = head(query, [0x81, 0x80], [0; 3]);
     let mut records = Vec::new();
-    for _ in 0..count {
-        let record = ReplyRecord::any(&mut choices, kind);
+    for record in distinct.iter().cycle().take(count * times) {
+        let length = reply.len();
         record.write(&mut choices, &mut reply);
-        records.push(record);
+        if reply.len() > MAX_MESSAGE {
+            reply.truncate(length);
+            break;
+        }
+        records.push(record.clone());
     }
-    let judgement = validate(&reply, query, name, kind);
-    check_bounds(&reply, query, kind, &judgement);
-    match (judgement, answered(&records, kind)) {
+    reply[6..8].copy_from_slice(&(records.len() as u16).to_be_bytes());
+    let verdict = validate(&reply, query, name, kind);
+    check_bounds(&reply, query, kind, &verdict);
+    match (verdict, answered(&records, kind)) {
         (Verdict::Answer(answer), Ok(expected)) => assert_eq!(answer.records, expected, "{records:?}"),
         (Verdict::Failure(failure), Err(expected)) => assert_eq!(failure, expected, "{records:?}"),
         other => panic!("{other:?} of {records:?}"),
     }
 }
 
-/// Messages of any bytes, and messages of records that a model reads as well.
+/// Messages of any bytes, and messages of records that a model parses as well.
 pub fn property(data: &[u8]) {
     let mut choices = Choices::new(data);
     let (kind, is_written, edns) = (choices.pick(&KINDS), choices.is(), choices.is());

@@ -428,7 +428,7 @@ impl Lookup {
         }
     }
 
-    #[cfg(any(test, fuzzing))]
+    #[cfg(test)]
     pub(crate) fn answers(&self) -> impl Iterator<Item = (Kind, Option<&Answer>)> {
         self.all().map(|question| (question.kind, question.answer.as_ref().map(|(answer, _)| answer)))
     }

@@ -1,7 +1,11 @@
 #[cfg(feature = "dns")]
+mod deadline;
+#[cfg(feature = "dns")]
 mod edns;
 #[cfg(feature = "dns")]
 mod families;
+#[cfg(feature = "dns")]
+mod forgery;
 #[cfg(feature = "dns")]
 mod hosts;
 #[cfg(feature = "dns")]

@@ -54,7 +54,7 @@ pub(super) fn start(
 
 /// The addresses that `dig` finds, of one kind. It can lose a response as any client can: it is
 /// asked again until it has one.
-fn dig(server: SocketAddr, name: &str, kind: &str) -> BTreeSet<IpAddr> {
+pub(super) fn dig(server: SocketAddr, name: &str, kind: &str) -> BTreeSet<IpAddr> {
     let port = server.port().to_string();
     for _ in 0..5 {
         let mut command = Command::new("dig");

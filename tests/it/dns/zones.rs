@@ -1,14 +1,16 @@
-//! One zone served by `named`, `nsd` and `knotd`: chains of aliases, thousands of addresses,
-//! wildcards and records of other types.
+//! One zone served by `named`, `nsd`, `knotd` (which signs it) and `unbound`, and by `nsd` behind a
+//! `dnsmasq` that forwards: chains of aliases, thousands of addresses, wildcards and records of other
+//! types. All addresses are also compared with those that `dig` prints.
 
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use super::real_servers::{assert_lookup_matches_dig, resolver, start};
+use super::real_servers::{assert_lookup_matches_dig, dig, resolver, start};
+use crate::kit::{Running, needs};
 use socketry::dns::{ResolveError, ResponseError, ServerFault};
 
 const CHAINS: [usize; 2] = [11, 20];
@@ -20,7 +22,13 @@ fn address(number: u32) -> Ipv4Addr {
     Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 0)) + number)
 }
 
-fn zone() -> String {
+/// The number of addresses of the largest name.
+const MOST: u32 = 3_000;
+
+/// The same in a signed zone: `knotd` does not sign more.
+const MOST_SIGNED: u32 = 1_000;
+
+fn zone(most: u32) -> String {
     let mut zone = "$ORIGIN test.\n$TTL 60\n\
         @ SOA ns.test. root.test. 1 3600 600 86400 30\n@ NS ns.test.\nns A 192.0.2.53\n\
         v4 A 192.0.2.2\ndual A 192.0.2.1\ndual AAAA 2001:db8::1\nalias CNAME dual\n\
@@ -35,7 +43,7 @@ fn zone() -> String {
         }
         writeln!(zone, "chain{length}-{length} A 192.0.2.99").unwrap();
     }
-    for (name, count) in [("many", 160), ("most", 3_000)] {
+    for (name, count) in [("many", 160), ("most", most)] {
         (0..count).for_each(|number| writeln!(zone, "{name} A {}", address(number)).unwrap());
     }
     zone
@@ -45,11 +53,11 @@ fn zone() -> String {
 struct Folder(PathBuf);
 
 impl Folder {
-    fn new(server: &str) -> Folder {
+    fn new(server: &str, most: u32) -> Folder {
         let folder = std::env::temp_dir().join(format!("socketry-{server}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("test.zone"), zone()).unwrap();
+        std::fs::write(folder.join("test.zone"), zone(most)).unwrap();
         Folder(folder)
     }
 
@@ -68,12 +76,43 @@ impl Drop for Folder {
 }
 
 fn check(program: &'static str, conf: impl Fn(&Path, u16) -> String, arguments: &[&str]) {
-    let folder = Folder::new(program);
-    let started = start(program, |port| {
+    let folder = Folder::new(program, MOST);
+    let Some((_running, server)) = serve(program, &folder, conf, arguments) else { return };
+    check_answers(program, server, MOST);
+}
+
+fn serve(
+    program: &'static str,
+    folder: &Folder,
+    conf: impl Fn(&Path, u16) -> String,
+    arguments: &[&str],
+) -> Option<(Running, SocketAddr)> {
+    start(program, |port| {
         let conf = folder.conf(&conf(&folder.0, port));
         arguments.iter().map(ToString::to_string).chain([conf]).collect()
-    });
-    let Some((_running, server)) = started else { return };
+    })
+}
+
+/// All addresses of these names are those that `dig` prints.
+fn compare_with_dig(program: &str, server: SocketAddr) {
+    if !needs("dig") {
+        return;
+    }
+    let resolver = resolver(server);
+    let names = ["ns", "v4", "dual", "alias", "x.wild", "many", "most", "text", "nope"];
+    // Other servers return a part of a chain, and `dig` does not query the rest.
+    let is_whole = ["named", "nsd", "dnsmasq"].contains(&program);
+    let chains: &[&str] = if is_whole { &["chain11-0", "chain20-0"] } else { &[] };
+    for name in names.iter().chain(chains).map(|name| format!("{name}.test")) {
+        let dug: BTreeSet<_> = ["A", "AAAA"].into_iter().flat_map(|kind| dig(server, &name, kind)).collect();
+        let found: Result<BTreeSet<_>, _> =
+            resolver.lookup(&name).map(|found| found.addresses().iter().copied().collect());
+        assert_eq!(found.unwrap_or_default(), dug, "{program}: {name}");
+    }
+}
+
+fn check_answers(program: &str, server: SocketAddr, most: u32) {
+    compare_with_dig(program, server);
     assert_lookup_matches_dig(server, "dual.test", &["192.0.2.1", "2001:db8::1"]);
     assert_lookup_matches_dig(server, "alias.test", &["192.0.2.1", "2001:db8::1"]);
     assert_lookup_matches_dig(server, "a.b.wild.test", &["192.0.2.42"]);
@@ -89,7 +128,7 @@ fn check(program: &'static str, conf: impl Fn(&Path, u16) -> String, arguments: 
         let found = found.unwrap_or_else(|error| panic!("{program}: {length} aliases: {error}"));
         assert_eq!(found.addresses(), [IpAddr::from([192, 0, 2, 99])], "{program}: {length} aliases");
     }
-    for (name, count) in [("many.test", 160), ("most.test", 3_000)] {
+    for (name, count) in [("many.test", 160), ("most.test", most)] {
         let expected: BTreeSet<IpAddr> = (0..count).map(|number| address(number).into()).collect();
         let found = resolver.lookup(name).unwrap_or_else(|error| panic!("{program}: {name}: {error}"));
         assert_eq!(found.addresses().iter().copied().collect::<BTreeSet<_>>(), expected, "{program}: {name}");
@@ -122,28 +161,83 @@ fn named_zone_is_resolved() {
     check("named", conf, &["-g", "-c"]);
 }
 
+fn nsd_conf(folder: &Path, port: u16) -> String {
+    let folder = folder.display();
+    format!(
+        "server:\n ip-address: 127.0.0.1@{port}\n username: \"\"\n zonesdir: \"{folder}\"\n \
+         pidfile: \"\"\n xfrdfile: \"{folder}/xfrd\"\n zonelistfile: \"{folder}/zones\"\n xfrdir: \"{folder}\"\n \
+         rrl-ratelimit: 0\nremote-control:\n control-enable: no\nzone:\n name: test\n zonefile: test.zone\n"
+    )
+}
+
 #[test]
 fn nsd_zone_is_resolved() {
+    check("nsd", nsd_conf, &["-d", "-c"]);
+}
+
+#[test]
+fn forwarded_zone_is_resolved() {
+    let folder = Folder::new("forwarded", MOST);
+    let Some((_nsd, upstream)) = serve("nsd", &folder, nsd_conf, &["-d", "-c"]) else { return };
+    let arguments = |port: u16| {
+        let server = format!("--server=127.0.0.1#{}", upstream.port());
+        let own = [format!("--port={port}"), server];
+        let fixed = [
+            "-k",
+            "--conf-file=/dev/null",
+            "--listen-address=127.0.0.1",
+            "--bind-interfaces",
+            "--no-resolv",
+            "--no-hosts",
+            "--pid-file=",
+            "--user=root",
+        ];
+        fixed.iter().map(ToString::to_string).chain(own).collect()
+    };
+    let Some((_dnsmasq, server)) = start("dnsmasq", arguments) else { return };
+    check_answers("dnsmasq", server, MOST);
+}
+
+#[test]
+fn unbound_zone_is_resolved() {
     let conf = |folder: &Path, port: u16| {
         let folder = folder.display();
         format!(
-            "server:\n ip-address: 127.0.0.1@{port}\n username: \"\"\n zonesdir: \"{folder}\"\n \
-             pidfile: \"\"\n xfrdfile: \"{folder}/xfrd\"\n zonelistfile: \"{folder}/zones\"\n xfrdir: \"{folder}\"\n \
-             rrl-ratelimit: 0\nremote-control:\n control-enable: no\nzone:\n name: test\n zonefile: test.zone\n"
+            "server:\n interface: 127.0.0.1\n port: {port}\n chroot: \"\"\n username: \"\"\n pidfile: \"\"\n \
+             use-syslog: no\n module-config: \"iterator\"\n do-daemonize: no\n do-not-query-localhost: no\n \
+             local-zone: \"test.\" nodefault\n\
+             remote-control:\n control-enable: no\n\
+             auth-zone:\n name: \"test.\"\n zonefile: \"{folder}/test.zone\"\n for-downstream: yes\n \
+             for-upstream: yes\n fallback-enabled: no\n"
         )
     };
-    check("nsd", conf, &["-d", "-c"]);
+    check("unbound", conf, &["-d", "-c"]);
+}
+
+fn knot_conf(folder: &Path, port: u16) -> String {
+    let folder = folder.display();
+    format!(
+        "server:\n  rundir: \"{folder}\"\n  listen: 127.0.0.1@{port}\ndatabase:\n  storage: \"{folder}\"\n\
+         control:\n  listen: \"{folder}/knot.sock\"\nlog:\n  - target: stderr\n    any: error\n\
+         zone:\n  - domain: test\n    storage: \"{folder}\"\n    file: test.zone\n"
+    )
 }
 
 #[test]
 fn knot_zone_is_resolved() {
+    check("knotd", knot_conf, &["-c"]);
+}
+
+#[test]
+fn signed_zone_is_resolved() {
     let conf = |folder: &Path, port: u16| {
-        let folder = folder.display();
-        format!(
-            "server:\n  rundir: \"{folder}\"\n  listen: 127.0.0.1@{port}\ndatabase:\n  storage: \"{folder}\"\n\
-             control:\n  listen: \"{folder}/knot.sock\"\nlog:\n  - target: stderr\n    any: error\n\
-             zone:\n  - domain: test\n    storage: \"{folder}\"\n    file: test.zone\n"
-        )
+        knot_conf(folder, port) + "    dnssec-signing: on\n    zonefile-load: whole\n    zonefile-sync: -1\n"
     };
-    check("knotd", conf, &["-c"]);
+    let folder = Folder::new("signed", MOST_SIGNED);
+    let Some((_running, server)) = serve("knotd", &folder, conf, &["-c"]) else { return };
+    check_answers("knotd, signed", server, MOST_SIGNED);
+    let (rrsig, dnskey) = (46, 48);
+    let resolver = resolver(server);
+    assert!(!resolver.lookup_records("test", dnskey).unwrap().is_empty());
+    assert!(!resolver.lookup_records("dual.test", rrsig).unwrap().is_empty());
 }
