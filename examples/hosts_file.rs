@@ -97,9 +97,9 @@ fn steps(server: &str) -> Outcome {
     let resolver = Resolver::builder()
         .server(server)?
         .hosts(&file.path)
-        // The domains in which this machine searches names are no part of the show.
-        .search::<&str>([])
-        // As `gethostbyname`.
+        // Without the search list of this host.
+        .search::<&str>([])?
+        // As `gethostbyname` does.
         .families(IpFamilies::Ipv4)
         .build();
 

@@ -9,6 +9,8 @@ use super::queries::PORT;
 use super::zone::literal;
 use crate::addr::Address;
 use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::proto::dns::failure::ResolveError;
+use crate::proto::dns::host::{Host, InvalidName, NameBuf};
 
 #[derive(Debug, thiserror::Error)]
 #[error("a name server is given by its IP address, with or without a port")]
@@ -56,10 +58,28 @@ impl ResolverBuilder {
     }
 
     /// Sets the search list: the domains that are appended to a name. Defaults to `LOCALDOMAIN` in the
-    /// environment, that of `resolv.conf`, or the domain of the host name.
-    pub fn search<S: AsRef<str>>(mut self, domains: impl IntoIterator<Item = S>) -> Self {
-        self.queries.search = Some(domains.into_iter().map(|domain| domain.as_ref().into()).collect());
-        self
+    /// environment, that of `resolv.conf`, or the domain of the host name. An empty list, or only the
+    /// root `.`, disables the search.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if a domain is not a valid name
+    /// ([`InvalidInput`](crate::ErrorKind::InvalidInput)).
+    pub fn search<S: AsRef<str>>(mut self, domains: impl IntoIterator<Item = S>) -> Result<Self> {
+        let mut search = Vec::new();
+        for domain in domains {
+            let text = domain.as_ref();
+            match Host::parse(text, &mut NameBuf::new()) {
+                Ok(Host::Name(name, _)) => search.push(name.as_str().into()),
+                _ if text == "." => {}
+                Ok(Host::Address(_)) => {
+                    return Err(ResolveError::InvalidName(InvalidName::EndsInNumber).into_error(text));
+                }
+                Err(why) => return Err(ResolveError::InvalidName(why).into_error(text)),
+            }
+        }
+        self.queries.search = Some(search);
+        Ok(self)
     }
 
     /// Sets the number of dots from which a name is queried as it is before the search list is

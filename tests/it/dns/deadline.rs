@@ -64,6 +64,7 @@ fn assert_ends(what: &str, script: Script, single_request: bool) {
         .attempts(100)
         .single_request(single_request)
         .search(["a.test", "b.test", "c.test", "d.test", "e.test", "f.test"])
+        .unwrap()
         .build();
     let lookup = |host: &str| {
         let start = Instant::now();

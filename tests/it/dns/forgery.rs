@@ -105,7 +105,7 @@ fn twenty_thousand_forged_responses_are_not_accepted() {
     assert!(sent.load(Ordering::SeqCst) > WRONG * 9 / 10);
 }
 
-/// An attacker must guess 16 bits of the identifier and the bits of the port, of each query anew.
+/// An attacker must guess 16 bits of the identifier and the bits of the port for each query.
 #[test]
 fn identifiers_and_ports_are_not_predictable() {
     const QUERIES: usize = 2_000;

@@ -248,6 +248,7 @@ fn lookup_timeout_spans_servers_and_search_domains() {
     let silent = [Server::silent(), Server::silent()];
     let resolver = of(&silent.each_ref().map(|server| server.address))
         .search(["a.example", "b.example"])
+        .unwrap()
         .query_timeout(PATIENCE)
         .timeout(Duration::from_millis(700))
         .build();
@@ -305,7 +306,7 @@ fn search_domains_are_tried_until_name_exists() {
         "host.b.example" => usual(asked).now(asked),
         _ => reply_to(asked).code(RCODE::NameError).authority(60, 60).now(asked),
     });
-    let resolver = only_v4(&server).search(["a.example", "b.example"]).build();
+    let resolver = only_v4(&server).search(["a.example", "b.example"]).unwrap().build();
     assert_eq!(resolver.lookup("host").unwrap().addresses(), ips(&["192.0.2.1"]));
     let names: Vec<_> = server.queries().into_iter().map(|asked| asked.name).collect();
     assert_eq!(names, ["host.a.example", "host.b.example"]);
@@ -313,7 +314,7 @@ fn search_domains_are_tried_until_name_exists() {
     assert_eq!(server.queries().last().unwrap().name, "host");
     // What is known of the name as it is does not come before what it is in a domain.
     let everywhere = Server::start(|asked| usual(asked).now(asked));
-    let resolver = only_v4(&everywhere).search(["a.example"]).build();
+    let resolver = only_v4(&everywhere).search(["a.example"]).unwrap().build();
     for name in ["host.", "host", "host"] {
         resolver.lookup(name).unwrap();
     }
@@ -326,7 +327,7 @@ fn search_domains_are_tried_until_name_exists() {
         _ => reply_to(asked).code(RCODE::NameError).authority(60, 60).now(asked),
     });
     for domains in [&["a.example"][..], &["a.example", "b.example"]] {
-        let error = only_v4(&doubtful).search(domains).build().lookup("host").unwrap_err();
+        let error = only_v4(&doubtful).search(domains).unwrap().build().lookup("host").unwrap_err();
         assert!(error.is_temporary(), "{domains:?}: {error}");
     }
 }
@@ -449,4 +450,20 @@ fn idn_spellings_share_one_punycode_cache_entry() {
     let names: Vec<_> = server.queries().into_iter().map(|asked| asked.name).collect();
     assert_eq!(names, ["xn--fsqu6v.xn--fiqs8s"; 2], "one name, of both families");
     assert_eq!(resolver.lookup("１２７.０.０.1").unwrap().source(), AnswerSource::Literal);
+}
+
+#[test]
+fn invalid_search_domain_is_an_error() {
+    let builder = || socketry::Resolver::builder();
+    for (domain, expected) in [
+        ("a..test", InvalidName::EmptyLabel),
+        ("a b.test", InvalidName::Character(' ')),
+        ("192.0.2.1", InvalidName::EndsInNumber),
+        ("", InvalidName::Empty),
+    ] {
+        let error = builder().search(["good.test", domain]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{domain:?}");
+        assert_eq!(error.detail(), Some(&ResolveError::InvalidName(expected)), "{domain:?}");
+    }
+    assert!(builder().search([".", "A.Test."]).is_ok() && builder().search::<&str>([]).is_ok());
 }

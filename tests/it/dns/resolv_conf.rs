@@ -30,7 +30,7 @@ fn resolv_conf_search_and_ndots_apply_unless_overridden() {
     assert!(resolver.lookup("c.d").is_err());
     assert_eq!(names(&server)[2..], ["c.d", "c.d.three.example"]);
     fs::remove_file(&path).unwrap();
-    let own = builder.search(["own.example"]).ndots(1).build();
+    let own = builder.search(["own.example"]).unwrap().ndots(1).build();
     assert!(own.lookup("host").is_err());
     assert_eq!(names(&server)[4..], ["host.own.example", "host"]);
 }
