@@ -345,6 +345,16 @@ mod tests {
     }
 
     #[test]
+    fn file_that_is_missing_at_first_is_read_later() {
+        let file = File::new("late", "one");
+        fs::remove_file(&file.0).unwrap();
+        let (watched, _) = file.watched();
+        assert_eq!(*watched.contents(), "");
+        file.write("late");
+        assert_eq!(*watched.contents_at(after(6)), "late");
+    }
+
+    #[test]
     fn watched_file_ignores_file_over_size_limit() {
         let file = File::new("over", &long(1));
         let (watched, _) = file.watched();
