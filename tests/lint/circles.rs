@@ -5,8 +5,8 @@ use std::fs;
 
 use super::tree::{root, sources};
 
-/// Folders whose files import each other in one direction only.
-const FOLDERS: [&str; 1] = ["src/tcp"];
+/// Folders whose files import each other in one direction only, and the least number of files.
+const FOLDERS: [(&str, usize); 3] = [("src/tcp", 30), ("src/dns", 15), ("src/proto/dns", 20)];
 
 type Module = Vec<String>;
 
@@ -87,9 +87,9 @@ fn circles(mut imports: BTreeMap<Module, BTreeSet<Module>>) -> BTreeMap<Module, 
 
 #[test]
 fn files_import_in_one_direction() {
-    for folder in FOLDERS {
+    for (folder, files) in FOLDERS {
         let imports = imports(folder);
-        assert!(imports.len() > 30 && imports.values().any(|targets| targets.len() > 3), "{folder}");
+        assert!(imports.len() > files && imports.values().any(|targets| targets.len() > 3), "{folder}");
         let circles = circles(imports);
         assert!(circles.is_empty(), "{folder}: {circles:#?}");
     }
