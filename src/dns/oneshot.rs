@@ -1,4 +1,4 @@
-//! A value that one thread sets once, and others wait for within their limits.
+//! A value that one thread sets once, and other threads wait for within their wait limits.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -81,7 +81,7 @@ impl<T: Clone + Send + 'static> Oneshot<T> {
 
 impl<T: Send> OnCancel for Oneshot<T> {
     fn cancelled(&self) {
-        // With the lock, no waiter is between its check and its wait.
+        // Taking the lock ensures that no waiter is between its check and its wait.
         drop(self.state.lock().unwrap_or_else(PoisonError::into_inner));
         self.changed.notify_all();
     }
@@ -116,7 +116,7 @@ mod tests {
         let token = CancelToken::new().unwrap();
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| oneshot.wait(&cancelled_by(&token)));
-            // The weak reference of the waiting thread, for the cancellation.
+            // The waiting thread has registered a weak reference for the cancellation.
             while Arc::weak_count(&oneshot) == 0 {
                 std::thread::yield_now();
             }

@@ -1,5 +1,6 @@
-//! The resolver of the OS. A call of it cannot be cancelled, so a thread makes it, which is abandoned
-//! when the limit ends the lookup. The number of these threads is limited.
+//! Lookups with the OS resolver. A call to it cannot be cancelled, so a separate thread makes the
+//! call, and is abandoned when the wait limit ends the lookup. The number of these threads is
+//! limited.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::sys;
 use crate::wait::WaitLimit;
 
-/// The most threads that call the resolver of the OS.
+/// The maximum number of threads that call the OS resolver.
 const MAX_THREADS: usize = 32;
 
 static BUSY: AtomicUsize = AtomicUsize::new(0);
@@ -68,7 +69,7 @@ pub(super) fn lookup(
         Some(Err((kind, message))) => {
             Err(Error::detailed(Operation::Resolve, kind, SystemMessage(message)).at(name))
         }
-        // The thread has panicked.
+        // The thread panicked.
         None => Err(Error::new(Operation::Resolve, ErrorKind::NameResolution).at(name)),
     })
 }
@@ -77,7 +78,7 @@ pub(super) fn lookup(
 mod tests {
     use super::*;
 
-    /// No other test in this process calls the resolver of the OS.
+    /// No other test in this process uses the OS resolver.
     #[test]
     fn thread_permits_are_limited_and_released_on_drop() {
         for _ in 0..2 {

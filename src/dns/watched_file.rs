@@ -1,8 +1,8 @@
-//! Files that are read again when they have changed, without a caller that waits for a long one.
+//! Files that are read again when they change. A caller does not wait while a large file is read.
 //!
-//! A caller checks every few seconds whether a file has changed, and reads it again if it is
-//! [`SMALL`]. A larger file is read by a thread, one at a time for each file, while callers
-//! continue with the earlier contents.
+//! At most every few seconds, a caller checks whether a file has changed. If it has and is at most
+//! [`SMALL`], the caller reads it. A larger file is read by a thread, at most one for each file,
+//! while callers continue with the earlier contents.
 
 use std::fs;
 use std::io::{self, Read};
@@ -16,23 +16,23 @@ use super::oneshot::{Oneshot, Setter};
 use crate::sys;
 use crate::wait::{Moment, WaitLimit};
 
-/// How often a caller checks whether a file has changed, in nanoseconds.
+/// The minimum time between checks for a change, in nanoseconds.
 const CHECK_INTERVAL: u64 = 5_000_000_000;
 
-/// A file up to this length, in bytes, is read by the caller that finds it changed.
+/// A file up to this length, in bytes, is read by the caller that detects the change.
 pub(super) const SMALL: u64 = 64 << 10;
 
 pub(super) struct WatchedFile<T>(Arc<File<T>>);
 
 struct File<T> {
     path: PathBuf,
-    /// A larger file is not read.
+    /// The maximum length of the file. A larger file is not read.
     max_bytes: u64,
     read: Box<dyn Fn(Vec<u8>) -> T + Send + Sync>,
     contents: RwLock<Arc<T>>,
-    /// Whether it was read once, or could not be.
+    /// Whether the first read has finished, successfully or not.
     is_read: AtomicBool,
-    /// When a caller checks next, in the nanoseconds of a `Moment`.
+    /// The time of the next check, in the nanoseconds of [`Moment`].
     next: AtomicU64,
     /// The number of times that the contents were replaced.
     version: AtomicU64,
@@ -40,14 +40,14 @@ struct File<T> {
 }
 
 struct State {
-    /// That of the current contents.
+    /// The stamp of the current contents.
     stamp: Option<Stamp>,
-    /// Set when the reader that has the file now has finished.
+    /// Set when the current reader has finished.
     reading: Option<Arc<Oneshot<()>>>,
 }
 
-/// The identity of one state of a file. A time alone does not suffice: a program can set it, and a
-/// link can lead to another file of the same time and length.
+/// Identifies one version of a file. The modification time alone does not suffice: a program can
+/// set it, and a symbolic link can change to another file with the same time and length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     modified: Option<SystemTime>,
@@ -55,7 +55,7 @@ struct Stamp {
     identity: sys::FileIdentity,
 }
 
-/// Why a file that is not read yet cannot be waited for.
+/// The reason why the wait for the first read failed.
 #[derive(Debug)]
 pub(super) enum Unread {
     Interrupted(Interrupted),
@@ -63,15 +63,17 @@ pub(super) enum Unread {
     NoThread(io::Error),
 }
 
-/// The one reader of a file. If it is dropped before it has read the file, another one can begin.
+/// The only reader of a file. If it is dropped before it has read the file, another reader can
+/// begin.
 struct Reader<T: Send + Sync + 'static> {
     file: Arc<File<T>>,
     setter: Setter<()>,
 }
 
 impl<T: Send + Sync + 'static> WatchedFile<T> {
-    /// A file of at most `max_bytes`; a missing or larger one is empty. A small one is read now,
-    /// others by a thread, which [`wait_until_read`](Self::wait_until_read) waits for.
+    /// Watches a file of at most `max_bytes`. A missing or larger file has empty contents. A small
+    /// file is read immediately, a larger one by a thread, which
+    /// [`wait_until_read`](Self::wait_until_read) waits for.
     pub(super) fn new(
         path: PathBuf,
         max_bytes: u64,
@@ -84,25 +86,25 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
         let version = AtomicU64::new(0);
         let watched =
             WatchedFile(Arc::new(File { path, max_bytes, read, contents, is_read, next, version, state }));
-        // If the thread does not start, the first caller that waits for it starts one.
+        // If the thread does not start, the first caller that waits for the file starts another
+        // one.
         let _ = watched.refresh(true);
         watched
     }
 
-    /// The contents.
     pub(super) fn contents(&self) -> Arc<T> {
         Arc::clone(&self.0.contents.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The number of times that the contents were replaced. It increases after them.
+    /// The number of times that the contents were replaced. It increases after the replacement.
     #[cfg(feature = "dns")]
     #[inline]
     pub(super) fn version(&self) -> u64 {
         self.0.version.load(Ordering::Acquire)
     }
 
-    /// Calls a function with the contents, which are locked meanwhile. They are as the file was 5 s
-    /// ago or later. Does not wait for a reader.
+    /// Calls a function with the contents, which are locked during the call. They reflect the file
+    /// as it was at most 5 s ago. Does not wait for a reader.
     pub(super) fn with<R>(&self, now: Moment, call: impl FnOnce(&T) -> R) -> R {
         self.refresh_if_due(now);
         call(&self.0.contents.read().unwrap_or_else(PoisonError::into_inner))
@@ -114,7 +116,7 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
         self.contents()
     }
 
-    /// Waits for the first contents of a file that is not small.
+    /// Waits until the first read of a large file has finished.
     pub(super) fn wait_until_read(&self, limit: &WaitLimit<'_>) -> Result<(), Unread> {
         while !self.0.is_read.load(Ordering::Acquire) {
             let reading = self.0.state().reading.clone();
@@ -130,7 +132,8 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
         Ok(())
     }
 
-    /// Reads the file again, changed or not, after a reader that has begun before.
+    /// Reads the file again, even if it has not changed. If another reader is active, waits for it
+    /// first.
     pub(super) fn read_again(&self) {
         loop {
             let found = stamp(&self.0.path);
@@ -142,7 +145,7 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
         }
     }
 
-    /// Checks whether the file has changed, unless that was done in the last 5 s.
+    /// Checks whether the file has changed, unless a check was made in the last 5 s.
     #[inline]
     pub(super) fn refresh_if_due(&self, now: Moment) {
         let now = now.as_nanos();
@@ -156,12 +159,14 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
     fn refresh_after(&self, due: u64, now: u64) {
         let (set, relaxed) = (now.saturating_add(CHECK_INTERVAL), Ordering::Relaxed);
         if self.0.next.compare_exchange(due, set, relaxed, relaxed).is_ok() {
-            // Without a thread, callers continue with what there is until the next check.
+            // If the thread does not start, callers continue with the current contents until the
+            // next check.
             let _ = self.refresh(false);
         }
     }
 
-    /// Reads the file, or has it read by a thread, if it has changed and has no reader.
+    /// If the file has changed (or `anyway` is set) and has no reader, reads it, or starts a thread
+    /// that does.
     fn refresh(&self, anyway: bool) -> io::Result<()> {
         let found = stamp(&self.0.path);
         let Ok(reader) = self.begin(found, anyway) else { return Ok(()) };
@@ -175,7 +180,8 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
         thread.spawn(move || reader.run(found, max_bytes)).map(drop)
     }
 
-    /// The reader, unless there is one, which is the error, or the file has not changed.
+    /// Returns a reader. If there is one already, it is returned as the error. The error is `None`
+    /// if the file has not changed.
     fn begin(&self, found: Option<Stamp>, anyway: bool) -> Result<Reader<T>, Option<Arc<Oneshot<()>>>> {
         let mut state = self.0.state();
         if state.reading.is_some() || found == state.stamp && !anyway {
@@ -196,8 +202,9 @@ impl<T> File<T> {
 impl<T: Send + Sync + 'static> Reader<T> {
     fn run(self, found: Option<Stamp>, max_bytes: u64) {
         let file = &*self.file;
-        // Contents stay if the file cannot be read now, or is just being written. A file that
-        // changes while it is read has another stamp afterwards, and is read again.
+        // The contents are kept if the file cannot be read, or is being written (it is shorter than
+        // its metadata says). A file that changes while it is read has another stamp afterwards,
+        // and is read again.
         let readable = found.filter(|found| found.length <= file.max_bytes);
         let is_first = !file.is_read.load(Ordering::Relaxed);
         let bytes = readable.and_then(|found| {
@@ -210,7 +217,7 @@ impl<T: Send + Sync + 'static> Reader<T> {
                 std::mem::replace(&mut *file.contents.write().unwrap_or_else(PoisonError::into_inner), new);
             file.version.fetch_add(1, Ordering::AcqRel);
             file.state().stamp = found;
-            // Freeing a long one takes time, in which nothing is locked.
+            // Freeing large contents takes time, so no lock is held here.
             drop(old);
         }
         file.is_read.store(true, Ordering::Release);
@@ -220,7 +227,8 @@ impl<T: Send + Sync + 'static> Reader<T> {
 }
 
 impl<T: Send + Sync + 'static> Drop for Reader<T> {
-    /// After a panic, or if the thread did not start. The keeper notifies those who wait.
+    /// Runs after a panic too, or if the thread did not start. Dropping `setter` notifies the
+    /// waiting threads.
     fn drop(&mut self) {
         let mut state = self.file.state();
         if state.reading.as_ref().is_some_and(|reading| Arc::ptr_eq(reading, &self.setter.0)) {
@@ -248,7 +256,7 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
     use std::time::{Duration, Instant};
 
-    /// A file that is deleted with its value.
+    /// A file that is deleted on drop.
     struct File(PathBuf);
 
     impl File {
@@ -262,19 +270,19 @@ mod tests {
             fs::write(&self.0, text).unwrap();
         }
 
-        /// The file, as its text, and how often it was read.
+        /// A watched file with its text as the contents, and the number of times it was parsed.
         fn watched(&self) -> (WatchedFile<String>, Arc<AtomicUsize>) {
             let count = Arc::new(AtomicUsize::new(0));
             let own = Arc::clone(&count);
             let read = move |bytes: Vec<u8>| {
-                // The first one is that of an empty file.
+                // The first call is for the initial empty contents.
                 own.fetch_add(1, Ordering::SeqCst);
                 String::from_utf8(bytes).unwrap()
             };
             (WatchedFile::new(self.0.clone(), SMALL, read), count)
         }
 
-        /// The length of the file, and its gate.
+        /// A watched file with its length as the contents, and a gate for its readers.
         fn held(&self) -> (WatchedFile<usize>, Arc<Gate>) {
             let gate = Arc::new(Gate::default());
             let own = Arc::clone(&gate);
@@ -289,7 +297,7 @@ mod tests {
         }
     }
 
-    /// As long as it is locked, no reader of a file that is not small finishes.
+    /// While it is locked, readers of large files block.
     #[derive(Default)]
     struct Gate {
         lock: Mutex<()>,
@@ -302,7 +310,7 @@ mod tests {
         "x".repeat((SMALL + more) as usize)
     }
 
-    /// A time after that of all other checks.
+    /// A time that is later than all checks with the real clock.
     fn after(seconds: u64) -> Moment {
         static START: OnceLock<Instant> = OnceLock::new();
         let start = *START.get_or_init(|| Instant::now() + Duration::from_secs(3_600));
@@ -327,21 +335,21 @@ mod tests {
     fn watched_file_refreshes_only_on_change_or_request() {
         let file = File::new("changes", "one");
         let (watched, count) = file.watched();
-        let said = |seconds| watched.with(after(seconds), |text| text.to_string());
+        let contents = |seconds| watched.with(after(seconds), |text| text.to_string());
         for seconds in [0, 6, 12] {
-            assert_eq!((said(seconds).as_str(), count.load(Ordering::SeqCst)), ("one", 2));
+            assert_eq!((contents(seconds).as_str(), count.load(Ordering::SeqCst)), ("one", 2));
         }
         file.write("three");
-        assert_eq!(said(16), "one", "the next check is later");
+        assert_eq!(contents(16), "one", "the next check is later");
         assert_eq!(watched.with(after(18), |text| text.len()), 5);
         for seconds in [24, 30] {
-            assert_eq!((said(seconds).as_str(), count.load(Ordering::SeqCst)), ("three", 3));
+            assert_eq!((contents(seconds).as_str(), count.load(Ordering::SeqCst)), ("three", 3));
         }
         watched.read_again();
         assert_eq!(count.load(Ordering::SeqCst), 4);
         fs::remove_file(&file.0).unwrap();
         watched.read_again();
-        assert_eq!((said(36).as_str(), count.load(Ordering::SeqCst)), ("three", 4));
+        assert_eq!((contents(36).as_str(), count.load(Ordering::SeqCst)), ("three", 4));
     }
 
     #[test]
@@ -371,7 +379,7 @@ mod tests {
         assert_eq!(*large.contents(), long(1).len());
     }
 
-    /// One thread reads it, whatever callers do meanwhile, and none of them waits for it.
+    /// One thread reads the file. Callers do not wait for it.
     #[test]
     fn callers_continue_while_thread_reads_large_file() {
         let file = File::new("large", "one");
@@ -387,7 +395,7 @@ mod tests {
         eventually(|| *watched.contents() == long(1).len());
         eventually(|| watched.0.state().reading.is_none());
         assert_eq!(gate.readers.load(Ordering::SeqCst), 1);
-        // What changed while it was read is read at the next look.
+        // A change during the read is detected by the next check.
         watched.contents_at(after(60));
         eventually(|| *watched.contents() == long(3).len());
     }
@@ -414,7 +422,7 @@ mod tests {
         assert_eq!(*watched.contents(), long(1).len());
     }
 
-    /// It reads what is there when it is called, not what the thread before it has found.
+    /// It reads the current file, even if the file has changed since a thread began to read it.
     #[test]
     fn read_again_waits_for_thread_and_reads_latest() {
         let file = File::new("again", "one");
@@ -433,7 +441,7 @@ mod tests {
         assert_eq!(*watched.contents(), long(2).len());
     }
 
-    /// A program that rewrites the file truncates it first.
+    /// Programs that rewrite a file truncate it first.
     #[test]
     fn file_that_is_being_written_keeps_earlier_contents() {
         let file = File::new("torn", "one");
@@ -452,14 +460,14 @@ mod tests {
         let fails = Arc::new(AtomicBool::new(true));
         let own = Arc::clone(&fails);
         let read = move |bytes: Vec<u8>| {
-            assert!(bytes.is_empty() || !own.load(Ordering::SeqCst), "as the test wants it");
+            assert!(bytes.is_empty() || !own.load(Ordering::SeqCst), "a panic in the reader");
             bytes.len()
         };
         let watched = WatchedFile::new(file.0.clone(), LARGE, read);
         let unread = watched.wait_until_read(&WaitLimit::unlimited());
         assert!(matches!(unread, Err(Unread::NoThread(_))), "{unread:?}");
         fails.store(false, Ordering::SeqCst);
-        // The failed one may be waited for once more.
+        // The first calls may still wait for the failed reader.
         eventually(|| watched.wait_until_read(&WaitLimit::unlimited()).is_ok());
         assert_eq!(*watched.contents(), long(1).len());
     }

@@ -1,4 +1,5 @@
-//! What was answered, kept for as long as it holds and for as many names as may be.
+//! The cache returns each answer until its TTL expires, and has at most the configured number of
+//! names.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -12,7 +13,7 @@ use crate::proto::dns::wire::Answer;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What was put last of a name and kind, and until when it may be found.
+/// A name, record type, and answer that were put into the cache, and the time.
 type Put = (String, Kind, Answer, Instant);
 
 fn answer(choices: &mut Choices<'_>) -> Answer {
@@ -31,7 +32,8 @@ fn answer(choices: &mut Choices<'_>) -> Answer {
     }
 }
 
-/// Nothing is found that was not put, or is over; there are no more names than may be, and the last one is among them.
+/// A lookup returns only entries that were put and have not expired. The number of names is
+/// limited, and the last name that was put is among them.
 pub fn property(data: &[u8]) {
     let mut choices = Choices::new(data);
     let bounds = Bounds {
@@ -41,7 +43,7 @@ pub fn property(data: &[u8]) {
         longest_negative: choices.pick(&[60 * SECOND, Duration::ZERO]),
     };
     let (mut cache, mut now, mut put) = (Cache::new(bounds), clock(), Vec::<Put>::new());
-    // A name that is there already keeps its turn to go.
+    // Putting a name again does not change when it is evicted.
     let mut names = BTreeSet::new();
     let most = bounds.longest.max(bounds.longest_negative);
     while !choices.is_over() {
@@ -69,11 +71,11 @@ pub fn property(data: &[u8]) {
                         .sum::<usize>();
                 let is_kept = !answer.records.is_empty() && answer.ttl > 0 && !bounds.longest.is_zero();
                 if is_new && is_kept && bounds.names > 0 && weight < bounds.names * 1_024 / 2 {
-                    let found = cache.get(name.as_ref(), kind, now).expect("what was just put");
+                    let found = cache.get(name.as_ref(), kind, now).expect("the entry that was just put");
                     assert_eq!(*found.records, *answer.records);
                     assert!(
                         found.expires - now >= bounds.shortest.min(bounds.longest),
-                        "no shorter than the least"
+                        "the entry expires before the minimum TTL"
                     );
                 }
             }
@@ -97,7 +99,7 @@ pub fn property(data: &[u8]) {
                         && *answer.records == *kept.records
                         && kept.expires > *at
                 };
-                assert!(put.iter().any(is_known), "nobody said this of {name}");
+                assert!(put.iter().any(is_known), "an entry of {name} that was never put");
             }
             if let Some(sorted) = cache.sorted(name.as_ref(), now) {
                 assert!(sorted.until > now && sorted.until - now <= most.max(5 * SECOND));

@@ -1,4 +1,5 @@
-//! One name asked of several servers, on a clock of its own, with servers that say anything at any time.
+//! Lookups of one name with several servers and a simulated clock. The servers send arbitrary
+//! responses at arbitrary times.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,7 +20,8 @@ const LONGEST_DELAY: Duration = Duration::from_millis(300);
 const BOUNDS: Bounds =
     Bounds { names: 9, shortest: Duration::ZERO, longest: Duration::MAX, longest_negative: Duration::MAX };
 
-/// It ends in its time and number of queries, never asks to be asked again at once, and asks servers that there are.
+/// A lookup ends within its limits of time and queries, never waits for an instant that has passed,
+/// and queries only configured servers.
 pub fn property(data: &[u8]) {
     let mut choices = Choices::new(data);
     let (count, first) = (choices.below(4), choices.below(7));
@@ -43,31 +45,31 @@ pub fn property(data: &[u8]) {
     let mut lookup = Lookup::new(plan.clone(), &name, kinds);
     let start = clock();
     let (mut now, mut number) = (start, 0_u16);
-    let (mut asks, mut polls, mut told) = (0, 0, 0);
+    let (mut sends, mut polls, mut events) = (0, 0, 0);
     let mut queries: Vec<Vec<u8>> = Vec::new();
-    // Each server as often as there are attempts; anew once without EDNS, and for each alias.
+    // Each server is queried once per attempt, plus once without EDNS, plus once for each alias.
     let rounds = count * plan.attempts.max(1) as usize;
     let most = if plan.is_sequential { kinds.len() } else { 1 }
         * (rounds + count + kinds.len() * usize::from(MAX_ALIASES));
     loop {
         polls += 1;
-        assert!(polls <= 8 * (most + 1) + 2 * told, "it does not come to an end: {lookup:?}");
+        assert!(polls <= 8 * (most + 1) + 2 * events, "the lookup does not end: {lookup:?}");
         let step = lookup.poll(now, || {
             number = number.wrapping_add(0x101);
             number
         });
         match step {
             Step::Done => break,
-            Step::Send { server, queries: asked } => {
-                asks += 1;
-                assert!(server < count && asks <= most && !asked.is_empty() && asked.len() <= kinds.len());
-                queries = asked;
+            Step::Send { server, queries: new } => {
+                sends += 1;
+                assert!(server < count && sends <= most && !new.is_empty() && new.len() <= kinds.len());
+                queries = new;
                 continue;
             }
             Step::SendTcp { server, query, until } => {
                 assert!(server < count && until.saturating_duration_since(now) <= plan.timeout);
-                told += 1;
-                // A stream ends when its time is over, or before.
+                events += 1;
+                // A TCP query ends at its deadline, or before.
                 now = if choices.byte() & 7 == 0 { now.max(until) } else { now };
                 match choices.below(3) {
                     0 => {
@@ -83,10 +85,10 @@ pub fn property(data: &[u8]) {
                 continue;
             }
             Step::Receive(until) => {
-                assert!(until > now, "it would wait for what is over");
+                assert!(until > now, "the lookup waits for an instant that has passed");
                 assert!(until - now <= plan.timeout.max(LONGEST_DELAY));
                 let left = until - now;
-                // Nobody says anything any more when there are no more decisions.
+                // Without further choices, no server responds.
                 if choices.is_over() {
                     now = until;
                     continue;
@@ -103,7 +105,7 @@ pub fn property(data: &[u8]) {
                         lookup.handle_datagram(&any_reply(&mut choices, &query, kind), now);
                     }
                 }
-                told += 1;
+                events += 1;
             }
         }
     }
@@ -121,9 +123,9 @@ pub fn property(data: &[u8]) {
     assert_eq!(answered, expected);
     assert!(count == 0 || !answered.is_empty());
     assert_eq!(lookup.state_of_servers(&servers).len(), count);
-    assert_eq!(lookup.poll(now, || 0), Step::Done, "what is over stays over");
-    // Nobody moves the clock but it, the ends of waits, and a late riser once for each thing told.
-    let late = Duration::from_millis(255) * told as u32;
+    assert_eq!(lookup.poll(now, || 0), Step::Done, "a lookup that is done remains done");
+    // The clock advances at most to the ends of waits, plus up to 255 ms for each late event.
+    let late = Duration::from_millis(255) * events as u32;
     if plan.timeout <= Duration::from_secs(30) {
         let longest = plan.timeout.max(LONGEST_DELAY).saturating_mul(most as u32 + 1);
         assert!(now - start <= longest.saturating_add(late), "{:?} for {longest:?}", now - start);

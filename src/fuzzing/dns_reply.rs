@@ -1,4 +1,4 @@
-//! What a name server may say, and what is taken of it.
+//! Responses of a name server, and the records that are accepted from them.
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ use crate::proto::dns::wire::{Answer, MAX_ALIASES, Verdict, query, validate};
 
 pub(super) const KINDS: [Kind; 6] = [Kind::A, Kind::Aaaa, Kind::Ptr, Kind::Txt, Kind::Mx, Kind::Srv];
 
-/// The first is asked for, the others are names beside it.
+/// The first name is queried. The others are owner names and targets in responses.
 const NAMES: [&str; 5] =
     ["www.example.com", "a.example.com", "b.example.net", "com", "xn--fsqu00a.xn--fiqs8s"];
 
@@ -20,7 +20,7 @@ const CNAME: u16 = 5;
 const SOA: u16 = 6;
 const IN: u16 = 1;
 
-/// A record as it is written down, of which the model reads the same fields.
+/// A record that is encoded into a response, and that the model reads directly.
 #[derive(Clone, Debug)]
 struct ReplyRecord {
     owner: usize,
@@ -107,7 +107,7 @@ impl ReplyRecord {
     }
 }
 
-/// The records that answer the question, after the aliases among them.
+/// The records that answer the question, after following the aliases.
 fn answered(records: &[ReplyRecord], kind: Kind) -> Result<Vec<RecordData>, ResponseError> {
     let mut owner = 0;
     for _ in 0..=MAX_ALIASES {
@@ -138,7 +138,7 @@ fn head(query: &[u8], flags: [u8; 2], counts: [u16; 3]) -> Vec<u8> {
     bytes
 }
 
-/// A reply of any kind to a query, well formed in its beginning.
+/// An arbitrary response to a query. In most cases, its header and question are valid.
 pub(super) fn any_reply(choices: &mut Choices<'_>, query: &[u8], kind: Kind) -> Vec<u8> {
     let mut choice = choices.clone();
     let shape = choices.below(8);
@@ -177,7 +177,7 @@ fn check_bounds(reply: &[u8], query: &[u8], kind: Kind, verdict: &Verdict) {
     }
     assert!(reply[..2] == query[..2] && reply[2] & 0x80 != 0, "a response to another query was accepted");
     let Verdict::Answer(Answer { records, ttl, exists, negative_ttl, alias }) = verdict else { return };
-    // The root's name, type, class, ttl and length are eleven bytes.
+    // A record has at least eleven bytes: the root name, TYPE, CLASS, TTL, and RDLENGTH.
     assert!(records.len() * 11 <= reply.len());
     assert!(
         records.is_empty() || *ttl <= i32::MAX as u32 && *exists && alias.is_none() && negative_ttl.is_none()
@@ -197,7 +197,7 @@ fn check_bounds(reply: &[u8], query: &[u8], kind: Kind, verdict: &Verdict) {
             _ => false,
         };
         assert!(is_queried, "{record:?} has another type");
-        assert!(index > 20 || !records[..index].contains(record), "{record:?} is there twice");
+        assert!(index > 20 || !records[..index].contains(record), "{record:?} is returned twice");
     }
 }
 
@@ -206,7 +206,7 @@ fn any_message(mut choices: Choices<'_>, query_: &[u8], name: &HostName, kind: K
     let counts = [0; 3].map(|_: u16| u16::from(choices.byte()) << choices.pick(&[0, 0, 0, 5, 8]));
     let reply = match choices.below(5) {
         0 => choices.rest().to_vec(),
-        // The same bytes again and again, up to the longest message.
+        // The same bytes repeated, up to the longest message.
         4 => {
             let mut reply = head(query_, flags, counts);
             let length = MAX_MESSAGE - usize::from(choices.byte());
@@ -227,7 +227,7 @@ fn any_message(mut choices: Choices<'_>, query_: &[u8], name: &HostName, kind: K
     };
     let verdict = validate(&reply, query_, name, kind);
     check_bounds(&reply, query_, kind, &verdict);
-    // A response to this query is not one to another.
+    // A response to this query is not accepted for another query.
     let (other_name, other_kind) =
         (HostName::found(NAMES[1]), KINDS[(KINDS.iter().position(|own| *own == kind).unwrap() + 1) % 6]);
     let (id, is_without_question) =
@@ -265,7 +265,8 @@ fn written_message(mut choices: Choices<'_>, query: &[u8], name: &HostName, kind
     }
 }
 
-/// Messages of any bytes, and messages of records that a model parses as well.
+/// Messages with arbitrary bytes, and messages with well-formed records, which are compared with a
+/// model.
 pub fn property(data: &[u8]) {
     let mut choices = Choices::new(data);
     let (kind, is_written, edns) = (choices.pick(&KINDS), choices.is(), choices.is());

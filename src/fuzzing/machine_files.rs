@@ -1,4 +1,4 @@
-//! The files that a machine keeps about names: hosts, resolv.conf, nsswitch.conf.
+//! The files that configure name resolution: hosts, resolv.conf, and nsswitch.conf.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ use crate::proto::dns::resolv_conf::{Environment, ResolvConf};
 use crate::proto::dns::sources::Source;
 use crate::proto::dns::wire::query;
 
-/// The names of a file and their addresses, line by line and without an index.
+/// The addresses and names of a hosts file, parsed line by line without an index.
 fn lines_of(bytes: &[u8]) -> Vec<(IpAddr, Option<String>, Vec<Vec<u8>>)> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let mut lines = Vec::new();
@@ -35,7 +35,7 @@ fn lines_of(bytes: &[u8]) -> Vec<(IpAddr, Option<String>, Vec<Vec<u8>>)> {
     lines
 }
 
-/// Whether a word of the file is that name.
+/// Whether a word of the file is the given name.
 fn is_same(word: &[u8], name: NameRef<'_>) -> bool {
     let without_dot = word.strip_suffix(b".").unwrap_or(word);
     let mut buffer = NameBuf::new();
@@ -44,7 +44,7 @@ fn is_same(word: &[u8], name: NameRef<'_>) -> bool {
         || !word.is_ascii() && matches!(read, Some(Host::Name(own, _)) if own == name)
 }
 
-/// The index finds what a look at every line finds.
+/// The index returns the same results as a search of all lines.
 fn hosts(bytes: &[u8]) {
     let lines = lines_of(bytes);
     let hosts = Hosts::read(bytes.to_vec());
@@ -73,7 +73,7 @@ fn hosts(bytes: &[u8]) {
     }
 }
 
-/// The limits hold for every file, and each candidate can be queried.
+/// The limits apply to every file, and each candidate can be queried.
 fn resolv_conf(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes).into_owned();
     let environment = Environment { host_name: Some(text.clone()), local_domain: None, options: Some(text) };
@@ -109,13 +109,16 @@ fn nsswitch(bytes: &[u8]) {
         assert!(sources.iter().count() <= 4, "{sources:?}");
         sources.iter().any(|(source, _)| source == Source::System)
     });
-    assert!(!far || host && local, "these names have all sources of other names");
+    assert!(
+        !far || host && local,
+        "a name with dots uses the OS, and a name without dots or in `local` does not"
+    );
     if !bytes.windows(6).any(|window| window == b"hosts:") {
         assert_eq!(services, NameServices::default());
     }
 }
 
-/// Each of the files.
+/// Parses arbitrary bytes as one of the files.
 pub fn property(data: &[u8]) {
     let mut choices = Choices::new(data);
     match choices.below(4) {

@@ -1,4 +1,4 @@
-//! Names of hosts, in any script.
+//! Host names, in any script.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,8 @@ use crate::proto::dns::host::{Host, NameBuf};
 use crate::proto::dns::name::HostName;
 use crate::proto::dns::wire::query;
 
-/// What is read as a name can be asked for, is read as itself again, and is as long as a name may be; in any case.
+/// Every parsed name can be encoded as a query, parses to itself, and is within the length limits.
+/// The case of the text does not matter.
 pub fn property(data: &[u8]) {
     let mut choices = Choices::new(data);
     let (edns, kind) = (choices.clone().byte() & 8 > 0, choices.pick(&KINDS));
@@ -33,9 +34,9 @@ pub fn property(data: &[u8]) {
     assert_eq!(Host::parse(name_text, &mut other), Ok(Host::Name(name, false)), "{text:?}");
     let dotted = format!("{name_text}.");
     assert_eq!(Host::parse(&dotted, &mut other), Ok(Host::Name(name, true)), "{text:?}");
-    // A dot at the end may have been one of another script.
+    // The trailing dot may have been a dot of another script.
     assert!(text.ends_with('.') <= is_absolute);
-    let query = query(7, &name.to_owned(), kind, edns).expect("a name that was read can be asked for");
+    let query = query(7, &name.to_owned(), kind, edns).expect("a parsed name can be queried");
     assert_eq!(labels(&query[12..]), name_text.split('.').map(str::as_bytes).collect::<Vec<_>>());
     if let Some(within) = name.within(&domain) {
         assert!(within.as_str().len() <= 253 && within.as_str().starts_with(name_text));
@@ -43,7 +44,7 @@ pub fn property(data: &[u8]) {
     assert_eq!(HostName::found(&dotted), name.to_owned());
 }
 
-/// The labels of a name on the wire.
+/// The labels of a name in wire format.
 fn labels(mut wire: &[u8]) -> Vec<&[u8]> {
     let mut labels = Vec::new();
     while wire[0] > 0 {

@@ -1,4 +1,4 @@
-//! The options of queries.
+//! Options of DNS queries.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::proto::dns::cache::Bounds;
 use crate::proto::dns::resolv_conf::ResolvConf;
 
-/// Options of own queries.
+/// Options of the queries that this crate sends.
 #[derive(Clone, Debug)]
 pub(in crate::dns) struct Options {
     pub(in crate::dns) servers: Vec<SocketAddr>,
@@ -50,7 +50,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The configuration of the file with the options that are set here.
+    /// Applies the options that are set here to the configuration of the file.
     pub(super) fn over(&self, mut conf: ResolvConf) -> ResolvConf {
         if let Some(search) = &self.search {
             conf.search.clone_from(search);

@@ -1,6 +1,6 @@
-//! The exchange of messages with name servers. Each query has a new connected socket: its port is
-//! random, the OS drops datagrams from other addresses, and an unreachable server is reported
-//! immediately. Large responses are read over TCP.
+//! Sends queries to name servers and receives responses. Each query has a new connected socket: its
+//! source port is random, the OS drops datagrams from other addresses, and an unreachable server is
+//! reported immediately. Truncated responses are requested again over TCP.
 
 use std::io::IoSlice;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
@@ -15,10 +15,10 @@ use crate::proto::dns::lookup::{Lookup, Step};
 use crate::sys::{self, Connecting};
 use crate::wait::{self, ReceiveTimeout, WaitError, WaitLimit};
 
-/// The largest response over UDP. Larger ones are truncated.
+/// The largest response over UDP. A larger datagram is truncated.
 const MAX_DATAGRAM: usize = 4_096;
 
-/// Drives a lookup until it is done.
+/// Runs a lookup until it is done.
 pub(super) fn run(
     lookup: &mut Lookup,
     servers: &[SocketAddr],
@@ -32,7 +32,7 @@ pub(super) fn run(
         }
         match lookup.poll(Instant::now(), sys::unpredictable) {
             Step::Done => return Ok(()),
-            // The addresses of one family are an answer.
+            // The addresses of one family suffice as the answer.
             _ if limit.has_passed() && lookup.has_records() => return Ok(()),
             _ if limit.has_passed() => return Err(Interrupted::TimedOut(Arc::default())),
             Step::Send { server, queries } => match send(servers[server], &queries, limit) {
@@ -59,7 +59,7 @@ pub(super) fn run(
     }
 }
 
-/// The limit of a step, which ends at `until` at the latest.
+/// The wait limit of a step, which ends at `until` at the latest.
 fn until_next<'a>(limit: &WaitLimit<'a>, until: Instant) -> WaitLimit<'a> {
     limit.before(Some(until), TimeLimit::Timeout).refreshed()
 }
@@ -71,9 +71,9 @@ fn send(server: SocketAddr, queries: &[Vec<u8>], limit: &WaitLimit<'_>) -> Resul
     };
     let socket = UdpSocket::bind(any)?;
     socket.connect(server)?;
-    // Where every wait is a poll, no call may block.
+    // On platforms where every wait is a poll, no call may block.
     socket.set_nonblocking(!sys::SHUTDOWN_WAKES_READERS)?;
-    // A signal does not end the call, and the wait for buffer space is within the limit.
+    // A signal does not end the call. The wait for buffer space counts towards the limit.
     queries
         .iter()
         .try_for_each(|query| wait::sending(&socket, limit, |mode| sys::send(&socket, query, mode)))?;
@@ -92,8 +92,8 @@ fn receive(socket: &UdpSocket, buffer: &mut [u8], limit: &WaitLimit<'_>) -> Resu
     Ok(length)
 }
 
-/// Sends a query and receives the response over TCP, each after its length (RFC 1035, section
-/// 4.2.2).
+/// Sends a query and receives the response over TCP. Each is preceded by its length (RFC 1035,
+/// section 4.2.2).
 fn exchange(server: SocketAddr, query: &[u8], limit: &WaitLimit<'_>) -> Result<Vec<u8>, ServerFault> {
     let stream = connect(server, limit)?;
     let length = (query.len() as u16).to_be_bytes();
@@ -135,7 +135,8 @@ fn read_exactly(stream: &TcpStream, mut buffer: &mut [u8], limit: &WaitLimit<'_>
     Ok(())
 }
 
-/// The fault of a server whose connection failed. After a cancellation the lookup ends.
+/// Converts the error of a TCP connection to a server fault. After a cancellation, the fault does
+/// not matter because the lookup ends.
 fn stream_fault(error: WaitError) -> ServerFault {
     match error {
         WaitError::TimedOut | WaitError::Cancelled | WaitError::ErrorQueueReady => ServerFault::Timeout,
@@ -148,11 +149,11 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// The OS of a server that has closed its socket returns an ICMP message, which ends the wait.
+    /// If the server has closed its socket, its OS returns an ICMP error, which ends the wait.
     #[test]
     fn receive_fails_promptly_when_server_closes() {
         if !sys::HAS_RESOLV_CONF {
-            // Windows does not always report it.
+            // Windows does not always report the ICMP error.
             return;
         }
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,4 @@
-//! What goes wrong with name servers.
+//! Errors of name servers.
 
 /// The reason why a name server gave no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -7,7 +7,7 @@ pub enum ServerFault {
     /// The server did not respond within the timeout.
     #[error("did not respond")]
     Timeout,
-    /// The server refused the query (port unreachable), or there is no route to it.
+    /// The server refused the query (ICMP port unreachable), or there is no route to it.
     #[error("is unreachable")]
     Unreachable,
     /// The server closed the TCP connection before it responded.
@@ -23,13 +23,14 @@ pub enum ServerFault {
 
 #[cfg(feature = "dns")]
 impl ServerFault {
-    /// Whether there was no response at all.
+    /// Whether the server did not respond at all.
     pub(crate) fn is_silence(self) -> bool {
         matches!(self, ServerFault::Timeout | ServerFault::Unreachable)
     }
 }
 
-/// An error in the response of a name server: its response code (RFC 1035, section 4.1.1), or an invalid message.
+/// An error in the response of a name server: its response code (RFC 1035, section 4.1.1), or an
+/// invalid message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResponseError {
@@ -51,13 +52,13 @@ pub enum ResponseError {
     /// The response is not a valid message.
     #[error("sent a malformed response")]
     Malformed,
-    /// The server is not authoritative for the name and does no recursion (lame delegation).
+    /// The server is not authoritative for the name and does not offer recursion (lame delegation).
     #[error("is not authoritative for the name")]
     NotAuthoritative,
     /// An extended response code (RFC 6891, section 6.1.3), such as 16 for BADVERS.
     #[error("returned extended code {0}")]
     Extended(u16),
-    /// An alias (CNAME) leads to something that is not a host name, or to a name that is never queried.
+    /// The target of an alias (CNAME) is not a host name, or is a name that is never queried.
     #[error("returned a CNAME that is not a host name")]
     InvalidCname,
     /// The chain of aliases (CNAME) is too long.

@@ -1,14 +1,15 @@
-//! What a text stands for: an address, a name as it is asked for, or nothing that could be asked.
+//! Parses the host part of an input: an IP address, a host name, or an error.
 
 use std::net::IpAddr;
 
 use super::name::NameRef;
 
-/// What a text that stands for a host is.
+/// A parsed host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Host<'a> {
     Address(IpAddr),
-    /// And whether it ended with a dot, which means that nothing is to be put behind it.
+    /// The flag is `true` if the name ended with a dot: it is absolute, and no search domain is
+    /// appended.
     Name(NameRef<'a>, bool),
 }
 
@@ -31,7 +32,8 @@ pub enum InvalidName {
     /// A space, a control character, or a character with another meaning in an address.
     #[error("invalid character {0:?}")]
     Character(char),
-    /// The name ends in a number and is not an IP address (`127.1`, `0x7f.1`, `256.1.1.1`). Systems disagree on its meaning.
+    /// The name ends in a number and is not an IP address (`127.1`, `0x7f.1`, `256.1.1.1`). Systems
+    /// disagree on its meaning.
     #[error("name ends in a number but is not an IP address")]
     EndsInNumber,
     /// The characters, or their order, are not allowed in an internationalized name (UTS #46).
@@ -45,7 +47,7 @@ pub enum InvalidName {
 const LONGEST_LABEL: usize = 63;
 pub(super) const LONGEST_NAME: usize = 253;
 
-/// Room for a name as it is asked for, so that reading one allocates nothing.
+/// A buffer for a host name in the form that is queried, so that parsing does not allocate.
 pub(crate) struct NameBuf([u8; LONGEST_NAME + 1]);
 
 impl NameBuf {
@@ -60,7 +62,7 @@ impl NameBuf {
 
 impl Host<'_> {
     pub(crate) fn parse<'a>(text: &'a str, buffer: &'a mut NameBuf) -> Result<Host<'a>, InvalidName> {
-        // What ends in a number or has a colon, and so may be an address, is not plain.
+        // A text that ends in a number or contains a colon may be an address. It is not plain.
         if let Some((name, is_absolute, has_upper)) = plain(text) {
             if has_upper {
                 buffer.0[..name.len()].copy_from_slice(name.as_bytes());
@@ -72,11 +74,11 @@ impl Host<'_> {
         if let Ok(ip) = text.parse() {
             return Ok(Host::Address(ip));
         }
-        // Without characters beyond ASCII, and without what stands for some, there is nothing to translate.
+        // An ASCII name without an `xn--` label needs no IDNA conversion.
         let mut ascii = text.to_ascii_lowercase();
         if !ascii.is_ascii() || ascii.contains("xn--") {
             ascii = to_ascii(text)?;
-            // Digits may have been such of another script.
+            // IDNA maps digits of other scripts to ASCII, so the result may be an address.
             if let Ok(ip) = ascii.parse() {
                 return Ok(Host::Address(ip));
             }
@@ -91,7 +93,7 @@ impl Host<'_> {
     }
 }
 
-/// The class of a byte that no plain name has.
+/// The class of a byte that is not allowed in a plain name.
 const NOT_PLAIN: u8 = 1;
 /// The class of an upper-case letter.
 const UPPER: u8 = 2;
@@ -109,8 +111,8 @@ const CLASS: [u8; 256] = {
     class
 };
 
-/// The name without the dot at its end, whether it had one, and whether it has upper-case letters,
-/// if the text is valid beyond doubt, as most are.
+/// Returns the name without the trailing dot, whether it had one, and whether it contains
+/// upper-case letters. Returns `None` if the name needs the full check. Most names do not.
 fn plain(text: &str) -> Option<(&str, bool, bool)> {
     let (name, is_absolute) = match text.strip_suffix('.') {
         Some(name) => (name, true),
@@ -141,7 +143,7 @@ fn plain(text: &str) -> Option<(&str, bool, bool)> {
 
 #[cfg(feature = "idna")]
 fn to_ascii(text: &str) -> Result<String, InvalidName> {
-    // It refuses a space and says no more than that; the character is worth more.
+    // The crate `idna` rejects a space without naming it. This error names the character.
     if let Some(bad) = text.chars().find(|c| c.is_ascii() && is_forbidden(*c)) {
         return Err(InvalidName::Character(bad));
     }
@@ -154,7 +156,8 @@ fn to_ascii(text: &str) -> Result<String, InvalidName> {
     if text.is_ascii() { Ok(text.to_ascii_lowercase()) } else { Err(InvalidName::NotAscii) }
 }
 
-/// Those that no name has and that would be taken for something else somewhere: in an address, in a file, on a terminal.
+/// Characters that are not allowed in a host name and have a special meaning elsewhere: in an
+/// address, in a file, or on a terminal.
 const fn is_forbidden(c: char) -> bool {
     c.is_ascii_control()
         || matches!(c, ' ' | '#' | '%' | '/' | ':' | '<' | '>' | '?' | '@' | '[' | '\\' | ']' | '^' | '|')
@@ -183,7 +186,7 @@ fn check(name: &str) -> Result<(), InvalidName> {
     Ok(())
 }
 
-/// WHATWG URL, 3.5, "ends in a number".
+/// WHATWG URL, section 3.5, "ends in a number".
 fn ends_in_number(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or_default();
     let is_hex = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -248,7 +251,8 @@ mod tests {
         }
     }
 
-    /// Of a name that is plain and of one that needs thought, because it ends in a digit.
+    /// The limit applies to plain names and to names that need the full check because the last
+    /// label begins with a digit.
     #[test]
     fn name_length_limit_is_253_bytes() {
         let label = "a".repeat(63);
@@ -285,7 +289,7 @@ mod tests {
         assert_eq!(refusal("例 如"), InvalidName::Character(' '));
         assert_eq!(refusal("例\u{3000}如.中国"), InvalidName::International);
         assert_eq!(refusal("例..中国"), InvalidName::EmptyLabel);
-        // What says that it stands for other characters and does not.
+        // Invalid Punycode.
         for text in ["xn--a.test", "test.xn--\u{1}", "XN--99999999.test"] {
             assert!(
                 matches!(refusal(text), InvalidName::International | InvalidName::Character(_)),
@@ -301,7 +305,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is asked for: it is an address, a name that fits the wire, or refused.
+        /// Any text is an address, a name that can be encoded, or an error.
         #[test]
         fn any_parsed_name_is_valid_for_dns(text in "\\PC{0,300}") {
             if let Ok(Host::Name(name, _)) = Host::parse(&text, &mut NameBuf::new()) {

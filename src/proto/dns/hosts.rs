@@ -1,8 +1,8 @@
-//! A hosts file, hosts(5): an address and its names on each line. The bytes are kept as they are,
-//! with two hash tables of positions, one of names and one of addresses.
+//! A hosts file, hosts(5): each line has an address and its names. The bytes of the file are kept,
+//! together with two hash tables of positions, one for names and one for addresses.
 //!
-//! Memory is at most three times the file for the tables, and the file. A lookup takes time in
-//! proportion to the lines that have the name; the caller decides how many of them it inspects.
+//! The tables take at most three times the size of the file. The time of a lookup is proportional
+//! to the number of lines with the name. The caller limits how many of them are inspected.
 
 mod addresses;
 mod index;
@@ -13,16 +13,16 @@ use super::host::{Host, NameBuf};
 use super::name::NameRef;
 use index::{Builder, Index};
 
-/// What follows in a larger file is not read.
+/// The maximum number of bytes that are read. The rest of a larger file is ignored.
 pub(crate) const MAX_BYTES: usize = index::MAX_BYTES;
 
-/// No host name is longer, in whatever script.
+/// The maximum length of a word in bytes. No valid host name is longer, in any script.
 pub(crate) const MAX_WORD: usize = 1_024;
 
-/// The names of a file, and their positions in it.
+/// A file, and the positions of its names and addresses.
 #[derive(Debug, Default)]
 pub(crate) struct Hosts {
-    /// Without a byte order mark.
+    /// The contents of the file without a byte order mark.
     bytes: Box<[u8]>,
     /// The positions of names.
     names: Index,
@@ -30,17 +30,18 @@ pub(crate) struct Hosts {
     addresses: Index,
 }
 
-/// The beginning of a line, at least its address.
+/// The beginning of a line, which includes at least its address.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line<'a>(&'a [u8]);
 
-/// An address of a line, and its zone if it is one of IPv6 that has one.
+/// The address of a line, and its zone if it is an IPv6 address with a zone.
 pub(crate) type Zoned<'a> = (IpAddr, Option<&'a str>);
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 impl Hosts {
-    /// Reads a file. Invalid lines are skipped. More than [`MAX_BYTES`] are not read.
+    /// Parses a file. Invalid lines are skipped, and bytes after the first [`MAX_BYTES`] are
+    /// ignored.
     pub(crate) fn read(mut bytes: Vec<u8>) -> Hosts {
         if bytes.starts_with(BYTE_ORDER_MARK) {
             bytes.drain(..BYTE_ORDER_MARK.len());
@@ -65,8 +66,8 @@ impl Hosts {
         Hosts { bytes: bytes.into(), names: names.finish(), addresses: addresses.finish() }
     }
 
-    /// Inspects the lines that may have a name, in the order of the file: each that has it, and
-    /// `None` for one that does not.
+    /// Inspects the lines that may have a name, in the order of the file. Yields each line that has
+    /// the name, and `None` for each inspected line without it.
     pub(crate) fn candidates<'a>(&'a self, name: NameRef<'a>) -> impl Iterator<Item = Option<Line<'a>>> + 'a {
         let positions = self.names.candidates(hash(name.as_str().as_bytes()));
         let (mut before, mut start) = (0, 0);
@@ -74,7 +75,7 @@ impl Hosts {
             if !is_name(&self.bytes[at..], name) {
                 return None;
             }
-            // From one name to the next no byte is inspected twice, however long a line is.
+            // Each byte is inspected at most once, however long a line is.
             if let Some(end) = memchr::memrchr(b'\n', &self.bytes[before..at]) {
                 start = before + end + 1;
             }
@@ -83,8 +84,9 @@ impl Hosts {
         })
     }
 
-    /// Inspects the lines that may have an address, in the order of the file: the first name of
-    /// each that has it, which is the canonical one, and `None` for one that does not.
+    /// Inspects the lines that may have an address, in the order of the file. Yields the first name
+    /// of each line that has the address, which is the canonical name, and `None` for each
+    /// inspected line without it.
     pub(crate) fn names_of(&self, ip: IpAddr) -> impl Iterator<Item = Option<String>> + '_ {
         let ip = ip.to_canonical();
         self.addresses.candidates(hash_of_ip(ip)).map(move |at| {
@@ -109,8 +111,8 @@ enum Word<'a> {
     Address(IpAddr),
 }
 
-/// Calls a function with the position of each name, and of each address that is not that of the
-/// line before and has a name.
+/// Calls a function with the position of each name. Also calls it for the address of each line that
+/// has a name, unless the line before has the same address.
 fn each_word<'a>(bytes: &'a [u8], mut take: impl FnMut(usize, Word<'a>)) {
     let mut before: &[u8] = &[];
     for (start, line) in lines(bytes) {
@@ -120,7 +122,7 @@ fn each_word<'a>(bytes: &'a [u8], mut take: impl FnMut(usize, Word<'a>)) {
         if names.peek().is_none() {
             continue;
         }
-        // Long files have the same address on every line.
+        // Long files (block lists) often have the same address on every line.
         if address != before {
             let Some((ip, _)) = read(address) else { continue };
             take(at(address), Word::Address(ip));
@@ -141,12 +143,13 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     })
 }
 
-/// Where a part of a line begins.
+/// The position of a part of a line within the line.
 fn offset(line: &[u8], part: &[u8]) -> usize {
     part.as_ptr() as usize - line.as_ptr() as usize
 }
 
-/// The text of the address of a line, and what stands behind it, up to a comment. `None` if it has none.
+/// Splits a line into the text of its address and the rest, without a comment. Returns `None` if
+/// nothing follows the address.
 fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let line = match memchr::memchr(b'#', line) {
         Some(end) => &line[..end],
@@ -157,7 +160,7 @@ fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     Some(line.split_at(end))
 }
 
-/// An address; one of IPv6 may have a zone, by its name or number.
+/// Parses an address. An IPv6 address may have a zone, which is an interface name or index.
 fn read(address: &[u8]) -> Option<Zoned<'_>> {
     if let Some(ip) = ipv4(address) {
         return Some((ip.into(), None));
@@ -169,13 +172,13 @@ fn read(address: &[u8]) -> Option<Zoned<'_>> {
         None => (address, None),
     };
     let ip: IpAddr = ip.parse().ok()?;
-    // A zone is one of IPv6; an IPv4 address in its form is IPv4.
+    // Only IPv6 addresses have a zone. An IPv4-mapped address is converted to IPv4.
     let ip = if zone.is_none() { ip.to_canonical() } else { ip };
     (zone.is_none() || ip.is_ipv6()).then_some((ip, zone))
 }
 
-/// As the standard library reads one, in a third of the time: a lookup reads the address that it
-/// returns.
+/// Parses an IPv4 address like the standard library, in a third of the time. A lookup parses the
+/// address that it returns.
 fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
     let (mut octets, mut octet, mut digits, mut dots) = (0_u32, 0_u32, 0, 0);
     for byte in text {
@@ -206,7 +209,7 @@ fn first_word(rest: &[u8]) -> &[u8] {
     &rest[..rest.iter().position(|byte| is_end(*byte)).unwrap_or(rest.len())]
 }
 
-/// By its name on the wire, whatever the file has it in.
+/// The hash of a name in the form that is queried, independent of the spelling in the file.
 fn hash_of(word: &[u8]) -> u32 {
     let mut buffer = NameBuf::new();
     match to_wire(word, &mut buffer) {
@@ -225,7 +228,7 @@ fn to_wire<'a>(word: &'a [u8], buffer: &'a mut NameBuf) -> Option<NameRef<'a>> {
     }
 }
 
-/// Whether a text begins with a name: as it is, or with a dot behind it, or in another script.
+/// Whether a text begins with a name: as it is, with a trailing dot, or in another script (IDNA).
 fn is_name(text: &[u8], name: NameRef<'_>) -> bool {
     let own = name.as_str().as_bytes();
     if let Some((word, rest)) = text.split_at_checked(own.len()) {
@@ -240,7 +243,7 @@ fn is_name(text: &[u8], name: NameRef<'_>) -> bool {
     to_wire(first_word(text), &mut NameBuf::new()) == Some(name)
 }
 
-/// One step of `rustc`'s own hash.
+/// One step of the hash function of `rustc` (FxHash).
 fn step(hash: u64, word: u64) -> u64 {
     (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95)
 }
@@ -253,9 +256,11 @@ fn hash_of_ip(ip: IpAddr) -> u32 {
     (step(step(0, (bits >> 64) as u64), bits as u64) >> 32) as u32
 }
 
-/// The hash of a name in whatever case. Names that share one are told apart by the file itself.
+/// The hash of a name, independent of case. Names with the same hash are distinguished by
+/// comparison with the file.
 fn hash(name: &[u8]) -> u32 {
-    // The bit by which upper and lower case differ; that others lose it, too, does no harm.
+    // The bit that distinguishes upper and lower case. Setting it in other characters only adds
+    // collisions.
     const CASE: u64 = 0x2020_2020_2020_2020;
     let mut words = name.chunks_exact(8);
     let mut sum = 0;
@@ -335,7 +340,7 @@ mod tests {
         assert!(found(&hosts, "nothing").is_empty() && found(&hosts, "line").is_empty());
     }
 
-    /// The lines that a lookup inspects are those of its name, and few others.
+    /// A lookup inspects the lines of its name, and few others.
     #[test]
     fn lookup_inspects_only_lines_of_its_name() {
         let repeated = "192.0.2.1 many.test\n".repeat(20_000);
@@ -375,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn word_that_is_too_long_is_no_name() {
+    fn word_over_length_limit_is_ignored() {
         let hosts = Hosts::read(format!("192.0.2.1 {} b\n", "a".repeat(MAX_WORD + 1)).into_bytes());
         assert_eq!((found(&hosts, "b"), hosts.names.len()), (vec!["192.0.2.1".to_owned()], 1));
         assert_eq!(hosts.names_of([192, 0, 2, 1].into()).flatten().next().as_deref(), Some("b"));
@@ -406,7 +411,7 @@ mod tests {
         let marked = Hosts::read("\u{FEFF}192.0.2.1 marked".into());
         assert!(
             marked.names_of("192.0.2.1".parse().unwrap()).flatten().next().is_some(),
-            "behind a byte order mark"
+            "after a byte order mark"
         );
         assert_eq!(name("::ffff:192.0.2.5").as_deref(), Some("CamelCase.Example"));
         assert_eq!(name("192.0.2.99"), None);
@@ -421,14 +426,14 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever stands in it: it is read, and each name that a line has is found with its address.
+        /// Arbitrary bytes cause no panic.
         #[test]
         fn any_file_is_parsed(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
             Hosts::read(bytes).candidates(HostName::found("localhost").as_ref()).for_each(drop);
         }
 
         #[test]
-        fn ipv4_is_that_of_the_standard_library(text in "[0-9]{0,4}(\\.[0-9]{0,4}){0,4}", ip: u32) {
+        fn ipv4_parser_agrees_with_standard_library(text in "[0-9]{0,4}(\\.[0-9]{0,4}){0,4}", ip: u32) {
             for text in [text, Ipv4Addr::from_bits(ip).to_string()] {
                 prop_assert_eq!(ipv4(text.as_bytes()), text.parse().ok(), "{}", text);
             }
@@ -440,7 +445,7 @@ mod tests {
             let lines = names.iter().enumerate().map(|(number, name)| format!("10.0.{}.{} {name}\n", number / 256, number % 256));
             let hosts = Hosts::read(lines.collect::<String>().into_bytes());
             for (number, name) in names.iter().enumerate() {
-                // One dot at the end is none; two are a name that nobody asks for.
+                // One trailing dot is ignored. A name with two is invalid, and never looked up.
                 if !name.ends_with("..") {
                     let ip = format!("10.0.{}.{}", number / 256, number % 256);
                     prop_assert!(found(&hosts, name).contains(&ip), "{}", name);

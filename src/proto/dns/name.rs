@@ -1,4 +1,4 @@
-//! What a host is called on the wire.
+//! Host names as they are sent in queries.
 
 #[cfg(feature = "dns")]
 use std::borrow::Borrow;
@@ -8,12 +8,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 #[cfg(any(feature = "dns", test))]
 use std::sync::Arc;
 
-/// A name as it is asked for: ASCII, in lower case, without the dot at its end.
+/// A host name as it is queried: ASCII, in lower case, without the trailing dot.
 #[cfg(any(feature = "dns", test))]
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct HostName(pub(super) Arc<str>);
 
-/// The same, where somebody else keeps it.
+/// A borrowed [`HostName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NameRef<'a>(pub(super) &'a str);
 
@@ -26,7 +26,8 @@ impl Borrow<str> for HostName {
 
 #[cfg(any(feature = "dns", test))]
 impl HostName {
-    /// Of an answer or a file, where it need not be such as is asked for. Without the dot at its end.
+    /// Converts a name from a response or a file, which need not be a valid host name. Removes
+    /// trailing dots.
     pub(crate) fn found(text: &str) -> HostName {
         HostName(text.trim_end_matches('.').to_ascii_lowercase().into())
     }
@@ -54,19 +55,20 @@ impl<'a> NameRef<'a> {
         self.0.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     }
 
-    /// RFC 6761, 6.3: names that mean this machine and are asked of nobody.
+    /// RFC 6761, section 6.3: names of the loopback interface, which are never queried.
     pub(crate) fn is_localhost(self) -> bool {
         self.is_in("localhost")
     }
 
-    /// RFC 6761, 6.4, and RFC 7686: names that do not exist and are asked of nobody.
+    /// RFC 6761, section 6.4, and RFC 7686: names that do not exist, and are never queried.
     pub(crate) fn is_special_use(self) -> bool {
         self.is_in("invalid") || self.is_in("onion")
     }
 }
 
-/// What `localhost` is, with no need of a file: IPv4 first, as in most such files, because who takes but one of them, for a socket that
-/// is bound or a datagram, mostly has a peer that knows no other.
+/// The addresses of `localhost` if no hosts file has the name. IPv4 is first, as in most hosts
+/// files: a caller that uses only one address, to bind a socket or to send a datagram, usually has
+/// a peer that supports only IPv4.
 pub(crate) const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
 #[cfg(feature = "dns")]

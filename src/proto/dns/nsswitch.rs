@@ -1,9 +1,10 @@
-//! The sources of host names on this machine, their order, and the results that end a lookup: nsswitch.conf(5).
+//! The sources of host names on this host, their order, and the results that end a lookup:
+//! nsswitch.conf(5).
 
 use super::name::NameRef;
 use super::sources::{Actions, Source, Sources};
 
-/// The `hosts` line of such a file.
+/// The `hosts` line of an nsswitch.conf file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NameServices(Vec<Entry>);
 
@@ -23,7 +24,7 @@ enum Service {
     MyHostName,
     /// Neighboring hosts on a virtual network.
     MyMachines,
-    /// A directory, or an unknown service.
+    /// A directory service such as LDAP, or an unknown service.
     Other,
 }
 
@@ -35,7 +36,7 @@ impl Default for NameServices {
 }
 
 impl NameServices {
-    /// Parses a file. Without a `hosts` line, the sources are the hosts files and the name servers.
+    /// Parses a file. Without a `hosts` line, the sources are `files` and `dns`.
     pub(crate) fn read(bytes: &[u8]) -> NameServices {
         let mut services = NameServices::default();
         for line in String::from_utf8_lossy(bytes).lines() {
@@ -54,7 +55,7 @@ impl NameServices {
         while let Some(word) = words.next() {
             if word == "[" {
                 let action: Vec<&str> = words.by_ref().take_while(|word| *word != "]").collect();
-                // It applies to the service before it.
+                // Actions apply to the preceding service.
                 if let Some(entry) = entries.last_mut() {
                     read_actions(&mut entry.actions, &action);
                 }
@@ -62,9 +63,9 @@ impl NameServices {
             }
             let service = match word {
                 "files" => Service::Files,
-                // systemd-resolved is a name server of resolv.conf where it is used.
+                // If systemd-resolved is used, resolv.conf lists it as a name server.
                 "dns" | "resolve" => Service::Dns,
-                // The cache of FreeBSD, and an old file format.
+                // The FreeBSD cache daemon, and an old file format.
                 "cache" | "db" => continue,
                 "myhostname" => Service::MyHostName,
                 "mymachines" => Service::MyMachines,
@@ -76,13 +77,13 @@ impl NameServices {
         NameServices(entries)
     }
 
-    /// Whether the sources of every name are the hosts files, then the name servers.
+    /// Whether the sources are `files` and then `dns` for every name.
     pub(crate) fn is_files_dns(&self) -> bool {
         *self == NameServices::default()
     }
 
-    /// The sources of a name. `is_own` returns whether it is that of this host, and is called only if
-    /// that matters.
+    /// Returns the sources of a name. `is_own` returns whether the name is that of this host. It is
+    /// called only if the result depends on it.
     pub(crate) fn sources(&self, name: NameRef<'_>, is_own: impl Fn() -> bool) -> Sources {
         let applies = |entry: &&Entry| match entry.service {
             Service::Files | Service::Dns | Service::Other => true,
@@ -95,7 +96,7 @@ impl NameServices {
         let mut sources = Sources::none();
         for entry in self.0.iter().filter(applies) {
             let source = match entry.service {
-                // The resolver of the OS reads the files first, too, and follows the actions.
+                // The OS resolver also reads the files first, and follows the actions.
                 Service::Files if needs_system && entry.actions != Actions::default() => Source::System,
                 Service::Files => Source::Files,
                 _ if needs_system => Source::System,
@@ -111,8 +112,8 @@ impl NameServices {
     }
 }
 
-/// Reads the words between brackets: `NOTFOUND = return`, or `!UNAVAIL = return` for all others.
-/// `SUCCESS = continue` is not followed: a success ends the lookup.
+/// Parses the words between brackets: `NOTFOUND=return`, or `!UNAVAIL=return` for all statuses
+/// except `UNAVAIL`. `SUCCESS=continue` is ignored: a success ends the lookup.
 fn read_actions(actions: &mut Actions, words: &[&str]) {
     let mut rest = words;
     while let [status, "=", action, after @ ..] = rest {
@@ -121,7 +122,7 @@ fn read_actions(actions: &mut Actions, words: &[&str]) {
             Some(status) => (true, status),
             None => (false, *status),
         };
-        // `merge` is for groups.
+        // `merge` applies only to the group database.
         let ends = action.eq_ignore_ascii_case("return");
         let each = [
             ("notfound", &mut actions.not_found),
@@ -142,7 +143,8 @@ mod tests {
     use crate::proto::dns::name::HostName;
     use proptest::prelude::*;
 
-    /// The sources of a name, with the results that end the lookup besides success: `N`, `U`, `T`.
+    /// The sources of a name, with the statuses other than success that end the lookup: `N`
+    /// (NOTFOUND), `U` (UNAVAIL), `T` (TRYAGAIN).
     fn sources(file: &str, name: &str) -> String {
         let services = NameServices::read(file.as_bytes());
         let sources = services.sources(HostName::found(name).as_ref(), || name == "box.corp.test");
@@ -176,9 +178,9 @@ mod tests {
         }
     }
 
-    /// The sources of a name with dots, in `local`, without dots, and of this host.
+    /// The sources of four names: with dots, in `local`, without dots, and of this host.
     #[test]
-    fn names_of_other_services_are_the_systems() {
+    fn unsupported_services_use_system_source() {
         let table: [(&str, [&str; 4]); 7] = [
             (
                 "hosts: files mdns4_minimal [NOTFOUND=return] dns\n",
@@ -208,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn long_line_ends_with_the_system() {
+    fn long_line_ends_with_system_source() {
         let line = format!("hosts:{}", " files dns".repeat(5));
         assert_eq!(sources(&line, "host.example"), "Files Dns Files System");
     }

@@ -1,33 +1,37 @@
-//! In which order the addresses of a host should be tried: RFC 6724, 6. Which address this machine would send from is given.
+//! The order in which the addresses of a host are tried: RFC 6724, section 6. The caller provides
+//! the source address that this host would use for each.
 
 use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// An address, and the one that this machine would reach it from, if it can.
+/// A destination address, and the source address that this host would use, if it has a route.
 type Candidate = (IpAddr, Option<IpAddr>);
 
-/// The most addresses that are sorted. Those after them stay in the order of the response.
+/// The maximum number of addresses that are sorted. Those after them stay in the order of the
+/// response.
 pub(crate) const MAX_SORTED: usize = 64;
 
-/// Whether the order depends on the addresses of this host. IPv4 addresses alone stay in the order of
-/// the response, which servers rotate.
+/// Whether the order depends on the addresses of this host. IPv4 addresses alone stay in the order
+/// of the response, which servers rotate.
 pub(crate) fn needs_sources(ips: &[IpAddr]) -> bool {
     ips.len() > 1 && !ips.iter().all(IpAddr::is_ipv4)
 }
 
-/// Sorts the addresses for which there is a source address.
+/// Sorts the addresses that have an entry in `sources`.
 pub(crate) fn sort_addresses(ips: &mut [IpAddr], sources: &[Option<IpAddr>]) {
     let mut candidates: Vec<Candidate> = ips.iter().copied().zip(sources.iter().copied()).collect();
     sort(&mut candidates);
     ips.iter_mut().zip(candidates).for_each(|(own, (ip, _))| *own = ip);
 }
 
-/// Sorts addresses, the best first; those of which no rule makes one the better stay as they are.
+/// Sorts addresses, the best first. The sort is stable.
 ///
-/// Left out are the rules that need to know more of this machine than its addresses (deprecated ones, home addresses, tunnels), and
-/// the longest common prefix (rule 9) of IPv4 addresses, which would undo what servers rotate.
+/// It omits the rules that need more than the addresses of this host (deprecated addresses, home
+/// addresses, tunnels), and the longest common prefix (rule 9) for IPv4, which would undo the
+/// rotation by name servers.
 fn sort(candidates: &mut [Candidate]) {
-    // By one key each, because what compares two at a time (rule 9, for those of IPv6 alone) is no order for all.
+    // Sorts by a key, because pairwise comparison is not a total order: rule 9 applies only to
+    // pairs of IPv6 addresses.
     candidates.sort_by_cached_key(|(ip, source)| {
         let (label, precedence) = policy(*ip);
         let own = source.map(|source| {
@@ -36,12 +40,12 @@ fn sort(candidates: &mut [Candidate]) {
             (!is_same_scope, !is_same_label)
         });
         let prefix = source.map_or(0, |source| common_prefix(source, *ip));
-        // Rules 1, 2, 5, 6, 8 and 9.
+        // Rules 1, 2, 5, 6, 8, and 9.
         (source.is_none(), own, Reverse(precedence), scope(*ip), Reverse(prefix))
     });
 }
 
-/// The table of RFC 6724, 2.1: label and precedence.
+/// The policy table of RFC 6724, section 2.1: label and precedence.
 fn policy(ip: IpAddr) -> (u8, u8) {
     let IpAddr::V6(ip) = ip else { return (4, 35) };
     match ip.segments() {
@@ -57,7 +61,8 @@ fn policy(ip: IpAddr) -> (u8, u8) {
     }
 }
 
-/// How far an address reaches: RFC 6724, 3.1 and 3.2, by the numbers of RFC 4291, 2.7.
+/// The scope of an address: RFC 6724, sections 3.1 and 3.2, with the values of RFC 4291,
+/// section 2.7.
 fn scope(ip: IpAddr) -> u8 {
     const LINK: u8 = 0x2;
     const SITE: u8 = 0x5;
@@ -75,7 +80,7 @@ fn scope(ip: IpAddr) -> u8 {
     }
 }
 
-/// How many bits two IPv6 addresses begin with in common, of those that name a network.
+/// The length in bits of the common prefix of two IPv6 addresses, at most that of the network part.
 fn common_prefix(one: IpAddr, other: IpAddr) -> u32 {
     match (one, other) {
         (IpAddr::V6(one), IpAddr::V6(other)) => (u128::from(one) ^ u128::from(other)).leading_zeros().min(64),
@@ -93,7 +98,7 @@ mod tests {
         let read = |ip: &str| -> IpAddr { ip.parse().unwrap() };
         let mut both: Vec<Candidate> =
             candidates.iter().map(|(ip, source)| (read(ip), source.map(read))).collect();
-        // However they come.
+        // In any input order.
         for _ in 0..2 {
             sort(&mut both);
             let found: Vec<String> = both.iter().map(|(ip, _)| ip.to_string()).collect();
@@ -102,7 +107,8 @@ mod tests {
         }
     }
 
-    /// The examples of RFC 6724, 10.2, which give each destination the source that its first part selects.
+    /// The examples of RFC 6724, section 10.2, with the source address that is selected in the
+    /// first part of each.
     #[test]
     fn sort_matches_rfc_6724_examples() {
         // Prefer matching scope.
@@ -152,14 +158,15 @@ mod tests {
             ],
             &["::1", "127.0.0.1", "192.0.2.1", "2001:db8::1"],
         );
-        // A private IPv6 address is worse than IPv4 from where there is none.
+        // IPv4 is preferred over a unique local IPv6 address (ULA) if the source address is not a
+        // ULA.
         order(
             &[("fd00::1", Some("2001:db8::2")), ("192.0.2.1", Some("192.0.2.9"))],
             &["192.0.2.1", "fd00::1"],
         );
     }
 
-    /// RFC 6724, 2.2: a prefix in common is no longer than that of the network.
+    /// RFC 6724, section 2.2: a common prefix is at most as long as the network prefix.
     #[test]
     fn ipv6_addresses_of_one_network_keep_order() {
         let mut both: Vec<Candidate> = ["2001:db8::ff00", "2001:db8::3"]
@@ -170,7 +177,7 @@ mod tests {
         assert_eq!(both, before);
     }
 
-    /// Servers rotate the addresses of a host, and nobody is to undo that.
+    /// Name servers rotate the IPv4 addresses of a host. Sorting must not undo the rotation.
     #[test]
     fn ipv4_addresses_keep_order() {
         let mut both: Vec<Candidate> = ["10.9.0.1", "10.0.0.1", "10.0.0.2"]
@@ -215,7 +222,7 @@ mod tests {
     }
 
     proptest! {
-        /// Nothing is lost, and none that can be reached stands behind one that cannot.
+        /// No address is lost, and unreachable addresses come last.
         #[test]
         fn sort_keeps_all_and_puts_unreachable_last(all in proptest::collection::vec(any::<(IpAddr, Option<IpAddr>)>(), 0..20)) {
             let mut sorted = all.clone();

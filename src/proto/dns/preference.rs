@@ -1,55 +1,58 @@
-//! The memory of name servers from one lookup to the next: which of them do not respond, and which do not understand
-//! EDNS. resolv.conf(5): they are queried in the order listed. The memory ends after a time, and with a change of the
-//! servers.
+//! The state of name servers that is kept between lookups: which servers do not respond, and which
+//! do not support EDNS. Other servers are queried in the order listed (resolv.conf(5)). Entries
+//! expire, and are dropped when the list of servers changes.
 
 use std::time::{Duration, Instant};
 
-/// The number of lookups in a row without a response after which a server is queried last. One lost query is no reason: another
-/// server may not know the names of this one.
+/// The number of consecutive lookups without a response after which a server is queried last. One
+/// lost query does not suffice, because the next server may not know the names that this one
+/// serves.
 const LOOKUPS: u32 = 2;
 
-/// How long it is queried last.
+/// How long such a server is queried last.
 pub(crate) const LAST: Duration = Duration::from_secs(10);
 
-/// How long queries to a server are sent without EDNS, once it has responded only to those.
+/// How long queries are sent without EDNS to a server that responds only to those.
 const PLAIN: Duration = Duration::from_secs(900);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Memory {
-    /// How many lookups in a row it has not responded to.
+    /// The number of consecutive lookups without a response.
     silent: u32,
     last_until: Option<Instant>,
-    /// How many lookups in a row it has responded only to a query without EDNS, after one with it was lost.
+    /// The number of consecutive lookups in which only the query without EDNS received a response,
+    /// after the one with EDNS timed out.
     plain: u32,
     plain_until: Option<Instant>,
 }
 
-/// The memory of the servers of a configuration, by their place in it.
+/// The state of the configured servers, by their index.
 #[derive(Debug, Default)]
 pub(crate) struct Preferences {
     servers: Vec<Memory>,
-    /// How many lookups there were, for `rotate`.
+    /// The number of lookups, for `rotate`.
     lookups: usize,
 }
 
-/// How the servers are queried in one lookup.
+/// The order and the form of the queries of one lookup.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ServerOrder {
-    /// Their places, the first one first.
+    /// The indexes of the servers, in the order of the queries.
     pub(crate) places: Vec<usize>,
-    /// By place: whether queries are sent without EDNS.
+    /// Whether queries are sent without EDNS, by server index.
     pub(crate) plain: Vec<bool>,
 }
 
-/// What one lookup has found out about a server.
+/// The observation of one lookup about a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Experience {
     Responded {
         to_edns: bool,
     },
-    /// It did to a query without EDNS, after one with it had no response, which may have been lost.
+    /// The server responded to a query without EDNS, after a query with EDNS timed out. That one
+    /// may have been lost.
     RespondedPlain,
-    /// It returned an error to a query with EDNS, and an answer to one without.
+    /// The server returned an error to a query with EDNS, and an answer to one without.
     RefusedEdns,
     Silent,
 }
@@ -110,7 +113,7 @@ mod tests {
         assert_eq!(places(&mut preferences, now), [0, 1, 2], "one lost query");
         preferences.learn(0, Experience::Silent, now);
         assert_eq!(places(&mut preferences, now), [1, 2, 0]);
-        assert_eq!(places(&mut preferences, now + LAST), [0, 1, 2], "it is tried again");
+        assert_eq!(places(&mut preferences, now + LAST), [0, 1, 2], "the server is queried first again");
         preferences.learn(0, Experience::Silent, now + LAST);
         assert_eq!(places(&mut preferences, now + LAST), [1, 2, 0]);
         preferences.learn(0, Experience::Responded { to_edns: true }, now + LAST);

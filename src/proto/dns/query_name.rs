@@ -1,4 +1,4 @@
-//! Names as own queries ask for them: within domains, and of addresses.
+//! Names that are derived for queries: names within search domains, and reverse names of addresses.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,8 @@ use super::host::LONGEST_NAME;
 use super::name::{HostName, NameRef};
 
 impl HostName {
-    /// The name by which an address is looked up the other way round: RFC 1035, 3.5, and RFC 3596, 2.5.
+    /// The name for the reverse lookup of an address: RFC 1035, section 3.5, and RFC 3596,
+    /// section 2.5.
     pub(crate) fn reverse(ip: IpAddr) -> HostName {
         let name = match ip.to_canonical() {
             IpAddr::V4(ip) => {
@@ -30,19 +31,20 @@ impl NameRef<'_> {
         HostName(self.0.into())
     }
 
-    /// The name with a domain behind it, if that is a name.
+    /// Appends a domain to the name. Returns `None` if the domain is empty or the result is too
+    /// long.
     pub(crate) fn within(self, domain: &str) -> Option<HostName> {
         let domain = domain.trim_matches('.');
         let name = format!("{}.{}", self.0, domain.to_ascii_lowercase());
         (name.len() <= LONGEST_NAME && !domain.is_empty()).then(|| HostName(name.into()))
     }
 
-    /// How many dots it has.
+    /// The number of dots in the name.
     pub(crate) fn dots(self) -> usize {
         self.0.bytes().filter(|byte| *byte == b'.').count()
     }
 
-    /// RFC 6762, 3: names that the machines of a link have given themselves.
+    /// RFC 6762, section 3: names that hosts on the local network choose for themselves (mDNS).
     pub(crate) fn is_mdns(self) -> bool {
         self.is_in("local")
     }
@@ -70,7 +72,7 @@ mod tests {
         assert_eq!(
             (within("host", ""), within("host", ".")),
             (None, None),
-            "the root is no domain to search"
+            "the root is not a search domain"
         );
         assert!(within(&"a".repeat(251), "b").is_some() && within(&"a".repeat(252), "b").is_none());
     }

@@ -1,42 +1,48 @@
-//! The types and the contents of DNS records.
+//! The types and the data of DNS records.
 
 use std::fmt;
 
-/// A mail exchanger of a domain: an MX record, [RFC 1035, section 3.3.9](https://www.rfc-editor.org/rfc/rfc1035#section-3.3.9).
+/// A mail exchanger of a domain: an MX record,
+/// [RFC 1035, section 3.3.9](https://www.rfc-editor.org/rfc/rfc1035#section-3.3.9).
 ///
-/// The order is by preference, then by name.
+/// Values are ordered by preference, then by name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Mx {
-    /// The preference among the exchangers of the domain; lower values are preferred.
+    /// The preference among the mail exchangers of the domain. Lower values are preferred.
     pub preference: u16,
-    /// The host name, without a dot at its end. It is empty if the domain does not accept mail
-    /// ([RFC 7505](https://www.rfc-editor.org/rfc/rfc7505#section-3)).
+    /// The host name, without a trailing dot. It is empty if the domain does not accept mail
+    /// ([RFC 7505, section 3](https://www.rfc-editor.org/rfc/rfc7505#section-3)).
     pub exchange: String,
 }
 
-/// A host that provides a service of a domain: an SRV record, [RFC 2782](https://www.rfc-editor.org/rfc/rfc2782).
+/// A host that provides a service of a domain: an SRV record,
+/// [RFC 2782](https://www.rfc-editor.org/rfc/rfc2782).
 ///
-/// The order is by priority, then by the other fields.
+/// Values are ordered by priority, then by the other fields.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Srv {
-    /// The priority; a client tries the hosts with the lowest value first.
+    /// The priority. A client tries the hosts with the lowest value first.
     pub priority: u16,
     /// The share of requests that this host should receive among those of the same priority.
     pub weight: u16,
     /// The port of the service.
     pub port: u16,
-    /// The host name, without a dot at its end. It is empty if the domain does not provide the service.
+    /// The host name, without a trailing dot. It is empty if the domain does not provide the
+    /// service.
     pub target: String,
 }
 
-/// A list of byte strings: a TXT record, [RFC 1035, section 3.3.14](https://www.rfc-editor.org/rfc/rfc1035#section-3.3.14).
+/// A list of byte strings: a TXT record,
+/// [RFC 1035, section 3.3.14](https://www.rfc-editor.org/rfc/rfc1035#section-3.3.14).
 ///
-/// Each string has at most 255 bytes, which need not be text. A longer value is split into several strings: SPF
-/// ([RFC 7208, section 3.3](https://www.rfc-editor.org/rfc/rfc7208#section-3.3)) and DKIM join them without a separator, as
-/// [`to_bytes`](Self::to_bytes) does. In DNS-SD ([RFC 6763, section 6](https://www.rfc-editor.org/rfc/rfc6763#section-6)) each
-/// string is an attribute of its own; use [`strings`](Self::strings).
+/// Each string has at most 255 bytes, and is not necessarily text. A longer value is split into
+/// several strings. SPF
+/// ([RFC 7208, section 3.3](https://www.rfc-editor.org/rfc/rfc7208#section-3.3)) and DKIM join them
+/// without a separator, as [`to_bytes`](Self::to_bytes) does. In DNS-SD
+/// ([RFC 6763, section 6](https://www.rfc-editor.org/rfc/rfc6763#section-6)) each string is a
+/// separate attribute; use [`strings`](Self::strings).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Txt {
     strings: Vec<Box<[u8]>>,
@@ -47,7 +53,7 @@ impl Txt {
         Txt { strings }
     }
 
-    /// Returns the strings of the record in their order. An empty string is kept.
+    /// Returns the strings of the record in their order, including empty strings.
     pub fn strings(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.strings.iter().map(|string| &**string)
     }
@@ -57,7 +63,8 @@ impl Txt {
         self.strings.concat()
     }
 
-    /// Returns all strings joined without a separator, as UTF-8. Each invalid sequence is replaced with U+FFFD.
+    /// Returns all strings joined without a separator, as UTF-8. Each invalid sequence is replaced
+    /// with U+FFFD.
     pub fn to_string_lossy(&self) -> String {
         String::from_utf8_lossy(&self.to_bytes()).into_owned()
     }
@@ -77,12 +84,13 @@ impl fmt::Debug for Txt {
     }
 }
 
-/// A record of any type, with its data as it is on the wire
+/// A record of any type, with its data in wire format
 /// ([RFC 1035, section 4.1.3](https://www.rfc-editor.org/rfc/rfc1035#section-4.1.3)).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct RawRecord {
-    /// The data (RDATA). Names in the data of types of RFC 1035, such as NS and SOA, are not compressed.
+    /// The data (RDATA). For types of RFC 1035 such as NS and SOA, names in the data are
+    /// uncompressed.
     pub data: Vec<u8>,
 }
 
@@ -99,7 +107,7 @@ pub(crate) enum Kind {
     Other(u16),
 }
 
-/// The contents of a record.
+/// The data of a record.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RecordData {
     Address(std::net::IpAddr),
@@ -112,7 +120,7 @@ pub(crate) enum RecordData {
 }
 
 impl RecordData {
-    /// The memory on the heap, in bytes.
+    /// The size of the heap allocations, in bytes.
     pub(super) fn heap_size(&self) -> usize {
         match self {
             RecordData::Address(_) => 0,

@@ -1,4 +1,4 @@
-//! How a machine's names are looked up: resolv.conf(5).
+//! The configuration of the resolver: resolv.conf(5).
 
 use std::cmp::Ordering;
 use std::net::{IpAddr, Ipv4Addr};
@@ -7,27 +7,28 @@ use std::time::Duration;
 use super::host::{Host, NameBuf};
 use super::name::{HostName, NameRef};
 
-/// What such a file says; the defaults and the limits are those of resolv.conf(5).
+/// A parsed resolv.conf file. Defaults and limits are those of resolv.conf(5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ResolvConf {
-    /// In the order in which they are asked.
+    /// The name servers, in the order of the queries.
     pub(crate) servers: Vec<NameServer>,
     pub(crate) search: Vec<Box<str>>,
-    /// So many dots make a name that is asked for as it is before the search list is tried.
+    /// A name with at least this number of dots is queried as it is before the search list is
+    /// tried.
     pub(crate) ndots: usize,
-    /// How long an answer of one server is waited for.
+    /// The timeout of a query to one server.
     pub(crate) timeout: Duration,
-    /// How often all servers are asked.
+    /// The number of rounds of queries to all servers.
     pub(crate) attempts: u32,
-    /// Whether another server is asked first each time.
+    /// Whether each lookup starts with the next server.
     pub(crate) rotate: bool,
-    /// Whether all is asked over TCP.
+    /// Whether all queries are sent over TCP.
     pub(crate) use_tcp: bool,
-    /// Whether one query is sent at a time, each from a socket of its own.
+    /// Whether A and AAAA queries are sent sequentially, each from its own socket.
     pub(crate) single_request: bool,
 }
 
-/// An IPv6 address may have a zone, by its name or number.
+/// A name server. An IPv6 address may have a zone, which is an interface name or index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NameServer {
     pub(crate) ip: IpAddr,
@@ -55,14 +56,15 @@ impl Default for ResolvConf {
     }
 }
 
-/// What applies besides the file: resolv.conf(5), under `search` and `options`.
+/// Settings other than the file: resolv.conf(5), under `search` and `options`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
-    /// The name of this host. Its domain is searched where the file has no `search` or `domain`.
+    /// The name of this host. Its domain is the search list if the file has no `search` or
+    /// `domain`.
     pub(crate) host_name: Option<String>,
-    /// `LOCALDOMAIN`: the search list, instead of that of the file.
+    /// `LOCALDOMAIN`: a search list that replaces that of the file.
     pub(crate) local_domain: Option<String>,
-    /// `RES_OPTIONS`: options, after those of the file.
+    /// `RES_OPTIONS`: options that are applied after those of the file.
     pub(crate) options: Option<String>,
 }
 
@@ -74,12 +76,12 @@ impl Environment {
 }
 
 impl ResolvConf {
-    /// Reads a file. What it does not know is passed over, as everybody does.
+    /// Parses a file. Unknown keywords and options are ignored, as in other resolvers.
     pub(crate) fn read(bytes: &[u8], environment: &Environment) -> ResolvConf {
         let mut conf = ResolvConf { servers: Vec::new(), ..ResolvConf::default() };
         let mut search: Option<Vec<Box<str>>> = None;
         for line in String::from_utf8_lossy(bytes).lines() {
-            // A comment begins in the first column and nowhere else.
+            // A comment begins only in the first column.
             if line.starts_with(['#', ';']) {
                 continue;
             }
@@ -90,7 +92,7 @@ impl ResolvConf {
                         conf.servers.push(server);
                     }
                 }
-                // The last of both is the one that counts, but not one without a word.
+                // The last `domain` or `search` line applies. A line without a domain is ignored.
                 Some(keyword @ ("domain" | "search")) => {
                     let most = if keyword == "domain" { 1 } else { MOST_SEARCHED };
                     let mut words = words.peekable();
@@ -130,8 +132,8 @@ impl ResolvConf {
         }
     }
 
-    /// Returns the next name to query, and advances `position`, which begins at 0. A name with
-    /// enough dots comes before the names within the domains of the search list, others after them.
+    /// Returns the next name to query, and advances `position`, which begins at 0. A name with at
+    /// least `ndots` dots is queried as it is before it is searched, other names after that.
     pub(crate) fn candidate(
         &self,
         name: NameRef<'_>,
@@ -148,7 +150,7 @@ impl ResolvConf {
                 Ordering::Less => name.within(&domains[at]),
                 Ordering::Greater => name.within(&domains[at - 1]),
             };
-            // A name within a domain such as `invalid` or `localhost` is not queried either.
+            // Names in special-use domains such as `invalid` or `localhost` are skipped.
             let is_queried =
                 |name: &HostName| !name.as_ref().is_special_use() && !name.as_ref().is_localhost();
             if let Some(candidate) = candidate.filter(is_queried) {
@@ -164,8 +166,8 @@ impl ResolvConf {
     }
 }
 
-/// A domain that names can be searched in. `.` is the root, in which a name is itself; it and `--` are written where there is
-/// none.
+/// Parses a search domain. Returns `None` for the root (`.`), in which a name is queried as it is,
+/// and for `--`. Files without a search domain have one of these.
 fn domain(word: &str) -> Option<Box<str>> {
     match Host::parse(word, &mut NameBuf::new()) {
         Ok(Host::Name(name, _)) if name.as_str() == "--" => None,
@@ -209,7 +211,7 @@ mod tests {
               nameserver nonsense\nnameserver 192.0.2.3%lo\n nameserver 2001:db8::53\nnameserver 192.0.2.99\n\
               domain old.example\nsearch a.Example. -- b.example\noptions ndots:2 timeout:3 attempts:4 rotate edns0 use-vc\n",
         );
-        assert_eq!(servers(&conf), ["192.0.2.1", "fe80::1%eth0", "2001:db8::53"], "no more than three");
+        assert_eq!(servers(&conf), ["192.0.2.1", "fe80::1%eth0", "2001:db8::53"], "at most three servers");
         assert_eq!(conf.search, ["a.example".into(), "b.example".into()] as [Box<str>; 2]);
         assert_eq!((conf.ndots, conf.timeout, conf.attempts), (2, Duration::from_secs(3), 4));
         assert!(conf.rotate && conf.use_tcp);
@@ -224,7 +226,7 @@ mod tests {
         assert_eq!(read(b"options timeout:9999").timeout, Duration::from_secs(30));
         assert_eq!(read(b"search a b c d e f g").search.len(), 6);
         let conf = read(b"search a b c d e f g\nsearch .\n");
-        assert!(conf.search.is_empty(), "the last one counts, and the root is no domain to search");
+        assert!(conf.search.is_empty(), "the last line applies, and the root is not a search domain");
     }
 
     #[test]
@@ -240,8 +242,8 @@ mod tests {
         let boxed =
             |domains: &[&str]| domains.iter().map(|domain| Box::from(*domain)).collect::<Vec<Box<str>>>();
         assert_eq!(search("nameserver 192.0.2.1\n", &own), boxed(&["corp.test"]));
-        assert_eq!(search("search\n", &own), boxed(&["corp.test"]), "a line without a domain is none");
-        assert_eq!(search("search .\n", &own), boxed(&[]), "the root is a domain, in which a name is itself");
+        assert_eq!(search("search\n", &own), boxed(&["corp.test"]), "a line without a domain is ignored");
+        assert_eq!(search("search .\n", &own), boxed(&[]), "the root replaces the domain of the host");
         assert_eq!(search("domain a.test\n", &own), boxed(&["a.test"]));
         assert_eq!(search("", &environment("box", None, None)), boxed(&[]));
         let set = environment("box.corp.test", Some("x.test y.test"), Some("ndots:3 rotate"));
@@ -266,7 +268,7 @@ mod tests {
         assert_eq!(candidates(&ResolvConf::default(), "host"), ["host"]);
         let five = read(b"search a.example\noptions ndots:5\n");
         assert_eq!(candidates(&five, "a.b.c"), ["a.b.c.a.example", "a.b.c"]);
-        // A name that is too long within the domain is queried as it is.
+        // If a name is too long with the domain appended, only the name itself is queried.
         let long = ["a".repeat(60).as_str(); 4].join(".");
         assert_eq!(candidates(&read(b"search much.too.long.example"), &long), [long.as_str()]);
         assert_eq!(candidates(&read(b"search invalid a.onion localhost"), "host"), ["host"]);

@@ -1,4 +1,5 @@
-//! Queries and what is made of the replies: RFC 1035, RFC 6891. The only module that knows the crate that reads messages.
+//! Encoding of queries and validation of responses: RFC 1035, RFC 6891. This is the only module
+//! that uses the message parser (`simple-dns`).
 
 mod hide;
 
@@ -17,13 +18,14 @@ use hide::{HIDDEN, OPAQUE, hide_other_records};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) records: Vec<RecordData>,
-    /// For how many seconds it holds; of all that led to it the least.
+    /// The TTL in seconds: the smallest of the records and of the CNAME records that lead to them.
     pub(crate) ttl: u32,
-    /// Whether there is such a name. If so and there are no records, it has none of the kind.
+    /// Whether the name exists. If it exists and `records` is empty, it has no records of the
+    /// queried type (NODATA).
     pub(crate) exists: bool,
-    /// For how long it holds that there is none, if the zone says so.
+    /// The TTL of a negative answer in seconds, if the response has an SOA record.
     pub(crate) negative_ttl: Option<u32>,
-    /// The name that is meant, of which the reply has nothing.
+    /// The target of the last CNAME, if the response has no data about that target.
     pub(crate) alias: Option<HostName>,
 }
 
@@ -31,19 +33,21 @@ pub(crate) struct Answer {
 pub(crate) enum Verdict {
     /// Not a response to this query. The lookup continues to wait.
     Unrelated,
-    /// It did not fit, and is to be had over TCP.
+    /// The response is truncated (TC bit). The query must be sent again over TCP.
     Truncated,
     Failure(ResponseError),
     Answer(Answer),
 }
 
-/// What fits a datagram everywhere: the DNS flag day of 2020.
+/// The UDP payload size announced with EDNS. It fits into one packet on all networks (DNS Flag Day
+/// 2020).
 const LARGEST_REPLY: u16 = 1_232;
 
-/// How many aliases in a row are followed, in one response and in all of them. A chain without end is longer.
+/// The longest chain of aliases (CNAME) that is followed, in one response and over all responses of
+/// a lookup. A loop exceeds it.
 pub(crate) const MAX_ALIASES: u8 = 32;
 
-/// Up to this number of records, each is compared with all others; beyond it, by its hash.
+/// Up to this number of records, duplicates are found by comparison; beyond it, with a hash set.
 const FEW: usize = 16;
 
 const HEADER: usize = 12;
@@ -62,7 +66,8 @@ impl Kind {
     }
 }
 
-/// A query; `None` for a name that cannot be written, which none is that was read as one.
+/// Encodes a query. Returns `None` if the name cannot be encoded, which does not happen for a name
+/// that [`Host::parse`] accepted.
 pub(crate) fn query(id: u16, name: &HostName, kind: Kind, edns: bool) -> Option<Vec<u8>> {
     let mut packet = Packet::new_query(id);
     packet.set_flags(PacketFlag::RECURSION_DESIRED);
@@ -74,7 +79,8 @@ pub(crate) fn query(id: u16, name: &HostName, kind: Kind, edns: bool) -> Option<
     packet.build_bytes_vec().ok()
 }
 
-/// The question of a query as it stands on the wire, which a reply has again; its case need not be the same.
+/// The question section of a query: name, type, and class. A response repeats it, possibly in other
+/// case.
 fn question(query: &[u8]) -> Option<&[u8]> {
     let mut end = HEADER;
     while *query.get(end)? > 0 {
@@ -84,21 +90,21 @@ fn question(query: &[u8]) -> Option<&[u8]> {
 }
 
 fn is_of(reply: &[u8], query: &[u8]) -> bool {
-    let Some(asked) = question(query) else { return false };
-    let Some(again) = reply.get(HEADER..HEADER + asked.len()) else { return false };
-    let (name, rest) = asked.split_at(asked.len() - 4);
-    again[..name.len()].eq_ignore_ascii_case(name) && again[name.len()..] == *rest
+    let Some(sent) = question(query) else { return false };
+    let Some(repeated) = reply.get(HEADER..HEADER + sent.len()) else { return false };
+    let (name, rest) = sent.split_at(sent.len() - 4);
+    repeated[..name.len()].eq_ignore_ascii_case(name) && repeated[name.len()..] == *rest
 }
 
-/// What a datagram, or a message over TCP, is to a query.
+/// Validates a message received over UDP or TCP as the response to a query.
 pub(crate) fn validate(reply: &[u8], query: &[u8], name: &HostName, kind: Kind) -> Verdict {
-    let (Some(header), Some(asked)) = (reply.get(..HEADER), query.get(..HEADER)) else {
+    let (Some(header), Some(sent)) = (reply.get(..HEADER), query.get(..HEADER)) else {
         return Verdict::Unrelated;
     };
     let (flags, code) = (header[2], header[3] & 0x0f);
     let questions = u16::from_be_bytes([header[4], header[5]]);
-    let is_reply = header[..2] == asked[..2] && flags & 0x80 != 0;
-    // Some servers that do not understand a query do not repeat it either.
+    let is_reply = header[..2] == sent[..2] && flags & 0x80 != 0;
+    // Some servers that return FORMERR do not repeat the question.
     let repeats = questions == 1 && is_of(reply, query) || questions == 0 && code == 1;
     if !is_reply || !repeats {
         return Verdict::Unrelated;
@@ -117,13 +123,13 @@ pub(crate) fn validate(reply: &[u8], query: &[u8], name: &HostName, kind: Kind) 
     if let Some(failure) = failure {
         return Verdict::Failure(failure);
     }
-    // The bit that RFC 1035 keeps for later makes the crate refuse the whole message.
+    // The parser rejects a message in which the reserved Z bit (RFC 1035, section 4.1.1) is set.
     let mut copy = reply.to_vec();
     copy[3] &= !0x40;
     let raw = if let Kind::Other(number) = kind { Some(number) } else { None };
     match hide_other_records(&mut copy, raw) {
         None => Verdict::Failure(ResponseError::Malformed),
-        // BADVERS and others that do not fit the header.
+        // BADVERS and other extended response codes.
         Some(upper @ 1..) => {
             Verdict::Failure(ResponseError::Extended(u16::from(upper) << 4 | u16::from(code)))
         }
@@ -181,7 +187,7 @@ fn read(packet: &Packet<'_>, name: &HostName, kind: Kind, is_missing: bool) -> V
         }
     }
     let negative_ttl = packet.name_servers.iter().find_map(|record| match &record.rdata {
-        // RFC 2308, 5: the lesser of the two.
+        // RFC 2308, section 5: the smaller of the TTL and the MINIMUM field.
         RData::SOA(soa) => Some(seconds(record.ttl).min(soa.minimum)),
         _ => None,
     });
@@ -191,14 +197,14 @@ fn read(packet: &Packet<'_>, name: &HostName, kind: Kind, is_missing: bool) -> V
     if is_empty && !is_missing && !has_authority && !recurses {
         return Verdict::Failure(ResponseError::NotAuthoritative);
     }
-    // A server that says nothing of what an alias leads to is asked for that.
+    // If the response has no data about the target of an alias, the target is queried next.
     let alias = (is_alias && !is_missing && negative_ttl.is_none()).then_some(owner);
-    // That there is nothing behind an alias is known for no longer than the alias.
+    // A negative answer for the target of an alias expires with the alias at the latest.
     let negative_ttl = negative_ttl.map(|own| own.min(ttl));
     Verdict::Answer(Answer { records: Vec::new(), ttl, exists: !is_missing, negative_ttl, alias })
 }
 
-/// RFC 2181, 8: a number with the first bit set is 0.
+/// RFC 2181, section 8: a TTL with the most significant bit set is treated as 0.
 fn seconds(ttl: u32) -> u32 {
     if ttl > i32::MAX as u32 { 0 } else { ttl }
 }
@@ -208,8 +214,8 @@ fn is_named(found: &Name<'_>, name: &HostName) -> bool {
     let mut labels = found.as_bytes();
     let is_prefix = labels.by_ref().all(|label| {
         let Some((own, behind)) = rest.as_bytes().split_at_checked(label.len()) else { return false };
-        // The end of the name, or a dot before the next label.
-        // A dot within a label is none between two.
+        // A label must be followed by a dot or by the end of the name. A dot within a label is not
+        // a separator.
         let is_label = !label.contains(&b'.') && matches!(behind.first(), None | Some(b'.'));
         let is_own = own.eq_ignore_ascii_case(label) && is_label;
         rest = rest.get((label.len() + 1).min(rest.len())..).unwrap_or_default();
@@ -218,7 +224,7 @@ fn is_named(found: &Name<'_>, name: &HostName) -> bool {
     is_prefix && rest.is_empty()
 }
 
-/// Whether a record is not among those before. A response may have thousands.
+/// Whether `records` does not contain the record yet. A response may have thousands of records.
 fn is_new(record: &RecordData, records: &[RecordData], seen: &mut HashSet<RecordData>) -> bool {
     if records.len() < FEW {
         return !records.contains(record);
@@ -229,7 +235,8 @@ fn is_new(record: &RecordData, records: &[RecordData], seen: &mut HashSet<Record
     seen.insert(record.clone())
 }
 
-/// The text of a name that has nothing but printable ASCII, and no dot within a label.
+/// Converts a name to text. Returns `None` if a label contains a dot or anything but printable
+/// ASCII.
 fn text(name: &Name<'_>) -> Option<String> {
     let mut text = String::new();
     for label in name.as_bytes() {
@@ -243,8 +250,8 @@ fn text(name: &Name<'_>) -> Option<String> {
     Some(text)
 }
 
-/// The name behind an alias, if a caller could look it up: a name that is not a host name is neither queried nor accepted. Names
-/// of addresses may have a slash (RFC 2317, 4).
+/// Returns the target of an alias if a caller could look it up. A target that is not a host name is
+/// neither queried nor accepted. Names in a reverse zone may contain a slash (RFC 2317, section 4).
 fn alias_of(target: &Name<'_>, kind: Kind) -> Option<HostName> {
     let text = text(target)?;
     let spelled = if kind == Kind::Ptr { text.replace('/', "-") } else { text.clone() };
@@ -257,8 +264,9 @@ fn alias_of(target: &Name<'_>, kind: Kind) -> Option<HostName> {
 }
 
 fn data(data: &RData<'_>, kind: Kind) -> Option<RecordData> {
-    // What is no name of a host would go from here to where names are trusted: a file, a page, a terminal. The root is the
-    // host of those who have none (RFC 7505, RFC 2782).
+    // A name that is not a host name is rejected, because callers write it to files, web pages, and
+    // terminals. The root is valid: it means that no host provides the service (RFC 7505,
+    // RFC 2782).
     let name = |name: &Name<'_>| {
         let name = text(name)?;
         (name.is_empty() || matches!(Host::parse(&name, &mut NameBuf::new()), Ok(Host::Name(..))))
@@ -285,15 +293,15 @@ fn data(data: &RData<'_>, kind: Kind) -> Option<RecordData> {
     })
 }
 
-/// Whether a record has the queried type. The type of hidden records can be queried, too.
+/// Whether a record has the queried type. [`HIDDEN`] and [`OPAQUE`] are valid types to query, too.
 fn is_of_type(data: &RData<'_>, number: u16) -> bool {
     let own = u16::from(data.type_code());
     own == OPAQUE || own == number && number != HIDDEN
 }
 
-/// The data of a record on the wire, with its names written out.
+/// The RDATA of a record, with uncompressed names.
 fn bytes(data: &RData<'_>) -> Option<Vec<u8>> {
-    /// The root's name, type, class, TTL and length.
+    /// The header, the root name, TYPE, CLASS, TTL, and RDLENGTH.
     const BEFORE: usize = HEADER + 1 + 2 + 2 + 4 + 2;
     let mut packet = Packet::new_reply(0);
     packet.answers.push(ResourceRecord::new(Name::new("").ok()?, CLASS::IN, 0, data.clone()));
@@ -301,8 +309,9 @@ fn bytes(data: &RData<'_>) -> Option<Vec<u8>> {
     (bytes.len() >= BEFORE).then(|| bytes.split_off(BEFORE))
 }
 
-/// The strings of a TXT record, each behind its length: RFC 1035, 3.3.14. The crate that reads messages gives them only as
-/// attributes, and without those that are none; so they are taken from the record as it writes it.
+/// The strings of a TXT record, each preceded by its length: RFC 1035, section 3.3.14. The parser
+/// returns them only as key-value attributes and omits strings that are not attributes, so they are
+/// read from the encoded record.
 fn strings(txt: &TXT<'_>) -> Option<Vec<Box<[u8]>>> {
     let bytes = bytes(&RData::TXT(txt.clone()))?;
     let mut rest = &bytes[..];

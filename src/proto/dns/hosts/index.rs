@@ -1,10 +1,10 @@
-//! A hash table of positions in a file: six bytes for each entry, filled in two passes over the
-//! file without any other memory.
+//! A hash table of positions in a file. Each entry takes six bytes on average. The table is filled
+//! in two passes over the file without other memory.
 
-/// The bits of an entry that are a position. The others are a part of its hash.
+/// The number of bits of an entry that are a position. The other bits are a part of the hash.
 const POSITION_BITS: u32 = 26;
 
-/// The largest file that an index can have.
+/// The size of the largest file that can be indexed.
 pub(super) const MAX_BYTES: usize = 1 << POSITION_BITS;
 
 const TAG: u32 = (1 << (u32::BITS - POSITION_BITS)) - 1;
@@ -14,27 +14,29 @@ const BUCKET: usize = 2;
 
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    /// In the order of their buckets; those of one bucket in the order of the file.
+    /// The entries of all buckets. Within a bucket they are in the order of the file.
     entries: Box<[u32]>,
-    /// Where each bucket begins, and two ends.
+    /// The index of the first entry of each bucket, and two end marks.
     begins: Box<[u32]>,
 }
 
-/// An index that is being filled: `count` for each entry, `allocate`, `place` for each entry again.
+/// A builder for an index. Call `count` for each entry, then `allocate`, then `place` for each
+/// entry again.
 pub(super) struct Builder {
     entries: Vec<u32>,
     begins: Vec<u32>,
 }
 
 impl Builder {
-    /// For about `entries` entries.
+    /// Creates a builder for about `entries` entries.
     pub(super) fn new(entries: usize) -> Builder {
         let buckets = if entries == 0 { 0 } else { entries.div_ceil(BUCKET) };
         Builder { entries: Vec::new(), begins: vec![0; buckets + 2] }
     }
 
     pub(super) fn count(&mut self, hash: u32) {
-        // Two further on: `place` moves the beginning of a bucket until it is that of the next.
+        // Counted two buckets further: `place` advances the beginning of a bucket until it is the
+        // beginning of the next one.
         let bucket = bucket(hash, self.begins.len());
         self.begins[bucket + 2] += 1;
     }
@@ -61,7 +63,7 @@ impl Builder {
 }
 
 impl Index {
-    /// The positions that were placed with the hash, in the order of the file, and a few others.
+    /// The positions with the given hash, in the order of the file, and a few with another hash.
     pub(super) fn candidates(&self, hash: u32) -> impl Iterator<Item = usize> + '_ {
         let bucket = bucket(hash, self.begins.len());
         let bounds = self.begins.get(bucket..bucket + 2).unwrap_or(&[0, 0]);
@@ -81,7 +83,7 @@ impl Index {
     }
 }
 
-/// By the upper bits of the hash.
+/// The bucket of a hash, selected by its upper bits.
 fn bucket(hash: u32, begins: usize) -> usize {
     ((u64::from(hash) * begins.saturating_sub(2) as u64) >> 32) as usize
 }

@@ -1,7 +1,7 @@
-//! Records that are not needed, hidden from the crate that reads messages: it refuses a whole message for one record that it
-//! cannot read, or whose class it does not know.
+//! Hides records that are not needed from the message parser. The parser rejects a whole message if
+//! it cannot parse one record or does not know its class.
 
-/// Record types whose data is read, or has names that may be compressed.
+/// Record types whose data is parsed, or may contain compressed names.
 const READ: [u16; 10] = [
     1,  // A
     2,  // NS
@@ -12,29 +12,32 @@ const READ: [u16; 10] = [
     16, // TXT
     28, // AAAA
     33, // SRV
-    39, // DNAME, of which the crate takes the name alone
+    39, // DNAME, parsed as a name only
 ];
 
-/// RFC 6891, 6.1.2.
+/// RFC 6891, section 6.1.2.
 const OPT: u16 = 41;
 
 const CLASS_IN: u16 = 1;
 
-/// Types for private use (RFC 6895, 3.1), whose data is bytes: for records that are not needed, and for those of the type that was
-/// asked for, where the crate would read their data.
+/// Types for private use (RFC 6895, section 3.1), whose data the parser returns as bytes.
+/// [`HIDDEN`] replaces the type of records that are not needed, and [`OPAQUE`] the queried type if
+/// the parser would parse its data.
 pub(super) const HIDDEN: u16 = 0xff00;
 pub(super) const OPAQUE: u16 = 0xff01;
 
-/// Hides each record that is not read, and has the data of those of type `asked` read as bytes. All bytes stay in their place,
-/// as compressed names may point to them. Returns the upper bits of the response code (RFC 6891, 6.1.3); `None` if the message is not whole.
-pub(super) fn hide_other_records(message: &mut [u8], asked: Option<u16>) -> Option<u8> {
+/// Hides each record that is not parsed, and marks the records of type `queried` so that their data
+/// is returned as bytes. No byte is moved, because compressed names may point to any of them.
+/// Returns the upper bits of the response code (RFC 6891, section 6.1.3), or `None` if the message
+/// is incomplete.
+pub(super) fn hide_other_records(message: &mut [u8], queried: Option<u16>) -> Option<u8> {
     let count = |at: usize| Some(u16::from_be_bytes([*message.get(at)?, *message.get(at + 1)?]));
     let questions = count(4)?;
     let records = u32::from(count(6)?) + u32::from(count(8)?) + u32::from(count(10)?);
     let mut at = super::HEADER;
     for _ in 0..questions {
         let kind = after_name(message, at)?;
-        // The crate does not take a question of a type that it does not know.
+        // The parser rejects a question with an unknown type.
         message.get_mut(kind..kind + 2)?.copy_from_slice(&1_u16.to_be_bytes());
         at = kind + 4;
     }
@@ -47,8 +50,8 @@ pub(super) fn hide_other_records(message: &mut [u8], asked: Option<u16>) -> Opti
             upper_code = ttl;
         }
         if !READ.contains(&kind) || class != CLASS_IN {
-            let is_asked = asked == Some(kind) && class == CLASS_IN;
-            let new = if is_asked { OPAQUE } else { HIDDEN };
+            let is_queried = queried == Some(kind) && class == CLASS_IN;
+            let new = if is_queried { OPAQUE } else { HIDDEN };
             message.get_mut(fixed..fixed + 2)?.copy_from_slice(&new.to_be_bytes());
             message.get_mut(fixed + 2..fixed + 4)?.copy_from_slice(&CLASS_IN.to_be_bytes());
         }
@@ -60,7 +63,8 @@ pub(super) fn hide_other_records(message: &mut [u8], asked: Option<u16>) -> Opti
     Some(upper_code)
 }
 
-/// Where a name ends: behind its root, or behind a pointer (RFC 1035, 4.1.4).
+/// The position after a name, which ends with the root label or with a pointer (RFC 1035,
+/// section 4.1.4).
 fn after_name(message: &[u8], mut at: usize) -> Option<usize> {
     loop {
         at += match *message.get(at)? {
