@@ -1,5 +1,5 @@
-//! Lookups compared with those of the OS: `cargo bench --bench resolver`. Every figure is a ratio to
-//! `getaddrinfo` in the same run; more is faster.
+//! Compares lookups with those of the OS: `cargo bench --bench resolver`. Figures are speed ratios
+//! to `getaddrinfo` in the same run. Higher is faster.
 
 #[path = "../kit/mod.rs"]
 mod kit;
@@ -19,7 +19,7 @@ fn timed(times: u32, mut work: impl FnMut()) -> Duration {
     start.elapsed() / times
 }
 
-/// A name server in a thread, which answers with 192.0.2.1 whatever it is asked, for an hour.
+/// A name server in a thread. It answers each query with 192.0.2.1 and a TTL of one hour.
 fn server() -> String {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap().to_string();
@@ -88,7 +88,7 @@ fn main() {
     by_names(&server);
 }
 
-/// Does a look-up cost more in a longer file?
+/// Measures how the time of a lookup depends on the length of the hosts file.
 fn by_lines() {
     let counts = if is_smoke_run() { [1, 10, 100] } else { [1_000, 10_000, 150_000] };
     let resolvers = counts.map(|count| {
@@ -104,7 +104,7 @@ fn by_lines() {
     resolvers.iter().for_each(|(_, path)| drop(std::fs::remove_file(path)));
 }
 
-/// Does a look-up cost more in a fuller cache?
+/// Measures how the time of a lookup depends on the number of cached names.
 fn by_names(server: &str) {
     let counts = if is_smoke_run() { [1, 10, 20] } else { [10, 1_000, 10_000] };
     let resolvers = counts.map(|count| {
@@ -117,16 +117,16 @@ fn by_names(server: &str) {
     print("a look-up in the cache, by its names", &rows);
 }
 
-/// A variant for each number of names. It looks all of them up sequentially, so that a large table
-/// is not in the processor's cache.
-fn grown<'a>(counts: &[usize], ask: impl Fn(usize, &str) + Copy + 'a) -> Vec<kit::Variant<'a>> {
+/// A variant for each number of names. It looks up all of them sequentially, so that a large table
+/// does not stay in the CPU cache.
+fn grown<'a>(counts: &[usize], look_up: impl Fn(usize, &str) + Copy + 'a) -> Vec<kit::Variant<'a>> {
     let variants = counts.iter().enumerate().map(|(index, &count)| {
-        let asked = count.min(1_000);
+        let used = count.min(1_000);
         let names: Vec<String> =
-            (0..asked).map(|n| format!("host{}.blocked.example", n * (count / asked))).collect();
-        let times = 20_000 / asked as u32;
+            (0..used).map(|n| format!("host{}.blocked.example", n * (count / used))).collect();
+        let times = 20_000 / used as u32;
         variant(count.to_string(), move || {
-            timed(times, || names.iter().for_each(|name| ask(index, name))) / asked as u32
+            timed(times, || names.iter().for_each(|name| look_up(index, name))) / used as u32
         })
     });
     variants.collect()

@@ -1,4 +1,4 @@
-//! A name server that does what a test says: UDP and TCP on one port of the loopback interface.
+//! A scripted name server, with UDP and TCP on one port of the loopback interface.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use simple_dns::rdata::{A, AAAA, CNAME, MX, PTR, RData, SOA, SRV, TXT};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QTYPE, RCODE, ResourceRecord, TYPE};
 
-/// A query as the server got it.
+/// A query that the server received.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub bytes: Vec<u8>,
@@ -17,14 +17,14 @@ pub struct Asked {
     pub kind: String,
     pub by_tcp: bool,
     pub has_edns: bool,
-    /// From where, over UDP.
+    /// The source address of the query.
     pub from: SocketAddr,
-    /// Which one it is, counted from 0.
+    /// The number of the query, starting at 0.
     pub number: usize,
 }
 
-/// What it sends: each after a wait; over TCP the bytes as they go into the stream, with the length
-/// before them added.
+/// The bytes that the server sends, each after a delay. Over TCP, they include the length field,
+/// which [`on`] adds.
 pub type Replies = Vec<(Duration, Vec<u8>)>;
 
 type Script = dyn Fn(&Asked) -> Replies + Send + Sync;
@@ -41,8 +41,8 @@ impl Server {
         Server::on(bind_both(), script, false)
     }
 
-    /// In a namespace of the test's own, where the port is free. A TCP connection has any number of
-    /// queries, until one has no reply.
+    /// Starts a server at a fixed address. The test must run in its own network namespace, where
+    /// the port is free. A TCP connection accepts queries until the script returns no response.
     pub fn start_at(
         address: SocketAddr,
         script: impl Fn(&Asked) -> Replies + Send + Sync + 'static,
@@ -90,7 +90,8 @@ impl Server {
             while !over.load(Ordering::Relaxed) {
                 let Ok((length, from)) = udp.recv_from(&mut buffer) else { continue };
                 let replies = own(&buffer[..length], false, from);
-                // Each in its time, and nobody waits for another.
+                // Responses are sent by a separate thread, so their delays do not block other
+                // queries.
                 let socket = udp.try_clone().unwrap();
                 std::thread::spawn(move || {
                     for (wait, bytes) in replies {
@@ -133,7 +134,7 @@ impl Server {
         Server { address, asked, is_over, threads }
     }
 
-    /// A server that is there and says nothing.
+    /// A server that receives queries and never responds.
     pub fn silent() -> Server {
         Server::start(|_| Vec::new())
     }
@@ -150,7 +151,7 @@ impl Drop for Server {
     }
 }
 
-/// Sockets at one port for UDP and TCP.
+/// Binds UDP and TCP sockets to the same port.
 pub fn bind_both() -> (UdpSocket, TcpListener) {
     loop {
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -160,7 +161,7 @@ pub fn bind_both() -> (UdpSocket, TcpListener) {
     }
 }
 
-/// A reply that is made piece by piece.
+/// A builder for a response.
 pub struct Reply<'a> {
     packet: Packet<'a>,
 }
@@ -237,7 +238,7 @@ impl Reply<'static> {
         self.packet.build_bytes_vec_compressed().unwrap()
     }
 
-    /// At once, as it goes over what it was asked by.
+    /// Sends the response immediately, over the protocol of the query.
     pub fn now(self, asked: &Asked) -> Replies {
         vec![(Duration::ZERO, on(asked, self.bytes()))]
     }
@@ -247,12 +248,12 @@ impl Reply<'static> {
     }
 }
 
-/// With its length, where it was asked over TCP.
+/// Adds the length field if the query was received over TCP.
 pub fn on(asked: &Asked, bytes: Vec<u8>) -> Vec<u8> {
     if asked.by_tcp { [&(bytes.len() as u16).to_be_bytes()[..], &bytes].concat() } else { bytes }
 }
 
-/// An answer with the address of the kind that was asked for: 192.0.2.1 and 2001:db8::1.
+/// A response with the address of the queried type: 192.0.2.1 or 2001:db8::1.
 pub fn usual(asked: &Asked) -> Reply<'static> {
     let reply = reply_to(asked);
     let name = asked.name.clone();
@@ -267,7 +268,7 @@ pub fn is_type(asked: &Asked, kind: TYPE) -> bool {
     asked.kind == format!("{kind:?}")
 }
 
-/// Of these servers and nothing of this machine.
+/// A builder for a resolver that uses these servers and no configuration of this host.
 pub fn of(servers: &[SocketAddr]) -> socketry::dns::ResolverBuilder {
     let builder = socketry::Resolver::builder()
         .use_hosts(false)
@@ -286,7 +287,8 @@ pub fn ips(texts: &[&str]) -> Vec<IpAddr> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
-/// Looks up `host.test`, which has the [`usual`] IPv4 address. Returns the time of the lookup.
+/// Looks up `host.test`, which must have the [`usual`] IPv4 address. Returns the duration of the
+/// lookup.
 #[track_caller]
 pub fn assert_found(server: &Server) -> Duration {
     let began = Instant::now();

@@ -1,4 +1,4 @@
-//! The timeout of a lookup, whatever its servers do. See also `hosts.rs`, for files.
+//! The timeout of a lookup applies whatever the servers send. See also `hosts.rs`, for files.
 
 use std::time::{Duration, Instant};
 
@@ -8,11 +8,11 @@ use simple_dns::{PacketFlag, RCODE};
 
 const TIMEOUT: Duration = Duration::from_millis(300);
 
-/// Each response takes this time.
+/// The delay of each response, in milliseconds.
 const SLOW: u64 = 40;
 
-fn truncated(asked: &Asked) -> Replies {
-    usual(asked).with(PacketFlag::TRUNCATION).now(asked)
+fn truncated(query: &Asked) -> Replies {
+    usual(query).with(PacketFlag::TRUNCATION).now(query)
 }
 
 type Script = fn(&Asked) -> Replies;
@@ -21,28 +21,28 @@ type Script = fn(&Asked) -> Replies;
 fn no_server_outlasts_the_timeout_of_a_lookup() {
     let scripts: [(&str, Script); 9] = [
         ("silent", |_| Vec::new()),
-        ("one alias after the other", |asked| {
-            reply_to(asked).alias(&asked.name, 60, &format!("a{}.test", asked.number)).after(asked, SLOW)
+        ("a new alias in each response", |query| {
+            reply_to(query).alias(&query.name, 60, &format!("a{}.test", query.number)).after(query, SLOW)
         }),
-        ("a loop of aliases", |asked| reply_to(asked).alias(&asked.name, 60, &asked.name).after(asked, SLOW)),
-        ("SERVFAIL", |asked| reply_to(asked).code(RCODE::ServerFailure).after(asked, SLOW)),
-        ("NXDOMAIN", |asked| reply_to(asked).code(RCODE::NameError).after(asked, SLOW)),
-        ("unrelated datagrams", |asked| {
-            let mut bytes = usual(asked).bytes();
+        ("a loop of aliases", |query| reply_to(query).alias(&query.name, 60, &query.name).after(query, SLOW)),
+        ("SERVFAIL", |query| reply_to(query).code(RCODE::ServerFailure).after(query, SLOW)),
+        ("NXDOMAIN", |query| reply_to(query).code(RCODE::NameError).after(query, SLOW)),
+        ("unrelated datagrams", |query| {
+            let mut bytes = usual(query).bytes();
             bytes[0] ^= 1;
             (0..2_000).map(|_| (Duration::from_millis(1), bytes.clone())).collect()
         }),
-        ("TCP without a response", |asked| if asked.by_tcp { Vec::new() } else { truncated(asked) }),
-        ("TCP byte by byte", |asked| match asked.by_tcp {
+        ("TCP without a response", |query| if query.by_tcp { Vec::new() } else { truncated(query) }),
+        ("TCP byte by byte", |query| match query.by_tcp {
             true => {
-                let bytes = on(asked, usual(asked).bytes());
+                let bytes = on(query, usual(query).bytes());
                 bytes.into_iter().map(|byte| (Duration::from_millis(SLOW), vec![byte])).collect()
             }
-            false => truncated(asked),
+            false => truncated(query),
         }),
-        ("TCP of the largest length", |asked| match asked.by_tcp {
+        ("TCP of the largest length", |query| match query.by_tcp {
             true => vec![(Duration::ZERO, vec![0xff; 300]), (Duration::from_secs(30), Vec::new())],
-            false => truncated(asked),
+            false => truncated(query),
         }),
     ];
     std::thread::scope(|scope| {
@@ -74,7 +74,7 @@ fn assert_ends(what: &str, script: Script, single_request: bool) {
         assert!(found.is_err(), "{what}: {found:?}");
     };
     lookup("host");
-    // A lookup that waits for the query of another has a timeout of its own.
+    // A lookup that waits for the query of another lookup has its own timeout.
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| lookup("other"));

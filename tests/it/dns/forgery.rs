@@ -1,4 +1,4 @@
-//! Responses of an attacker who does not see the queries, and the randomness that they must guess.
+//! Forged responses of an off-path attacker, and the randomness that such an attacker must guess.
 
 use std::collections::HashSet;
 use std::net::{SocketAddr, UdpSocket};
@@ -11,7 +11,7 @@ use socketry::Resolver;
 
 const FORGED: &str = "203.0.113.66";
 
-/// A server of which the test sees each query, and which sends what the test says.
+/// A server socket. The test receives each query from it and sends the responses.
 struct Wire {
     socket: UdpSocket,
     address: SocketAddr,
@@ -41,7 +41,7 @@ impl Wire {
 }
 
 fn response(query: &[u8], ip: &str) -> Vec<u8> {
-    let asked = Asked {
+    let received = Asked {
         bytes: query.to_vec(),
         name: "host.test".to_owned(),
         kind: "A".to_owned(),
@@ -50,11 +50,11 @@ fn response(query: &[u8], ip: &str) -> Vec<u8> {
         from: ([127, 0, 0, 1], 0).into(),
         number: 0,
     };
-    reply_to(&asked).address("host.test", 60, ip).bytes()
+    reply_to(&received).address("host.test", 60, ip).bytes()
 }
 
-/// 20,000 responses from the address of the server, each wrong in one way: the identifier, the name,
-/// the type, or the direction. And those with the right identifier from another port.
+/// 20,000 responses, most of them from the address of the server. Each is wrong in one way: the
+/// identifier, the name, the type, or the header. Some are valid but sent from another port.
 #[test]
 fn twenty_thousand_forged_responses_are_not_accepted() {
     const WRONG: usize = 20_000;
@@ -80,11 +80,11 @@ fn twenty_thousand_forged_responses_are_not_accepted() {
                 3 => bytes[5] = 2,       // two questions
                 4 => bytes.truncate(11), // no header
                 5 => {
-                    // The right response from another port, which the OS drops.
+                    // A valid response from another port, which the OS drops.
                     let _ = other.send_to(&bytes, from);
                 }
                 _ => {
-                    // Any identifier but the right one.
+                    // A wrong identifier.
                     let wrong = id.wrapping_add(1 + (number % 65_535) as u16);
                     bytes[..2].copy_from_slice(&wrong.to_be_bytes());
                 }
@@ -95,7 +95,7 @@ fn twenty_thousand_forged_responses_are_not_accepted() {
             }
             assert!(!is_done.load(Ordering::SeqCst), "a forged response was accepted, or ended the lookup");
         }
-        // The buffer of the resolver may be full of the others.
+        // The receive buffer of the resolver may be full of forged responses.
         let right = response(&query, "192.0.2.1");
         while !is_done.load(Ordering::SeqCst) && wire.socket.send_to(&right, from).is_ok() {
             std::thread::sleep(Duration::from_millis(1));
@@ -105,7 +105,7 @@ fn twenty_thousand_forged_responses_are_not_accepted() {
     assert!(sent.load(Ordering::SeqCst) > WRONG * 9 / 10);
 }
 
-/// An attacker must guess 16 bits of the identifier and the bits of the port for each query.
+/// For each query, an attacker must guess the 16 bits of the identifier and the bits of the port.
 #[test]
 fn identifiers_and_ports_are_not_predictable() {
     const QUERIES: usize = 2_000;
@@ -125,11 +125,12 @@ fn identifiers_and_ports_are_not_predictable() {
     let steps = |values: &[u16]| -> Vec<u16> {
         values.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect()
     };
-    // Of 2,000 random values of 65,536, 1,970 are distinct, give or take 6.
+    // Among 2,000 random 16-bit values, 1,970 ± 6 are distinct.
     for values in [ids.clone(), steps(&ids)] {
         assert!(distinct(&values) > 1_900, "{} of {QUERIES} are distinct", distinct(&values));
     }
-    // Each bit is set in half of them, give or take 22, and is no copy of the one before.
+    // Each bit is set in half of them (± 22), and is a copy neither of the same bit of the
+    // identifier before nor of the adjacent bit.
     let half = QUERIES / 2 - 150..QUERIES / 2 + 150;
     for bit in 0..16 {
         let is_set = |id: &&u16| **id >> bit & 1 == 1;
@@ -140,9 +141,12 @@ fn identifiers_and_ports_are_not_predictable() {
         let same = ids.iter().filter(|id| (**id >> bit ^ **id >> ((bit + 1) % 16)) & 1 == 0).count();
         assert!(half.contains(&same), "bits {bit} and {} are the same in {same}", (bit + 1) % 16);
     }
-    // The OS chooses the ports, of about 28,000, and may leave out every other.
+    // The OS chooses the ports from a range of about 28,000, and may skip every other one.
     assert!(distinct(&ports) > QUERIES / 2, "{} ports", distinct(&ports));
-    assert!(distinct(&steps(&ports)) > QUERIES / 2, "the ports have a pattern");
+    assert!(distinct(&steps(&ports)) > QUERIES / 2, "the steps between ports repeat");
     let rises = ports.windows(2).filter(|pair| pair[1] > pair[0]).count();
-    assert!((QUERIES * 2 / 5..QUERIES * 3 / 5).contains(&rises), "{rises} of {QUERIES} ports rise");
+    assert!(
+        (QUERIES * 2 / 5..QUERIES * 3 / 5).contains(&rises),
+        "{rises} of {QUERIES} ports are higher than the one before"
+    );
 }

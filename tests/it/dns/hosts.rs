@@ -1,4 +1,4 @@
-//! Hosts files: what stands in one has the last word, and a file that changes is read again.
+//! Hosts files: an entry suppresses queries, and a changed file is read again.
 
 use std::fs;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use crate::kit::*;
 use socketry::Resolver;
 use socketry::dns::{AnswerSource, IpFamilies, ResolveError, ResolverBuilder};
 
-/// A file of a test's own, gone with it.
+/// A temporary file, which is deleted on drop.
 struct File(PathBuf);
 
 impl File {
@@ -39,7 +39,7 @@ fn of(server: &Server, file: &File) -> ResolverBuilder {
 
 #[test]
 fn hosts_entry_suppresses_queries_for_both_families() {
-    let server = Server::start(|asked| usual(asked).now(asked));
+    let server = Server::start(|query| usual(query).now(query));
     let text = "\u{FEFF}192.0.2.77 Only4.test alias # comment\r\n2001:db8::77 only6.test\n192.0.2.1 both.test\n2001:db8::1 both.test\n192.0.2.13 例如.中国\n";
     let file = File::new("families", text);
     let resolver = of(&server, &file).build();
@@ -60,11 +60,11 @@ fn hosts_entry_suppresses_queries_for_both_families() {
     let only_v6 = of(&server, &file).families(IpFamilies::Ipv6).build();
     let error = only_v6.lookup("only4.test").unwrap_err();
     assert_eq!(error.detail(), Some(&ResolveError::NoRecords("IPv6 address")));
-    assert_eq!(server.queries().len(), 0, "nothing has left");
+    assert_eq!(server.queries().len(), 0, "no query was sent");
     assert!(matches!(resolver.lookup("another.test").unwrap().source(), AnswerSource::Server(_)));
 }
 
-/// A name with more addresses than anybody tries is cut, and not a matter of minutes.
+/// A name with more addresses than any caller tries is limited, and found quickly.
 #[test]
 fn hosts_name_is_limited_to_1000_addresses() {
     let lines: String = (0..20_000).map(|n| format!("10.0.{}.{} many.test\n", n / 256, n % 256)).collect();
@@ -75,7 +75,7 @@ fn hosts_name_is_limited_to_1000_addresses() {
 
 #[test]
 fn first_matching_hosts_file_wins_missing_is_ignored() {
-    let server = Server::start(|asked| usual(asked).now(asked));
+    let server = Server::start(|query| usual(query).now(query));
     let (first, second) =
         (File::new("first", "192.0.2.7 a.test\n"), File::new("second", "192.0.2.8 a.test b.test\n"));
     let resolver = of(&server, &first).hosts(&second.0).hosts("/nowhere/hosts").build();
@@ -83,7 +83,7 @@ fn first_matching_hosts_file_wins_missing_is_ignored() {
     assert_eq!(resolver.lookup("b.test").unwrap().addresses(), ips(&["192.0.2.8"]));
     let none = Resolver::builder().server(&server.address.to_string()).unwrap().use_hosts(false).build();
     assert!(matches!(none.lookup("a.test").unwrap().source(), AnswerSource::Server(_)));
-    // The switch counts before the files as well as behind them.
+    // The order of `use_hosts` and `hosts` does not matter.
     for on in [true, false] {
         for builder in [of(&server, &first).use_hosts(on), Resolver::builder().use_hosts(on).hosts(&first.0)]
         {
@@ -94,7 +94,8 @@ fn first_matching_hosts_file_wins_missing_is_ignored() {
     }
 }
 
-/// What is read anew is there for the next look-up, and one that cannot be read leaves what was.
+/// A changed file applies to the next lookup. If the file cannot be read, the earlier contents are
+/// kept.
 #[test]
 fn changed_hosts_file_is_reread_on_flush_or_interval() {
     let server = Server::silent();
@@ -105,7 +106,7 @@ fn changed_hosts_file_is_reread_on_flush_or_interval() {
     assert_eq!(
         resolver.lookup("a.test").unwrap().addresses(),
         ips(&["192.0.2.7"]),
-        "it is not looked at each time"
+        "the file is not checked in each lookup"
     );
     resolver.flush();
     assert_eq!(resolver.lookup("a.test").unwrap().addresses(), ips(&["192.0.2.123"]));
@@ -113,12 +114,12 @@ fn changed_hosts_file_is_reread_on_flush_or_interval() {
     resolver.flush();
     assert_eq!(resolver.lookup("a.test").unwrap().addresses(), ips(&["192.0.2.123"]));
     file.write("192.0.2.9 a.test\n");
-    eventually("some seconds later it is there by itself", || {
+    eventually("some seconds later, the file is read again on its own", || {
         resolver.lookup("a.test").unwrap().addresses() == ips(&["192.0.2.9"])
     });
 }
 
-/// While one thread reads a long file the others go on with what was.
+/// While one thread reads a large file, other threads use the earlier contents.
 #[test]
 fn lookups_continue_while_large_hosts_file_reloads() {
     let server = Server::silent();
@@ -153,12 +154,13 @@ fn lookups_continue_while_large_hosts_file_reloads() {
     });
 }
 
-/// What has no end would be read for ever, and a pipe that nobody writes to would never be opened.
+/// Reading a device without an end would never finish, and opening a FIFO without a writer would
+/// block indefinitely.
 #[test]
 #[cfg(target_os = "linux")]
 fn non_regular_hosts_or_resolv_conf_is_not_read() {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
-    let server = Server::start(|asked| usual(asked).now(asked));
+    let server = Server::start(|query| usual(query).now(query));
     let pipe = File(std::env::temp_dir().join(format!("socketry-hosts-{}-pipe", std::process::id())));
     mknodat(CWD, &pipe.0, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
     for path in [PathBuf::from("/dev/zero"), std::env::temp_dir(), pipe.0.clone()] {
@@ -169,7 +171,8 @@ fn non_regular_hosts_or_resolv_conf_is_not_read() {
     }
 }
 
-/// An address of one link has the interface's index, by its name or number.
+/// A link-local address has a scope ID, which is the interface index. The zone is an interface name
+/// or index.
 #[test]
 #[cfg(target_os = "linux")]
 fn hosts_zone_sets_interface_scope_id() {
@@ -185,17 +188,21 @@ fn hosts_zone_sets_interface_scope_id() {
         assert_eq!(all, ["[fe80::1%1]:80".parse().unwrap()], "{name}");
     }
     let mixed = resolver.lookup_socket_addrs(("mixed", 80)).unwrap();
-    assert_eq!(mixed, ["[2001:db8::1]:80", "[fe80::1%1]:80"].map(|one| one.parse().unwrap()), "each once");
+    assert_eq!(
+        mixed,
+        ["[2001:db8::1]:80", "[fe80::1%1]:80"].map(|one| one.parse().unwrap()),
+        "each address once"
+    );
     let error = resolver.lookup("nowhere").unwrap_err();
     assert_eq!(error.detail(), Some(&ResolveError::NoRecords("address")));
 }
 
-/// The timeout of lookups in files that take longer to read or to search, and what a loaded machine
-/// adds to it.
+/// The timeout of lookups in files that take longer to read or to search, and an upper bound for a
+/// loaded machine.
 const TIMEOUT: Duration = Duration::from_millis(300);
 const BOUND: Duration = Duration::from_millis(2_300);
 
-/// Looks up a name, and fails if that outlasts the timeout.
+/// Looks up a name. Panics if the lookup exceeds the timeout.
 fn bounded(resolver: &Resolver, name: &str) -> socketry::Result<Vec<IpAddr>> {
     let began = Instant::now();
     let found = resolver.lookup(name);
@@ -204,7 +211,7 @@ fn bounded(resolver: &Resolver, name: &str) -> socketry::Result<Vec<IpAddr>> {
     found.map(|found| found.addresses().to_vec())
 }
 
-/// The comparisons of addresses with each other were 400 million.
+/// Comparing all pairs of addresses would take 400 million comparisons.
 #[test]
 fn name_on_400_000_lines_is_found_within_timeout() {
     let own = |n: usize| format!("2001:db8::{:x} many.test\n", n + 1);
@@ -219,7 +226,7 @@ fn name_on_400_000_lines_is_found_within_timeout() {
     assert_eq!(resolver.lookup_addr(expected[998]).unwrap(), "many.test");
 }
 
-/// The lines of one name after so many are skipped, and say nothing of other names.
+/// Lines of a name after the limit are skipped, which does not affect other names.
 #[test]
 fn lines_of_hosts_name_are_limited_to_10_000() {
     let lines = "192.0.2.1 many.test\n".repeat(9_999);
@@ -230,7 +237,7 @@ fn lines_of_hosts_name_are_limited_to_10_000() {
     assert_eq!(resolver.lookup("other.test").unwrap().addresses(), ips(&["192.0.2.3"]));
 }
 
-/// The interface was looked up for each line.
+/// An interface is looked up once, not for each line.
 #[test]
 #[cfg(target_os = "linux")]
 fn zone_on_200_000_lines_is_found_within_timeout() {
@@ -242,7 +249,8 @@ fn zone_on_200_000_lines_is_found_within_timeout() {
     assert_eq!(bounded(&resolver, "small.test").unwrap(), ips(&["192.0.2.1"]));
 }
 
-/// A file that grows is read by a thread, while lookups find what it contained before.
+/// A file that has become large is read by a thread. Lookups use the earlier contents in the
+/// meantime.
 #[test]
 fn lookups_do_not_wait_for_hosts_file_that_grows() {
     let letters: String = (b'a'..=b'z').map(|letter| format!(" {}", letter as char)).collect();
@@ -263,7 +271,7 @@ fn lookups_do_not_wait_for_hosts_file_that_grows() {
         }
         let began = Instant::now();
         while bounded(&resolver, "small.test").unwrap() != ips(&["192.0.2.2"]) {
-            assert!(began.elapsed() < Duration::from_secs(60), "it is never read");
+            assert!(began.elapsed() < Duration::from_secs(60), "the file is never read");
             std::thread::sleep(Duration::from_millis(20));
         }
         is_over.store(true, Ordering::Relaxed);
@@ -271,7 +279,7 @@ fn lookups_do_not_wait_for_hosts_file_that_grows() {
     assert_eq!(bounded(&resolver, "q").unwrap(), ips(&["::"]));
 }
 
-/// A lookup waits for the first read of a long file no longer than for anything else.
+/// The timeout of a lookup includes the wait for the first read of a large file.
 #[test]
 fn first_lookup_in_large_hosts_file_waits_within_timeout() {
     let text: String = (0..600_000).map(|n| format!("0.0.0.0 host{n}.blocked.example\n")).collect();

@@ -1,4 +1,4 @@
-//! Look-ups against a name server that does what the test says.
+//! Lookups with a scripted name server.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ fn failure(result: Result<socketry::dns::Resolved, Error>) -> ResolveError {
 
 #[test]
 fn lookup_queries_a_and_aaaa_from_one_port_and_caches() {
-    let server = Server::start(|asked| usual(asked).now(asked));
+    let server = Server::start(|query| usual(query).now(query));
     let resolver = of(&[server.address]).build();
     let found = resolver.lookup("Host.Test").unwrap();
     let mut all = found.addresses().to_vec();
@@ -26,56 +26,57 @@ fn lookup_queries_a_and_aaaa_from_one_port_and_caches() {
     assert_eq!(found.source(), AnswerSource::Server(server.address));
     let ttl = found.ttl().unwrap();
     assert!(ttl > Duration::from_secs(58) && ttl <= Duration::from_secs(60), "{ttl:?}");
-    let asked = server.queries();
-    assert_eq!(asked.len(), 2, "{asked:?}");
-    assert_eq!(asked[0].from, asked[1].from);
-    assert!(asked.iter().all(|asked| asked.name == "host.test" && asked.has_edns && !asked.by_tcp));
-    assert_ne!(asked[0].bytes[..2], asked[1].bytes[..2], "a number for each");
+    let queries = server.queries();
+    assert_eq!(queries.len(), 2, "{queries:?}");
+    assert_eq!(queries[0].from, queries[1].from);
+    assert!(queries.iter().all(|query| query.name == "host.test" && query.has_edns && !query.by_tcp));
+    assert_ne!(queries[0].bytes[..2], queries[1].bytes[..2], "each query has its own identifier");
 
     let again = resolver.lookup("host.test.").unwrap();
     assert_eq!((again.source(), again.addresses()), (AnswerSource::Cache, found.addresses()));
     assert_eq!((server.queries().len(), resolver.cache_len()), (2, 1));
     resolver.flush();
     assert_eq!(resolver.lookup("host.test").unwrap().source(), AnswerSource::Server(server.address));
-    assert_ne!(server.queries()[2].from, asked[0].from, "another port each time");
+    assert_ne!(server.queries()[2].from, queries[0].from, "each lookup uses another port");
     assert_eq!(resolver.lookup_socket_addrs("host.test:80").unwrap().len(), 2);
     assert_eq!(resolver.gethostbyname("host.test").unwrap(), "192.0.2.1");
 }
 
-/// Whatever else arrives at the socket, the wait goes on for the answer to the question.
+/// Other datagrams that arrive at the socket are ignored. The lookup continues to wait for the
+/// response.
 #[test]
 fn lookup_ignores_mismatched_and_malformed_responses() {
     type Before = fn(&Asked) -> Vec<u8>;
     let table: [(&str, Before); 8] = [
-        ("wrong id", |asked| {
-            let mut bytes = reply_to(asked).address("host.test", 60, "203.0.113.66").bytes();
+        ("wrong id", |query| {
+            let mut bytes = reply_to(query).address("host.test", 60, "203.0.113.66").bytes();
             bytes[0] ^= 0xff;
             bytes
         }),
-        ("wrong question", |asked| {
-            let mut bytes = reply_to(asked).address("host.test", 60, "203.0.113.66").bytes();
+        ("wrong question", |query| {
+            let mut bytes = reply_to(query).address("host.test", 60, "203.0.113.66").bytes();
             bytes[13] ^= 1;
             bytes
         }),
-        ("wrong type", |asked| {
-            let mut bytes = reply_to(asked).address("host.test", 60, "203.0.113.66").bytes();
+        ("wrong type", |query| {
+            let mut bytes = reply_to(query).address("host.test", 60, "203.0.113.66").bytes();
             bytes[12 + 11 + 1] = 28;
             bytes
         }),
-        ("an echo", |asked| asked.bytes.clone()),
+        ("the query echoed", |query| query.bytes.clone()),
         ("garbage", |_| vec![0xff; 60]),
-        ("nothing", |_| Vec::new()),
-        ("a header cut", |asked| asked.bytes[..7].to_vec()),
-        ("no question", |asked| {
-            let mut bytes = reply_to(asked).bytes();
+        ("an empty datagram", |_| Vec::new()),
+        ("a truncated header", |query| query.bytes[..7].to_vec()),
+        ("no question", |query| {
+            let mut bytes = reply_to(query).bytes();
             bytes[5] = 0;
             bytes
         }),
     ];
     for (what, before) in table {
-        let server = Server::start(move |asked| {
-            let mut replies = vec![(Duration::ZERO, before(asked))];
-            replies.extend(usual(asked).after(asked, 20));
+        let server = Server::start(move |query| {
+            let mut replies = vec![(Duration::ZERO, before(query))];
+            replies.extend(usual(query).after(query, 20));
             replies
         });
         let elapsed = assert_found(&server);
@@ -86,10 +87,10 @@ fn lookup_ignores_mismatched_and_malformed_responses() {
 
 #[test]
 fn lookup_takes_first_response_and_ignores_name_case() {
-    let server = Server::start(|asked| {
-        let mut bytes = usual(asked).bytes();
+    let server = Server::start(|query| {
+        let mut bytes = usual(query).bytes();
         bytes[13].make_ascii_uppercase();
-        let late = reply_to(asked).address("host.test", 60, "203.0.113.66").bytes();
+        let late = reply_to(query).address("host.test", 60, "203.0.113.66").bytes();
         vec![(Duration::ZERO, bytes), (Duration::ZERO, late)]
     });
     assert_found(&server);
@@ -99,12 +100,12 @@ fn lookup_takes_first_response_and_ignores_name_case() {
 fn lookup_tries_next_server_on_error_or_timeout() {
     type Bad = fn(&Asked) -> Replies;
     let table: [(&str, Bad); 6] = [
-        ("SERVFAIL", |asked| reply_to(asked).code(RCODE::ServerFailure).now(asked)),
-        ("REFUSED", |asked| reply_to(asked).code(RCODE::Refused).now(asked)),
-        ("NOTIMP", |asked| reply_to(asked).code(RCODE::NotImplemented).now(asked)),
-        ("lame", |asked| reply_to(asked).without(PacketFlag::RECURSION_AVAILABLE).now(asked)),
-        ("malformed", |asked| {
-            let mut bytes = usual(asked).bytes();
+        ("SERVFAIL", |query| reply_to(query).code(RCODE::ServerFailure).now(query)),
+        ("REFUSED", |query| reply_to(query).code(RCODE::Refused).now(query)),
+        ("NOTIMP", |query| reply_to(query).code(RCODE::NotImplemented).now(query)),
+        ("lame", |query| reply_to(query).without(PacketFlag::RECURSION_AVAILABLE).now(query)),
+        ("malformed", |query| {
+            let mut bytes = usual(query).bytes();
             bytes.truncate(bytes.len() - 3);
             vec![(Duration::ZERO, bytes)]
         }),
@@ -112,7 +113,7 @@ fn lookup_tries_next_server_on_error_or_timeout() {
     ];
     for (what, bad) in table {
         let bad = Server::start(bad);
-        let good = Server::start(|asked| usual(asked).now(asked));
+        let good = Server::start(|query| usual(query).now(query));
         let began = Instant::now();
         let timeout = if what == "silent" { Duration::from_millis(400) } else { PATIENCE };
         let builder = of(&[bad.address, good.address]).families(IpFamilies::Ipv4).timeout(2 * PATIENCE);
@@ -124,7 +125,7 @@ fn lookup_tries_next_server_on_error_or_timeout() {
         );
         let elapsed = began.elapsed();
         assert!(elapsed < SLACK && (what != "silent" || elapsed >= timeout), "{what}: {elapsed:?}");
-        // Once more without EDNS, if that may be the reason.
+        // One more query without EDNS, if EDNS may be the reason.
         let queries = if what == "SERVFAIL" || what == "NOTIMP" { 2 } else { 1 };
         assert_eq!(bad.queries().len(), queries, "{what}");
         // Servers are queried in the order listed.
@@ -132,28 +133,28 @@ fn lookup_tries_next_server_on_error_or_timeout() {
         resolver.lookup("host.test").unwrap();
         assert_eq!(bad.queries().len(), 2 * queries, "{what}");
     }
-    let good = Server::start(|asked| usual(asked).now(asked));
+    let good = Server::start(|query| usual(query).now(query));
     let began = Instant::now();
     // Wine never reports an unreachable port.
     let timeout = if is_wine() { Duration::from_millis(400) } else { PATIENCE };
     let builder = of(&[deserted(), good.address]).families(IpFamilies::Ipv4).timeout(2 * PATIENCE);
     let found = builder.query_timeout(timeout).build().lookup("host.test").unwrap();
     assert_eq!(found.source(), AnswerSource::Server(good.address));
-    assert!(began.elapsed() < SLACK, "an unreachable port is known at once");
+    assert!(began.elapsed() < SLACK, "an unreachable port is reported immediately");
 }
 
 #[test]
 fn lookup_retries_lost_query() {
-    let server = Server::start(|asked| if asked.number < 1 { Vec::new() } else { usual(asked).now(asked) });
+    let server = Server::start(|query| if query.number < 1 { Vec::new() } else { usual(query).now(query) });
     let elapsed = assert_found(&server);
     assert!(elapsed >= Duration::from_millis(400) && elapsed < SLACK, "{elapsed:?}");
 }
 
-/// The bit that RFC 1035 reserves is nobody's reason not to read the rest.
+/// A response with the reserved Z bit (RFC 1035, section 4.1.1) is accepted.
 #[test]
 fn reserved_header_bit_is_ignored() {
-    let server = Server::start(|asked| {
-        let mut bytes = usual(asked).bytes();
+    let server = Server::start(|query| {
+        let mut bytes = usual(query).bytes();
         bytes[3] |= 0x40;
         vec![(Duration::ZERO, bytes)]
     });
@@ -162,46 +163,46 @@ fn reserved_header_bit_is_ignored() {
 
 #[test]
 fn lookup_follows_cname_chains_up_to_a_limit() {
-    let server = Server::start(|asked| {
-        reply_to(asked)
+    let server = Server::start(|query| {
+        reply_to(query)
             .alias("b.test", 20, "c.test")
             .address("other.test", 60, "203.0.113.66")
             .address("c.test", 60, "192.0.2.1")
             .alias("host.test", 40, "b.test")
-            .now(asked)
+            .now(query)
     });
     let found = only_v4(&server).build().lookup("host.test").unwrap();
-    assert_eq!(found.addresses(), ips(&["192.0.2.1"]), "in any order, and of nobody else");
-    assert!(found.ttl().unwrap() <= Duration::from_secs(20), "the least of all that led there");
+    assert_eq!(found.addresses(), ips(&["192.0.2.1"]), "records in any order, without those of other names");
+    assert!(found.ttl().unwrap() <= Duration::from_secs(20), "the smallest TTL of the chain");
 
-    let server = Server::start(|asked| match asked.name.as_str() {
-        "host.test" => reply_to(asked).alias("host.test", 30, "far.example").now(asked),
-        name => reply_to(asked).address(name, 60, "192.0.2.1").now(asked),
+    let server = Server::start(|query| match query.name.as_str() {
+        "host.test" => reply_to(query).alias("host.test", 30, "far.example").now(query),
+        name => reply_to(query).address(name, 60, "192.0.2.1").now(query),
     });
     let found = only_v4(&server).build().lookup("host.test").unwrap();
     assert_eq!(found.addresses(), ips(&["192.0.2.1"]));
     assert!(found.ttl().unwrap() <= Duration::from_secs(30));
     assert_eq!(server.queries()[1].name, "far.example");
 
-    // Over several queries the least of all TTLs counts, wherever it is.
+    // Over several queries, the smallest TTL of the chain applies.
     for ttls in [[5, 60, 60], [60, 5, 60], [60, 60, 5]] {
-        let server = Server::start(move |asked| match asked.name.as_str() {
-            "host.test" => reply_to(asked).alias("host.test", ttls[0], "far.example").now(asked),
-            "far.example" => reply_to(asked).alias("far.example", ttls[1], "farther.example").now(asked),
-            name => reply_to(asked).address(name, ttls[2], "192.0.2.1").now(asked),
+        let server = Server::start(move |query| match query.name.as_str() {
+            "host.test" => reply_to(query).alias("host.test", ttls[0], "far.example").now(query),
+            "far.example" => reply_to(query).alias("far.example", ttls[1], "farther.example").now(query),
+            name => reply_to(query).address(name, ttls[2], "192.0.2.1").now(query),
         });
         let found = only_v4(&server).build().lookup("host.test").unwrap();
         assert_eq!(server.queries().len(), 3);
         assert!(found.ttl().unwrap() <= Duration::from_secs(5), "{ttls:?}: {:?}", found.ttl());
     }
 
-    let loops = Server::start(|asked| {
-        reply_to(asked).alias("host.test", 9, "b.test").alias("b.test", 9, "host.test").now(asked)
+    let loops = Server::start(|query| {
+        reply_to(query).alias("host.test", 9, "b.test").alias("b.test", 9, "host.test").now(query)
     });
     assert!(matches!(failure(only_v4(&loops).build().lookup("host.test")), ResolveError::ServersFailed(_)));
-    let endless = Server::start(|asked| {
-        let next = format!("{}.test", asked.number);
-        reply_to(asked).alias(&asked.name.clone(), 9, &next).now(asked)
+    let endless = Server::start(|query| {
+        let next = format!("{}.test", query.number);
+        reply_to(query).alias(&query.name.clone(), 9, &next).now(query)
     });
     assert!(matches!(failure(only_v4(&endless).build().lookup("host.test")), ResolveError::ServersFailed(_)));
     assert!(endless.queries().len() < 40, "{}", endless.queries().len());
@@ -209,10 +210,10 @@ fn lookup_follows_cname_chains_up_to_a_limit() {
 
 #[test]
 fn nxdomain_is_not_nodata_and_is_cached_only_with_soa() {
-    let server = Server::start(|asked| match asked.name.as_str() {
-        "missing.test" => reply_to(asked).code(RCODE::NameError).authority(300, 30).now(asked),
-        "unsaid.test" => reply_to(asked).code(RCODE::NameError).now(asked),
-        "empty.test" => reply_to(asked).authority(300, 30).now(asked),
+    let server = Server::start(|query| match query.name.as_str() {
+        "missing.test" => reply_to(query).code(RCODE::NameError).authority(300, 30).now(query),
+        "unsaid.test" => reply_to(query).code(RCODE::NameError).now(query),
+        "empty.test" => reply_to(query).authority(300, 30).now(query),
         _ => Vec::new(),
     });
     let resolver = of(&[server.address]).build();
@@ -220,20 +221,20 @@ fn nxdomain_is_not_nodata_and_is_cached_only_with_soa() {
     assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::NameNotFound, false));
     assert_eq!(error.to_string(), "resolve missing.test: no such host");
     assert_eq!(failure(resolver.lookup("missing.test")), ResolveError::NoSuchName);
-    let asked = server.queries().len();
-    assert!(asked <= 2, "the second time it is known");
+    let count = server.queries().len();
+    assert!(count <= 2, "the second lookup uses the cache");
     assert_eq!(failure(resolver.lookup("empty.test")), ResolveError::NoRecords("address"));
     assert_eq!(failure(resolver.lookup("unsaid.test")), ResolveError::NoSuchName);
     let before = server.queries().len();
     assert_eq!(failure(resolver.lookup("unsaid.test")), ResolveError::NoSuchName);
-    assert!(server.queries().len() > before, "without a word of how long it is asked again");
+    assert!(server.queries().len() > before, "without an SOA record, it is queried again");
 }
 
 #[test]
 fn zero_or_out_of_range_ttl_is_not_cached() {
     for ttl in [0, 0x8000_0000, u32::MAX] {
         let server =
-            Server::start(move |asked| reply_to(asked).address("host.test", ttl, "192.0.2.1").now(asked));
+            Server::start(move |query| reply_to(query).address("host.test", ttl, "192.0.2.1").now(query));
         let resolver = only_v4(&server).build();
         for _ in 0..2 {
             assert_eq!(resolver.lookup("host.test").unwrap().source(), AnswerSource::Server(server.address));
@@ -242,7 +243,8 @@ fn zero_or_out_of_range_ttl_is_not_cached() {
     }
 }
 
-/// Two servers that say nothing and two domains: it ends when it should, and says who was silent.
+/// Two servers do not respond, and there are two search domains. The lookup ends at its timeout,
+/// and the error lists the servers that did not respond.
 #[test]
 fn lookup_timeout_spans_servers_and_search_domains() {
     let silent = [Server::silent(), Server::silent()];
@@ -263,7 +265,7 @@ fn lookup_timeout_spans_servers_and_search_domains() {
     );
     assert!(error.to_string().starts_with(&expected), "{error}");
 
-    let refusing = Server::start(|asked| reply_to(asked).code(RCODE::Refused).now(asked));
+    let refusing = Server::start(|query| reply_to(query).code(RCODE::Refused).now(query));
     let resolver =
         of(&[refusing.address, silent[0].address, silent[1].address]).query_timeout(Duration::from_secs(5));
     let error = resolver.timeout(Duration::from_millis(100)).build().lookup("host.test").unwrap_err();
@@ -274,7 +276,7 @@ fn lookup_timeout_spans_servers_and_search_domains() {
         _ => panic!("{error}"),
     };
     let refused = ServerFault::Reply(ResponseError::Refused);
-    assert_eq!(faults, [refused, ServerFault::Timeout, ServerFault::NotQueried], "each as it was");
+    assert_eq!(faults, [refused, ServerFault::Timeout, ServerFault::NotQueried], "the fault of each server");
 
     let few = of(&[silent[0].address])
         .query_timeout(Duration::from_millis(50))
@@ -289,8 +291,8 @@ fn lookup_timeout_spans_servers_and_search_domains() {
 
 #[test]
 fn lookup_error_lists_each_server_failure() {
-    let failing = Server::start(|asked| reply_to(asked).code(RCODE::ServerFailure).now(asked));
-    let refusing = Server::start(|asked| reply_to(asked).code(RCODE::Refused).now(asked));
+    let failing = Server::start(|query| reply_to(query).code(RCODE::ServerFailure).now(query));
+    let refusing = Server::start(|query| reply_to(query).code(RCODE::Refused).now(query));
     let error = of(&[failing.address, refusing.address]).build().lookup("host.test").unwrap_err();
     assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::NameResolution, true));
     let expected = format!(
@@ -302,29 +304,29 @@ fn lookup_error_lists_each_server_failure() {
 
 #[test]
 fn search_domains_are_tried_until_name_exists() {
-    let server = Server::start(|asked| match asked.name.as_str() {
-        "host.b.example" => usual(asked).now(asked),
-        _ => reply_to(asked).code(RCODE::NameError).authority(60, 60).now(asked),
+    let server = Server::start(|query| match query.name.as_str() {
+        "host.b.example" => usual(query).now(query),
+        _ => reply_to(query).code(RCODE::NameError).authority(60, 60).now(query),
     });
     let resolver = only_v4(&server).search(["a.example", "b.example"]).unwrap().build();
     assert_eq!(resolver.lookup("host").unwrap().addresses(), ips(&["192.0.2.1"]));
-    let names: Vec<_> = server.queries().into_iter().map(|asked| asked.name).collect();
+    let names: Vec<_> = server.queries().into_iter().map(|query| query.name).collect();
     assert_eq!(names, ["host.a.example", "host.b.example"]);
     assert_eq!(failure(resolver.lookup("host.")), ResolveError::NoSuchName);
     assert_eq!(server.queries().last().unwrap().name, "host");
-    // What is known of the name as it is does not come before what it is in a domain.
-    let everywhere = Server::start(|asked| usual(asked).now(asked));
+    // A cached answer for the absolute name does not precede the name in a search domain.
+    let everywhere = Server::start(|query| usual(query).now(query));
     let resolver = only_v4(&everywhere).search(["a.example"]).unwrap().build();
     for name in ["host.", "host", "host"] {
         resolver.lookup(name).unwrap();
     }
-    let names: Vec<_> = everywhere.queries().into_iter().map(|asked| asked.name).collect();
+    let names: Vec<_> = everywhere.queries().into_iter().map(|query| query.name).collect();
     assert_eq!(names, ["host", "host.a.example"]);
-    // A name of which nobody knows whether it exists is not said not to.
-    let doubtful = Server::start(|asked| match asked.name.as_str() {
-        "host.a.example" => reply_to(asked).code(RCODE::ServerFailure).now(asked),
-        "host.b.example" => reply_to(asked).authority(60, 60).now(asked),
-        _ => reply_to(asked).code(RCODE::NameError).authority(60, 60).now(asked),
+    // A name is not reported as nonexistent if a query for it failed.
+    let doubtful = Server::start(|query| match query.name.as_str() {
+        "host.a.example" => reply_to(query).code(RCODE::ServerFailure).now(query),
+        "host.b.example" => reply_to(query).authority(60, 60).now(query),
+        _ => reply_to(query).code(RCODE::NameError).authority(60, 60).now(query),
     });
     for domains in [&["a.example"][..], &["a.example", "b.example"]] {
         let error = only_v4(&doubtful).search(domains).unwrap().build().lookup("host").unwrap_err();
@@ -334,7 +336,7 @@ fn search_domains_are_tried_until_name_exists() {
 
 #[test]
 fn concurrent_lookups_share_one_query() {
-    let server = Server::start(|asked| usual(asked).after(asked, 100));
+    let server = Server::start(|query| usual(query).after(query, 100));
     let resolver = only_v4(&server).query_timeout(Duration::from_secs(5)).build();
     std::thread::scope(|scope| {
         for _ in 0..100 {
@@ -343,8 +345,8 @@ fn concurrent_lookups_share_one_query() {
         }
     });
     assert_eq!(server.queries().len(), 1);
-    // And what is not kept is shared as well.
-    let failing = Server::start(|asked| reply_to(asked).code(RCODE::ServerFailure).after(asked, 100));
+    // Failures, which are not cached, are shared as well.
+    let failing = Server::start(|query| reply_to(query).code(RCODE::ServerFailure).after(query, 100));
     let resolver = only_v4(&failing).query_timeout(Duration::from_secs(5)).attempts(1).build();
     std::thread::scope(|scope| {
         for _ in 0..20 {
@@ -360,10 +362,10 @@ fn cancel_ends_concurrent_lookups() {
     let token = CancelToken::new().unwrap();
     let resolver = of(&[silent.address]).query_timeout(PATIENCE).cancel_token(&token).build();
     std::thread::scope(|scope| {
-        // One asks and the other waits for it.
+        // One lookup sends the query, and the other waits for it.
         let waiting =
             [(); 2].map(|()| scope.spawn(|| resolver.lookup("host.test").unwrap_err().is_cancelled()));
-        eventually("it is asked", || !silent.queries().is_empty());
+        eventually("the server is queried", || !silent.queries().is_empty());
         let began = Instant::now();
         token.cancel();
         assert!(waiting.into_iter().all(|thread| thread.join().unwrap()));
@@ -373,19 +375,19 @@ fn cancel_ends_concurrent_lookups() {
 
 #[test]
 fn lookup_addr_mx_srv_and_txt_return_records() {
-    let server = Server::start(|asked| match asked.kind.as_str() {
-        "PTR" if asked.name.starts_with('8') => {
-            reply_to(asked).pointer(&asked.name, "a\u{1b}[2Jb c").now(asked)
+    let server = Server::start(|query| match query.kind.as_str() {
+        "PTR" if query.name.starts_with('8') => {
+            reply_to(query).pointer(&query.name, "a\u{1b}[2Jb c").now(query)
         }
-        "PTR" => reply_to(asked).pointer("7.2.0.192.in-addr.arpa", "host.test").now(asked),
-        "MX" => reply_to(asked).mail("test", 20, "second.test").mail("test", 10, "first.test").now(asked),
-        "SRV" => reply_to(asked).service("_x._tcp.test", 1, 5222, "host.test").now(asked),
-        "TXT" => reply_to(asked).text("test", &["v=spf1 ", "-all"]).now(asked),
-        _ => reply_to(asked).authority(60, 60).now(asked),
+        "PTR" => reply_to(query).pointer("7.2.0.192.in-addr.arpa", "host.test").now(query),
+        "MX" => reply_to(query).mail("test", 20, "second.test").mail("test", 10, "first.test").now(query),
+        "SRV" => reply_to(query).service("_x._tcp.test", 1, 5222, "host.test").now(query),
+        "TXT" => reply_to(query).text("test", &["v=spf1 ", "-all"]).now(query),
+        _ => reply_to(query).authority(60, 60).now(query),
     });
     let resolver = of(&[server.address]).build();
     assert_eq!(resolver.lookup_addr("192.0.2.7".parse::<IpAddr>().unwrap()).unwrap(), "host.test");
-    // What is no name of a host, and would do something else where it is shown.
+    // The target is not a host name, and contains a terminal escape sequence.
     let error = resolver.lookup_addr("192.0.2.8".parse::<IpAddr>().unwrap()).unwrap_err();
     assert_eq!(error.detail(), Some(&ResolveError::NoRecords("name")));
     let exchangers = resolver.lookup_mx("test").unwrap();
@@ -402,10 +404,10 @@ fn lookup_addr_mx_srv_and_txt_return_records() {
     assert_eq!(error.detail(), Some(&ResolveError::NoRecords("address")));
 }
 
-/// What cannot be a name is refused with the reason, and nothing leaves.
+/// Invalid names are rejected with the reason, and no query is sent.
 #[test]
 fn invalid_special_and_literal_names_send_no_query() {
-    let server = Server::start(|asked| usual(asked).now(asked));
+    let server = Server::start(|query| usual(query).now(query));
     let resolver = of(&[server.address]).build();
     let long = "a".repeat(64);
     let table: [(&str, InvalidName); 6] = [
@@ -442,13 +444,13 @@ fn invalid_special_and_literal_names_send_no_query() {
 #[test]
 #[cfg(feature = "idna")]
 fn idn_spellings_share_one_punycode_cache_entry() {
-    let server = Server::start(|asked| usual(asked).now(asked));
+    let server = Server::start(|query| usual(query).now(query));
     let resolver = of(&[server.address]).build();
     for name in ["例如.中国", "例如。中国", "xn--fsqu6v.xn--fiqs8s"] {
         resolver.lookup(name).unwrap();
     }
-    let names: Vec<_> = server.queries().into_iter().map(|asked| asked.name).collect();
-    assert_eq!(names, ["xn--fsqu6v.xn--fiqs8s"; 2], "one name, of both families");
+    let names: Vec<_> = server.queries().into_iter().map(|query| query.name).collect();
+    assert_eq!(names, ["xn--fsqu6v.xn--fiqs8s"; 2], "one name, queried for both types");
     assert_eq!(resolver.lookup("１２７.０.０.1").unwrap().source(), AnswerSource::Literal);
 }
 

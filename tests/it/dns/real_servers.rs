@@ -1,5 +1,5 @@
-//! The same names asked of real servers, `dnsmasq` and `unbound`, on the loopback interface, and of
-//! `dig`.
+//! Lookups of the same names with `dig` and with this resolver. The servers are `dnsmasq` and
+//! `unbound` on the loopback interface.
 
 #![cfg(target_os = "linux")]
 
@@ -12,7 +12,7 @@ use crate::kit::*;
 use socketry::dns::ResolveError;
 use socketry::{ErrorKind, Resolver};
 
-/// A port that was free for UDP and TCP a moment ago; a server that finds it in use exits.
+/// A port that was free for UDP and TCP just before. A server that finds it in use exits.
 fn free_port() -> u16 {
     crate::kit::dns::bind_both().0.local_addr().unwrap().port()
 }
@@ -25,8 +25,8 @@ pub(super) fn resolver(server: SocketAddr) -> Resolver {
     builder.server(&server.to_string()).unwrap().build()
 }
 
-/// A server that has begun to answer; `None`, said aloud, where it is not installed. One that ends
-/// at once has found its port taken meanwhile, and is started at another.
+/// Starts a server and waits until it answers. Returns `None` if it is not installed, and reports
+/// that. If the server exits immediately because its port is in use, another port is tried.
 pub(super) fn start(
     program: &'static str,
     arguments: impl Fn(u16) -> Vec<String>,
@@ -34,26 +34,26 @@ pub(super) fn start(
     if !needs(program) {
         return None;
     }
-    let mut said = Vec::new();
+    let mut outputs = Vec::new();
     for _ in 0..5 {
         let port = free_port();
         let mut running = Running::start(Command::new(program).args(arguments(port)));
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let mut answers = false;
-        eventually("the server answers, or has ended", || {
+        eventually("the server answers, or has exited", || {
             answers = resolver(address).lookup("v4.test").is_ok();
             answers || running.has_exited()
         });
         if answers && !running.has_exited() {
             return Some((running, address));
         }
-        said.push(running.finish());
+        outputs.push(running.finish());
     }
-    panic!("{program} does not start: {said:?}");
+    panic!("{program} does not start: {outputs:?}");
 }
 
-/// The addresses that `dig` finds, of one kind. It can lose a response as any client can: it is
-/// asked again until it has one.
+/// The addresses of one type that `dig` prints. Like any client, `dig` can lose a response, so it
+/// is run again until it has one.
 pub(super) fn dig(server: SocketAddr, name: &str, kind: &str) -> BTreeSet<IpAddr> {
     let port = server.port().to_string();
     for _ in 0..5 {
@@ -77,7 +77,7 @@ pub(super) fn dig(server: SocketAddr, name: &str, kind: &str) -> BTreeSet<IpAddr
             return records.filter_map(|line| line.split_whitespace().last()?.parse().ok()).collect();
         }
     }
-    panic!("dig has no response from {server} for {name}");
+    panic!("dig received no response from {server} for {name}");
 }
 
 pub(super) fn assert_lookup_matches_dig(server: SocketAddr, name: &str, expected: &[&str]) {
@@ -86,7 +86,7 @@ pub(super) fn assert_lookup_matches_dig(server: SocketAddr, name: &str, expected
     assert_eq!(found, expected.iter().map(|ip| ip.parse().unwrap()).collect(), "{name}");
     if needs("dig") {
         let dug: BTreeSet<_> = ["A", "AAAA"].into_iter().flat_map(|kind| dig(server, name, kind)).collect();
-        assert_eq!(found, dug, "{name}, as dig finds it");
+        assert_eq!(found, dug, "{name}: the addresses that dig prints");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What `resolv.conf` says is done.
+//! The settings of `resolv.conf` and `nsswitch.conf` apply.
 
 use std::fs;
 
@@ -7,22 +7,22 @@ use simple_dns::RCODE;
 use socketry::Resolver;
 use socketry::dns::{AnswerSource, IpFamilies};
 
-/// The file's search list, dots and attempts, of servers that the builder gives, because a file
-/// cannot give their port.
+/// The search list, `ndots`, and `attempts` of the file apply. The builder sets the servers,
+/// because the file cannot specify their port.
 #[test]
 fn resolv_conf_search_and_ndots_apply_unless_overridden() {
-    let server = Server::start(|asked| match asked.name.as_str() {
-        "a.b.two.example" => usual(asked).now(asked),
-        "late.test" if asked.number < 3 => Vec::new(),
-        "late.test" => usual(asked).now(asked),
-        _ => reply_to(asked).code(RCODE::NameError).authority(60, 60).now(asked),
+    let server = Server::start(|query| match query.name.as_str() {
+        "a.b.two.example" => usual(query).now(query),
+        "late.test" if query.number < 3 => Vec::new(),
+        "late.test" => usual(query).now(query),
+        _ => reply_to(query).code(RCODE::NameError).authority(60, 60).now(query),
     });
     let path = std::env::temp_dir().join(format!("socketry-conf-{}", std::process::id()));
     fs::write(&path, "search one.example two.example\noptions ndots:3 timeout:1 attempts:2\n").unwrap();
     let builder = Resolver::builder().resolv_conf(&path).use_hosts(false).families(IpFamilies::Ipv4);
     let builder = builder.server(&server.address.to_string()).unwrap();
     let resolver = builder.clone().build();
-    let names = |server: &Server| server.queries().into_iter().map(|asked| asked.name).collect::<Vec<_>>();
+    let names = |server: &Server| server.queries().into_iter().map(|query| query.name).collect::<Vec<_>>();
     resolver.lookup("a.b").unwrap();
     assert_eq!(names(&server), ["a.b.one.example", "a.b.two.example"]);
     fs::write(&path, "search three.example\n").unwrap();
@@ -35,10 +35,10 @@ fn resolv_conf_search_and_ndots_apply_unless_overridden() {
     assert_eq!(names(&server)[4..], ["host.own.example", "host"]);
 }
 
-/// Options that say whom to ask first, and a server of one link.
+/// The option `rotate`, and a name server with a link-local address.
 #[test]
 fn resolv_conf_rotate_and_scoped_nameserver_apply() {
-    let servers = [(); 2].map(|()| Server::start(|asked| usual(asked).now(asked)));
+    let servers = [(); 2].map(|()| Server::start(|query| usual(query).now(query)));
     let path = std::env::temp_dir().join(format!("socketry-rotate-{}", std::process::id()));
     fs::write(&path, "options rotate\n").unwrap();
     let resolver = of(&servers.each_ref().map(|server| server.address)).resolv_conf(&path);
@@ -48,7 +48,7 @@ fn resolv_conf_rotate_and_scoped_nameserver_apply() {
         assert_eq!(found.source(), AnswerSource::Server(servers[number % 2].address));
     }
     if cfg!(target_os = "linux") {
-        // To which no way leads, or where nobody listens.
+        // There is no route to this server, or no listener.
         fs::write(&path, "nameserver fe80::53%lo\noptions timeout:1 attempts:1\n").unwrap();
         let error =
             Resolver::builder().use_hosts(false).resolv_conf(&path).build().lookup("host.test").unwrap_err();
@@ -79,8 +79,8 @@ fn server_accepts_only_ip_with_optional_port() {
     }
 }
 
-/// What name servers do not know is the system's to look up: here a name of its own hosts file,
-/// which this resolver does not read.
+/// A name that another service may know is looked up by the OS. The test uses a name of
+/// `/etc/hosts`, which this resolver does not read.
 #[test]
 #[cfg(target_os = "linux")]
 fn unsupported_nsswitch_service_uses_system_backend() {
@@ -97,7 +97,7 @@ fn unsupported_nsswitch_service_uses_system_backend() {
         [("files dns", false), ("files ldap dns", true), ("files myhostname dns", !own.contains('.'))]
     {
         fs::write(&conf, format!("hosts: {services}\n")).unwrap();
-        // Nobody listens at the server that counts where there is no file.
+        // No server listens at the default address, which applies because the file is missing.
         let resolver =
             Resolver::builder().use_hosts(false).resolv_conf("/nowhere/resolv.conf").nsswitch_conf(&conf);
         match (resolver.build().lookup(own), is_system) {
@@ -109,10 +109,10 @@ fn unsupported_nsswitch_service_uses_system_backend() {
     fs::remove_file(&conf).unwrap();
 }
 
-/// Other servers, or another search list, have other answers.
+/// Other servers or another search list may give other answers.
 #[test]
 fn changed_resolv_conf_drops_the_cache() {
-    let server = Server::start(|asked| usual(asked).now(asked));
+    let server = Server::start(|query| usual(query).now(query));
     let file = crate::kit::temp_file::TempFile::with(b"options timeout:2\n");
     let resolver = of(&[server.address]).resolv_conf(file.path()).families(IpFamilies::Ipv4).build();
     for _ in 0..2 {
@@ -120,13 +120,13 @@ fn changed_resolv_conf_drops_the_cache() {
     }
     assert_eq!(server.queries().len(), 1);
     file.write("options timeout:3\n");
-    // It is looked at each 5 s.
+    // The file is checked every 5 s.
     std::thread::sleep(std::time::Duration::from_millis(5_500));
     resolver.lookup("host.test").unwrap();
     assert_eq!((server.queries().len(), resolver.cache_len()), (2, 1));
 }
 
-/// A link to another file of the same length and time is a change.
+/// A symbolic link that changes to a file of the same length and time is a change.
 #[test]
 #[cfg(unix)]
 fn file_identity_is_more_than_time_and_length() {
@@ -155,7 +155,7 @@ fn nsswitch_conf_gives_order_and_actions() {
     use crate::kit::temp_file::TempFile;
     const FAILED: &str = "temporary failure in name resolution";
     let hosts = TempFile::with(b"192.0.2.77 host.test\n");
-    // Where there is no name server, and nothing to wait for.
+    // No name server listens at this address, so queries fail without a timeout.
     let resolv = TempFile::with(b"nameserver 127.77.77.77\noptions timeout:1 attempts:1\n");
     let sources = |line: &str| {
         let services = TempFile::with(line.as_bytes());
@@ -171,7 +171,7 @@ fn nsswitch_conf_gives_order_and_actions() {
     assert_eq!(sources("hosts: files [NOTFOUND=return] dns\n"), ["hosts file", "no such host"]);
     assert_eq!(sources("hosts: dns files\n"), ["hosts file", FAILED]);
     assert_eq!(sources("hosts: dns\n"), [FAILED; 2]);
-    // Nothing listens there: it is not available.
+    // No server listens, so the service `dns` is unavailable.
     assert_eq!(sources("hosts: dns [!UNAVAIL=return] files\n"), ["hosts file", FAILED]);
     assert_eq!(sources("hosts: dns [UNAVAIL=return] files\n"), [FAILED; 2]);
 }
@@ -179,9 +179,9 @@ fn nsswitch_conf_gives_order_and_actions() {
 /// An answer from the servers of another configuration is not cached for this one.
 #[test]
 fn lookup_across_a_change_of_resolv_conf_keeps_nothing() {
-    let server = Server::start(|asked| match asked.name.as_str() {
-        "host.a.test" => reply_to(asked).code(RCODE::NameError).authority(60, 60).after(asked, 300),
-        _ => usual(asked).now(asked),
+    let server = Server::start(|query| match query.name.as_str() {
+        "host.a.test" => reply_to(query).code(RCODE::NameError).authority(60, 60).after(query, 300),
+        _ => usual(query).now(query),
     });
     let file = crate::kit::temp_file::TempFile::with(b"search a.test b.test\n");
     let builder = of(&[server.address]).resolv_conf(file.path()).families(IpFamilies::Ipv4);

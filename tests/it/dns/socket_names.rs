@@ -1,5 +1,4 @@
-//! The names that sockets are given: looked up by the resolver that was chosen, within the socket's
-//! own time.
+//! Sockets look up names with the chosen resolver, within their own timeout.
 
 use std::time::{Duration, Instant};
 
@@ -11,11 +10,11 @@ use socketry::{CancelToken, Resolver, TcpClient, TcpServer, UdpEndpoint};
 
 const MS: Duration = Duration::from_millis(1);
 
-/// A name server for which everything is this machine.
+/// A name server that returns 127.0.0.1 for each name.
 fn loopback_name_server() -> Server {
-    Server::start(|asked| match asked.kind.as_str() {
-        "A" => reply_to(asked).address(&asked.name, 60, "127.0.0.1").now(asked),
-        _ => reply_to(asked).authority(60, 60).now(asked),
+    Server::start(|query| match query.kind.as_str() {
+        "A" => reply_to(query).address(&query.name, 60, "127.0.0.1").now(query),
+        _ => reply_to(query).authority(60, 60).now(query),
     })
 }
 
@@ -37,11 +36,12 @@ fn connect_uses_resolver_and_reports_answer_source() {
     assert_eq!(names.queries().len(), 2);
 }
 
-/// RFC 8305, 3: a server that is silent on the other family costs no more than 50 ms.
+/// RFC 8305, section 3: a missing response for the other family delays the connection by at most
+/// 50 ms.
 #[test]
 fn connect_waits_briefly_for_missing_aaaa_answer() {
-    let names = Server::start(|asked| match asked.kind.as_str() {
-        "A" => reply_to(asked).address("host.test", 60, "127.0.0.1").after(asked, 30),
+    let names = Server::start(|query| match query.kind.as_str() {
+        "A" => reply_to(query).address("host.test", 60, "127.0.0.1").after(query, 30),
         _ => Vec::new(),
     });
     let server = TcpServer::bind("127.0.0.1:0").unwrap();
@@ -54,8 +54,7 @@ fn connect_waits_briefly_for_missing_aaaa_answer() {
     assert!(elapsed >= 75 * MS && elapsed < SLACK, "{elapsed:?}");
 }
 
-/// The time of a connect is over also while its name is looked up, and the error says who was
-/// silent.
+/// The connect timeout includes the lookup, and the error lists the servers that did not respond.
 #[test]
 fn connect_timeout_covers_lookup() {
     let names = Server::silent();
@@ -84,11 +83,11 @@ fn cancel_ends_lookup_of_connect_and_send() {
         let send = scope.spawn(|| endpoint.send_to("x", "other.test:80").unwrap_err());
         let builder = UdpEndpoint::builder().resolver(&resolver).cancel_token(&token);
         let udp = scope.spawn(|| builder.connect("third.test:80").unwrap_err());
-        eventually("all have asked", || {
-            let asked = names.queries();
+        eventually("each lookup has sent a query", || {
+            let queries = names.queries();
             ["host.test", "other.test", "third.test"]
                 .iter()
-                .all(|name| asked.iter().any(|asked| asked.name == *name))
+                .all(|name| queries.iter().any(|query| query.name == *name))
         });
         let began = Instant::now();
         token.cancel();
@@ -101,10 +100,10 @@ fn cancel_ends_lookup_of_connect_and_send() {
 
 #[test]
 fn udp_endpoint_lookup_uses_resolver_and_deadline() {
-    let names = Server::start(|asked| match (asked.name.as_str(), asked.kind.as_str()) {
+    let names = Server::start(|query| match (query.name.as_str(), query.kind.as_str()) {
         ("silent.test", _) => Vec::new(),
-        (name, "A") => reply_to(asked).address(name, 60, "127.0.0.1").now(asked),
-        (name, _) => reply_to(asked).address(name, 60, "::1").now(asked),
+        (name, "A") => reply_to(query).address(name, 60, "127.0.0.1").now(query),
+        (name, _) => reply_to(query).address(name, 60, "::1").now(query),
     });
     let resolver = of(&[names.address]).query_timeout(PATIENCE).build();
     let builder = || UdpEndpoint::builder().resolver(&resolver);
@@ -112,7 +111,7 @@ fn udp_endpoint_lookup_uses_resolver_and_deadline() {
     let port = server.local_addr().port();
     let endpoint = builder().bind("127.0.0.1:0").unwrap();
     endpoint.send_to("by name", ("host.test", port)).unwrap();
-    assert_eq!(server.recv().unwrap().bytes(), b"by name", "the address of its own family");
+    assert_eq!(server.recv().unwrap().bytes(), b"by name", "the address is of the family of the socket");
     let connected = builder().bind_and_connect("127.0.0.1:0", ("host.test", port)).unwrap();
     assert_eq!(connected.peer_addr(), Some(server.local_addr()));
 
@@ -136,7 +135,7 @@ fn send_to_name_without_ipv6_address_gives_no_records() {
 
 #[test]
 fn broadcaster_to_host_resolves_group_name() {
-    let names = Server::start(|asked| reply_to(asked).address("lamps.test", 60, "239.255.77.88").now(asked));
+    let names = Server::start(|query| reply_to(query).address("lamps.test", 60, "239.255.77.88").now(query));
     let resolver = of(&[names.address]).build();
     let builder = socketry::Broadcaster::builder();
     let text = format!("{:?}", builder.clone().to_host("lamps.test", &resolver).unwrap());
@@ -144,8 +143,8 @@ fn broadcaster_to_host_resolves_group_name() {
     assert!(builder.to_host("x.invalid", &resolver).is_err());
 }
 
-/// Without a word of a hosts file: who takes one address takes the one that its peer most likely
-/// has.
+/// Without a hosts file, 127.0.0.1 is first, because a caller that uses only one address most
+/// likely has an IPv4 peer.
 #[test]
 fn localhost_resolves_to_ipv4_first() {
     let resolver = Resolver::builder().use_hosts(false).build();
@@ -158,7 +157,7 @@ fn localhost_resolves_to_ipv4_first() {
     assert!(endpoint.local_addr().is_ipv4());
 }
 
-/// One for all who have not chosen another.
+/// The shared resolver is the default of all sockets.
 #[test]
 fn shared_resolver_resolves_localhost() {
     assert!(std::ptr::eq(Resolver::shared(), Resolver::shared()));

@@ -1,5 +1,5 @@
-//! What a resolver does without name servers: hosts files, names with a meaning of their own, and
-//! the system's own resolver. All of it is so without the feature `dns`, too.
+//! Lookups without name servers: hosts files, special names, and the OS resolver. They work the
+//! same without the feature `dns`.
 
 use std::fs;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use socketry::dns::{AnswerSource, Backend, IpFamilies, ResolveError};
 fn system_backend_handles_localhost_and_invalid_tld() {
     let resolver = Resolver::builder().backend(Backend::System).use_hosts(false).build();
     let found = resolver.lookup("localhost").unwrap();
-    assert_eq!(found.source(), AnswerSource::Localhost, "it need not be asked");
+    assert_eq!(found.source(), AnswerSource::Localhost, "the OS resolver is not called");
     let error = resolver.lookup("no-such-name.invalid").unwrap_err();
     assert!(!error.is_temporary(), "{error}");
 }

@@ -1,6 +1,6 @@
-//! One zone served by `named`, `nsd`, `knotd` (which signs it) and `unbound`, and by `nsd` behind a
-//! `dnsmasq` that forwards: chains of aliases, thousands of addresses, wildcards and records of other
-//! types. All addresses are also compared with those that `dig` prints.
+//! One zone served by `named`, `nsd`, `knotd` (which signs it), and `unbound`, and by `nsd` with
+//! `dnsmasq` as a forwarder. The zone has chains of aliases, thousands of addresses, wildcards, and
+//! records of other types. All addresses are also compared with those that `dig` prints.
 
 #![cfg(target_os = "linux")]
 
@@ -22,10 +22,10 @@ fn address(number: u32) -> Ipv4Addr {
     Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 0)) + number)
 }
 
-/// The number of addresses of the largest name.
+/// The number of addresses of the name with the most addresses.
 const MOST: u32 = 3_000;
 
-/// The same in a signed zone: `knotd` does not sign more.
+/// The number in a signed zone. `knotd` does not sign more.
 const MOST_SIGNED: u32 = 1_000;
 
 fn zone(most: u32) -> String {
@@ -49,7 +49,7 @@ fn zone(most: u32) -> String {
     zone
 }
 
-/// A folder with the zone, and the files of a server.
+/// A temporary folder with the zone and the files of a server.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -93,14 +93,14 @@ fn serve(
     })
 }
 
-/// All addresses of these names are those that `dig` prints.
+/// Checks that the resolver returns the addresses that `dig` prints.
 fn compare_with_dig(program: &str, server: SocketAddr) {
     if !needs("dig") {
         return;
     }
     let resolver = resolver(server);
     let names = ["ns", "v4", "dual", "alias", "x.wild", "many", "most", "text", "nope"];
-    // Other servers return a part of a chain, and `dig` does not query the rest.
+    // Other servers return only a part of a chain, and `dig` does not query the rest.
     let is_whole = ["named", "nsd", "dnsmasq"].contains(&program);
     let chains: &[&str] = if is_whole { &["chain11-0", "chain20-0"] } else { &[] };
     for name in names.iter().chain(chains).map(|name| format!("{name}.test")) {
@@ -118,7 +118,7 @@ fn check_answers(program: &str, server: SocketAddr, most: u32) {
     assert_lookup_matches_dig(server, "a.b.wild.test", &["192.0.2.42"]);
     let resolver = resolver(server);
     for length in CHAINS {
-        // A server may follow a part of them; the rest is asked for.
+        // A server may follow only a part of the chain. The resolver queries the rest.
         let found = resolver.lookup(&format!("chain{length}-0.test"));
         if program == "named" && length > MAX_RESTARTS {
             let fault = ServerFault::Reply(ResponseError::ServFail);

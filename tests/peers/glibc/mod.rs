@@ -1,8 +1,8 @@
-//! Lookups beside those of glibc: the same names, with the same files, environment and name servers,
-//! through `getaddrinfo` of Python and through `Resolver`.
+//! Compares lookups with those of glibc. The same names are looked up with the same files,
+//! environment, and name servers, once with `getaddrinfo` (from Python) and once with `Resolver`.
 //!
-//! Each group of scenarios runs in a namespace of its own, in which the files of `/etc` are the
-//! scenario's and the name servers have port 53.
+//! Each group of scenarios runs in its own namespace. The files of the scenario are mounted over
+//! those in `/etc`, and the name servers listen on port 53.
 
 mod scenarios;
 mod servers;
@@ -17,13 +17,13 @@ use crate::kit::skip::current_test;
 use crate::kit::temp_file::TempFile;
 use scenarios::{NAMES, SCENARIOS, Scenario};
 
-/// The group of a test in its namespace.
+/// The environment variable that marks the process in the namespace.
 const GROUP: &str = "SOCKETRY_GLIBC_GROUP";
 
-/// The names that the process looks up.
+/// The environment variable with the names that the process looks up.
 const LOOKUPS: &str = "SOCKETRY_GLIBC_LOOKUPS";
 
-/// In which `localhost`, silent servers and several attempts take their time.
+/// The time limit of a process. It includes the timeouts of silent servers and several attempts.
 const LIMIT: Duration = Duration::from_secs(60);
 
 const GETADDRINFO: &str = "
@@ -42,7 +42,7 @@ for thread in threads: thread.join()
 print('\\n'.join(results))
 ";
 
-/// The results of a program, by name.
+/// Runs a program and returns its results by name.
 fn results(command: &mut Command) -> BTreeMap<String, String> {
     let output = Running::start(command).finish_within(LIMIT);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -64,7 +64,7 @@ fn by_resolver(name: &str) -> String {
     }
 }
 
-/// What the process of a scenario does; as a test of its own, nothing.
+/// Prints the lookups of the process of a scenario. Does nothing if it is run as a normal test.
 #[test]
 fn lookups_of_the_environment_are_printed() {
     let Ok(names) = std::env::var(LOOKUPS) else { return };
@@ -75,7 +75,7 @@ fn lookups_of_the_environment_are_printed() {
     });
 }
 
-/// Files at the places of those of `/etc`.
+/// Temporary files that are mounted over those in `/etc`.
 struct Etc {
     nsswitch: TempFile,
     resolv: TempFile,
@@ -106,12 +106,13 @@ impl Etc {
     }
 }
 
-/// What one scenario differs in: the name, glibc's result, this crate's.
+/// The different results of a scenario: the name, the result of glibc, and the result of this
+/// crate.
 fn differences(scenario: &Scenario, etc: &Etc) -> Vec<(String, String, String)> {
     etc.write(scenario);
     let run = |mut command: Command| {
         command.envs(scenario.environment.iter().copied());
-        // Each with servers of its own, which count the queries.
+        // Each process has its own servers, because they count the queries.
         let _servers: Vec<_> = scenario.servers.iter().map(|(ip, behavior)| behavior.start(ip)).collect();
         results(&mut command)
     };
@@ -134,8 +135,8 @@ fn differences(scenario: &Scenario, etc: &Etc) -> Vec<(String, String, String)> 
     pairs.filter(|(_, their, our)| their != our).collect()
 }
 
-/// Runs the scenarios of a group, in a namespace. Each difference must be listed with its scenario,
-/// and each that is listed must be one.
+/// Runs the scenarios of a group in a namespace. Each difference must be listed in its scenario,
+/// and each listed difference must occur.
 fn check(group: usize) {
     if !needs("python3") || !needs("hostname") || !has_user_namespaces() {
         return;
@@ -159,7 +160,10 @@ fn check(group: usize) {
         }
         for (name, _) in scenario.differences {
             if !found.iter().any(|(own, ..)| own == name || *name == "*") {
-                wrong.push(format!("{}: {name} is listed as a difference, and is none", scenario.name));
+                wrong.push(format!(
+                    "{}: {name} is listed as a difference, but the results are equal",
+                    scenario.name
+                ));
             }
         }
     }

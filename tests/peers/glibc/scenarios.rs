@@ -1,5 +1,5 @@
-//! The files, the environment and the servers of each scenario, and where the results differ from
-//! those of glibc, with the reason.
+//! The files, the environment, and the servers of each scenario, and the names whose results differ
+//! from those of glibc, with the reason.
 
 use simple_dns::RCODE;
 
@@ -12,7 +12,7 @@ pub struct Scenario {
     pub host_name: &'static str,
     pub environment: &'static [(&'static str, &'static str)],
     pub servers: &'static [(&'static str, Behavior)],
-    /// Names whose results differ, and why; `*` for any.
+    /// The names whose results differ, and the reason. `*` matches any name.
     pub differences: &'static [(&'static str, &'static str)],
 }
 
@@ -41,10 +41,10 @@ const D: &str = "127.77.0.4";
 
 const FILES_DNS: &str = "hosts: files dns\n";
 
-/// `glibc` 2.36 takes the address behind a name with a space.
+/// glibc 2.36 accepts the address of an alias target that contains a space.
 const BAD_CNAME: &[(&str, &str)] = &[("bad.example.test", "a CNAME that is not a host name is refused")];
 
-/// One server that knows the zone.
+/// One server that serves the zone.
 const PLAIN: Scenario = Scenario {
     name: "files dns",
     nsswitch: FILES_DNS,

@@ -1,4 +1,4 @@
-//! Name servers at port 53 of loopback addresses, each with a behavior.
+//! Name servers on port 53 of loopback addresses, each with a behavior.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,24 +9,25 @@ use crate::kit::dns::{Asked, Replies, Server, on, reply_to};
 
 #[derive(Clone, Copy, Debug)]
 pub enum Behavior {
-    /// Knows the zone.
+    /// Serves the zone.
     Normal,
-    /// Says that no name exists.
+    /// Returns NXDOMAIN for each name.
     KnowsNothing,
-    /// Answers each query with this code.
+    /// Responds to each query with this response code.
     Fails(RCODE),
-    /// Answers each query that has EDNS with this code.
+    /// Responds to each query that has EDNS with this response code.
     FailsEdns(RCODE),
     /// Drops each query that has EDNS.
     DropsEdns,
     Silent,
-    /// Drops the given number of queries first, for each name.
+    /// Drops the given number of queries for each name and type, then serves the zone.
     Loses(usize),
-    /// Every response over UDP is truncated.
+    /// Truncates each response over UDP.
     Truncates,
-    /// The same, and the TCP connection is closed.
+    /// Truncates each response over UDP, and closes TCP connections without a response.
     TruncatesAndCloses,
-    /// Sends responses to other questions first.
+    /// Sends forged responses before the valid one: with another identifier, and to another
+    /// question.
     Lies,
 }
 
@@ -46,9 +47,9 @@ const ZONE: [(&str, &[&str]); 9] = [
 /// The number of aliases from `chain.example.test` to `end.example.test`.
 const CHAIN: usize = 11;
 
-fn answer(asked: &Asked) -> Replies {
-    let name = asked.name.to_ascii_lowercase();
-    let (mut reply, mut owner) = (reply_to(asked), name.clone());
+fn answer(query: &Asked) -> Replies {
+    let name = query.name.to_ascii_lowercase();
+    let (mut reply, mut owner) = (reply_to(query), name.clone());
     match name.as_str() {
         "alias.example.test" => {
             reply = reply.alias(&owner, 60, "www.example.test");
@@ -56,7 +57,7 @@ fn answer(asked: &Asked) -> Replies {
         }
         "bad.example.test" => {
             reply = reply.alias(&owner, 60, "a b.example.test");
-            return reply.address("a b.example.test", 60, "10.66.66.66").now(asked);
+            return reply.address("a b.example.test", 60, "10.66.66.66").now(query);
         }
         "chain.example.test" => {
             for hop in 0..CHAIN {
@@ -72,9 +73,9 @@ fn answer(asked: &Asked) -> Replies {
         _ => {}
     }
     let Some((_, addresses)) = ZONE.iter().find(|(own, _)| *own == owner) else {
-        return reply.authority(60, 60).code(RCODE::NameError).now(asked);
+        return reply.authority(60, 60).code(RCODE::NameError).now(query);
     };
-    let of_kind = addresses.iter().filter(|ip| ip.contains(':') == (asked.kind == "AAAA"));
+    let of_kind = addresses.iter().filter(|ip| ip.contains(':') == (query.kind == "AAAA"));
     let mut count = 0;
     for ip in of_kind {
         reply = reply.address(&owner, 60, ip);
@@ -83,44 +84,44 @@ fn answer(asked: &Asked) -> Replies {
     if count == 0 {
         reply = reply.authority(60, 60);
     }
-    reply.now(asked)
+    reply.now(query)
 }
 
-fn fails(asked: &Asked, code: RCODE) -> Replies {
-    reply_to(asked).code(code).now(asked)
+fn fails(query: &Asked, code: RCODE) -> Replies {
+    reply_to(query).code(code).now(query)
 }
 
 impl Behavior {
     pub fn start(self, ip: &str) -> Server {
         let address = SocketAddr::new(ip.parse().unwrap(), 53);
         let seen = std::sync::Mutex::new(std::collections::HashMap::<(String, String), usize>::new());
-        Server::start_at(address, move |asked| match self {
-            Behavior::Normal => answer(asked),
-            Behavior::KnowsNothing => reply_to(asked).authority(60, 60).code(RCODE::NameError).now(asked),
-            Behavior::Fails(code) => fails(asked, code),
-            Behavior::FailsEdns(code) if asked.has_edns => fails(asked, code),
-            Behavior::DropsEdns if asked.has_edns => Vec::new(),
-            Behavior::FailsEdns(_) | Behavior::DropsEdns => answer(asked),
+        Server::start_at(address, move |query| match self {
+            Behavior::Normal => answer(query),
+            Behavior::KnowsNothing => reply_to(query).authority(60, 60).code(RCODE::NameError).now(query),
+            Behavior::Fails(code) => fails(query, code),
+            Behavior::FailsEdns(code) if query.has_edns => fails(query, code),
+            Behavior::DropsEdns if query.has_edns => Vec::new(),
+            Behavior::FailsEdns(_) | Behavior::DropsEdns => answer(query),
             Behavior::Silent => Vec::new(),
             Behavior::Loses(count) => {
                 let mut seen = seen.lock().unwrap();
-                let own = seen.entry((asked.name.clone(), asked.kind.clone())).or_default();
+                let own = seen.entry((query.name.clone(), query.kind.clone())).or_default();
                 *own += 1;
-                if *own <= count { Vec::new() } else { answer(asked) }
+                if *own <= count { Vec::new() } else { answer(query) }
             }
-            Behavior::Truncates | Behavior::TruncatesAndCloses if !asked.by_tcp => {
-                reply_to(asked).with(simple_dns::PacketFlag::TRUNCATION).now(asked)
+            Behavior::Truncates | Behavior::TruncatesAndCloses if !query.by_tcp => {
+                reply_to(query).with(simple_dns::PacketFlag::TRUNCATION).now(query)
             }
             Behavior::TruncatesAndCloses => Vec::new(),
-            Behavior::Truncates => answer(asked),
+            Behavior::Truncates => answer(query),
             Behavior::Lies => {
-                let right = answer(asked);
-                let mut wrong = reply_to(asked).address(&asked.name, 60, "10.66.66.66").bytes();
+                let right = answer(query);
+                let mut wrong = reply_to(query).address(&query.name, 60, "10.66.66.66").bytes();
                 wrong[0] ^= 0x55;
-                let mut other = reply_to(asked).address(&asked.name, 60, "10.66.66.66").bytes();
-                // Another question.
+                let mut other = reply_to(query).address(&query.name, 60, "10.66.66.66").bytes();
+                // The name in the question.
                 other[13] ^= 1;
-                let lies = [wrong, other].map(|bytes| (Duration::ZERO, on(asked, bytes)));
+                let lies = [wrong, other].map(|bytes| (Duration::ZERO, on(query, bytes)));
                 lies.into_iter().chain(right).collect()
             }
         })
