@@ -16,6 +16,7 @@ use std::io;
 /// | `ENOTCONN`, `EDESTADDRREQ` | [`NotConnected`](Self::NotConnected) |
 /// | `EADDRINUSE` | [`AddressInUse`](Self::AddressInUse) |
 /// | `EADDRNOTAVAIL` | [`AddressNotAvailable`](Self::AddressNotAvailable) |
+/// | `ENODEV`, `ENXIO` | [`DeviceNotFound`](Self::DeviceNotFound) |
 /// | `ENETUNREACH`, `ENETDOWN` | [`NetworkUnreachable`](Self::NetworkUnreachable) |
 /// | `EHOSTUNREACH`, `EHOSTDOWN` | [`HostUnreachable`](Self::HostUnreachable) |
 /// | `EACCES`, `EPERM` | [`PermissionDenied`](Self::PermissionDenied) |
@@ -100,6 +101,10 @@ pub enum ErrorKind {
     /// its address family.
     #[doc(alias = "EADDRNOTAVAIL", alias = "WSAEADDRNOTAVAIL", alias = "10049")]
     AddressNotAvailable,
+    /// The network interface does not exist, or no longer: a USB adapter, VPN or container that is
+    /// gone.
+    #[doc(alias = "ENODEV", alias = "ENXIO")]
+    DeviceNotFound,
     /// There is no route to the network, or the network interface is down.
     #[doc(alias = "ENETUNREACH", alias = "WSAENETUNREACH", alias = "10051", alias = "ENETDOWN")]
     NetworkUnreachable,
@@ -188,6 +193,7 @@ impl ErrorKind {
             ErrorKind::NotConnected => Io::NotConnected,
             ErrorKind::AddressInUse => Io::AddrInUse,
             ErrorKind::AddressNotAvailable => Io::AddrNotAvailable,
+            ErrorKind::DeviceNotFound => Io::NotFound,
             ErrorKind::NetworkUnreachable => Io::NetworkUnreachable,
             ErrorKind::HostUnreachable => Io::HostUnreachable,
             ErrorKind::PermissionDenied => Io::PermissionDenied,
@@ -223,6 +229,7 @@ impl ErrorKind {
             ErrorKind::NotConnected => "not connected",
             ErrorKind::AddressInUse => "address in use",
             ErrorKind::AddressNotAvailable => "address not available on this machine",
+            ErrorKind::DeviceNotFound => "no such network device",
             ErrorKind::NetworkUnreachable => "network unreachable",
             ErrorKind::HostUnreachable => "host unreachable",
             ErrorKind::PermissionDenied => "permission denied",

@@ -15,6 +15,8 @@ enum Subject {
     /// An established connection, or a UDP socket. `ConnectionRefused` and unreachable hosts are
     /// reported of the latter only; `ConnectionReset` and `DeadPeer` of the former only.
     Transfer,
+    /// A request over UDP, which is sent again.
+    Request,
     /// This machine: sockets, options, processes, files.
     Local,
 }
@@ -29,8 +31,8 @@ impl Subject {
             | Operation::SendFile
             | Operation::Receive
             | Operation::Peek
-            | Operation::Request
             | Operation::Close => Subject::Transfer,
+            Operation::Request => Subject::Request,
             _ => Subject::Local,
         }
     }
@@ -51,24 +53,29 @@ const fn row(kind: ErrorKind, subjects: &'static [Subject], reason: &'static str
     Row { kind, subjects, only_os: false, reason }
 }
 
-use Subject::{Accept, Connect, Local, Lookup, Transfer};
+/// A row for errors of the OS only.
+const fn os_row(kind: ErrorKind, subjects: &'static [Subject], reason: &'static str) -> Row {
+    Row { kind, subjects, only_os: true, reason }
+}
+
+use Subject::{Accept, Connect, Local, Lookup, Request, Transfer};
 
 /// Everything that is not in the table is final.
 const TEMPORARY: &[Row] = &[
     row(
         ErrorKind::TimedOut,
-        &[Lookup, Connect, Accept, Transfer, Local],
+        &[Lookup, Connect, Accept, Transfer, Request, Local],
         "the peer or the network was slow; a repeated call has a new limit",
     ),
     row(
         ErrorKind::ResourceExhausted,
-        &[Lookup, Connect, Accept, Transfer, Local],
+        &[Lookup, Connect, Accept, Transfer, Request, Local],
         "EMFILE, ENFILE, ENOBUFS, ENOMEM: other sockets and processes release descriptors and memory",
     ),
-    row(ErrorKind::NameResolution, &[Lookup, Connect], "EAI_AGAIN, SERVFAIL: name servers recover"),
+    row(ErrorKind::NameResolution, &[Lookup, Connect, Request], "EAI_AGAIN, SERVFAIL: name servers recover"),
     row(
         ErrorKind::ConnectionRefused,
-        &[Connect, Transfer],
+        &[Connect, Transfer, Request],
         "the server is starting; for UDP, the ICMP error of an earlier datagram",
     ),
     row(
@@ -83,26 +90,39 @@ const TEMPORARY: &[Row] = &[
     ),
     row(
         ErrorKind::NetworkUnreachable,
-        &[Lookup, Connect, Accept, Transfer],
+        &[Lookup, Connect, Accept, Transfer, Request],
         "ENETUNREACH, ENETDOWN: an interface or a route comes back; accept(2) reports errors of the new connection",
     ),
     row(
         ErrorKind::HostUnreachable,
-        &[Lookup, Connect, Accept, Transfer],
+        &[Lookup, Connect, Accept, Transfer, Request],
         "EHOSTUNREACH, EHOSTDOWN: the host is restarting; a connection that it ended is DeadPeer",
     ),
-    Row {
-        kind: ErrorKind::AddressNotAvailable,
-        subjects: &[Connect],
-        only_os: true,
-        reason: "EADDRNOTAVAIL: all ephemeral ports are in use, which TIME_WAIT ends",
-    },
-    Row {
-        kind: ErrorKind::AddressInUse,
-        subjects: &[Connect],
-        only_os: true,
-        reason: "EADDRINUSE: an earlier connection from the same local port is in TIME_WAIT",
-    },
+    os_row(
+        ErrorKind::DeviceNotFound,
+        &[Lookup, Connect, Accept, Transfer, Request, Local],
+        "ENODEV, ENXIO: a USB adapter, VPN or container comes back",
+    ),
+    os_row(
+        ErrorKind::AddressNotAvailable,
+        &[Connect, Request],
+        "EADDRNOTAVAIL: all ephemeral ports are in use, which TIME_WAIT ends, or the local address comes back",
+    ),
+    os_row(
+        ErrorKind::AddressInUse,
+        &[Connect],
+        "EADDRINUSE: an earlier connection from the same local port is in TIME_WAIT",
+    ),
+    os_row(
+        ErrorKind::PermissionDenied,
+        &[Request],
+        "EPERM: a firewall rule drops the datagram, and may be replaced",
+    ),
+    os_row(
+        ErrorKind::MessageTooLong,
+        &[Request],
+        "EMSGSIZE: a smaller path MTU has become known, by which the kernel fragments the next datagram",
+    ),
 ];
 
 /// Returns `true` if the same call may succeed later. `is_os` says that the OS reported the error.
@@ -140,5 +160,14 @@ mod tests {
         assert!(!is_temporary(ErrorKind::AddressNotAvailable, Operation::Connect, false));
         assert!(!is_temporary(ErrorKind::AddressNotAvailable, Operation::Bind, true));
         assert!(!is_temporary(ErrorKind::AddressInUse, Operation::Bind, true));
+    }
+
+    #[test]
+    fn firewall_and_path_mtu_are_temporary_for_requests_only() {
+        for kind in [ErrorKind::PermissionDenied, ErrorKind::MessageTooLong] {
+            assert!(is_temporary(kind, Operation::Request, true), "{kind}");
+            assert!(!is_temporary(kind, Operation::Request, false), "{kind} of this crate");
+            assert!(!is_temporary(kind, Operation::Send, true), "{kind}");
+        }
     }
 }

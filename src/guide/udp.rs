@@ -104,8 +104,8 @@
 //!
 //! **A datagram is lost.** UDP does not confirm delivery, so a call that waits for a reply blocks
 //! indefinitely, unless it has a [timeout](crate::udp::UdpBuilder::read_timeout).
-//! [`request`](crate::UdpEndpoint::request) resends the message, accepts a reply of the peer only,
-//! and times out:
+//! [`request_to`](crate::UdpEndpoint::request_to) resends the message, also after temporary errors
+//! such as a missing route, accepts a reply of the peer only, and times out:
 //!
 //! ```
 //! use socketry::{Retry, UdpEndpoint};
@@ -119,7 +119,7 @@
 //! });
 //! let retry = Retry::new().attempts(5).initial_delay(Duration::from_millis(20));
 //! let client = UdpEndpoint::builder().retry(retry).bind(0)?;
-//! assert_eq!(client.request("在吗？", address)?.text()?, "收到");
+//! assert_eq!(client.request_to("在吗？", address)?.text()?, "收到");
 //! serving.join().unwrap()?;
 //! # Ok::<(), socketry::Error>(())
 //! ```

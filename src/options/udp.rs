@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::{InterfaceSelector, options};
+use crate::error::ErrorKind;
 use crate::proto::retry::Retry;
 use crate::proto::text::Encoding;
 
@@ -65,6 +66,17 @@ options! {
     /// Sets how [`request`](crate::UdpEndpoint::request) resends and when it gives up. Defaults to
     /// [`Retry::default`](crate::Retry::default).
     retry: Retry = Retry::new(), (retry: crate::proto::retry::Retry) => retry;
+
+    /// Sets the kinds of errors that end a [`request`](crate::UdpEndpoint::request) immediately.
+    /// Defaults to [`ConnectionRefused`](crate::ErrorKind::ConnectionRefused): the port of the peer is
+    /// closed.
+    ///
+    /// A request is resent after other temporary errors of the OS: a firewall rule, a missing route,
+    /// an unreachable host, a path MTU that has become smaller, a missing address, device, port or
+    /// buffer. With an empty list it is also resent while the port is closed, such as that of a
+    /// server that is starting. See [`Error::is_temporary`](crate::Error::is_temporary).
+    request_fails_on: &'static [ErrorKind] = &[ErrorKind::ConnectionRefused],
+        (kinds: &'static [crate::error::ErrorKind]) => kinds;
 
     /// Sets the maximum size in bytes of a datagram that [`recv`](crate::UdpEndpoint::recv)
     /// accepts, 1 to 65,535. Defaults to 65,535, which no datagram exceeds.

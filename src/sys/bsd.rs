@@ -118,9 +118,13 @@ pub(crate) fn next_queued_error(_: &UdpSocket) -> io::Result<Option<QueuedError>
     Ok(None)
 }
 
-pub(crate) fn is_async_error(_: &io::Error) -> bool {
-    false
+/// udp(4): only connected sockets report ICMP errors.
+pub(crate) fn is_async_error(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ECONNREFUSED | libc::EHOSTUNREACH | libc::EHOSTDOWN))
 }
+
+/// `bind` chooses the port.
+pub(super) fn choose_port_in_connect(_: &socket2::Socket) {}
 
 pub(super) fn set_reuse_port(socket: &socket2::Socket) -> io::Result<()> {
     socket.set_reuse_port(true)

@@ -34,6 +34,9 @@ impl Connecting {
         let socket = open_nonblocking(family, config.device.as_deref())?;
         configure_new(&SockRef::from(&socket), family, config)?;
         if let Some(local) = local {
+            if local.port() == 0 {
+                platform::choose_port_in_connect(&socket);
+            }
             let bound = socket.bind(&super::mapped(local, family).into());
             bound.map_err(|error| failure(Operation::Bind, error).with_local(Some(local)))?;
         }

@@ -155,11 +155,11 @@ fn receive_with_info(
 }
 
 pub(crate) fn enable_packet_info(socket: &UdpSocket, family: Family) -> io::Result<bool> {
-    match family {
-        Family::V4 => setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?,
-        Family::V6 => setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?,
-    }
-    Ok(true)
+    let enabled = match family {
+        Family::V4 => setsockopt(socket, sockopt::Ipv4PacketInfo, &true),
+        Family::V6 => setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true),
+    };
+    is_known(enabled.map_err(io::Error::from))
 }
 
 /// socket(7), `SO_RXQ_OVFL`.
@@ -168,15 +168,15 @@ pub(crate) fn enable_loss_count(socket: &UdpSocket) -> io::Result<bool> {
 }
 
 pub(crate) fn enable_error_queue(socket: &UdpSocket, family: Family) -> io::Result<bool> {
-    match family {
-        Family::V4 => setsockopt(socket, sockopt::Ipv4RecvErr, &true)?,
+    let enabled = match family {
+        Family::V4 => setsockopt(socket, sockopt::Ipv4RecvErr, &true),
         Family::V6 => {
-            setsockopt(socket, sockopt::Ipv6RecvErr, &true)?;
-            // For the IPv4 peers of a dual-stack socket; a socket for IPv6 alone has no use for it and may refuse.
+            // For the IPv4 peers of a dual-stack socket. A socket for IPv6 only may refuse it.
             let _ = setsockopt(socket, sockopt::Ipv4RecvErr, &true);
+            setsockopt(socket, sockopt::Ipv6RecvErr, &true)
         }
-    }
-    Ok(true)
+    };
+    is_known(enabled.map_err(io::Error::from))
 }
 
 /// ip(7), `IP_RECVERR`: the message's name is the address that the failed datagram was for.
@@ -247,14 +247,28 @@ pub(super) fn hear_joined_groups_only(socket: &SockRef<'_>, family: Family) -> i
     is_known(result).map(drop)
 }
 
-/// Whether there is an option that not everything that calls itself Linux has.
+/// Whether an option was set. Other kernels with the interface of Linux do not have all options, and
+/// refuse them with any of these errors: ENOPROTOOPT, EOPNOTSUPP (gVisor, libkrun), EINVAL (WSL 1).
 fn is_known(result: io::Result<()>) -> io::Result<bool> {
-    let unknown = Some(rustix::io::Errno::NOPROTOOPT.raw_os_error());
     match result {
-        Err(error) if error.raw_os_error() == unknown => Ok(false),
+        Err(error)
+            if matches!(error.raw_os_error(), Some(libc::ENOPROTOOPT | libc::EOPNOTSUPP | libc::EINVAL)) =>
+        {
+            Ok(false)
+        }
         result => result.map(|()| true),
     }
 }
+
+/// ip(7), `IP_BIND_ADDRESS_NO_PORT`: the port is chosen by `connect`, so that connections to
+/// different peers can have the same one. Without the option, `bind` chooses it.
+#[cfg(target_os = "linux")]
+pub(super) fn choose_port_in_connect(socket: &socket2::Socket) {
+    let _ = setsockopt(socket, sockopt::IpBindAddressNoPort, &true);
+}
+
+#[cfg(target_os = "android")]
+pub(super) fn choose_port_in_connect(_: &socket2::Socket) {}
 
 /// Android has the option, and no safe crate sets it there.
 #[cfg(target_os = "android")]

@@ -40,6 +40,7 @@
 //! | `is_in_progress(error)` | whether a connect goes on |
 //! | `is_complete(socket, address)` | whether a connect that was in progress has succeeded; its error if it has failed |
 //! | `set_user_timeout`, `set_congestion_control` | more options that not all systems have |
+//! | `choose_port_in_connect(socket)` | defers the choice of a local port from `bind` to `connect`, if possible |
 //! | `is_async_error(error)` | whether an error belongs to a datagram sent earlier, not to this call |
 //! | `REPORTS_TO_UNCONNECTED` | whether such errors end calls on unconnected sockets without having been asked for |
 //! | `error_kind(error)` | the kind of an error, codes that `std` has no kind for included |

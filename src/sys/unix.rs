@@ -173,6 +173,7 @@ pub(crate) fn error_kind(error: &io::Error) -> ErrorKind {
         Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => ErrorKind::ResourceExhausted,
         Some(libc::ENOPROTOOPT | libc::EOPNOTSUPP | libc::EAFNOSUPPORT) => ErrorKind::Unsupported,
         Some(libc::EHOSTDOWN) => ErrorKind::HostUnreachable,
+        Some(libc::ENODEV | libc::ENXIO) => ErrorKind::DeviceNotFound,
         Some(libc::EDESTADDRREQ) => ErrorKind::NotConnected,
         Some(libc::EBADF | libc::ENOTSOCK | libc::EFAULT) => ErrorKind::InvalidInput,
         _ => ErrorKind::of(error),

@@ -212,6 +212,9 @@ pub(crate) fn set_user_timeout(_: &SockRef<'_>, _: Option<Duration>) -> io::Resu
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// `bind` chooses the port.
+pub(super) fn choose_port_in_connect(_: &socket2::Socket) {}
+
 pub(super) fn set_congestion_control(_: &SockRef<'_>, _: &str) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }

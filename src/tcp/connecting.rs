@@ -10,7 +10,7 @@ use super::observe::{ConnectEvent, Observer};
 use super::race::{self, Outcome, Runners};
 use crate::addr::Address;
 use crate::dns::{self, Found};
-use crate::error::{Error, ErrorKind, Result, TimeLimit};
+use crate::error::{Error, ErrorKind, Operation, Result, TimeLimit};
 use crate::proto::race::interleave;
 use crate::proto::retry::Retry;
 use crate::sys::{self, Family};
@@ -130,7 +130,12 @@ impl TcpClient {
                 let error = ConnectFailures::into_error(failed, found, self.local, elapsed);
                 Err(if limit.has_passed() { limit.timed(error) } else { error })
             }
-            Err(error) => Err(error.with_elapsed(limit.elapsed())),
+            Err(error) => {
+                // The local address is a part of the connection, and may come back as the peer's may.
+                let is_local = error.operation() == Operation::Bind;
+                let error = if is_local { error.with_operation(Operation::Connect) } else { error };
+                Err(error.with_elapsed(limit.elapsed()))
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::fmt;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering};
 
 use super::batch::Segmenting;
 use super::builder::UdpBuilder;
@@ -28,7 +28,7 @@ use crate::wait::{CancelToken, Configured, ReceiveTimeout, Timeouts};
 /// * **Replies.** [`reply`](Self::reply) sends from the address that the request was sent to.
 ///
 /// An endpoint that is bound to a wildcard address receives datagrams from any sender. A connected
-/// endpoint receives datagrams of its peer only, and its calls return an error of kind
+/// endpoint receives datagrams of its peer only, and its calls that receive return an error of kind
 /// [`ConnectionRefused`](crate::ErrorKind::ConnectionRefused) if the port of the peer is closed.
 ///
 /// A receive call whose datagram is available takes one system call.
@@ -67,6 +67,9 @@ pub struct UdpEndpoint {
     pub(super) segmenting: Segmenting,
     /// One of [`ErrorQueue`].
     pub(super) error_queue: AtomicU8,
+    /// The error number of an ICMP error that a call of a connected endpoint that sends has taken
+    /// from the OS, for the next call that receives; 0 if there is none.
+    pub(super) kept_error: AtomicI32,
     pub(super) receive_timeout: ReceiveTimeout,
     /// The number of datagrams that the kernel has dropped, as last reported.
     pub(super) lost: AtomicU32,
@@ -76,8 +79,8 @@ pub struct UdpEndpoint {
     pub(super) resolver: Option<Resolver>,
 }
 
-/// Whether the OS queues ICMP errors for datagrams sent earlier, and whether some may be queued
-/// that no failed call has reported.
+/// Whether the OS queues ICMP errors for datagrams sent earlier, and whether some may be queued, or
+/// kept by the endpoint, that no failed call has reported.
 pub(super) struct ErrorQueue;
 
 impl ErrorQueue {
@@ -126,8 +129,8 @@ impl UdpEndpoint {
     /// Creates an endpoint that sends to one peer and receives from it only, with default options.
     ///
     /// The OS chooses the local address and port. [`UdpBuilder::connect`] sets options. Nothing is
-    /// sent, since UDP has no handshake: if the port of the peer is closed, a call after the first
-    /// [`send`](Self::send) returns an error of kind
+    /// sent, since UDP has no handshake: if the port of the peer is closed, a call that receives after
+    /// the first [`send`](Self::send) returns an error of kind
     /// [`ConnectionRefused`](crate::ErrorKind::ConnectionRefused).
     ///
     /// This method does not block, unless the address has a host name. A lookup takes at most 10 s
@@ -179,6 +182,7 @@ impl UdpEndpoint {
             is_plain: true,
             segmenting: Segmenting::default(),
             error_queue: AtomicU8::new(ErrorQueue::OFF),
+            kept_error: AtomicI32::new(0),
             receive_timeout: ReceiveTimeout::default(),
             lost: AtomicU32::new(0),
             timeouts: Timeouts::new(Configured {
@@ -222,6 +226,28 @@ impl UdpEndpoint {
             }
         }
         Ok(())
+    }
+
+    /// Keeps the ICMP error of an earlier datagram for the next call that receives.
+    #[cold]
+    pub(super) fn keep_error(&self, error: &std::io::Error) {
+        self.kept_error.store(error.raw_os_error().unwrap_or(0), Ordering::Relaxed);
+        // So that the fast paths of receiving are left.
+        self.error_queue.store(ErrorQueue::PENDING, Ordering::Relaxed);
+    }
+
+    /// Takes the error that was kept, of a connected endpoint.
+    pub(super) fn take_kept_error(&self) -> Option<std::io::Error> {
+        match self.kept_error.load(Ordering::Relaxed) {
+            0 => None,
+            _ => {
+                self.error_queue.store(ErrorQueue::OFF, Ordering::Relaxed);
+                match self.kept_error.swap(0, Ordering::Relaxed) {
+                    0 => None,
+                    code => Some(std::io::Error::from_raw_os_error(code)),
+                }
+            }
+        }
     }
 
     /// Returns an error of an operation of this endpoint, with its local address.

@@ -337,6 +337,9 @@ impl UdpEndpoint {
         watched: Option<SocketAddr>,
         mut attempt: impl FnMut(Mode) -> io::Result<()>,
     ) -> Result<()> {
+        if let Some(error) = self.take_kept_error() {
+            return Err(self.failure(operation, error).with_remote(self.peer));
+        }
         if self.error_queue.load(Ordering::Relaxed) == ErrorQueue::PENDING {
             return self.handle_wait_error(operation, limit, watched, WaitError::ErrorQueueReady, attempt);
         }

@@ -57,8 +57,6 @@ impl UdpEndpoint {
     ///   ([`UnencodableText`](crate::ErrorKind::UnencodableText)), or the message is longer than
     ///   65,507 bytes, or 65,527 with IPv6 ([`MessageTooLong`](crate::ErrorKind::MessageTooLong));
     /// * the endpoint is not connected ([`NotConnected`](crate::ErrorKind::NotConnected));
-    /// * an earlier datagram arrived at a closed port of the peer
-    ///   ([`ConnectionRefused`](crate::ErrorKind::ConnectionRefused));
     /// * there is no route to the peer
     ///   ([`NetworkUnreachable`](crate::ErrorKind::NetworkUnreachable)), or a local firewall
     ///   forbids it ([`PermissionDenied`](crate::ErrorKind::PermissionDenied));
@@ -66,7 +64,9 @@ impl UdpEndpoint {
     ///   ([`TimedOut`](crate::ErrorKind::TimedOut)), or the token is cancelled
     ///   ([`Cancelled`](crate::ErrorKind::Cancelled)).
     ///
-    /// In each case the message is not sent, and the endpoint remains usable.
+    /// In each case the message is not sent, and the endpoint remains usable. An ICMP error of an
+    /// earlier datagram, such as that of a closed port, does not fail this call. The next call that
+    /// receives returns it.
     #[doc(alias = "sendmsg", alias = "EMSGSIZE", alias = "ECONNREFUSED")]
     #[inline]
     pub fn send(&self, message: impl Message) -> Result<()> {
@@ -295,10 +295,17 @@ impl UdpEndpoint {
         };
         let outcome = match outcome {
             // The ICMP error of an earlier datagram failed this call. The call is repeated, and the
-            // error stays in the error queue for a call that receives. An error of the second
-            // attempt is its own.
+            // error is kept for a call that receives: by the kernel in the error queue, or by the
+            // endpoint. An error of the second attempt is its own.
             Err(WaitError::Failed(error)) if self.concerns_earlier_datagram(&error) => {
                 self.retry_send(&limit, attempt)
+            }
+            Err(WaitError::Failed(error)) if self.peer.is_some() && sys::is_async_error(&error) => {
+                let outcome = wait::sending(&self.socket, &limit, attempt);
+                if outcome.is_ok() {
+                    self.keep_error(&error);
+                }
+                outcome
             }
             Err(WaitError::ErrorQueueReady) => self.retry_send(&limit, attempt),
             outcome => outcome,

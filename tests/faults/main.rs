@@ -10,9 +10,11 @@ mod cut_connections;
 mod dead_peers;
 #[path = "../kit/mod.rs"]
 mod kit;
+mod local_addresses;
 mod lossy_network;
 mod sigpipe;
 mod small_buffers;
 mod system_calls;
 mod udp_batch;
 mod udp_interfaces;
+mod udp_temporary_errors;

@@ -79,6 +79,7 @@ fn peer() {
     let endpoint = UdpEndpoint::bind(0).unwrap();
     let error = endpoint.send_to("x", "192.0.2.1:9").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NetworkUnreachable, "{error}");
+    let endpoint = UdpEndpoint::builder().request_fails_on(&[ErrorKind::HostUnreachable]).bind(0).unwrap();
     let error = endpoint.request_with("x", "10.77.1.99:9", &Retry::single(PATIENCE), |_| true).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::HostUnreachable, "{error}");
     assert_eq!(error.peer_addr(), Some(SocketAddr::from(([10, 77, 1, 99], 9))));

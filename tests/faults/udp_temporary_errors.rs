@@ -118,8 +118,9 @@ fn client_part() {
         assert_eq!(endpoint.request_with("x", SERVER, &retry(), |_| true).unwrap().bytes(), b"1");
     });
     // A fault that lasts is the source of the timeout.
+    let endpoints = [unconnected(), connected()];
     ip("route add unreachable 10.77.2.2");
-    for endpoint in [unconnected(), connected()] {
+    for endpoint in endpoints {
         let error = endpoint.request_with("x", SERVER, &retry().attempts(5), |_| true).unwrap_err();
         assert!(error.is_timeout() && error.is_temporary(), "{error}");
         assert!(error.to_string().contains("timed out (last error: host unreachable)"), "{error}");

@@ -30,7 +30,9 @@ type Call = fn(&UdpEndpoint) -> Result<(), Error>;
 /// Methods that take a name.
 static NAMED: &[(&str, bool, Call)] = &[
     ("UdpEndpoint::send_to by name", true, |endpoint| endpoint.send_to("x", ("name.test", 9))),
-    ("UdpEndpoint::request by name", false, |endpoint| endpoint.request("x", ("name.test", 9)).map(drop)),
+    ("UdpEndpoint::request_to by name", false, |endpoint| {
+        endpoint.request_to("x", ("name.test", 9)).map(drop)
+    }),
     ("UdpEndpoint::request_with by name", false, |endpoint| {
         endpoint.request_with("x", ("name.test", 9), &Retry::single(OTHER_LIMIT), |_| true).map(drop)
     }),
@@ -45,7 +47,8 @@ static SENDS: &[(&str, Call)] = &[
         batch.push("x")?;
         endpoint.send_batch(&mut batch).map(drop)
     }),
-    ("UdpEndpoint::request", |endpoint| endpoint.request("x", endpoint.peer_addr().unwrap()).map(drop)),
+    ("UdpEndpoint::request", |endpoint| endpoint.request("x").map(drop)),
+    ("UdpEndpoint::request_to", |endpoint| endpoint.request_to("x", endpoint.peer_addr().unwrap()).map(drop)),
 ];
 
 pub fn all() -> Vec<Cell> {

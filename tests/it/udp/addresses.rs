@@ -33,7 +33,7 @@ fn bind_connect_send_and_request_reject_invalid_address() {
         UdpEndpoint::bind("nonsense").unwrap_err(),
         UdpEndpoint::connect("127.0.0.1:0").unwrap_err(),
         endpoint.send_to("x", "::1:80").unwrap_err(),
-        endpoint.request("x", "127.0.0.1:99999").unwrap_err(),
+        endpoint.request_to("x", "127.0.0.1:99999").unwrap_err(),
     ] {
         assert_eq!(error.kind(), ErrorKind::InvalidAddress, "{error}");
     }

@@ -93,7 +93,7 @@ fn request_ends_at_endpoint_deadline() {
     let (silent, client) = (local(), local());
     let start = Instant::now();
     client.set_deadline(start + Duration::from_millis(120));
-    assert_timed_out(client.request("ask", silent.local_addr()));
+    assert_timed_out(client.request_to("ask", silent.local_addr()));
     assert!(start.elapsed() >= Duration::from_millis(120));
     assert!(
         start.elapsed() < Retry::default().total_delay(),
@@ -139,7 +139,7 @@ fn connected_request_reports_connection_refused() {
 #[test]
 fn connected_request_rejects_other_address() {
     let (peer, other) = (local(), local());
-    let error = connected_to(&peer).request("ask", other.local_addr()).unwrap_err();
+    let error = connected_to(&peer).request_to("ask", other.local_addr()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
 }
 
@@ -189,4 +189,69 @@ fn report_unreachable_returns_failed_address() {
     expected.sort();
     assert_eq!(reported, expected);
     assert!(client.try_recv().unwrap().is_none());
+}
+
+#[test]
+fn request_of_connected_endpoint_needs_no_address() {
+    let server = local();
+    let client = connected_to(&server);
+    with_server(
+        || {
+            let request = server.recv().unwrap();
+            server.reply(&request, "answer").unwrap();
+        },
+        || assert_eq!(client.request("ask").unwrap().bytes(), b"answer"),
+    );
+    assert_eq!(local().request("ask").unwrap_err().kind(), ErrorKind::NotConnected);
+}
+
+/// The ICMP error that a send takes from the OS is returned by the next receive, in every form.
+#[test]
+fn connected_send_leaves_refused_port_for_the_next_receive() {
+    if !cfg!(target_os = "linux") {
+        return skip(Need::Platform, "an unreachable port is not reported immediately on this OS");
+    }
+    type Receive = fn(&UdpEndpoint) -> Result<(), socketry::Error>;
+    let forms: [Receive; 4] = [
+        |endpoint| endpoint.recv().map(drop),
+        |endpoint| endpoint.try_recv().map(drop),
+        |endpoint| endpoint.recv_into(&mut [0; 9]).map(drop),
+        |endpoint| endpoint.peek().map(drop),
+    ];
+    for receive in forms {
+        let client = UdpEndpoint::builder().read_timeout(PATIENCE).connect(deserted()).unwrap();
+        for _ in 0..3 {
+            client.send("to a closed port").unwrap();
+        }
+        assert!(receive(&client).unwrap_err().is_refused());
+    }
+}
+
+/// A server that is starting.
+#[test]
+fn request_continues_while_port_is_closed_if_asked_to() {
+    let server = local();
+    let address = server.local_addr();
+    drop(server);
+    for connected in [false, true] {
+        let builder = UdpEndpoint::builder().request_fails_on(&[]);
+        let client = if connected { builder.connect(address) } else { builder.bind("127.0.0.1:0") }.unwrap();
+        let error = client.request_with("ask", address, &fast_retry(3), |_| true).unwrap_err();
+        assert!(error.is_timeout(), "{error}");
+        if cfg!(target_os = "linux") {
+            assert!(error.to_string().contains("last error: connection refused"), "{error}");
+        }
+        with_server(
+            || {
+                std::thread::sleep(Duration::from_millis(150));
+                let server = UdpEndpoint::builder().read_timeout(PATIENCE).bind(address).unwrap();
+                let request = server.recv().unwrap();
+                server.reply(&request, "answer").unwrap();
+            },
+            || {
+                let answer = client.request_with("ask", address, &fast_retry(40), |_| true).unwrap();
+                assert_eq!(answer.bytes(), b"answer");
+            },
+        );
+    }
 }

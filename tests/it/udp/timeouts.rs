@@ -215,7 +215,7 @@ fn cancelled_token_stays_cancelled() {
     assert!(token.is_cancelled());
     assert!(endpoint.recv().unwrap_err().is_cancelled(), "even with a datagram there");
     assert!(endpoint.send_to("x", peer.local_addr()).unwrap_err().is_cancelled());
-    assert!(endpoint.request("x", peer.local_addr()).unwrap_err().is_cancelled());
+    assert!(endpoint.request_to("x", peer.local_addr()).unwrap_err().is_cancelled());
 }
 
 #[test]
