@@ -112,8 +112,11 @@ impl Inner {
                     };
                     let result = self.queries.query(&query, conf, version.unwrap_or_default(), limit);
                     let servers = || self.queries.servers(conf);
-                    let result = result.map_err(|why| why.into_error(&servers(), host, limit))?;
-                    resolution.handle_result(result);
+                    match result.map_err(|why| why.into_error(&servers(), host, limit)) {
+                        Ok(result) => resolution.handle_result(result),
+                        Err(error) if error.is_cancelled() => return Err(error),
+                        Err(error) => resolution.handle_interrupted(error),
+                    }
                     now = Moment::now();
                 }
                 #[cfg(feature = "dns")]
@@ -125,8 +128,11 @@ impl Inner {
                 }
                 Action::System => {
                     let found = system::lookup(&resolution.system_name(), limit);
-                    let found = found.map_err(|why| why.into_error(&[], host, limit))?;
-                    resolution.handle_system(found);
+                    match found.map_err(|why| why.into_error(&[], host, limit)) {
+                        Ok(found) => resolution.handle_system(found),
+                        Err(error) if error.is_cancelled() => return Err(error),
+                        Err(error) => resolution.handle_system(Err(error)),
+                    }
                 }
                 Action::Done => return resolution.finish().map_err(|error| timed(error, limit)),
             }

@@ -6,7 +6,7 @@
 //! | Task | Type |
 //! |---|---|
 //! | Set name servers, timeouts, the hosts file | [`ResolverBuilder`] |
-//! | Choose between the system's resolver and DNS queries | [`Backend`] |
+//! | Choose between the resolver of the OS and DNS queries | [`Backend`] |
 //! | Choose IPv4, IPv6 or both | [`IpFamilies`] |
 //! | Read addresses, their source and their remaining TTL | [`Resolved`], [`AnswerSource`] |
 #![cfg_attr(

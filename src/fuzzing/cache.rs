@@ -80,9 +80,15 @@ pub fn property(data: &[u8]) {
                 }
             }
             4 => {
-                names.insert(name.clone());
                 let ips = vec![IpAddr::from([192, 0, 2, 1]); choices.below(6)];
-                cache.put_sorted(&name, &[Kind::Aaaa, Kind::A], &ips, now);
+                // Those of the cache, or others.
+                let entries = [Kind::Aaaa, Kind::A].map(|kind| {
+                    let other = bounds.entry(&answer(&mut choices), now);
+                    let own = cache.get(name.as_ref(), kind, now).cloned();
+                    (kind, if choices.is() { own } else { Some(other) })
+                });
+                names.insert(name.clone());
+                cache.put_sorted(&name, &entries, &ips, now);
             }
             5 if choices.byte() == 0 => cache = Cache::new(bounds),
             _ => now += choices.time().min(100_000 * SECOND),

@@ -44,7 +44,7 @@ fn ports_part() {
         // With all ports in use, another attempt may succeed later.
         let error = client.connect(listeners[0].local_addr().unwrap()).unwrap_err();
         assert!(error.is_temporary(), "{error}");
-        connections.into_iter().flatten().for_each(|connection| drop(connection.abort()));
+        connections.into_iter().flatten().for_each(|connection| connection.abort());
     }
 }
 

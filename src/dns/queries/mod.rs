@@ -36,6 +36,8 @@ pub(super) struct Queries {
     /// The version of `services` whose sources are the hosts files and name servers for all names,
     /// the usual case.
     files_dns_version: AtomicU64,
+    /// The number of calls of `flush`, which a version counts as changes of the file.
+    flushes: AtomicU64,
     learned: Mutex<Learned>,
     single_flight: SingleFlight<QueryResult>,
 }
@@ -49,9 +51,8 @@ struct Learned {
 }
 
 impl Learned {
-    fn new(conf: &WatchedFile<ResolvConf>, bounds: Bounds) -> Learned {
-        // The version first: if the contents are newer, they are replaced with the next version.
-        let version = conf.version();
+    fn new(conf: &WatchedFile<ResolvConf>, version: u64, bounds: Bounds) -> Learned {
+        // The version was read before: if the contents are newer, they are replaced with the next one.
         Learned {
             version,
             conf: conf.contents(),
@@ -70,9 +71,10 @@ impl Queries {
         let conf = WatchedFile::new(options.conf.clone(), SMALL, move |bytes| {
             own.over(ResolvConf::read(&bytes, &environment()))
         });
-        let learned = Mutex::new(Learned::new(&conf, options.bounds));
+        let learned = Mutex::new(Learned::new(&conf, conf.version(), options.bounds));
         let (files_dns_version, single_flight) = (AtomicU64::new(u64::MAX), SingleFlight::new());
-        Queries { options, backend, conf, services, files_dns_version, learned, single_flight }
+        let flushes = AtomicU64::new(0);
+        Queries { options, backend, conf, services, files_dns_version, flushes, learned, single_flight }
     }
 
     /// What is known now, of the present configuration.
@@ -80,8 +82,10 @@ impl Queries {
     fn learned(&self, now: Moment) -> MutexGuard<'_, Learned> {
         self.conf.refresh_if_due(now);
         let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-        if learned.version != self.conf.version() {
-            *learned = Learned::new(&self.conf, self.options.bounds);
+        // Both only increase.
+        let version = self.conf.version() + self.flushes.load(Ordering::Acquire);
+        if learned.version != version {
+            *learned = Learned::new(&self.conf, version, self.options.bounds);
         }
         learned
     }
@@ -144,8 +148,9 @@ impl Queries {
     pub(super) fn flush(&self) {
         self.conf.read_again();
         self.services.iter().for_each(WatchedFile::read_again);
-        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-        *learned = Learned::new(&self.conf, self.options.bounds);
+        self.flushes.fetch_add(1, Ordering::AcqRel);
+        // Frees the memory.
+        drop(self.learned(Moment::now()));
     }
 }
 

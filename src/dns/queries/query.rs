@@ -36,7 +36,9 @@ impl Queries {
         limit: &WaitLimit<'_>,
     ) -> Result<QueryResult, Interrupted> {
         let key = (query.name.clone(), query.kinds.clone(), version);
-        self.single_flight.run(&key, limit, || self.query_servers(query, conf, version, limit))
+        // What is left out because the limit of this thread has passed is not left out for others.
+        let is_shared = |result: &QueryResult| !result.is_partial;
+        self.single_flight.run(&key, limit, || self.query_servers(query, conf, version, limit), is_shared)
     }
 
     fn query_servers(
@@ -57,10 +59,12 @@ impl Queries {
         if learned.version == version {
             let Learned { cache, preferences, .. } = &mut *learned;
             lookup.experiences().for_each(|(place, experience)| preferences.learn(place, experience, now));
-            if ended.is_ok() {
-                let entries = result.entries.iter();
-                let entries = entries.flat_map(|(kind, entry)| entry.iter().map(move |entry| (kind, entry)));
-                entries.for_each(|(kind, entry)| cache.put(&query.name, *kind, entry, now));
+            for (kind, entry) in &result.entries {
+                // Some servers return NXDOMAIN for a name without addresses of one family, which the
+                // answer for the other family shows.
+                if let Some(entry) = entry.as_ref().filter(|entry| entry.exists || !result.is_partial) {
+                    cache.put(&query.name, *kind, entry, now);
+                }
             }
         }
         drop(learned);

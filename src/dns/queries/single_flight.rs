@@ -31,12 +31,14 @@ impl<T: Clone + Send + 'static> SingleFlight<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the outcome of `query`, called by this thread or by another that has begun before.
+    /// Returns the outcome of `query`, called by this thread or by another that has begun before. An
+    /// outcome that is not shared is returned to this thread only.
     pub(super) fn run(
         &self,
         key: &Key,
         limit: &WaitLimit<'_>,
         mut query: impl FnMut() -> Result<T, Interrupted>,
+        is_shared: impl Fn(&T) -> bool,
     ) -> Result<T, Interrupted> {
         loop {
             let other = {
@@ -49,7 +51,9 @@ impl<T: Clone + Send + 'static> SingleFlight<T> {
                         drop(all);
                         let leader = Leader { flights: self, key: key.clone(), setter: Setter(oneshot) };
                         let outcome = query()?;
-                        leader.setter.0.set(outcome.clone());
+                        if is_shared(&outcome) {
+                            leader.setter.0.set(outcome.clone());
+                        }
                         return Ok(outcome);
                     }
                 }
@@ -84,15 +88,20 @@ mod tests {
     fn single_flight_waiter_becomes_leader_after_failure() {
         let (flights, key) = (SingleFlight::new(), (HostName::found("host.test"), vec![Kind::A], 0));
         std::thread::scope(|scope| {
-            let first = flights.run(&key, FREE, || {
-                let oneshot = Arc::clone(&flights.all()[&key]);
-                scope.spawn(|| assert_eq!(flights.run(&key, FREE, || Ok(7)), Ok(7)));
-                // The map, the leader, this, and the waiting thread.
-                while Arc::strong_count(&oneshot) < 4 {
-                    std::thread::yield_now();
-                }
-                Err(Interrupted::TimedOut(Arc::default()))
-            });
+            let first = flights.run(
+                &key,
+                FREE,
+                || {
+                    let oneshot = Arc::clone(&flights.all()[&key]);
+                    scope.spawn(|| assert_eq!(flights.run(&key, FREE, || Ok(7), |_| true), Ok(7)));
+                    // The map, the leader, this, and the waiting thread.
+                    while Arc::strong_count(&oneshot) < 4 {
+                        std::thread::yield_now();
+                    }
+                    Err(Interrupted::TimedOut(Arc::default()))
+                },
+                |_| true,
+            );
             assert_eq!(first, Err(Interrupted::TimedOut(Arc::default())));
         });
         assert!(flights.all().is_empty());
@@ -103,7 +112,24 @@ mod tests {
     fn single_flight_runs_again_after_completion() {
         let (flights, key) = (SingleFlight::new(), (HostName::found("host.test"), vec![Kind::A], 0));
         for number in 0..2 {
-            assert_eq!(flights.run(&key, FREE, || Ok(number)), Ok(number));
+            assert_eq!(flights.run(&key, FREE, || Ok(number), |_| true), Ok(number));
         }
+    }
+
+    /// A waiting thread makes a query of its own.
+    #[test]
+    fn single_flight_does_not_share_a_partial_outcome() {
+        let (flights, key) = (SingleFlight::new(), (HostName::found("host.test"), vec![Kind::A], 0));
+        std::thread::scope(|scope| {
+            let query = || {
+                let oneshot = Arc::clone(&flights.all()[&key]);
+                scope.spawn(|| assert_eq!(flights.run(&key, FREE, || Ok(7), |_| true), Ok(7)));
+                while Arc::strong_count(&oneshot) < 4 {
+                    std::thread::yield_now();
+                }
+                Ok(3)
+            };
+            assert_eq!(flights.run(&key, FREE, query, |_| false), Ok(3));
+        });
     }
 }

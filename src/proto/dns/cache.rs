@@ -26,6 +26,9 @@ const BYTES_PER_NAME: usize = 1_024;
 /// section 3.2, requires at least 1 s.
 const INCOMPLETE: Duration = Duration::from_secs(5);
 
+/// The longest TTL of a message (RFC 1035, section 3.2.1). It keeps the sum of `now` and a TTL valid.
+const MAX_TTL: Duration = Duration::from_secs(u32::MAX as u64);
+
 /// The answer for one record type of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CacheEntry {
@@ -66,7 +69,7 @@ pub(crate) struct Cache {
 impl Bounds {
     /// An answer as it is cached, whether or not it is.
     pub(crate) fn entry(&self, answer: &Answer, now: Instant) -> CacheEntry {
-        let expires = now.checked_add(self.ttl(answer)).unwrap_or(now);
+        let expires = now.checked_add(self.ttl(answer).min(MAX_TTL)).unwrap_or(now);
         CacheEntry { records: answer.records.clone().into(), exists: answer.exists, expires }
     }
 
@@ -89,7 +92,8 @@ impl Names {
         let record = |record: &RecordData| size_of::<RecordData>() + record.heap_size();
         let records = self.kinds.iter().flat_map(|(_, entry)| entry.records.iter());
         let ips = self.sorted.as_ref().map_or(0, |sorted| sorted.ips.len());
-        records.map(record).sum::<usize>() + ips * size_of::<IpAddr>()
+        let entries = self.kinds.len() * size_of::<(Kind, CacheEntry)>();
+        entries + records.map(record).sum::<usize>() + ips * size_of::<IpAddr>()
     }
 }
 
@@ -121,18 +125,29 @@ impl Cache {
         });
     }
 
-    /// Adds the sorted addresses of a name, which are those of its entries of these types. They
-    /// expire with the first entry.
-    pub(crate) fn put_sorted(&mut self, name: &HostName, kinds: &[Kind], ips: &[IpAddr], now: Instant) {
-        let entries = || kinds.iter().flat_map(|kind| self.get(name.as_ref(), *kind, now));
-        let is_complete = entries().count() == kinds.len();
-        let soon = now.checked_add(INCOMPLETE).filter(|_| !is_complete);
-        let until = entries().map(|entry| entry.expires).chain(soon).min();
-        // Addresses with a TTL of 0 have no entry, and are not cached here either.
-        if entries().map(|entry| entry.records.len()).sum::<usize>() != ips.len() {
+    /// Adds the sorted addresses of these entries of a name, unless an entry with addresses is not
+    /// cached, such as one with a TTL of 0. They expire with the first entry.
+    pub(crate) fn put_sorted(
+        &mut self,
+        name: &HostName,
+        entries: &[(Kind, Option<CacheEntry>)],
+        ips: &[IpAddr],
+        now: Instant,
+    ) {
+        let cached = |kind: Kind| self.get(name.as_ref(), kind, now);
+        let is_cached = |(kind, entry): &(Kind, Option<CacheEntry>)| match entry {
+            Some(entry) if !entry.records.is_empty() => {
+                cached(*kind).is_some_and(|own| Arc::ptr_eq(&own.records, &entry.records))
+            }
+            _ => true,
+        };
+        if !entries.iter().all(is_cached) {
             return;
         }
-        let expires = entries().filter(|entry| !entry.records.is_empty()).map(|entry| entry.expires).min();
+        let own = || entries.iter().flat_map(|(kind, _)| cached(*kind));
+        let soon = now.checked_add(INCOMPLETE).filter(|_| own().count() < entries.len());
+        let until = own().map(|entry| entry.expires).chain(soon).min();
+        let expires = own().filter(|entry| !entry.records.is_empty()).map(|entry| entry.expires).min();
         let sorted =
             until.zip(expires).map(|(until, expires)| SortedAddrs { ips: ips.into(), until, expires });
         self.change(name, |names| names.sorted = sorted);
@@ -163,6 +178,8 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+
+    const ENTRY: usize = size_of::<(Kind, CacheEntry)>();
 
     #[allow(clippy::disallowed_methods, reason = "the clock of a test needs a start")]
     fn now() -> Instant {
@@ -220,6 +237,26 @@ mod tests {
     }
 
     #[test]
+    fn longest_ttl_of_the_caller_is_valid() {
+        let bounds =
+            Bounds { names: 9, shortest: Duration::MAX, longest: Duration::MAX, longest_negative: SECOND };
+        let now = now();
+        assert_eq!(bounds.entry(&answer(30), now).expires - now, MAX_TTL);
+    }
+
+    /// Record types without records have memory, too.
+    #[test]
+    fn negative_entries_of_one_name_are_bounded() {
+        let (mut cache, now) = (cache(1), now());
+        let entry = cache.bounds.entry(&nothing(Some(30)), now);
+        for kind in 256..1_000 {
+            cache.put(&HostName::found("a"), Kind::Other(kind), &entry, now);
+        }
+        let kinds: usize = cache.entries.values().map(|names| names.kinds.len()).sum();
+        assert!(kinds * ENTRY <= BYTES_PER_NAME, "{kinds} record types");
+    }
+
+    #[test]
     fn entry_is_returned_until_ttl_expires() {
         let (mut cache, now) = (cache(9), now());
         put(&mut cache, "a", &answer(30), now);
@@ -239,7 +276,7 @@ mod tests {
         }
         assert_eq!((cache.len(), cache.order.len(), cache.entries.len()), (100, 100, 100));
         assert!(get(&cache, "999999", now).is_some() && get(&cache, "1", now).is_none());
-        assert_eq!(cache.memory_size, 100 * size_of::<RecordData>());
+        assert_eq!(cache.memory_size, 100 * (ENTRY + size_of::<RecordData>()));
         let mut none = Cache::new(Bounds { names: 0, ..cache.bounds });
         put(&mut none, "a", &answer(30), now);
         assert_eq!(none.len(), 0);
@@ -256,21 +293,19 @@ mod tests {
         assert_eq!((cache.len(), cache.entries.len()), (1, 1), "100 KiB hold one of them");
         assert!(get(&cache, "9", now).is_some());
         put(&mut cache, "9", &answer(30), now);
-        assert_eq!(cache.memory_size, size_of::<RecordData>(), "the replaced entry is not counted");
+        assert_eq!(cache.memory_size, ENTRY + size_of::<RecordData>(), "the replaced entry is not counted");
     }
 
     const ONE: [IpAddr; 1] = [IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1))];
-    const BOTH: [Kind; 2] = [Kind::Aaaa, Kind::A];
 
     /// For how long one sorted address is cached, with an answer for the other family or without.
     fn in_order(one: &Answer, other: Option<&Answer>) -> Option<Duration> {
         let (mut cache, now, name) = (cache(9), now(), HostName::found("a"));
-        put(&mut cache, "a", one, now);
-        if let Some(other) = other {
-            let other = cache.bounds.entry(other, now);
-            cache.put(&name, Kind::Aaaa, &other, now);
-        }
-        cache.put_sorted(&name, &BOTH, &ONE, now);
+        let one = cache.bounds.entry(one, now);
+        let other = other.map(|other| cache.bounds.entry(other, now));
+        cache.put(&name, Kind::A, &one, now);
+        other.iter().for_each(|other| cache.put(&name, Kind::Aaaa, other, now));
+        cache.put_sorted(&name, &[(Kind::Aaaa, other), (Kind::A, Some(one))], &ONE, now);
         let sorted = cache.sorted(name.as_ref(), now)?;
         assert_eq!(*sorted.ips, ONE);
         assert!(cache.sorted(name.as_ref(), sorted.until).is_none());
@@ -290,11 +325,14 @@ mod tests {
     #[test]
     fn sorted_addresses_are_dropped_when_records_are_replaced() {
         let (mut cache, now, name) = (cache(9), now(), HostName::found("a"));
+        let entry = cache.bounds.entry(&answer(30), now);
+        cache.put(&name, Kind::A, &entry, now);
+        let entries = [(Kind::Aaaa, None), (Kind::A, Some(entry))];
+        cache.put_sorted(&name, &entries, &ONE, now);
+        assert!(cache.memory_size > ENTRY + size_of::<RecordData>());
         put(&mut cache, "a", &answer(30), now);
-        cache.put_sorted(&name, &BOTH, &ONE, now);
-        assert!(cache.memory_size > size_of::<RecordData>());
-        put(&mut cache, "a", &answer(30), now);
-        assert!(cache.sorted(name.as_ref(), now).is_none());
-        assert_eq!(cache.memory_size, size_of::<RecordData>());
+        cache.put_sorted(&name, &entries, &ONE, now);
+        assert!(cache.sorted(name.as_ref(), now).is_none(), "they are not those of the new records");
+        assert_eq!(cache.memory_size, ENTRY + size_of::<RecordData>());
     }
 }

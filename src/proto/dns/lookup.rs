@@ -114,6 +114,8 @@ pub(crate) struct Lookup {
     addresses_at: Option<Instant>,
     /// Each once, which limits their number whatever the number of attempts is.
     errors: Vec<(usize, ServerFault)>,
+    /// Those of the current questions.
+    current_errors: Vec<(usize, ServerFault)>,
 }
 
 /// What the lookup has found out about a server.
@@ -123,6 +125,12 @@ struct Server {
     is_plain: bool,
     was_plain: bool,
     has_responded: bool,
+    /// Whether it has answered a query with EDNS.
+    has_answered_edns: bool,
+    /// Whether it has answered a query without EDNS.
+    has_answered_plain: bool,
+    /// Whether it has answered a query without EDNS after it had returned an error to the same one with
+    /// EDNS.
     has_refused_edns: bool,
 }
 
@@ -134,6 +142,8 @@ struct Question {
     answer: Option<(Answer, usize)>,
     /// Whether the current server returned an error.
     has_failed: bool,
+    /// The place of the server that returned an error to the query with EDNS.
+    refused_by: Option<usize>,
     by_tcp: bool,
     aliases: u8,
     alias_ttl: u32,
@@ -175,6 +185,7 @@ impl Lookup {
             truncated_at: None,
             addresses_at: None,
             errors: Vec::new(),
+            current_errors: Vec::new(),
         };
         let first = if lookup.plan.is_sequential { lookup.later.len().saturating_sub(1) } else { 0 };
         let first = lookup.later.split_off(first);
@@ -189,6 +200,7 @@ impl Lookup {
             query: Vec::new(),
             answer: None,
             has_failed: false,
+            refused_by: None,
             by_tcp: self.plan.use_tcp,
             aliases: 0,
             alias_ttl: u32::MAX,
@@ -197,6 +209,10 @@ impl Lookup {
         self.earlier.append(&mut self.questions);
         self.questions = questions;
         (self.round, self.addresses_at, self.truncated_at) = (0, None, None);
+        self.current_errors.clear();
+        // A server that failed for another type, or did not respond, may understand EDNS.
+        let own = |server: &mut Server| server.is_plain = server.was_plain || server.has_refused_edns;
+        self.servers.iter_mut().for_each(own);
         self.state = if self.plan.servers.places.is_empty() { State::Done } else { State::Send };
     }
 
@@ -316,13 +332,21 @@ impl Lookup {
 
     fn failed(&mut self, fault: ServerFault) {
         let error = (self.server(), fault);
-        if !self.errors.contains(&error) {
-            self.errors.push(error);
+        for errors in [&mut self.errors, &mut self.current_errors] {
+            if !errors.contains(&error) {
+                errors.push(error);
+            }
         }
     }
 
     fn all(&self) -> impl Iterator<Item = &Question> {
         self.earlier.iter().chain(&self.questions)
+    }
+
+    /// Whether nothing is left to do.
+    fn is_done(&self) -> bool {
+        self.state == State::Done && self.later.is_empty()
+            || self.all().flat_map(|question| &question.answer).any(|(answer, _)| !answer.exists)
     }
 
     /// Whether there are records of one type. They are the answer if the deadline passes.
@@ -397,7 +421,7 @@ impl Lookup {
                     | ResponseError::NotImplemented
                     | ResponseError::Extended(_),
                 ) if edns => {
-                    self.servers[place].has_refused_edns = true;
+                    question.refused_by = Some(place);
                     self.disable_edns();
                     self.state = State::Send;
                     return;
@@ -418,7 +442,12 @@ impl Lookup {
                     if !answer.records.is_empty() {
                         self.addresses_at.get_or_insert(now);
                     }
+                    let is_refused = question.refused_by == Some(place);
                     question.answer = Some((answer, place));
+                    let server = &mut self.servers[place];
+                    server.has_answered_edns |= edns;
+                    server.has_answered_plain |= !edns;
+                    server.has_refused_edns |= !edns && is_refused;
                     return;
                 }
             };

@@ -12,10 +12,14 @@ pub(crate) struct NameServices(Vec<Entry>);
 struct Entry {
     service: Service,
     actions: Actions,
+    /// Whether a success does not end the lookup, which only the resolver of the OS follows.
+    continues: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Service {
+    /// A service without names, whose actions have no effect.
+    Absent,
     Files,
     Dns,
     /// Names in `local` (RFC 6762).
@@ -28,9 +32,15 @@ enum Service {
     Other,
 }
 
+impl Entry {
+    fn is_plain(&self) -> bool {
+        self.actions == Actions::default() && !self.continues
+    }
+}
+
 impl Default for NameServices {
     fn default() -> NameServices {
-        let entry = |service| Entry { service, actions: Actions::default() };
+        let entry = |service| Entry { service, actions: Actions::default(), continues: false };
         NameServices(vec![entry(Service::Files), entry(Service::Dns)])
     }
 }
@@ -57,7 +67,7 @@ impl NameServices {
                 let action: Vec<&str> = words.by_ref().take_while(|word| *word != "]").collect();
                 // Actions apply to the preceding service.
                 if let Some(entry) = entries.last_mut() {
-                    read_actions(&mut entry.actions, &action);
+                    read_actions(entry, &action);
                 }
                 continue;
             }
@@ -66,14 +76,15 @@ impl NameServices {
                 // If systemd-resolved is used, resolv.conf lists it as a name server.
                 "dns" | "resolve" => Service::Dns,
                 // The FreeBSD cache daemon, and an old file format.
-                "cache" | "db" => continue,
+                "cache" | "db" => Service::Absent,
                 "myhostname" => Service::MyHostName,
                 "mymachines" => Service::MyMachines,
                 word if word.starts_with("mdns") => Service::Mdns,
                 _ => Service::Other,
             };
-            entries.push(Entry { service, actions: Actions::default() });
+            entries.push(Entry { service, actions: Actions::default(), continues: false });
         }
+        entries.retain(|entry| entry.service != Service::Absent);
         NameServices(entries)
     }
 
@@ -87,6 +98,7 @@ impl NameServices {
     pub(crate) fn sources(&self, name: NameRef<'_>, is_own: impl Fn() -> bool) -> Sources {
         let applies = |entry: &&Entry| match entry.service {
             Service::Files | Service::Dns | Service::Other => true,
+            Service::Absent => false,
             Service::Mdns => name.is_mdns(),
             Service::MyHostName => name.dots() == 0 || is_own(),
             Service::MyMachines => name.dots() == 0,
@@ -97,7 +109,7 @@ impl NameServices {
         for entry in self.0.iter().filter(applies) {
             let source = match entry.service {
                 // The OS resolver also reads the files first, and follows the actions.
-                Service::Files if needs_system && entry.actions != Actions::default() => Source::System,
+                Service::Files if needs_system && !entry.is_plain() => Source::System,
                 Service::Files => Source::Files,
                 _ if needs_system => Source::System,
                 _ => Source::Dns,
@@ -113,8 +125,9 @@ impl NameServices {
 }
 
 /// Parses the words between brackets: `NOTFOUND=return`, or `!UNAVAIL=return` for all statuses
-/// except `UNAVAIL`. `SUCCESS=continue` is ignored: a success ends the lookup.
-fn read_actions(actions: &mut Actions, words: &[&str]) {
+/// except `UNAVAIL`.
+fn read_actions(entry: &mut Entry, words: &[&str]) {
+    let Entry { actions, continues, .. } = entry;
     let mut rest = words;
     while let [status, "=", action, after @ ..] = rest {
         rest = after;
@@ -129,6 +142,9 @@ fn read_actions(actions: &mut Actions, words: &[&str]) {
             ("unavail", &mut actions.unavailable),
             ("tryagain", &mut actions.try_again),
         ];
+        if status.eq_ignore_ascii_case("success") != is_other {
+            *continues = !ends;
+        }
         for (name, own) in each {
             if status.eq_ignore_ascii_case(name) != is_other {
                 *own = ends;
@@ -158,7 +174,7 @@ mod tests {
 
     #[test]
     fn sources_follow_order_and_actions_of_file() {
-        let table: [(&str, &str); 13] = [
+        let table: [(&str, &str); 16] = [
             ("", "Files Dns"),
             ("passwd: files ldap\n", "Files Dns"),
             ("hosts: files dns\n", "Files Dns"),
@@ -172,6 +188,9 @@ mod tests {
             ("hosts: dns [ NotFound = continue UNAVAIL=return ] files\n", "DnsU Files"),
             ("hosts: ldap\nhosts: files resolve dns\n", "Files Dns"),
             ("hosts: resolve dns [NOTFOUND=return] files\n", "DnsN Files"),
+            ("hosts: files db [NOTFOUND=return] dns\n", "Files Dns"),
+            ("hosts: files cache [NOTFOUND=return] dns\n", "Files Dns"),
+            ("hosts: files [SUCCESS=continue] dns\n", "Files Dns"),
         ];
         for (file, expected) in table {
             assert_eq!(sources(file, "host.example"), expected, "{file:?}");
@@ -181,7 +200,7 @@ mod tests {
     /// The sources of four names: with dots, in `local`, without dots, and of this host.
     #[test]
     fn unsupported_services_use_system_source() {
-        let table: [(&str, [&str; 4]); 7] = [
+        let table: [(&str, [&str; 4]); 9] = [
             (
                 "hosts: files mdns4_minimal [NOTFOUND=return] dns\n",
                 ["Files Dns", "Files System", "Files Dns", "Files Dns"],
@@ -198,6 +217,8 @@ mod tests {
             ("hosts: files sss dns\n", ["Files System"; 4]),
             ("hosts: files wins [ NOTFOUND = return ] dns\n", ["Files System"; 4]),
             ("hosts: files [NOTFOUND=return] ldap\n", ["System"; 4]),
+            ("hosts: files [SUCCESS=merge] ldap\n", ["System"; 4]),
+            ("hosts: files [SUCCESS=continue] ldap\n", ["System"; 4]),
         ];
         for (file, expected) in table {
             let of = |name| sources(file, name);

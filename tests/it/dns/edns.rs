@@ -50,3 +50,24 @@ fn lookup_retries_without_edns_after_other_failures() {
         assert_eq!(edns, expected, "{code:?}: whether each query has EDNS");
     }
 }
+
+/// A server that answers one type with EDNS understands it, whatever it returns for another type.
+#[test]
+fn failure_of_one_type_does_not_disable_edns() {
+    for single_request in [true, false] {
+        for broken in ["A", "AAAA"] {
+            let server = Server::start(move |query| match (query.name.as_str(), query.kind.as_str()) {
+                ("broken.test", kind) if kind == broken => {
+                    reply_to(query).code(RCODE::ServerFailure).after(query, 10)
+                }
+                _ => usual(query).now(query),
+            });
+            let resolver = of(&[server.address]).single_request(single_request).build();
+            let _ = resolver.lookup("broken.test");
+            let before = server.queries().len();
+            resolver.lookup("host.test").unwrap();
+            let later = server.queries().split_off(before);
+            assert!(later.iter().all(|query| query.has_edns), "{broken}, {single_request}: {later:?}");
+        }
+    }
+}

@@ -5,11 +5,15 @@ mod edns;
 #[cfg(feature = "dns")]
 mod families;
 #[cfg(feature = "dns")]
+mod flush;
+#[cfg(feature = "dns")]
 mod forgery;
 #[cfg(feature = "dns")]
 mod hosts;
 #[cfg(feature = "dns")]
 mod lookup;
+#[cfg(feature = "dns")]
+mod partial_answers;
 #[cfg(feature = "dns")]
 mod real_servers;
 #[cfg(feature = "dns")]

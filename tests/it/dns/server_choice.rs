@@ -2,6 +2,7 @@
 //! source.
 
 #[cfg(target_os = "linux")]
+use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use crate::kit::dns::*;
@@ -104,4 +105,29 @@ fn server_that_responds_in_part_stays_first() {
         resolver.lookup(name).unwrap();
         assert!(half.queries().iter().any(|query| query.name == name), "{name}");
     }
+}
+
+/// Also if the server did not respond at first, and was unreachable then.
+#[test]
+fn one_lookup_is_one_experience_with_a_server() {
+    let first = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = first.local_addr().unwrap();
+    let second = Server::start(|query| match query.number {
+        0 => Vec::new(),
+        _ => usual(query).now(query),
+    });
+    let builder = of(&[address, second.address]).families(IpFamilies::Ipv4);
+    let resolver = builder.query_timeout(Duration::from_millis(200)).build();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // The first query times out, then that of the second server.
+            crate::kit::eventually("a query of the second server", || !second.queries().is_empty());
+            drop(first);
+        });
+        resolver.lookup("one.test").unwrap();
+    });
+    let again = UdpSocket::bind(address).unwrap();
+    again.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    resolver.lookup("two.test").unwrap();
+    assert!(again.recv(&mut [0; 512]).is_ok(), "it is queried first");
 }

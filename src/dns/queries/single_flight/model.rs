@@ -21,10 +21,15 @@ fn run_together(threads: usize, failing: usize) -> (Vec<Result<usize, Interrupte
         .map(|_| {
             let (flights, leaders) = (Arc::clone(&flights), Arc::clone(&leaders));
             loom::thread::spawn(move || {
-                flights.run(&key(), FREE, || match leaders.fetch_add(1, Ordering::Relaxed) {
-                    number if number < failing => Err(Interrupted::TimedOut(Arc::default())),
-                    _ => Ok(7),
-                })
+                flights.run(
+                    &key(),
+                    FREE,
+                    || match leaders.fetch_add(1, Ordering::Relaxed) {
+                        number if number < failing => Err(Interrupted::TimedOut(Arc::default())),
+                        _ => Ok(7),
+                    },
+                    |_| true,
+                )
             })
         })
         .collect();

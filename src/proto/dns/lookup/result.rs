@@ -19,6 +19,9 @@ pub(crate) struct QueryResult {
     pub(crate) errors: Vec<ServerError>,
     /// The server that answered.
     pub(crate) server: Option<SocketAddr>,
+    /// Whether the limit of the caller ended the lookup before it was done. Another caller may wait
+    /// for more.
+    pub(crate) is_partial: bool,
 }
 
 impl Lookup {
@@ -43,12 +46,13 @@ impl Lookup {
             entries: self.all().map(|question| (question.kind, entry(question))).collect(),
             errors: self.errors.iter().filter_map(error).collect(),
             server: place.and_then(|place| servers.get(place).copied()),
+            is_partial: !self.is_done(),
         }
     }
 
     /// Returns the state of each server if the deadline has passed.
     pub(crate) fn state_of_servers(&self, servers: &[SocketAddr]) -> Vec<ServerError> {
-        let fault = |place: usize| match self.errors.iter().rev().find(|(own, _)| *own == place) {
+        let fault = |place: usize| match self.current_errors.iter().rev().find(|(own, _)| *own == place) {
             Some((_, fault)) => *fault,
             None if place == self.server() => ServerFault::Timeout,
             None => ServerFault::NotQueried,
@@ -60,20 +64,25 @@ impl Lookup {
 
     /// Returns the experience of this lookup with each server that was queried.
     pub(crate) fn experiences(&self) -> impl Iterator<Item = (usize, Experience)> {
-        let has_responded = |place: usize| self.servers.get(place).is_some_and(|server| server.has_responded);
-        let silent =
-            self.errors.iter().filter(move |(place, fault)| fault.is_silence() && !has_responded(*place));
-        let responded = self.servers.iter().enumerate().filter(|(_, server)| server.has_responded);
-        let responded = responded.map(|(place, server)| {
-            let has_answered = self.all().any(|own| own.answer.as_ref().is_some_and(|(_, by)| *by == place));
-            let experience = match (server.was_plain, server.has_refused_edns, server.is_plain) {
-                (false, true, _) if has_answered => Experience::RefusedEdns,
-                (false, false, true) if has_answered => Experience::RespondedPlain,
-                (true, ..) => Experience::Responded { to_edns: false },
-                _ => Experience::Responded { to_edns: true },
+        let is_silent =
+            |place: usize| self.errors.iter().any(|(own, fault)| *own == place && fault.is_silence());
+        self.servers.iter().enumerate().filter_map(move |(place, server)| {
+            let experience = match server {
+                server if !server.has_responded => {
+                    return is_silent(place).then_some((place, Experience::Silent));
+                }
+                server if server.was_plain => Experience::Responded { to_edns: false },
+                server if server.has_answered_edns || !server.has_answered_plain => {
+                    Experience::Responded { to_edns: true }
+                }
+                server if server.has_refused_edns => Experience::RefusedEdns,
+                // Another type had an error with EDNS and without.
+                _ if self.all().any(|question| question.refused_by == Some(place)) => {
+                    Experience::Responded { to_edns: true }
+                }
+                _ => Experience::RespondedPlain,
             };
-            (place, experience)
-        });
-        silent.map(|(place, _)| (*place, Experience::Silent)).chain(responded)
+            Some((place, experience))
+        })
     }
 }

@@ -4,8 +4,8 @@
 //!
 //! ```text
 //!   poll ──► Hosts ──► handle_hosts ─────────► next source, or Done
-//!        ──► Cache ──► handle_cache ─────────► Query, SourceAddresses, next source, or Done
-//!        ──► Query ──► handle_result ────────► Cache
+//!        ──► Cache ──► handle_cache ─────────► Query, SourceAddresses, Cache, next source, or Done
+//!        ──► Query ──► handle_result ────────► Cache, or handle_interrupted ──► next source, or Done
 //!        ──► SourceAddresses ──► handle_source_addresses ──► Done
 //!        ──► System ──► handle_system ───────► next source, or Done
 //! ```
@@ -92,11 +92,20 @@ pub(crate) struct Resolution<'a> {
     is_absolute: bool,
     families: IpFamilies,
     walk: Walk,
-    /// `None` if it is that of the next source.
-    action: Option<Action>,
+    state: State,
     found: Resolved,
     #[cfg(feature = "dns")]
     search: Option<Box<Search>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    NextSource,
+    /// The cache has been read.
+    #[cfg(feature = "dns")]
+    Evaluate,
+    /// The caller is to do this.
+    Do(Action),
 }
 
 impl<'a> Resolution<'a> {
@@ -114,7 +123,7 @@ impl<'a> Resolution<'a> {
             is_absolute,
             families,
             walk: Walk::new(sources),
-            action: None,
+            state: State::NextSource,
             found: Resolved::empty(),
             #[cfg(feature = "dns")]
             search: None,
@@ -125,25 +134,27 @@ impl<'a> Resolution<'a> {
     #[inline]
     pub(crate) fn poll(&mut self) -> Action {
         loop {
-            match self.action {
-                Some(action) => return action,
-                None => self.next_source(),
+            match self.state {
+                State::Do(action) => return action,
+                State::NextSource => self.next_source(),
+                #[cfg(feature = "dns")]
+                State::Evaluate => self.evaluate(),
             }
         }
     }
 
     #[inline]
     fn next_source(&mut self) {
-        self.action = match self.walk.next() {
-            Some(Source::Files) => Some(Action::Hosts),
+        self.state = State::Do(match self.walk.next() {
+            Some(Source::Files) => Action::Hosts,
             #[cfg(feature = "dns")]
-            Some(Source::Dns) => Some(Action::Cache),
+            Some(Source::Dns) => Action::Cache,
             Some(Source::System) => match self.special() {
                 Some(result) => return self.source_returned(result),
-                None => Some(Action::System),
+                None => Action::System,
             },
-            None => Some(Action::Done),
-        };
+            None => Action::Done,
+        });
     }
 
     /// Returns the addresses, or the reason why there are none. Call this once.
@@ -159,12 +170,12 @@ impl<'a> Resolution<'a> {
     #[inline]
     fn done(&mut self, found: Resolved) {
         self.found = found;
-        self.action = Some(Action::Done);
+        self.state = State::Do(Action::Done);
     }
 
     fn failed(&mut self, error: Error) {
         let ends = self.walk.failed(error);
-        self.action = ends.then_some(Action::Done);
+        self.state = if ends { State::Do(Action::Done) } else { State::NextSource };
     }
 
     /// The error of the lookup after its last source.
@@ -209,9 +220,10 @@ impl<'a> Resolution<'a> {
             if self.found.is_empty() {
                 self.walk.failed(self.no_addresses());
             }
-            self.action = Some(Action::Done);
+            self.state = State::Do(Action::Done);
         } else {
-            self.action = self.walk.not_found_ends().then_some(Action::Done);
+            let ends = self.walk.not_found_ends();
+            self.state = if ends { State::Do(Action::Done) } else { State::NextSource };
         }
     }
 
@@ -242,7 +254,7 @@ impl<'a> Resolution<'a> {
         if self.found.is_empty() {
             return self.failed(self.no_addresses());
         }
-        self.action = Some(Action::Done);
+        self.state = State::Do(Action::Done);
     }
 }
 
@@ -250,36 +262,44 @@ impl<'a> Resolution<'a> {
 impl Resolution<'_> {
     /// Call this with the configuration and the cache of its servers, after [`Action::Cache`].
     #[inline]
-    pub(crate) fn handle_cache(&mut self, conf: &Arc<ResolvConf>, cache: &mut Cache, now: Instant) {
+    pub(crate) fn handle_cache(&mut self, conf: &Arc<ResolvConf>, cache: &Cache, now: Instant) {
         if self.search.is_none() && conf.is_first(self.name, self.is_absolute) {
             if let Some(sorted) = cache.sorted(self.name, now) {
                 self.found.set(&sorted.ips, AnswerSource::Cache, sorted.expires);
-                self.action = Some(Action::Done);
+                self.state = State::Do(Action::Done);
                 return;
             }
         }
         self.search_cache(conf, cache, now);
     }
 
-    fn search_cache(&mut self, conf: &Arc<ResolvConf>, cache: &mut Cache, now: Instant) {
+    fn search_cache(&mut self, conf: &Arc<ResolvConf>, cache: &Cache, now: Instant) {
         if self.search.is_none() {
             if let Some(special) = self.special() {
                 return self.source_returned(special);
             }
         }
-        let families = self.families;
-        let search = self.search.get_or_insert_with(|| Box::new(Search::new(Arc::clone(conf), families)));
-        match search.look(self.name, self.is_absolute, cache, now) {
-            Found::Addresses(resolved) => self.done(resolved),
-            Found::Unsorted => self.action = Some(Action::SourceAddresses),
-            Found::Unknown => self.action = Some(Action::Query),
-            Found::Failed(error) => {
+        let (name, is_absolute, families) = (self.name, self.is_absolute, self.families);
+        let new = || Box::new(Search::new(Arc::clone(conf), families, name, is_absolute));
+        let search = self.search.get_or_insert_with(new);
+        let is_found = search.fill(cache, now, &mut self.found);
+        self.state = if is_found { State::Do(Action::Done) } else { State::Evaluate };
+    }
+
+    fn evaluate(&mut self) {
+        let found = self.search.as_mut().map(|search| search.evaluate(self.name, self.is_absolute));
+        self.state = State::Do(match found {
+            Some(Found::Addresses) => Action::SourceAddresses,
+            Some(Found::Unknown) => Action::Query,
+            Some(Found::Nothing) => Action::Cache,
+            Some(Found::Failed(error)) => {
                 let error = error.into_error(self.host);
                 // `dns` may follow once more.
                 self.search = None;
-                self.failed(error);
+                return self.failed(error);
             }
-        }
+            None => Action::Done,
+        });
     }
 
     /// The query for what the cache does not have.
@@ -292,7 +312,14 @@ impl Resolution<'_> {
         if let Some(search) = &mut self.search {
             search.handle_result(result);
         }
-        self.action = Some(Action::Cache);
+        self.state = State::Do(Action::Cache);
+    }
+
+    /// Call this with the error if the limit of the lookup ended a query or a call of the OS. The next
+    /// source may know the name without waiting.
+    pub(crate) fn handle_interrupted(&mut self, error: Error) {
+        self.search = None;
+        self.failed(error);
     }
 
     /// The addresses whose order depends on the addresses of this host.
@@ -311,12 +338,12 @@ impl Resolution<'_> {
         let found = self.search.as_mut().and_then(|search| search.sort(sources, cache, now));
         match found {
             Some(found) => self.done(found),
-            None => self.action = Some(Action::Done),
+            None => self.state = State::Do(Action::Done),
         }
     }
 
     /// The servers that a lookup that is interrupted now waits for.
-    pub(crate) fn configuration(&self) -> Option<&ResolvConf> {
+    pub(crate) fn configuration(&self) -> Option<&Arc<ResolvConf>> {
         self.search.as_ref().map(|search| search.configuration())
     }
 }

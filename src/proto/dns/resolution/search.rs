@@ -1,12 +1,13 @@
 //! The lookup of a name at the name servers: the names of the search list, one after the other until
 //! one has addresses, each from the cache or from a response.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::Query;
-use crate::proto::dns::cache::{Cache, CacheEntry, SortedAddrs};
+use crate::proto::dns::cache::{Cache, CacheEntry};
 use crate::proto::dns::failure::{ResolveError, ServerError};
 use crate::proto::dns::families::IpFamilies;
 use crate::proto::dns::lookup::QueryResult;
@@ -35,17 +36,25 @@ pub(super) struct Search {
 struct Candidate {
     name: HostName,
     entries: Vec<(Kind, Option<CacheEntry>)>,
-    /// What the servers returned, if they were queried.
-    response: Option<(Option<SocketAddr>, Vec<ServerError>)>,
+    response: Option<Response>,
 }
 
-/// What the cache has of the current candidate.
+/// What the servers returned besides records.
+#[derive(Debug)]
+struct Response {
+    server: Option<SocketAddr>,
+    errors: Vec<ServerError>,
+    is_partial: bool,
+}
+
+/// What follows for the current candidate.
 pub(super) enum Found {
-    Addresses(Resolved),
-    /// Addresses whose order depends on the addresses of this host.
-    Unsorted,
+    /// Addresses, which are to be sorted.
+    Addresses,
     /// The servers have to be queried.
     Unknown,
+    /// It has no addresses, and another candidate is the current one now.
+    Nothing,
     /// No candidate has addresses.
     Failed(ResolveError),
 }
@@ -61,7 +70,7 @@ impl Candidate {
     }
 
     fn source(&self) -> AnswerSource {
-        let server = self.response.as_ref().and_then(|(server, _)| *server);
+        let server = self.response.as_ref().and_then(|response| response.server);
         server.map_or(AnswerSource::Cache, AnswerSource::Server)
     }
 
@@ -75,18 +84,20 @@ impl Candidate {
     }
 
     fn addresses(&self, families: IpFamilies) -> Vec<IpAddr> {
-        let has = |ip| self.known().any(|entry| entry.records.contains(&RecordData::Address(ip)));
-        let mut ips = Vec::with_capacity(self.known().map(|entry| entry.records.len()).sum());
-        for record in self.known().flat_map(|entry| entry.records.iter()) {
-            if let RecordData::Address(ip) = record {
-                let canonical = ip.to_canonical();
-                // An IPv4-mapped address is an IPv4 address, which the A records may have, too.
-                if canonical == *ip || families.includes(canonical) && !has(canonical) {
-                    ips.push(canonical);
-                }
-            }
+        let records = || self.known().flat_map(|entry| entry.records.iter());
+        let ips = || {
+            records().filter_map(|record| if let RecordData::Address(ip) = record { Some(*ip) } else { None })
+        };
+        if ips().all(|ip| ip.to_canonical() == ip) {
+            return ips().collect();
         }
-        ips
+        // An IPv4-mapped address is an IPv4 address, which the A records may have, too.
+        let own: HashSet<IpAddr> = ips().collect();
+        let fits = |ip: &IpAddr| {
+            let canonical = ip.to_canonical();
+            canonical == *ip || families.includes(canonical) && !own.contains(&canonical)
+        };
+        ips().filter(fits).map(|ip| ip.to_canonical()).collect()
     }
 
     /// When the first of the addresses expires.
@@ -95,15 +106,15 @@ impl Candidate {
     }
 }
 
-impl SortedAddrs {
-    pub(super) fn resolved(&self, source: AnswerSource) -> Resolved {
-        Resolved::new(self.ips.to_vec(), source, Some(self.expires))
-    }
-}
-
 impl Search {
-    pub(super) fn new(conf: Arc<ResolvConf>, families: IpFamilies) -> Search {
-        Search {
+    /// A search that begins with the first candidate.
+    pub(super) fn new(
+        conf: Arc<ResolvConf>,
+        families: IpFamilies,
+        name: NameRef<'_>,
+        is_absolute: bool,
+    ) -> Search {
+        let mut search = Search {
             conf,
             families,
             position: 0,
@@ -111,61 +122,56 @@ impl Search {
             exists: false,
             errors: None,
             unsorted: Vec::new(),
-        }
+        };
+        search.next_candidate(name, is_absolute);
+        search
     }
 
-    pub(super) fn configuration(&self) -> &ResolvConf {
+    pub(super) fn configuration(&self) -> &Arc<ResolvConf> {
         &self.conf
     }
 
-    /// Takes from the cache what it has of the current candidate, and continues with the next one if
-    /// it has no addresses.
-    pub(super) fn look(
-        &mut self,
-        name: NameRef<'_>,
-        is_absolute: bool,
-        cache: &mut Cache,
-        now: Instant,
-    ) -> Found {
-        loop {
-            let mut candidate = match self.current.take() {
-                Some(candidate) => candidate,
-                None => match self.conf.candidate(name, is_absolute, &mut self.position) {
-                    Some(name) => Candidate::new(name, self.families),
-                    None => return Found::Failed(self.failure()),
-                },
-            };
-            // Another lookup of the same name may have sorted the addresses already.
-            if let Some(sorted) = cache.sorted(candidate.name.as_ref(), now) {
-                return Found::Addresses(sorted.resolved(candidate.source()));
-            }
-            for (kind, entry) in candidate.entries.iter_mut().filter(|(_, entry)| entry.is_none()) {
-                *entry = cache.get(candidate.name.as_ref(), *kind, now).cloned();
-            }
-            if candidate.response.is_none() && candidate.is_incomplete() && !candidate.is_missing() {
-                self.current = Some(candidate);
-                return Found::Unknown;
-            }
-            self.unsorted = candidate.addresses(self.families);
-            if !self.unsorted.is_empty() {
-                let needs_sources = order::needs_sources(&self.unsorted);
-                self.current = Some(candidate);
-                return match needs_sources {
-                    true => Found::Unsorted,
-                    false => self.sort(&[], cache, now).map_or(Found::Unsorted, Found::Addresses),
-                };
-            }
-            if candidate.is_missing() {
-                continue;
-            }
-            // If the servers failed for one type, the name may have addresses of that type.
-            match candidate.response {
-                Some((_, errors)) if candidate.entries.iter().any(|(_, entry)| entry.is_none()) => {
-                    self.errors.get_or_insert(errors);
-                }
+    fn next_candidate(&mut self, name: NameRef<'_>, is_absolute: bool) {
+        let next = self.conf.candidate(name, is_absolute, &mut self.position);
+        self.current = next.map(|name| Candidate::new(name, self.families));
+    }
+
+    /// Takes from the cache what it has of the current candidate. Returns whether these are sorted
+    /// addresses, which are put in `found`.
+    pub(super) fn fill(&mut self, cache: &Cache, now: Instant, found: &mut Resolved) -> bool {
+        let Some(candidate) = &mut self.current else { return false };
+        // Another lookup of the same name may have sorted the addresses already.
+        if let Some(sorted) = cache.sorted(candidate.name.as_ref(), now) {
+            found.set(&sorted.ips, candidate.source(), sorted.expires);
+            return true;
+        }
+        for (kind, entry) in candidate.entries.iter_mut().filter(|(_, entry)| entry.is_none()) {
+            *entry = cache.get(candidate.name.as_ref(), *kind, now).cloned();
+        }
+        false
+    }
+
+    /// Decides what follows for the current candidate. Without the cache, because an answer may have
+    /// thousands of addresses.
+    pub(super) fn evaluate(&mut self, name: NameRef<'_>, is_absolute: bool) -> Found {
+        let Some(candidate) = &mut self.current else { return Found::Failed(self.failure()) };
+        if candidate.response.is_none() && candidate.is_incomplete() && !candidate.is_missing() {
+            return Found::Unknown;
+        }
+        self.unsorted = candidate.addresses(self.families);
+        if !self.unsorted.is_empty() {
+            return Found::Addresses;
+        }
+        if !candidate.is_missing() {
+            let is_incomplete = candidate.is_incomplete();
+            match candidate.response.take() {
+                // If the servers failed for one type, the name may have addresses of that type.
+                Some(response) if is_incomplete => drop(self.errors.get_or_insert(response.errors)),
                 _ => self.exists = true,
             }
         }
+        self.next_candidate(name, is_absolute);
+        Found::Nothing
     }
 
     fn failure(&mut self) -> ResolveError {
@@ -194,11 +200,14 @@ impl Search {
             let new = result.entries.iter().find(|(own, _)| own == kind).and_then(|(_, entry)| entry.clone());
             *entry = new.or(entry.take());
         }
-        candidate.response = Some((result.server, result.errors));
+        let QueryResult { errors, server, is_partial, .. } = result;
+        candidate.response = Some(Response { server, errors, is_partial });
     }
 
+    /// The addresses whose order depends on the addresses of this host.
     pub(super) fn unsorted(&self) -> &[IpAddr] {
-        &self.unsorted[..self.unsorted.len().min(order::MAX_SORTED)]
+        let needs_sources = order::needs_sources(&self.unsorted);
+        &self.unsorted[..if needs_sources { self.unsorted.len().min(order::MAX_SORTED) } else { 0 }]
     }
 
     /// Sorts the addresses of the current candidate, and caches their order.
@@ -211,7 +220,10 @@ impl Search {
         let candidate = self.current.as_ref()?;
         let mut ips = std::mem::take(&mut self.unsorted);
         order::sort_addresses(&mut ips, sources);
-        cache.put_sorted(&candidate.name, self.families.kinds(), &ips, now);
+        // A lookup that ended early may have missed a family that the next one finds.
+        if !candidate.response.as_ref().is_some_and(|response| response.is_partial) {
+            cache.put_sorted(&candidate.name, &candidate.entries, &ips, now);
+        }
         Some(Resolved::new(ips, candidate.source(), candidate.expires()))
     }
 }

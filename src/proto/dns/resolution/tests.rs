@@ -23,7 +23,8 @@ struct Machine {
     now: Instant,
     /// Names in the hosts file, with an address.
     hosts: Vec<(&'static str, &'static str)>,
-    /// Names at the servers: addresses after spaces, `-` for NODATA, `!` for a failure.
+    /// Names at the servers: addresses after spaces, `-` for NODATA, `!` for a failure, `?` for none
+    /// within the limit.
     zone: Vec<(&'static str, &'static str)>,
     /// What the resolver of the OS returns.
     system: Result<Vec<SocketAddr>>,
@@ -70,6 +71,7 @@ impl Machine {
             entries: query.kinds.iter().map(|kind| (*kind, (!has_failed).then(|| entry(*kind)))).collect(),
             errors: if has_failed { vec![ServerError { server: server(), fault }] } else { Vec::new() },
             server: (!has_failed).then(server),
+            is_partial: false,
         }
     }
 
@@ -91,10 +93,15 @@ impl Machine {
                     fits.for_each(|ip| addresses.push(ip, 0));
                     resolution.handle_hosts(found.is_some());
                 }
-                Action::Cache => resolution.handle_cache(&self.conf, &mut self.cache, self.now),
+                Action::Cache => resolution.handle_cache(&self.conf, &self.cache, self.now),
                 Action::Query => {
                     let query = resolution.query().expect("a query");
                     actions.push(format!("{}/{:?}", query.name, query.kinds));
+                    if self.zone.iter().any(|found| *found == (query.name.as_str(), "?")) {
+                        let servers = vec![ServerError { server: server(), fault: ServerFault::Timeout }];
+                        resolution.handle_interrupted(ResolveError::TimedOut(servers).into_error(host));
+                        continue;
+                    }
                     let result = self.respond(&query);
                     for (kind, entry) in &result.entries {
                         entry.iter().for_each(|entry| self.cache.put(&query.name, *kind, entry, self.now));
@@ -102,7 +109,8 @@ impl Machine {
                     resolution.handle_result(result);
                 }
                 Action::SourceAddresses => {
-                    actions.push(format!("source of {}", resolution.unsorted().len()));
+                    let count = resolution.unsorted().len();
+                    actions.extend((count > 0).then(|| format!("source of {count}")));
                     // Only IPv4 has a route.
                     let source = |ip: &IpAddr| ip.is_ipv4().then_some(IpAddr::from([192, 0, 2, 77]));
                     let sources: Vec<_> = resolution.unsorted().iter().map(source).collect();
@@ -210,12 +218,14 @@ fn search_list_is_followed_until_a_name_has_addresses() {
 fn order_and_actions_of_nsswitch_conf_are_followed() {
     let query = format!("www.test/{BOTH}");
     // The zone, the file, the actions, and the result.
-    let table: [(&str, &str, &str, &str); 7] = [
+    let table: [(&str, &str, &str, &str); 9] = [
         ("hosts: dns files", "", "Q, hosts", "[192.0.2.7] hosts file"),
         ("hosts: dns files", "!", "Q, hosts", "[192.0.2.7] hosts file"),
         ("hosts: dns [NOTFOUND=return] files", "", "Q", "no such host"),
         ("hosts: dns [NOTFOUND=return] files", "!", "Q, hosts", "[192.0.2.7] hosts file"),
         ("hosts: dns [TRYAGAIN=return] files", "!", "Q", FAILED),
+        ("hosts: dns files", "?", "Q, hosts", "[192.0.2.7] hosts file"),
+        ("hosts: dns [UNAVAIL=return] files", "?", "Q", "timed out: 127.0.0.1:53 did not respond"),
         ("hosts: files", "192.0.2.1", "hosts", "[192.0.2.7] hosts file"),
         ("hosts: dns", "192.0.2.1", "Q", "[192.0.2.1] server 127.0.0.1:53"),
     ];
