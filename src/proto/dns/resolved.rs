@@ -63,7 +63,10 @@ impl<'a> Distinct<'a> {
     pub(crate) fn push(&mut self, ip: IpAddr, scope: u32) {
         let Resolved { ips, scopes, .. } = &mut *self.found;
         if ips.is_empty() && scope == 0 {
-            ips.reserve(4);
+            if ips.capacity() == 0 {
+                // In one allocation of the usual size, without the code that grows a vector.
+                *ips = Vec::with_capacity(4);
+            }
             ips.push(ip);
             return;
         }
