@@ -109,6 +109,11 @@ pub(crate) fn enable_packet_info(socket: &UdpSocket, family: Family) -> io::Resu
     Ok(true)
 }
 
+/// The OS does not report it.
+pub(crate) fn dropped_datagrams(_: &UdpSocket, _: Family) -> io::Result<u64> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// These systems report ICMP errors to connected sockets only.
 pub(crate) fn enable_error_queue(_: &UdpSocket, _: Family) -> io::Result<bool> {
     Ok(false)
@@ -120,7 +125,10 @@ pub(crate) fn next_queued_error(_: &UdpSocket) -> io::Result<Option<QueuedError>
 
 /// udp(4): only connected sockets report ICMP errors.
 pub(crate) fn is_async_error(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ECONNREFUSED | libc::EHOSTUNREACH | libc::EHOSTDOWN))
+    matches!(
+        error.raw_os_error(),
+        Some(nix::libc::ECONNREFUSED | nix::libc::EHOSTUNREACH | nix::libc::EHOSTDOWN)
+    )
 }
 
 /// `bind` chooses the port.

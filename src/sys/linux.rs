@@ -167,6 +167,25 @@ pub(crate) fn enable_loss_count(socket: &UdpSocket) -> io::Result<bool> {
     is_known(setsockopt(socket, sockopt::RxqOvfl, &1).map_err(io::Error::from))
 }
 
+/// proc(5), `/proc/net/udp`: the number of datagrams that the kernel dropped, by the inode of the
+/// socket.
+pub(crate) fn dropped_datagrams(socket: &UdpSocket, family: Family) -> io::Result<u64> {
+    // Columns.
+    const INODE: usize = 9;
+    const DROPS: usize = 12;
+    let file = match family {
+        Family::V4 => "/proc/thread-self/net/udp",
+        Family::V6 => "/proc/thread-self/net/udp6",
+    };
+    let inode = rustix::fs::fstat(socket)?.st_ino.to_string();
+    let unsupported = || io::Error::from(io::ErrorKind::Unsupported);
+    let table = std::fs::read_to_string(file).map_err(|_| unsupported())?;
+    let columns = table.lines().map(|line| line.split_ascii_whitespace());
+    let mut own = columns.filter(|columns| columns.clone().nth(INODE) == Some(&*inode));
+    let drops = own.next().and_then(|mut columns| columns.nth(DROPS)?.parse().ok());
+    drops.ok_or_else(unsupported)
+}
+
 pub(crate) fn enable_error_queue(socket: &UdpSocket, family: Family) -> io::Result<bool> {
     let enabled = match family {
         Family::V4 => setsockopt(socket, sockopt::Ipv4RecvErr, &true),

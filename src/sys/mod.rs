@@ -40,6 +40,7 @@
 //! | `is_in_progress(error)` | whether a connect goes on |
 //! | `is_complete(socket, address)` | whether a connect that was in progress has succeeded; its error if it has failed |
 //! | `set_user_timeout`, `set_congestion_control` | more options that not all systems have |
+//! | `dropped_datagrams(socket, family)` | the number of datagrams that the kernel dropped because the receive buffer was full |
 //! | `choose_port_in_connect(socket)` | defers the choice of a local port from `bind` to `connect`, if possible |
 //! | `is_async_error(error)` | whether an error belongs to a datagram sent earlier, not to this call |
 //! | `REPORTS_TO_UNCONNECTED` | whether such errors end calls on unconnected sockets without having been asked for |
@@ -95,11 +96,11 @@ pub(crate) use open::{adopt, failure, open, pin, release, thread_failure};
 pub(crate) use platform::host_name;
 pub(crate) use platform::{
     ACCEPT_INHERITS_OPTIONS, BLOCKS_WITH_TIMEOUT, MOST_MESSAGES, REPORTS_TO_UNCONNECTED, SEGMENTS,
-    SUPPORTS_BLOCKING, Signal, disconnect, drop_new_syns, enable_error_queue, enable_loss_count,
-    enable_packet_info, error_kind, is_async_error, join_datagrams, join_multicast_v4, leave_multicast_v4,
-    limit_unsent, next_queued_error, read, receive, receive_connected, receive_plain, reserve_descriptors,
-    segment_fault, send, send_file, send_from, send_messages, send_to, set_user_timeout, system_lookup,
-    write, write_vectored,
+    SUPPORTS_BLOCKING, Signal, disconnect, drop_new_syns, dropped_datagrams, enable_error_queue,
+    enable_loss_count, enable_packet_info, error_kind, is_async_error, join_datagrams, join_multicast_v4,
+    leave_multicast_v4, limit_unsent, next_queued_error, read, receive, receive_connected, receive_plain,
+    reserve_descriptors, segment_fault, send, send_file, send_from, send_messages, send_to, set_user_timeout,
+    system_lookup, write, write_vectored,
 };
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use process::{

@@ -85,6 +85,11 @@ pub(crate) fn enable_packet_info(_: &UdpSocket, _: Family) -> io::Result<bool> {
     Ok(false)
 }
 
+/// The OS does not report it.
+pub(crate) fn dropped_datagrams(_: &UdpSocket, _: Family) -> io::Result<u64> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 pub(crate) fn enable_error_queue(_: &UdpSocket, _: Family) -> io::Result<bool> {
     Ok(false)
 }

@@ -1,6 +1,7 @@
 //! Membership in multicast groups, for each interface.
 
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 
 use socket2::SockRef;
 
@@ -101,12 +102,81 @@ impl UdpEndpoint {
         })
     }
 
+    /// Joins a multicast group for the datagrams of one sender only: source-specific multicast
+    /// ([RFC 4607](https://www.rfc-editor.org/rfc/rfc4607), groups `232.0.0.0/8`).
+    ///
+    /// The OS discards the datagrams of other senders. Join a group once for each sender. This
+    /// method never blocks. Otherwise it is like [`join_multicast`](Self::join_multicast).
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if
+    ///
+    /// * the group or the source is an IPv6 address ([`Unsupported`](crate::ErrorKind::Unsupported));
+    /// * an interface has no IPv4 address
+    ///   ([`AddressNotAvailable`](crate::ErrorKind::AddressNotAvailable));
+    ///
+    /// or for any reason listed under [`join_multicast`](Self::join_multicast).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::UdpEndpoint;
+    /// use std::net::Ipv4Addr;
+    ///
+    /// let group = Ipv4Addr::new(232, 1, 77, 88);
+    /// let endpoint = UdpEndpoint::bind(":0")?;
+    /// let source = Ipv4Addr::LOCALHOST;
+    /// let memberships = endpoint.join_multicast_source(group, source, Ipv4Addr::LOCALHOST)?;
+    /// assert!(memberships[0].result.is_ok());
+    /// endpoint.leave_multicast_source(group, source, Ipv4Addr::LOCALHOST)?;
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    #[doc(alias = "IP_ADD_SOURCE_MEMBERSHIP", alias = "MCAST_JOIN_SOURCE_GROUP")]
+    #[doc(alias = "SSM", alias = "IGMPv3")]
+    pub fn join_multicast_source(
+        &self,
+        group: impl Into<IpAddr>,
+        source: impl Into<IpAddr>,
+        interfaces: impl Into<InterfaceSelector>,
+    ) -> Result<Vec<Membership>> {
+        let (socket, group, interfaces) = (SockRef::from(&self.socket), group.into(), interfaces.into());
+        let source = source_of(Operation::JoinMulticast, group, source.into())?;
+        self.on_each(Operation::JoinMulticast, group, interfaces, |group, link| match group {
+            IpAddr::V4(group) => socket.join_ssm_v4(&source, &group, &address_of(link)?),
+            IpAddr::V6(_) => Err(io::ErrorKind::Unsupported.into()),
+        })
+    }
+
+    /// Leaves a multicast group that was joined for one sender.
+    ///
+    /// This method never blocks. The OS leaves all groups when the endpoint is dropped.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`leave_multicast`](Self::leave_multicast) would, or if the group or
+    /// the source is an IPv6 address ([`Unsupported`](crate::ErrorKind::Unsupported)).
+    #[doc(alias = "IP_DROP_SOURCE_MEMBERSHIP", alias = "MCAST_LEAVE_SOURCE_GROUP")]
+    pub fn leave_multicast_source(
+        &self,
+        group: impl Into<IpAddr>,
+        source: impl Into<IpAddr>,
+        interfaces: impl Into<InterfaceSelector>,
+    ) -> Result<Vec<Membership>> {
+        let (socket, group, interfaces) = (SockRef::from(&self.socket), group.into(), interfaces.into());
+        let source = source_of(Operation::LeaveMulticast, group, source.into())?;
+        self.on_each(Operation::LeaveMulticast, group, interfaces, |group, link| match group {
+            IpAddr::V4(group) => socket.leave_ssm_v4(&source, &group, &address_of(link)?),
+            IpAddr::V6(_) => Err(io::ErrorKind::Unsupported.into()),
+        })
+    }
+
     fn on_each(
         &self,
         operation: Operation,
         group: IpAddr,
         on: InterfaceSelector,
-        act: impl Fn(IpAddr, &Link) -> std::io::Result<()>,
+        act: impl Fn(IpAddr, &Link) -> io::Result<()>,
     ) -> Result<Vec<Membership>> {
         let suits = match self.family {
             Family::V4 => group.is_ipv4(),
@@ -139,4 +209,16 @@ impl UdpEndpoint {
             .err()
             .unwrap_or_else(|| Error::new(operation, ErrorKind::Other)))
     }
+}
+
+/// The source of a group, which must be IPv4: no safe crate has the option for IPv6.
+fn source_of(operation: Operation, group: IpAddr, source: IpAddr) -> Result<Ipv4Addr> {
+    match (group, source) {
+        (IpAddr::V4(_), IpAddr::V4(source)) => Ok(source),
+        _ => Err(Error::new(operation, ErrorKind::Unsupported).at(format_args!("{group} from {source}"))),
+    }
+}
+
+fn address_of(link: &Link) -> io::Result<Ipv4Addr> {
+    link.ipv4().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
 }

@@ -130,4 +130,40 @@ impl UdpEndpoint {
         let size = SockRef::from(&self.socket).send_buffer_size();
         size.map_err(|error| sys::failure(Operation::Configure("send_buffer_size"), error))
     }
+
+    /// Returns the number of datagrams that the OS has dropped since the endpoint was created, mostly
+    /// because the receive buffer was full.
+    ///
+    /// A larger [`receive_buffer_size`](crate::udp::UdpBuilder::receive_buffer_size), or another
+    /// receiving thread, avoids that. This method never blocks. It reads a table with a line for each
+    /// UDP socket, so it is for reports and not for each datagram.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if the OS does not report the number
+    /// ([`Unsupported`](crate::ErrorKind::Unsupported)).
+    ///
+    /// # Platform-specific behavior
+    ///
+    /// * **Linux**: the column `drops` of `/proc/net/udp` (proc(5)), which also counts datagrams with a
+    ///   wrong checksum. Unsupported if `/proc` is not mounted.
+    /// * **macOS, BSD, Windows**: unsupported.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::{ErrorKind, UdpEndpoint};
+    ///
+    /// let endpoint = UdpEndpoint::bind("127.0.0.1:0")?;
+    /// match endpoint.dropped_datagrams() {
+    ///     Ok(count) => assert_eq!(count, 0),
+    ///     Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported),
+    /// }
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    #[doc(alias = "SO_RXQ_OVFL", alias = "RcvbufErrors")]
+    pub fn dropped_datagrams(&self) -> Result<u64> {
+        let count = sys::dropped_datagrams(&self.socket, self.family);
+        count.map_err(|error| self.failure(Operation::Receive, error))
+    }
 }

@@ -38,6 +38,45 @@ fn join_multicast_receives_group_until_leave() {
     assert_eq!(member.recv().unwrap().bytes(), b"to one");
 }
 
+/// From the block for source-specific multicast (RFC 4607).
+const SOURCE_GROUP: Ipv4Addr = Ipv4Addr::new(232, 1, 77, 88);
+
+#[test]
+fn join_multicast_source_receives_that_source_only() {
+    if !cfg!(target_os = "linux") {
+        return skip(Need::Platform, "only Linux has 127.0.0.2 and sources on the loopback interface");
+    }
+    let member = UdpEndpoint::builder().read_timeout(PATIENCE).bind(":0").unwrap();
+    let source = Ipv4Addr::new(127, 0, 0, 2);
+    let memberships = member.join_multicast_source(SOURCE_GROUP, source, Ipv4Addr::LOCALHOST).unwrap();
+    let loopback = memberships[0].interface_index;
+    let port = member.local_addr().port();
+    let send_from = |from: &str, text: &str| {
+        let sender = UdpEndpoint::builder().multicast_interface(loopback).bind(from).unwrap();
+        sender.send_to(text, (SOURCE_GROUP, port)).unwrap();
+    };
+    send_from("127.0.0.1:0", "other source");
+    send_from("127.0.0.2:0", "source");
+    assert_eq!(member.recv().unwrap().bytes(), b"source");
+    member.join_multicast_source(SOURCE_GROUP, Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST).unwrap();
+    send_from("127.0.0.1:0", "second source");
+    assert_eq!(member.recv().unwrap().bytes(), b"second source");
+    member.leave_multicast_source(SOURCE_GROUP, source, Ipv4Addr::LOCALHOST).unwrap();
+    send_from("127.0.0.2:0", "left source");
+    send_from("127.0.0.1:0", "second source");
+    assert_eq!(member.recv().unwrap().bytes(), b"second source");
+    let again = member.leave_multicast_source(SOURCE_GROUP, source, Ipv4Addr::LOCALHOST).unwrap_err();
+    assert_eq!(again.kind(), ErrorKind::AddressNotAvailable, "{again}");
+}
+
+#[test]
+fn join_multicast_source_of_ipv6_is_unsupported() {
+    let member = UdpEndpoint::bind(":0").unwrap();
+    let v6 = std::net::Ipv6Addr::LOCALHOST;
+    let error = member.join_multicast_source(SOURCE_GROUP, v6, InterfaceSelector::All).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+}
+
 #[test]
 fn multicast_membership_is_not_shared_between_sockets() {
     let shared = UdpEndpoint::builder().reuse_address(true).read_timeout(PATIENCE);

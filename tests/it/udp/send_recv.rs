@@ -2,7 +2,7 @@
 
 use crate::kit::*;
 use socketry::udp::RecvMeta;
-use socketry::{Encoding, ErrorKind};
+use socketry::{Encoding, ErrorKind, UdpEndpoint};
 use std::net::Ipv4Addr;
 
 #[test]
@@ -159,4 +159,29 @@ fn connected_endpoint_receives_only_from_peer() {
 fn send_without_peer_is_not_connected() {
     let error = local().send("hello").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotConnected);
+}
+
+#[test]
+fn dropped_datagrams_are_counted() {
+    const SENT: u64 = 1_000;
+    let sender = local();
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        if std::net::UdpSocket::bind(address).is_err() {
+            skip(Need::Ipv6, format!("{address} cannot be bound"));
+            continue;
+        }
+        let receiver = UdpEndpoint::builder().receive_buffer_size(4_096).bind(address).unwrap();
+        let Ok(before) = receiver.dropped_datagrams() else {
+            return skip(Need::Platform, "the OS does not report the number of dropped datagrams");
+        };
+        let sender =
+            if receiver.local_addr().is_ipv4() { &sender } else { &UdpEndpoint::bind(address).unwrap() };
+        (0..SENT).for_each(|_| sender.send_to([7; 100], receiver.local_addr()).unwrap());
+        let mut received = 0;
+        while receiver.try_recv().unwrap().is_some() {
+            received += 1;
+        }
+        assert!(received < SENT, "{received}");
+        assert_eq!((before, receiver.dropped_datagrams().unwrap()), (0, SENT - received), "{address}");
+    }
 }
