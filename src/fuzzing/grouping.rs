@@ -60,7 +60,7 @@ pub fn property(data: &[u8]) {
     let most = choices.pick(&[64, 1, 2, 1_024]);
     let (mut position, mut sent, mut refusals) = (Position::default(), Vec::new(), 0);
     loop {
-        let cut_at = plan.call(position, limits, most, &mut messages, &mut parts);
+        let cut_at = plan.call(position, (limits, |_: &_, _: &_| true), most, &mut messages, &mut parts);
         if messages.is_empty() {
             break;
         }

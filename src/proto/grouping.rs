@@ -102,11 +102,12 @@ impl<'a, P: Copy + Ord> Plan<'a, P> {
 
     /// Fills `messages` with what the system may be given in one call, at most so many, and `parts` with the ranges of
     /// their bytes. All messages that are cut are cut at the same size, which is returned, and what is not cut is no longer
-    /// than that. Nothing is left if there are no messages.
+    /// than that. `share_call` returns whether messages to two peers can be sent in one call. Nothing is left if there are no
+    /// messages.
     pub(crate) fn call(
         &self,
         mut position: Position,
-        limits: Limits,
+        (limits, share_call): (Limits, impl Fn(&P, &P) -> bool),
         most: usize,
         messages: &mut Vec<Message<P>>,
         parts: &mut Vec<Range<usize>>,
@@ -123,7 +124,8 @@ impl<'a, P: Copy + Ord> Plan<'a, P> {
                 (None, _) => longest_whole <= message.segment,
                 (Some(cut_at), _) => message.segment == cut_at,
             };
-            if !fits {
+            let shares = messages.first().is_none_or(|first| share_call(&first.peer, &message.peer));
+            if !fits || !shares {
                 parts.truncate(before);
                 break;
             }
@@ -233,7 +235,7 @@ mod tests {
         let (mut messages, mut parts, mut position, mut calls) =
             (Vec::new(), Vec::new(), Position::default(), Vec::new());
         loop {
-            let cut_at = plan.call(position, limits, 64, &mut messages, &mut parts);
+            let cut_at = plan.call(position, (limits, |_: &_, _: &_| true), 64, &mut messages, &mut parts);
             let Some(last) = messages.last() else { return calls };
             position = last.after;
             calls.push((
@@ -343,7 +345,7 @@ mod tests {
             let (mut position, mut sent): (_, Vec<Vec<Vec<u8>>>) = (Position::default(), vec![Vec::new(); 4]);
             loop {
                 let limits = Limits { segments, size };
-                let cut_at = plan.call(position, limits, most, &mut messages, &mut parts);
+                let cut_at = plan.call(position, (limits, |_: &_, _: &_| true), most, &mut messages, &mut parts);
                 let Some(last) = messages.last() else { break };
                 position = last.after;
                 prop_assert!(messages.len() <= most);

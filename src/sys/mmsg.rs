@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::thread::LocalKey;
@@ -14,6 +14,7 @@ use nix::sys::socket::{
     setsockopt, sockopt,
 };
 
+use super::unix::to_in_addr;
 use super::{Family, Mode};
 use crate::proto::grouping::{Limits, Message, SegmentFault};
 
@@ -39,26 +40,35 @@ thread_local! {
     static WHOLE_V6: Headers<SockaddrIn6> = headers(None);
     static CUT_V4: Headers<SockaddrIn> = headers(Some(nix::cmsg_space!(u16)));
     static CUT_V6: Headers<SockaddrIn6> = headers(Some(nix::cmsg_space!(u16)));
+    // With a source address. The control messages of a call have exactly the size of their buffer.
+    static WHOLE_FROM_V4: Headers<SockaddrIn> = headers(Some(nix::cmsg_space!(libc::in_pktinfo)));
+    static WHOLE_FROM_V6: Headers<SockaddrIn6> = headers(Some(nix::cmsg_space!(libc::in6_pktinfo)));
+    static CUT_FROM_V4: Headers<SockaddrIn> = headers(Some(nix::cmsg_space!(u16, libc::in_pktinfo)));
+    static CUT_FROM_V6: Headers<SockaddrIn6> = headers(Some(nix::cmsg_space!(u16, libc::in6_pktinfo)));
 }
 
 /// Sends messages, or the first of them; how many is returned, and an error is that of the first. `segment` is the size at
 /// which those are cut that are longer; `parts` are the ranges of `bytes` that the messages are made of, in their order.
-/// The addresses must be of the socket's family; without one it goes to the connected peer.
+/// The addresses must be of the socket's family; without one it goes to the connected peer. `source` is the address that all of
+/// them are sent from, which the OS chooses otherwise.
 pub(crate) fn send_messages<P>(
-    socket: &UdpSocket,
-    family: Family,
+    (socket, family): (&UdpSocket, Family),
     bytes: &[u8],
     (messages, parts): (&[Message<P>], &[Range<usize>]),
-    address: impl Fn(&P) -> Option<SocketAddr>,
+    (address, source): (impl Fn(&P) -> Option<SocketAddr>, Option<IpAddr>),
     segment: Option<usize>,
     mode: Mode,
 ) -> io::Result<usize> {
-    let outgoing = Outgoing { socket, bytes, messages, parts, address, segment, mode };
-    match (family, segment) {
-        (Family::V4, None) => outgoing.send_through(&WHOLE_V4, v4),
-        (Family::V4, Some(_)) => outgoing.send_through(&CUT_V4, v4),
-        (Family::V6, None) => outgoing.send_through(&WHOLE_V6, v6),
-        (Family::V6, Some(_)) => outgoing.send_through(&CUT_V6, v6),
+    let outgoing = Outgoing { socket, bytes, messages, parts, address, source, segment, mode };
+    match (family, segment, source) {
+        (Family::V4, None, None) => outgoing.send_through(&WHOLE_V4, v4),
+        (Family::V4, Some(_), None) => outgoing.send_through(&CUT_V4, v4),
+        (Family::V6, None, None) => outgoing.send_through(&WHOLE_V6, v6),
+        (Family::V6, Some(_), None) => outgoing.send_through(&CUT_V6, v6),
+        (Family::V4, None, Some(_)) => outgoing.send_through(&WHOLE_FROM_V4, v4),
+        (Family::V4, Some(_), Some(_)) => outgoing.send_through(&CUT_FROM_V4, v4),
+        (Family::V6, None, Some(_)) => outgoing.send_through(&WHOLE_FROM_V6, v6),
+        (Family::V6, Some(_), Some(_)) => outgoing.send_through(&CUT_FROM_V6, v6),
     }
 }
 
@@ -82,6 +92,7 @@ struct Outgoing<'a, P, A> {
     messages: &'a [Message<P>],
     parts: &'a [Range<usize>],
     address: A,
+    source: Option<IpAddr>,
     segment: Option<usize>,
     mode: Mode,
 }
@@ -123,8 +134,30 @@ impl<P, A: Fn(&P) -> Option<SocketAddr>> Outgoing<'_, P, A> {
         }
         let flags = if self.mode == Mode::Nonblocking { MsgFlags::MSG_DONTWAIT } else { MsgFlags::empty() };
         let segment = u16::try_from(self.segment.unwrap_or_default()).unwrap_or(u16::MAX);
-        let control = [ControlMessage::UdpGsoSegments(&segment)];
-        let control = if self.segment.is_some() { &control[..] } else { &[] };
+        let (v4, v6);
+        let source = match self.source {
+            Some(IpAddr::V4(source)) => {
+                v4 = libc::in_pktinfo {
+                    ipi_ifindex: 0,
+                    ipi_spec_dst: to_in_addr(source),
+                    ipi_addr: to_in_addr(Ipv4Addr::UNSPECIFIED),
+                };
+                Some(ControlMessage::Ipv4PacketInfo(&v4))
+            }
+            Some(IpAddr::V6(source)) => {
+                let address = libc::in6_addr { s6_addr: source.octets() };
+                v6 = libc::in6_pktinfo { ipi6_addr: address, ipi6_ifindex: 0 };
+                Some(ControlMessage::Ipv6PacketInfo(&v6))
+            }
+            None => None,
+        };
+        let cut = ControlMessage::UdpGsoSegments(&segment);
+        let control = match (self.segment, source) {
+            (Some(_), Some(source)) => &[cut, source][..],
+            (Some(_), None) => &[cut][..],
+            (None, Some(source)) => &[source][..],
+            (None, None) => &[],
+        };
         let socket = self.socket.as_raw_fd();
         let (rows, addresses) = (&rows[..count], &addresses[..count]);
         headers.with_borrow_mut(|headers| {

@@ -3,13 +3,13 @@
 
 use std::fs::File;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::ops::Range;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::platform::{receive, send, send_to};
-use super::{Family, Mode, Received, Sender};
+use super::platform::{receive, send, send_from, send_to};
+use super::{Family, Mode, Received, Sender, Way};
 use crate::proto::grouping::{Limits, Message, SegmentFault};
 
 pub(crate) fn receive_plain(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, Sender)> {
@@ -50,19 +50,19 @@ pub(crate) const MOST_MESSAGES: usize = 1;
 
 /// One message, which is one datagram and so has one part.
 pub(crate) fn send_messages<P>(
-    socket: &UdpSocket,
-    _: Family,
+    (socket, _): (&UdpSocket, Family),
     bytes: &[u8],
     (messages, parts): (&[Message<P>], &[Range<usize>]),
-    address: impl Fn(&P) -> Option<SocketAddr>,
+    (address, source): (impl Fn(&P) -> Option<SocketAddr>, Option<IpAddr>),
     _: Option<usize>,
     mode: Mode,
 ) -> io::Result<usize> {
     let (Some(message), Some(part)) = (messages.first(), parts.first()) else { return Ok(0) };
     let bytes = &bytes[part.clone()];
-    match address(&message.peer) {
-        Some(to) => send_to(socket, bytes, &to, mode)?,
-        None => send(socket, bytes, mode)?,
+    match (address(&message.peer), source) {
+        (Some(to), Some(source)) => send_from(socket, bytes, &to, Way { source, interface: 0 }, mode)?,
+        (Some(to), None) => send_to(socket, bytes, &to, mode)?,
+        (None, _) => send(socket, bytes, mode)?,
     }
     Ok(1)
 }

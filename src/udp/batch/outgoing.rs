@@ -1,5 +1,5 @@
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
 use crate::error::{Error, Operation, Result};
@@ -7,13 +7,20 @@ use crate::proto::grouping::{Message as Group, Plan, Position, Run};
 use crate::proto::message::Message;
 use crate::proto::text::Encoding;
 use crate::sys;
+use crate::udp::datagram::RecvMeta;
 
 /// The kernel copies faster from an address that is a multiple of this, by 5 % for large datagrams.
 /// The bytes begin at one once their buffer has grown.
 const ALIGNMENT: usize = 64;
 
-/// The destination of a datagram; `None` is the peer of the endpoint.
-pub(super) type Peer = Option<SocketAddr>;
+/// The addresses of a datagram. Those of one source are together, because one call has one source.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Route {
+    /// `None` if the OS chooses it.
+    pub(super) source: Option<IpAddr>,
+    /// `None` is the peer of the endpoint.
+    pub(super) to: Option<SocketAddr>,
+}
 
 /// A batch of datagrams to send with [`UdpEndpoint::send_batch`](crate::UdpEndpoint::send_batch).
 ///
@@ -27,11 +34,13 @@ pub(super) type Peer = Option<SocketAddr>;
 #[derive(Clone)]
 pub struct SendBatch {
     pub(super) bytes: Vec<u8>,
-    pub(super) runs: Vec<Run<Peer>>,
+    pub(super) runs: Vec<Run<Route>>,
     len: usize,
     /// The number of datagrams added since the batch was empty.
     put: usize,
     encoding: Encoding,
+    /// Whether the endpoint has several local addresses, of which a reply needs one.
+    has_sources: bool,
     /// Buffers for the plan of a call, kept for the next.
     pub(super) room: PlanRoom,
 }
@@ -39,13 +48,14 @@ pub struct SendBatch {
 #[derive(Clone, Default)]
 pub(super) struct PlanRoom {
     pub(super) order: Vec<u32>,
-    pub(super) messages: Vec<Group<Peer>>,
+    pub(super) messages: Vec<Group<Route>>,
     pub(super) parts: Vec<Range<usize>>,
 }
 
 impl SendBatch {
-    pub(super) fn new(encoding: Encoding) -> SendBatch {
-        SendBatch { bytes: Vec::new(), runs: Vec::new(), len: 0, put: 0, encoding, room: PlanRoom::default() }
+    pub(super) fn new(encoding: Encoding, has_sources: bool) -> SendBatch {
+        let room = PlanRoom::default();
+        SendBatch { bytes: Vec::new(), runs: Vec::new(), len: 0, put: 0, encoding, has_sources, room }
     }
 
     /// Adds a message for the peer of a connected endpoint, as one datagram.
@@ -60,7 +70,7 @@ impl SendBatch {
     /// message that is too long is an error of [`send_batch`](crate::UdpEndpoint::send_batch).
     #[inline]
     pub fn push(&mut self, message: impl Message) -> Result<()> {
-        self.put(&message, None)
+        self.put(&message, Route { source: None, to: None })
     }
 
     /// Adds a message for an address, as one datagram.
@@ -73,15 +83,55 @@ impl SendBatch {
     /// This returns an error if [`push`](Self::push) would.
     #[inline]
     pub fn push_to(&mut self, message: impl Message, to: impl Into<SocketAddr>) -> Result<()> {
-        self.put(&message, Some(sys::canonical(to.into())))
+        self.put(&message, Route { source: None, to: Some(sys::canonical(to.into())) })
+    }
+
+    /// Adds a message for the sender of a datagram, from the address that the datagram was sent to.
+    ///
+    /// A client discards a reply from another address than it sent its request to; see
+    /// [`UdpEndpoint::reply`](crate::UdpEndpoint::reply). This method never blocks.
+    ///
+    /// # Errors
+    ///
+    /// This returns an error if [`push`](Self::push) would.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketry::UdpEndpoint;
+    /// use socketry::udp::RecvBatch;
+    ///
+    /// let server = UdpEndpoint::bind("127.0.0.1:0")?;
+    /// let client = UdpEndpoint::connect(server.local_addr())?;
+    /// client.send("ping")?;
+    /// let (mut requests, mut replies) = (RecvBatch::new(), server.batch());
+    /// server.recv_batch(&mut requests)?;
+    /// for request in &requests {
+    ///     replies.push_reply(request.meta(), "pong")?;
+    /// }
+    /// server.send_batch(&mut replies)?;
+    /// assert_eq!(client.recv()?.text()?, "pong");
+    /// # Ok::<(), socketry::Error>(())
+    /// ```
+    ///
+    /// # Platform-specific behavior
+    ///
+    /// **Windows**: the OS chooses the source address if the endpoint is bound to a wildcard
+    /// address.
+    #[doc(alias = "IP_PKTINFO")]
+    #[inline]
+    pub fn push_reply(&mut self, request: impl AsRef<RecvMeta>, message: impl Message) -> Result<()> {
+        let request = request.as_ref();
+        let source = if self.has_sources { request.info.local } else { None };
+        self.put(&message, Route { source, to: Some(request.source()) })
     }
 
     #[inline]
-    fn put(&mut self, message: &impl Message, peer: Peer) -> Result<()> {
+    fn put(&mut self, message: &impl Message, route: Route) -> Result<()> {
         let bytes = match message.on_the_wire(self.encoding) {
             Ok(bytes) => bytes,
             Err(error) => {
-                return Err(Error::from(error).with_operation(Operation::Send).with_remote(peer));
+                return Err(Error::from(error).with_operation(Operation::Send).with_remote(route.to));
             }
         };
         if self.bytes.is_empty() {
@@ -91,8 +141,8 @@ impl SendBatch {
         let (at, size) = (self.bytes.len(), bytes.len());
         self.bytes.extend_from_slice(&bytes);
         match self.runs.last_mut() {
-            Some(last) if last.size == size && last.peer == peer => last.count += 1,
-            _ => self.runs.push(Run { peer, size, count: 1, at, index: self.put }),
+            Some(last) if last.size == size && last.peer == route => last.count += 1,
+            _ => self.runs.push(Run { peer: route, size, count: 1, at, index: self.put }),
         }
         self.len += 1;
         self.put += 1;

@@ -4,7 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::outgoing::{Peer, PlanRoom, SendBatch};
+use super::outgoing::{PlanRoom, Route, SendBatch};
 use crate::error::{Error, ErrorKind, Operation, Result, UnsentDatagram};
 use crate::proto::grouping::{Plan, Position};
 use crate::sys::{self, Family};
@@ -16,7 +16,7 @@ impl UdpEndpoint {
     /// Creates an empty batch of datagrams to send, with the encoding of this endpoint.
     #[must_use]
     pub fn batch(&self) -> SendBatch {
-        SendBatch::new(self.options.encoding)
+        SendBatch::new(self.options.encoding, self.known.to.is_none())
     }
 
     /// Sends all datagrams of a batch and returns their number, which leaves the batch empty.
@@ -76,8 +76,11 @@ impl UdpEndpoint {
         let sent = self.sending(None, |mode| {
             loop {
                 let limits = self.segmenting.limits();
-                let cut_at = plan.call(position, limits, sys::MOST_MESSAGES, messages, parts);
+                let same_source = |one: &Route, other: &Route| one.source == other.source;
+                let cut_at = plan.call(position, (limits, same_source), sys::MOST_MESSAGES, messages, parts);
                 let Some(first) = messages.first() else { return Ok(()) };
+                let source =
+                    first.peer.source.map(|source| sys::mapped((source, 0).into(), self.family).ip());
                 // The wait after `WouldBlock` checks the cancel token.
                 if position != Position::default()
                     && self.token.as_ref().is_some_and(CancelToken::is_cancelled)
@@ -85,8 +88,9 @@ impl UdpEndpoint {
                     return Err(io::ErrorKind::WouldBlock.into());
                 }
                 let outgoing = (&messages[..], &parts[..]);
-                let address = |peer: &Peer| self.address_of(*peer);
-                match sys::send_messages(&self.socket, self.family, bytes, outgoing, address, cut_at, mode) {
+                let address = |route: &Route| self.address_of(route.to);
+                let socket = (&self.socket, self.family);
+                match sys::send_messages(socket, bytes, outgoing, (address, source), cut_at, mode) {
                     Ok(sent) => {
                         let Some(last) = messages[..sent].last() else { return Ok(()) };
                         position = last.after;
@@ -106,7 +110,7 @@ impl UdpEndpoint {
             Err(unsent) => {
                 let first = messages.first();
                 let index = first.map_or(0, |message| message.index);
-                let to = first.and_then(|message| message.peer).or(self.peer);
+                let to = first.and_then(|message| message.peer.to).or(self.peer);
                 let length = first.map_or(0, |message| message.segment);
                 let may_go_later = match &unsent {
                     Unsent::Failed(error) => sys::error_kind(error) == ErrorKind::ConnectionRefused,
@@ -124,7 +128,7 @@ impl UdpEndpoint {
     /// Removes the first datagram to an address that this socket cannot send to, and returns its
     /// error.
     fn refuse_unreachable(&self, batch: &mut SendBatch) -> Result<()> {
-        let refused = batch.runs.iter().enumerate().find_map(|(run, datagrams)| match datagrams.peer {
+        let refused = batch.runs.iter().enumerate().find_map(|(run, datagrams)| match datagrams.peer.to {
             None if self.peer.is_none() => {
                 Some((run, self.failure(Operation::Send, io::ErrorKind::NotConnected.into())))
             }
@@ -138,7 +142,7 @@ impl UdpEndpoint {
     }
 
     /// Returns the address of a peer for the OS; `refuse_unreachable` has checked it.
-    fn address_of(&self, peer: Peer) -> Option<SocketAddr> {
+    fn address_of(&self, peer: Option<SocketAddr>) -> Option<SocketAddr> {
         if peer == self.peer { None } else { peer.map(|peer| sys::mapped(peer, self.family)) }
     }
 

@@ -3,7 +3,9 @@
 
 #[cfg(target_os = "linux")]
 use std::net::UdpSocket;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+#[cfg(target_os = "linux")]
+use std::time::Instant;
 
 use crate::kit::dns::*;
 use simple_dns::RCODE;
@@ -109,6 +111,7 @@ fn server_that_responds_in_part_stays_first() {
 
 /// Also if the server did not respond at first, and was unreachable then.
 #[test]
+#[cfg(target_os = "linux")]
 fn one_lookup_is_one_experience_with_a_server() {
     let first = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = first.local_addr().unwrap();

@@ -1,5 +1,6 @@
 mod addresses;
 mod batch;
+mod batch_replies;
 mod batch_timeouts;
 mod handles;
 mod multicast;
