@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::kit::dns::*;
+use crate::kit::skip::{Need, skip};
 use simple_dns::RCODE;
 use socketry::Resolver;
 use socketry::dns::{AnswerSource, IpFamilies};
@@ -153,6 +154,10 @@ fn file_identity_is_more_than_time_and_length() {
 #[test]
 fn nsswitch_conf_gives_order_and_actions() {
     use crate::kit::temp_file::TempFile;
+    if !cfg!(target_os = "linux") {
+        // On Windows and macOS the OS resolves all other names; only Linux has 127.77.77.77.
+        return skip(Need::Platform, "nsswitch.conf is not followed on this OS, or 127.0.0.0/8 is missing");
+    }
     const FAILED: &str = "temporary failure in name resolution";
     let hosts = TempFile::with(b"192.0.2.77 host.test\n");
     // No name server listens at this address, so queries fail without a timeout.

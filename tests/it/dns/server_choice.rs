@@ -3,9 +3,8 @@
 
 #[cfg(target_os = "linux")]
 use std::net::UdpSocket;
-use std::time::Duration;
 #[cfg(target_os = "linux")]
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::kit::dns::*;
 use simple_dns::RCODE;
