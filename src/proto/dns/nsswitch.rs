@@ -90,7 +90,14 @@ impl NameServices {
 
     /// Whether the sources are `files` and then `dns` for every name.
     pub(crate) fn is_files_dns(&self) -> bool {
-        *self == NameServices::default()
+        match &self.0[..] {
+            [files, dns] => {
+                (files.service, dns.service) == (Service::Files, Service::Dns)
+                    && files.is_plain()
+                    && dns.is_plain()
+            }
+            _ => false,
+        }
     }
 
     /// Returns the sources of a name. `is_own` returns whether the name is that of this host. It is
