@@ -167,6 +167,8 @@ fn threads_server_drains_on_ctrl_c_and_aborts_on_second() {
         assert_eq!(heard(&mut client), "inside");
         interrupt(&server.running);
         assert_eq!(server.notes.next(), "ending: those inside have 5s");
+        // The note is printed before the shutdown begins, which the report distinguishes.
+        await_closed_port(server.address);
         client.send("still inside").unwrap();
         assert_eq!(heard(&mut client), "still inside");
         let began = std::time::Instant::now();

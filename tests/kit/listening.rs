@@ -38,6 +38,22 @@ pub fn ended_and_cut(report: &str) -> (u64, u64) {
     (number(served) + number(drained), number(aborted))
 }
 
+/// Waits until nothing listens at the port, by proc(5): a connection would be counted. Elsewhere than
+/// on Linux it returns immediately.
+#[track_caller]
+pub fn await_closed_port(address: SocketAddr) {
+    let port = format!(":{:04X}", address.port());
+    // The columns are a number, the local address, the remote address and the state.
+    let is_listening = |line: &str| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        columns.len() > 3 && columns[1].ends_with(&port) && columns[3] == "0A"
+    };
+    super::eventually("the listener is closed", || {
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+        !table.lines().any(is_listening)
+    });
+}
+
 /// Ends a child as Ctrl-C does.
 #[cfg(unix)]
 pub fn interrupt(running: &Running) {
