@@ -49,8 +49,8 @@ thread_local! {
 
 /// Sends messages, or the first of them; how many is returned, and an error is that of the first. `segment` is the size at
 /// which those are cut that are longer; `parts` are the ranges of `bytes` that the messages are made of, in their order.
-/// The addresses must be of the socket's family; without one it goes to the connected peer. `source` is the address that all of
-/// them are sent from, which the OS chooses otherwise.
+/// The addresses must be of the socket's family; without one it goes to the connected peer. All messages are sent from `source`, or
+/// from the address that the OS chooses.
 pub(crate) fn send_messages<P>(
     (socket, family): (&UdpSocket, Family),
     bytes: &[u8],

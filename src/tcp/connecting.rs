@@ -131,7 +131,7 @@ impl TcpClient {
                 Err(if limit.has_passed() { limit.timed(error) } else { error })
             }
             Err(error) => {
-                // The local address is a part of the connection, and may come back as the peer's may.
+                // The local address is part of the connection. Like the peer, it may come back.
                 let is_local = error.operation() == Operation::Bind;
                 let error = if is_local { error.with_operation(Operation::Connect) } else { error };
                 Err(error.with_elapsed(limit.elapsed()))

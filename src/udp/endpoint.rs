@@ -67,8 +67,8 @@ pub struct UdpEndpoint {
     pub(super) segmenting: Segmenting,
     /// One of [`ErrorQueue`].
     pub(super) error_queue: AtomicU8,
-    /// The error number of an ICMP error that a call of a connected endpoint that sends has taken
-    /// from the OS, for the next call that receives; 0 if there is none.
+    /// The error number of an ICMP error that a send of a connected endpoint has taken from the OS,
+    /// for the next call that receives; 0 if there is none.
     pub(super) kept_error: AtomicI32,
     pub(super) receive_timeout: ReceiveTimeout,
     /// The number of datagrams that the kernel has dropped, as last reported.
@@ -231,23 +231,26 @@ impl UdpEndpoint {
     /// Keeps the ICMP error of an earlier datagram for the next call that receives.
     #[cold]
     pub(super) fn keep_error(&self, error: &std::io::Error) {
-        self.kept_error.store(error.raw_os_error().unwrap_or(0), Ordering::Relaxed);
-        // So that the fast paths of receiving are left.
-        self.error_queue.store(ErrorQueue::PENDING, Ordering::Relaxed);
+        self.kept_error.store(error.raw_os_error().unwrap_or(0), Ordering::SeqCst);
+        // Calls that receive leave their fast paths.
+        self.error_queue.store(ErrorQueue::PENDING, Ordering::SeqCst);
     }
 
-    /// Takes the error that was kept, of a connected endpoint.
+    /// Takes the kept error of a connected endpoint.
     pub(super) fn take_kept_error(&self) -> Option<std::io::Error> {
-        match self.kept_error.load(Ordering::Relaxed) {
-            0 => None,
-            _ => {
-                self.error_queue.store(ErrorQueue::OFF, Ordering::Relaxed);
-                match self.kept_error.swap(0, Ordering::Relaxed) {
-                    0 => None,
-                    code => Some(std::io::Error::from_raw_os_error(code)),
-                }
-            }
+        if self.kept_error.load(Ordering::Relaxed) == 0 {
+            return None;
         }
+        let code = self.kept_error.swap(0, Ordering::SeqCst);
+        if code == 0 {
+            return None;
+        }
+        self.error_queue.store(ErrorQueue::OFF, Ordering::SeqCst);
+        // Another thread may have kept an error in between.
+        if self.kept_error.load(Ordering::SeqCst) != 0 {
+            self.error_queue.store(ErrorQueue::PENDING, Ordering::SeqCst);
+        }
+        Some(std::io::Error::from_raw_os_error(code))
     }
 
     /// Returns an error of an operation of this endpoint, with its local address.

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
-use socket2::SockRef;
+use socket2::{SockRef, Socket};
 
 use super::endpoint::UdpEndpoint;
 use crate::error::{Error, ErrorKind, Operation, Result};
@@ -140,12 +140,8 @@ impl UdpEndpoint {
         source: impl Into<IpAddr>,
         interfaces: impl Into<InterfaceSelector>,
     ) -> Result<Vec<Membership>> {
-        let (socket, group, interfaces) = (SockRef::from(&self.socket), group.into(), interfaces.into());
-        let source = source_of(Operation::JoinMulticast, group, source.into())?;
-        self.on_each(Operation::JoinMulticast, group, interfaces, |group, link| match group {
-            IpAddr::V4(group) => socket.join_ssm_v4(&source, &group, &address_of(link)?),
-            IpAddr::V6(_) => Err(io::ErrorKind::Unsupported.into()),
-        })
+        let (group, source) = (group.into(), source.into());
+        self.on_each_source(Operation::JoinMulticast, group, source, interfaces.into(), Socket::join_ssm_v4)
     }
 
     /// Leaves a multicast group that was joined for one sender.
@@ -163,11 +159,27 @@ impl UdpEndpoint {
         source: impl Into<IpAddr>,
         interfaces: impl Into<InterfaceSelector>,
     ) -> Result<Vec<Membership>> {
-        let (socket, group, interfaces) = (SockRef::from(&self.socket), group.into(), interfaces.into());
-        let source = source_of(Operation::LeaveMulticast, group, source.into())?;
-        self.on_each(Operation::LeaveMulticast, group, interfaces, |group, link| match group {
-            IpAddr::V4(group) => socket.leave_ssm_v4(&source, &group, &address_of(link)?),
-            IpAddr::V6(_) => Err(io::ErrorKind::Unsupported.into()),
+        let (group, source) = (group.into(), source.into());
+        self.on_each_source(Operation::LeaveMulticast, group, source, interfaces.into(), Socket::leave_ssm_v4)
+    }
+
+    /// Joins or leaves a group for one sender. Both must be IPv4: no safe crate has the option for IPv6.
+    fn on_each_source(
+        &self,
+        operation: Operation,
+        group: IpAddr,
+        source: IpAddr,
+        on: InterfaceSelector,
+        act: fn(&Socket, &Ipv4Addr, &Ipv4Addr, &Ipv4Addr) -> io::Result<()>,
+    ) -> Result<Vec<Membership>> {
+        let (IpAddr::V4(own), IpAddr::V4(source)) = (group, source) else {
+            let error = Error::new(operation, ErrorKind::Unsupported);
+            return Err(error.at(format_args!("{group} from {source}")));
+        };
+        let socket = SockRef::from(&self.socket);
+        self.on_each(operation, group, on, |_, link| {
+            let address = link.ipv4().ok_or(io::ErrorKind::AddrNotAvailable)?;
+            act(&socket, &source, &own, &address)
         })
     }
 
@@ -209,16 +221,4 @@ impl UdpEndpoint {
             .err()
             .unwrap_or_else(|| Error::new(operation, ErrorKind::Other)))
     }
-}
-
-/// The source of a group, which must be IPv4: no safe crate has the option for IPv6.
-fn source_of(operation: Operation, group: IpAddr, source: IpAddr) -> Result<Ipv4Addr> {
-    match (group, source) {
-        (IpAddr::V4(_), IpAddr::V4(source)) => Ok(source),
-        _ => Err(Error::new(operation, ErrorKind::Unsupported).at(format_args!("{group} from {source}"))),
-    }
-}
-
-fn address_of(link: &Link) -> io::Result<Ipv4Addr> {
-    link.ipv4().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
 }

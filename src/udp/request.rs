@@ -195,7 +195,7 @@ impl UdpEndpoint {
         })
     }
 
-    /// Waits for a reply within the limit of an attempt, also after a temporary error of the attempt.
+    /// Waits for a reply within the limit of an attempt, also after a temporary error.
     fn attempt_request(
         &self,
         sent: Result<()>,

@@ -51,6 +51,10 @@ fn ip(arguments: &str) {
     assert!(status.success(), "ip {arguments}");
 }
 
+fn nft(rule: &str) {
+    assert!(Command::new("nft").arg(rule).status().unwrap().success(), "nft {rule}");
+}
+
 /// 25 attempts in 2.5 s.
 fn retry() -> Retry {
     Retry::new().attempts(25).initial_delay(Duration::from_millis(100)).multiplier(1.0).jitter(0.0)
@@ -103,6 +107,23 @@ fn client_part() {
                 let elapsed = began.elapsed();
                 assert_eq!(reply.unwrap_or_else(|error| panic!("{what}: {error}")).bytes(), b"1");
                 assert!(elapsed >= FAULT && elapsed < FAULT + SLACK, "{what}: {elapsed:?}");
+            });
+        }
+    }
+    // A rule of the firewall drops what is sent (EPERM).
+    if needs("nft") {
+        nft("add table ip t");
+        nft("add chain ip t out { type filter hook output priority 0 ; }");
+        for endpoint in [unconnected(), connected()] {
+            nft("add rule ip t out udp dport 9000 drop");
+            let began = Instant::now();
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    std::thread::sleep(FAULT);
+                    nft("flush chain ip t out");
+                });
+                assert_eq!(endpoint.request_with("x", SERVER, &retry(), |_| true).unwrap().bytes(), b"1");
+                assert!(began.elapsed() >= FAULT);
             });
         }
     }

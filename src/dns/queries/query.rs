@@ -36,7 +36,7 @@ impl Queries {
         limit: &WaitLimit<'_>,
     ) -> Result<QueryResult, Interrupted> {
         let key = (query.name.clone(), query.kinds.clone(), version);
-        // What is left out because the limit of this thread has passed is not left out for others.
+        // The limit of this thread does not decide for others.
         let is_shared = |result: &QueryResult| !result.is_partial;
         self.single_flight.run(&key, limit, || self.query_servers(query, conf, version, limit), is_shared)
     }
@@ -55,7 +55,7 @@ impl Queries {
         let now = Instant::now();
         let result = lookup.result(&servers, &self.options.bounds, now);
         let mut learned = self.learned(now.into());
-        // What a lookup learns from other servers than the present ones is not kept.
+        // The servers may have changed during the lookup.
         if learned.version == version {
             let Learned { cache, preferences, .. } = &mut *learned;
             lookup.experiences().for_each(|(place, experience)| preferences.learn(place, experience, now));

@@ -31,11 +31,11 @@ impl fmt::Display for Error {
                     Operation::Configure(_) => "to ",
                     _ => "",
                 };
-                // What a name, or a host left out, stood for.
+                // The address of a name, or of a host that was left out.
                 let is_local = matches!(operation, Operation::Bind | Operation::Listen);
                 let address = if is_local { inner.local } else { inner.remote };
                 match (&inner.place, address) {
-                    // A detail that tells of every address tells of this one.
+                    // A detail that lists all addresses lists this one.
                     (Some(place), Some(address))
                         if !inner.tells_elapsed && **place != *address.to_string() =>
                     {

@@ -41,7 +41,7 @@ pub(crate) const MAX_ADDRESSES: usize = 8_192;
 /// Adds addresses without a TTL to an answer, each of them once, at most [`MAX_ADDRESSES`].
 pub(crate) struct Distinct<'a> {
     found: &'a mut Resolved,
-    /// All of them, if there are so many that a hash lookup is faster than comparing each.
+    /// All of them, once a hash lookup is faster than comparing each.
     seen: Option<HashSet<(IpAddr, u32)>>,
 }
 

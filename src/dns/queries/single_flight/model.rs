@@ -47,7 +47,7 @@ fn all_callers_receive_result() {
     });
 }
 
-/// Whoever waits for one who is outcomes nothing asks in its place.
+/// A waiting thread takes the place of a leader that is interrupted.
 #[test]
 fn waiter_becomes_leader_after_leader_is_interrupted() {
     loom::model(|| {
