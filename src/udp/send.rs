@@ -39,6 +39,9 @@ pub(super) enum Unsent {
 const LARGEST_MESSAGE_V4: usize = 65_507;
 const LARGEST_MESSAGE_V6: usize = 65_527;
 
+/// The maximum number of times that a send is repeated after ICMP errors of earlier datagrams.
+const MAX_REPEATS: usize = 16;
+
 impl UdpEndpoint {
     /// Sends a message to the peer of a connected endpoint, as one datagram.
     ///
@@ -296,16 +299,12 @@ impl UdpEndpoint {
         let outcome = match outcome {
             // The ICMP error of an earlier datagram failed this call. The call is repeated, and the
             // error is kept for a call that receives: by the kernel in the error queue, or by the
-            // endpoint. An error of the second attempt is its own.
+            // endpoint. An error of the last attempt is its own.
             Err(WaitError::Failed(error)) if self.concerns_earlier_datagram(&error) => {
                 self.retry_send(&limit, attempt)
             }
             Err(WaitError::Failed(error)) if self.peer.is_some() && sys::is_async_error(&error) => {
-                let outcome = wait::sending(&self.socket, &limit, attempt);
-                if outcome.is_ok() {
-                    self.keep_error(&error);
-                }
-                outcome
+                self.repeat_send(&limit, error, attempt)
             }
             Err(WaitError::ErrorQueueReady) => self.retry_send(&limit, attempt),
             outcome => outcome,
@@ -316,6 +315,31 @@ impl UdpEndpoint {
             WaitError::Failed(error) => Unsent::Failed(error),
             WaitError::ErrorQueueReady => Unsent::Ended(Error::new(Operation::Send, ErrorKind::Other)),
         })
+    }
+
+    /// Repeats a send of a connected endpoint, and keeps the error of the earlier datagram if the send
+    /// succeeds. ECONNREFUSED is never the error of this send (udp(7)), so it is repeated until the
+    /// errors of all earlier datagrams are reported.
+    fn repeat_send(
+        &self,
+        limit: &WaitLimit<'_>,
+        mut earlier: io::Error,
+        mut attempt: impl FnMut(Mode) -> io::Result<()>,
+    ) -> std::result::Result<(), WaitError> {
+        for _ in 0..MAX_REPEATS {
+            match wait::sending(&self.socket, limit, &mut attempt) {
+                Err(WaitError::Failed(error)) if sys::error_kind(&error) == ErrorKind::ConnectionRefused => {
+                    earlier = error;
+                }
+                outcome => {
+                    if outcome.is_ok() {
+                        self.keep_error(&earlier);
+                    }
+                    return outcome;
+                }
+            }
+        }
+        Err(WaitError::Failed(earlier))
     }
 
     fn retry_send(

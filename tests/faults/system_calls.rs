@@ -392,6 +392,23 @@ fn bind_send_and_recv() {
     }
 }
 
+#[test]
+#[ignore = "a part of the test below, which runs it under strace"]
+fn connected_send_passes_over_refused_ports() {
+    let receiver = local();
+    let connected = connected_to(&receiver);
+    connected.send("arrives").unwrap();
+    assert_eq!(receiver.recv().unwrap().bytes(), b"arrives");
+    assert!(connected.try_recv().unwrap_err().is_refused());
+    assert!(connected.try_recv().unwrap().is_none(), "it is reported once");
+}
+
+/// The ICMP errors of several datagrams can arrive while the next one is sent.
+#[test]
+fn connected_send_passes_over_several_earlier_errors() {
+    under("sendto:error=ECONNREFUSED:when=1..4", connected_send_passes_over_refused_ports, "refused", &[]);
+}
+
 /// Other kernels with the interface of Linux (gVisor, libkrun, WSL 1) refuse options with several
 /// errors.
 #[test]
