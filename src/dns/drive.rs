@@ -99,7 +99,7 @@ impl Inner {
                 Action::Hosts => {
                     let found = resolution.found();
                     let is_there = self.hosts.addresses(name.0, families, limit, now, found);
-                    resolution.handle_hosts(is_there.map_err(|unread| self.unread(unread, host, limit))?);
+                    resolution.handle_hosts(is_there.map_err(|unread| unread_error(unread, host, limit))?);
                 }
                 #[cfg(feature = "dns")]
                 Action::Cache => self.queries.with_cache(&mut version, now, |conf, cache| {
@@ -149,21 +149,11 @@ impl Inner {
             match reverse.next() {
                 ReverseAction::Hosts => {
                     let name = self.hosts.name(ip, limit, now);
-                    reverse.handle_name(Ok(name.map_err(|unread| self.unread(unread, &host, limit))?));
+                    reverse.handle_name(Ok(name.map_err(|unread| unread_error(unread, &host, limit))?));
                 }
                 #[cfg(feature = "dns")]
                 ReverseAction::Ptr => reverse.handle_name(self.ptr(ip, &host, limit)),
                 ReverseAction::Done(result) => return result.map_err(|error| timed(error, limit)),
-            }
-        }
-    }
-
-    #[allow(clippy::unused_self, reason = "its callers have no other use of it")]
-    fn unread(&self, unread: Unread, host: &str, limit: &WaitLimit<'_>) -> Error {
-        match unread {
-            Unread::Interrupted(why) => why.into_error(&[], host, limit),
-            Unread::NoThread(error) => {
-                limit.timed(sys::thread_failure(Operation::Resolve, error).at(host.escape_debug()))
             }
         }
     }
@@ -223,6 +213,16 @@ impl Inner {
 
     pub(super) fn cache_len(&self) -> usize {
         self.queries.cache_len()
+    }
+}
+
+/// The error of a hosts file that was not read in time.
+fn unread_error(unread: Unread, host: &str, limit: &WaitLimit<'_>) -> Error {
+    match unread {
+        Unread::Interrupted(why) => why.into_error(&[], host, limit),
+        Unread::NoThread(error) => {
+            limit.timed(sys::thread_failure(Operation::Resolve, error).at(host.escape_debug()))
+        }
     }
 }
 
