@@ -102,7 +102,7 @@ fn ask(args: &Args, token: &CancelToken) -> Outcome {
                 if std::mem::take(&mut is_first) {
                     row("name", "address", "interface", "round trip")?;
                 }
-                let name = cli::readable(found.bytes(), Encoding::Utf8);
+                let name = cli::readable(found.datagram().bytes(), Encoding::Utf8);
                 let round_trip = format!("{:.1?}", found.round_trip());
                 row(&name, &found.source().to_string(), found.interface_name(), &round_trip)?;
             }
@@ -136,8 +136,8 @@ fn answer(name: &str, args: &Args, token: &CancelToken) -> Outcome {
             Err(error) => return Err(error.into()),
         };
         let (from, interface) = (query.source(), query.interface_name());
-        let text = cli::readable(query.bytes(), Encoding::Utf8);
-        if query.bytes() != args.message.as_bytes() {
+        let text = cli::readable(query.datagram().bytes(), Encoding::Utf8);
+        if query.datagram().bytes() != args.message.as_bytes() {
             cli::note(format_args!("{from} on {interface}: {text}, which is not the question"));
             continue;
         }

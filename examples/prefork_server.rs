@@ -176,7 +176,8 @@ fn watch(args: Args) -> Outcome {
     };
     let server = TcpServer::builder().on_event(cli::note_event).bind(args.on)?;
 
-    cli::end_by_ctrl_c(&server.handle(), args.seconds)?;
+    let handle = server.handle();
+    cli::end_by_ctrl_c(move |timeout| handle.begin_shutdown(timeout), args.seconds)?;
     cli::note(format_args!("listening on {} ({})", server.local_addr(), args.encoding));
     cli::note(format_args!("r restarts the workers, s shows them, Ctrl-C ends it"));
     let handle = server.handle();

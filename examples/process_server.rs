@@ -122,7 +122,8 @@ fn listen(args: Args) -> Outcome {
         })
         .bind(args.on)?;
 
-    cli::end_by_ctrl_c(&server.handle(), args.seconds)?;
+    let handle = server.handle();
+    cli::end_by_ctrl_c(move |timeout| handle.begin_shutdown(timeout), args.seconds)?;
     cli::note(format_args!("listening on {} ({encoding}); Ctrl-C ends it", server.local_addr()));
     say!("-----主进程等待新客户端的到来-----")?;
 

@@ -68,7 +68,8 @@ fn main() -> ExitCode {
             .bind(args.on)?;
         let client = TcpClient::builder().connect_timeout(CONNECT_TIMEOUT).build();
 
-        cli::end_by_ctrl_c(&server.handle(), args.seconds)?;
+        let handle = server.handle();
+        cli::end_by_ctrl_c(move |timeout| handle.begin_shutdown(timeout), args.seconds)?;
         let (on, to) = (server.local_addr(), args.to);
         cli::note(format_args!("listening on {on} (to {to}); Ctrl-C ends it"));
         say!("{}", server.serve(move |connection| forward(connection, &client, &to))?)?;

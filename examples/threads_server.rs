@@ -78,7 +78,8 @@ fn main() -> ExitCode {
         }
         let server = builder.bind(args.on)?;
 
-        cli::end_by_ctrl_c(&server.handle(), args.seconds)?;
+        let handle = server.handle();
+        cli::end_by_ctrl_c(move |timeout| handle.begin_shutdown(timeout), args.seconds)?;
         cli::note(format_args!("listening on {} ({encoding}); Ctrl-C ends it", server.local_addr()));
         say!("{}", server.serve(move |connection| echo(&connection, encoding))?)?;
         Ok(())

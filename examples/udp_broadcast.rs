@@ -73,7 +73,7 @@ fn main() -> ExitCode {
         for answer in answers.by_ref() {
             match answer {
                 Ok(answer) => {
-                    let text = cli::readable(answer.bytes(), args.encoding);
+                    let text = cli::readable(answer.datagram().bytes(), args.encoding);
                     say!("Received from {}: {text}", answer.source())?;
                 }
                 Err(error) => cli::note(format_args!("udp_broadcast: {error}")),

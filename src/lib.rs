@@ -29,7 +29,8 @@
 //! | Read from and write to a connection | [`TcpConnection`] |
 //! | Exchange lines or other messages over a stream | [`frame`], [`TcpConnection::lines`] |
 //! | Send and receive datagrams | [`UdpEndpoint`] |
-//! | Send and receive datagrams in batches | [`SendBatch`], [`RecvBatch`] |
+//! | Serve datagrams on several threads | [`UdpServer`] |
+//! | Send and receive datagrams in batches | [`SendBatch`], [`UdpBatchEndpoint`], [`RecvBatch`] |
 //! | Broadcast on the local networks, discover devices | [`Broadcaster`], [`Discovery`] |
 //! | Answer discovery queries | [`Responder`] |
 //! | List the network interfaces | [`network_interfaces`] |
@@ -81,12 +82,13 @@
 //!
 //! Every type is `Send`. Endpoints, connections, servers and cancel tokens are `Sync`, so threads
 //! share them by reference; connections can also be cloned. If several threads receive from one
-//! endpoint, each datagram is delivered to exactly one of them. The crate starts threads in two
+//! endpoint, each datagram is delivered to exactly one of them. The crate starts threads in three
 //! places:
 //!
 //! * A server starts the threads that [`serve`](TcpServer::serve) connections, up to its limit, one
 //!   thread while connections linger after their handlers, and in a worker process one that reads
 //!   control messages from the parent.
+//! * A [`UdpServer`] starts the threads that call its handler.
 //! * A [`Resolver`] starts a thread for each lookup of the system's resolver, at most 32 in a
 //!   process. A thread whose caller timed out is abandoned and exits when the system returns.
 //!
@@ -112,9 +114,9 @@
 //! [`DatagramRef`]: udp::DatagramRef
 //! [`DecodeError`]: text::DecodeError
 //! [`Decoder`]: text::Decoder
-//! [`Discovery`]: broadcast::Discovery
 //! [`DiscoveryCounters`]: broadcast::DiscoveryCounters
 //! [`DiscoveryReply`]: broadcast::DiscoveryReply
+//! [`Discovery`]: broadcast::Discovery
 //! [`EncodeError`]: text::EncodeError
 //! [`Encoder`]: text::Encoder
 //! [`FailedAttempt`]: tcp::FailedAttempt
@@ -136,8 +138,8 @@
 //! [`PartialTransfer`]: error::PartialTransfer
 //! [`Query`]: broadcast::Query
 //! [`Reconnect`]: tcp::Reconnect
-//! [`RecvBatch`]: udp::RecvBatch
 //! [`RecvBatchIter`]: udp::RecvBatchIter
+//! [`RecvBatch`]: udp::RecvBatch
 //! [`RecvMeta`]: udp::RecvMeta
 //! [`Request`]: tcp::Request
 //! [`ResolveError`]: dns::ResolveError
@@ -158,7 +160,9 @@
 //! [`TcpWriteHalf`]: tcp::TcpWriteHalf
 //! [`Truncated`]: error::Truncated
 //! [`Truncation`]: udp::Truncation
+//! [`UdpBatchEndpoint`]: udp::UdpBatchEndpoint
 //! [`UdpBuilder`]: udp::UdpBuilder
+//! [`UdpServer`]: udp::UdpServer
 //! [`UnknownEncoding`]: text::UnknownEncoding
 //! [`UnsentDatagram`]: error::UnsentDatagram
 //! [`WhatwgEncoding`]: text::WhatwgEncoding
@@ -185,6 +189,7 @@ pub mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod guide;
+mod handler;
 pub mod interfaces;
 mod options;
 mod proto;

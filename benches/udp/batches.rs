@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use socketry::UdpEndpoint;
-use socketry::udp::RecvBatch;
+use socketry::udp::{RecvBatch, UdpBatchEndpoint};
 
 use super::kit::{Variant, compare, is_smoke_run, print, timed, variant};
 use super::ways::{name, receiving, sending, sizes};
@@ -14,7 +14,7 @@ fn bursts() -> usize {
 }
 
 /// How a burst is sent, and how it is received; the first is what the others are compared with.
-const WAYS: [(&str, &str); 9] = [
+const WAYS: [(&str, &str); 8] = [
     ("raw", "raw"),
     ("raw connected", "raw"),
     ("raw mmsg", "raw mmsg"),
@@ -22,14 +22,23 @@ const WAYS: [(&str, &str); 9] = [
     ("single", "single"),
     ("batch", "batch"),
     ("batch connected", "batch"),
-    ("batch connected", "batch, plain"),
     ("batch connected", "raw"),
+];
+
+/// For datagrams of one size.
+const SEGMENTS: [(&str, &str); 4] = [
+    ("raw GSO", "raw GSO"),
+    ("raw GSO, one buffer", "raw GSO"),
+    ("segments connected", "batch"),
+    ("segments, no copy", "batch"),
 ];
 
 pub(crate) fn run() {
     for size in [64, 512, 1200, 8000, 0] {
         let count = sizes(size).len();
-        let rows = compare(31, WAYS.map(|(to, from)| there_and_back(to, from, size, count)).into());
+        let segments = if size == 0 { &[][..] } else { &SEGMENTS };
+        let ways = WAYS.iter().chain(segments);
+        let rows = compare(31, ways.map(|(to, from)| there_and_back(to, from, size, count)).collect());
         let what = if size == 0 { "64 to 1200".to_owned() } else { size.to_string() };
         print(&format!("send and receive {count} datagrams of {what} bytes"), bursts() * count, &rows);
     }
@@ -40,7 +49,7 @@ pub(crate) fn run() {
 fn by_count() {
     let counts = [1, 8, 64, 512];
     let rows = counts.map(|count| {
-        let receiver = UdpEndpoint::builder().batches_only(true).bind("127.0.0.1:0").unwrap();
+        let receiver = UdpBatchEndpoint::new(UdpEndpoint::bind("127.0.0.1:0").unwrap());
         let sender = UdpEndpoint::connect(receiver.local_addr()).unwrap();
         let (mut outgoing, mut incoming) = (sender.batch(), RecvBatch::new());
         let times = if is_smoke_run() { 1 } else { 10_240 / count };

@@ -67,6 +67,8 @@ pub(crate) fn run() {
             ("batch connected", "batch"),
             ("batch connected", "raw"),
             ("batch connected", "single"),
+            ("raw GSO", "raw GSO"),
+            ("segments connected", "batch"),
         ];
         let rows =
             compare(9, ways.map(|(to, from)| variant(name(to, from), move || flood(to, from, size))).into());

@@ -24,6 +24,8 @@ mod precision;
 #[cfg(target_os = "linux")]
 mod raw;
 #[cfg(target_os = "linux")]
+mod raw_gso;
+#[cfg(target_os = "linux")]
 mod raw_many;
 #[cfg(target_os = "linux")]
 mod ways;

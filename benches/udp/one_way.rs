@@ -131,6 +131,11 @@ fn receiving(size: usize) {
         31,
         vec![
             way!("recvfrom", raw.socket.local_addr().unwrap(), |buffer| raw.recv_from(buffer)),
+            // The minimum for an owned datagram.
+            way!("recvfrom, copied to a Vec", raw.socket.local_addr().unwrap(), |buffer| {
+                let (length, source) = raw.recv_from(buffer);
+                (buffer[..length].to_vec(), source)
+            }),
             way!("std recv_from", std.local_addr().unwrap(), |buffer| std.recv_from(buffer).unwrap()),
             way!("socket2 recv_from", other.local_addr().unwrap().as_socket().unwrap(), |_buffer| {
                 other.recv_from(&mut uninit).unwrap()

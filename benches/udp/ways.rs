@@ -8,9 +8,10 @@ use std::net::{SocketAddr, UdpSocket};
 use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
 use rustix::event::{PollFd, PollFlags, poll};
 use socketry::UdpEndpoint;
-use socketry::udp::RecvBatch;
+use socketry::udp::{RecvBatch, UdpBatchEndpoint};
 
 use super::raw::{Raw, sockaddr};
+use super::raw_gso;
 use super::raw_many::Many;
 
 /// What a system grants without being asked for more, so that a burst has room.
@@ -100,6 +101,30 @@ pub(crate) fn sending(name: &str, size: usize, to: SocketAddr) -> Sending {
                 assert_eq!(endpoint.send_batch(&mut batch).unwrap(), sizes.len());
             })
         }
+        "segments connected" => {
+            let endpoint = UdpEndpoint::connect(to).unwrap();
+            // As for quinn-udp, the datagrams are copied into one buffer.
+            let mut contents = Vec::with_capacity(65_536);
+            Box::new(move || {
+                let mut left = &sizes[..];
+                while let Some(size) = left.first() {
+                    let count = left.iter().take(65_536 / size).take_while(|next| *next == size).count();
+                    contents.clear();
+                    (0..count).for_each(|_| contents.extend_from_slice(&message[..*size]));
+                    assert_eq!(endpoint.send_segments(&contents, *size).unwrap(), count);
+                    left = &left[count..];
+                }
+            })
+        }
+        "segments, no copy" => {
+            let endpoint = UdpEndpoint::connect(to).unwrap();
+            let contents = message.repeat(sizes.len());
+            Box::new(move || assert_eq!(endpoint.send_segments(&contents, size).unwrap(), sizes.len()))
+        }
+        "raw GSO" | "raw GSO, one buffer" => {
+            let repeats = name != "raw GSO";
+            Box::new(raw_gso::sending(connected(to), &message, sizes.len(), repeats))
+        }
         other => unreachable!("{other}"),
     }
 }
@@ -148,7 +173,7 @@ pub(crate) fn receiving(name: &str) -> (SocketAddr, Receiving) {
         }
         "quinn-udp" => quinn_receiving(),
         "single" => {
-            let endpoint = endpoint(false);
+            let endpoint = endpoint();
             let (at, mut buffer) = (endpoint.local_addr(), vec![0; 65_535]);
             (
                 at,
@@ -157,18 +182,21 @@ pub(crate) fn receiving(name: &str) -> (SocketAddr, Receiving) {
                 }),
             )
         }
-        "batch, plain" => batches(endpoint(false)),
-        "batch" | "batch connected" => batches(endpoint(true)),
+        "raw GSO" => {
+            let socket = std_socket();
+            (socket.local_addr().unwrap(), Box::new(raw_gso::receiving(socket)))
+        }
+        "batch" | "batch connected" => batches(endpoint()),
         other => unreachable!("{other}"),
     }
 }
 
-fn endpoint(only: bool) -> UdpEndpoint {
-    let builder = UdpEndpoint::builder().batches_only(only).receive_buffer_size(RECEIVE_BUFFER);
-    builder.bind("127.0.0.1:0").unwrap()
+fn endpoint() -> UdpEndpoint {
+    UdpEndpoint::builder().receive_buffer_size(RECEIVE_BUFFER).bind("127.0.0.1:0").unwrap()
 }
 
 fn batches(endpoint: UdpEndpoint) -> (SocketAddr, Receiving) {
+    let endpoint = UdpBatchEndpoint::new(endpoint);
     let (at, mut batch) = (endpoint.local_addr(), RecvBatch::new());
     let receive = move || {
         let count = endpoint.recv_batch(&mut batch).unwrap();

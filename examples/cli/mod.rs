@@ -150,8 +150,11 @@ pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// Has Ctrl-C end a server, or the time if there is one: those inside have some time to finish, and
 /// none when it is asked for a second time.
-pub(crate) fn end_by_ctrl_c(handle: &ServerHandle, after: Option<Duration>) -> Outcome {
-    let own = handle.clone();
+pub(crate) fn end_by_ctrl_c(
+    begin_shutdown: impl Fn(Duration) + Clone + Send + 'static,
+    after: Option<Duration>,
+) -> Outcome {
+    let own = begin_shutdown.clone();
     let mut grace = GRACE;
     ctrlc::set_handler(move || {
         // It is said first: with nobody inside the program is over at once.
@@ -159,14 +162,13 @@ pub(crate) fn end_by_ctrl_c(handle: &ServerHandle, after: Option<Duration>) -> O
             Duration::ZERO => note(format_args!("ending at once")),
             _ => note(format_args!("ending: those inside have {grace:?}")),
         }
-        own.begin_shutdown(grace);
+        own(grace);
         grace = Duration::ZERO;
     })?;
     if let Some(time) = after {
-        let own = handle.clone();
         std::thread::spawn(move || {
             std::thread::sleep(time);
-            own.begin_shutdown(GRACE);
+            begin_shutdown(GRACE);
         });
     }
     Ok(())

@@ -43,7 +43,7 @@ pub(crate) fn an_answer_from_the_address_asked() -> Outcome {
     server.reply(&question, "me")?;
     let answer = client.recv()?;
     show!("the server is bound to {}, every address of this machine", server.local_addr())?;
-    match question.destination() {
+    match question.meta().destination() {
         Some(to) => show!("the client asked {asked}; the datagram says that it was sent to {to}")?,
         None => show!("the client asked {asked}; this system does not tell the server so")?,
     }

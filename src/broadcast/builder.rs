@@ -83,7 +83,7 @@ impl BroadcastBuilder {
             return Err(Error::new(Operation::Configure("port"), ErrorKind::InvalidInput)
                 .at("port 0, which exists for binding only"));
         }
-        let endpoint = self.udp.clone().count_lost().bind(self.everywhere(self.local_port))?;
+        let endpoint = self.udp.clone().bind(self.everywhere(self.local_port))?;
         Ok(Broadcaster::new(endpoint, self))
     }
 

@@ -19,7 +19,6 @@ use super::sends::{InterfaceSend, at_least_one};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::options::NetworkInterface;
 use crate::proto::discovery::{Heard, Schedule, Step, Verdict};
-use crate::proto::text::Encoding;
 use crate::udp::Datagram;
 
 /// An iterator over the replies to a query, as they arrive.
@@ -64,7 +63,7 @@ pub struct Discovery {
     reached: BTreeMap<u32, (Box<str>, bool)>,
     pending: VecDeque<Error>,
     counters: DiscoveryCounters,
-    lost_before: u32,
+    lost_before: u64,
     phase: Phase,
     /// How many datagrams the receive buffer can still hold of those that arrived before the
     /// timeout.
@@ -95,8 +94,7 @@ pub struct DiscoveryCounters {
     pub dropped: u64,
     /// The number of datagrams received that this broadcaster had sent itself.
     pub own: u64,
-    /// The number of datagrams that the kernel has dropped, as last reported. Linux only, 0 on
-    /// other systems.
+    /// The number of datagrams that the kernel has dropped. Linux only, 0 on other systems.
     #[doc(alias = "SO_RXQ_OVFL")]
     pub lost: u64,
 }
@@ -115,8 +113,8 @@ const MARKS: u32 = 5;
 const MARK_WAIT: Duration = Duration::from_millis(10);
 
 #[derive(Debug, thiserror::Error)]
-#[error("{0} datagrams were lost, because they came faster than they were taken")]
-struct Lost(u32);
+#[error("the kernel dropped {0} datagrams, because they arrived faster than they were received")]
+struct Lost(u64);
 
 #[derive(Debug, thiserror::Error)]
 #[error("reply limit reached ({0})")]
@@ -146,7 +144,7 @@ impl Discovery {
             reached: BTreeMap::new(),
             pending: VecDeque::new(),
             counters: DiscoveryCounters::default(),
-            lost_before: shared.endpoint.lost(),
+            lost_before: shared.endpoint.dropped_datagrams().unwrap_or(0),
             phase: Phase::Open,
             drainable: 0,
             message,
@@ -167,7 +165,7 @@ impl Discovery {
 
     /// Returns the counters of this discovery so far.
     pub fn counters(&self) -> DiscoveryCounters {
-        self.counters
+        DiscoveryCounters { lost: self.lost(), ..self.counters }
     }
 
     fn ask(&mut self, now: Instant) -> Result<()> {
@@ -217,7 +215,7 @@ impl Discovery {
 
     fn finish(&mut self) {
         self.phase = Phase::Over;
-        let lost = self.note_lost();
+        let lost = self.lost();
         if lost > 0 {
             self.pending.push_back(Error::detailed(
                 Operation::Receive,
@@ -227,10 +225,9 @@ impl Discovery {
         }
     }
 
-    fn note_lost(&mut self) -> u32 {
-        let lost = self.shared.endpoint.lost().wrapping_sub(self.lost_before);
-        self.counters.lost = lost.into();
-        lost
+    /// The number of datagrams that the kernel has dropped since the discovery began.
+    fn lost(&self) -> u64 {
+        self.shared.endpoint.dropped_datagrams().unwrap_or(0).saturating_sub(self.lost_before)
     }
 
     /// Ends the discovery with an error.
@@ -273,7 +270,6 @@ impl Discovery {
     }
 
     fn judge(&mut self, datagram: Datagram) -> Option<Result<DiscoveryReply>> {
-        self.note_lost();
         if self.shared.is_own(datagram.source(), &self.interfaces) {
             match self.phase {
                 Phase::Closing(_) if datagram.is_empty() => self.finish(),
@@ -346,11 +342,6 @@ impl DiscoveryReply {
         self.datagram.text()
     }
 
-    /// Returns the bytes of the reply.
-    pub fn bytes(&self) -> &[u8] {
-        self.datagram.bytes()
-    }
-
     /// Returns the address of the sender.
     pub fn source(&self) -> SocketAddr {
         self.datagram.source()
@@ -371,16 +362,6 @@ impl DiscoveryReply {
     /// The reply may be to an earlier query: datagrams do not say which.
     pub fn round_trip(&self) -> Duration {
         self.round_trip
-    }
-
-    /// Decodes the reply in the given encoding.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if the bytes are not valid in the encoding
-    /// ([`InvalidText`](crate::ErrorKind::InvalidText)).
-    pub fn text_in(&self, encoding: Encoding) -> Result<Cow<'_, str>> {
-        self.datagram.text_in(encoding)
     }
 
     /// Returns the datagram, with its metadata.

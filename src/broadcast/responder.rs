@@ -1,5 +1,5 @@
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::builder::BroadcastBuilder;
@@ -8,8 +8,8 @@ use super::sends::NoInterfaceSent;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::options::NetworkInterface;
 use crate::proto::message::Message;
-use crate::proto::text::Encoding;
 use crate::sys;
+use crate::udp::recv_path::RecvOp;
 use crate::udp::{Datagram, UdpEndpoint};
 use crate::wait::WaitLimit;
 
@@ -40,7 +40,7 @@ use crate::wait::WaitLimit;
 /// let device = builder.cancel_token(&token).responder()?;
 /// let name = || "lamp in the hall".to_owned();
 /// device.serve(
-///     |query| (query.bytes() == b"who is there?").then(name),
+///     |query| (query.datagram().bytes() == b"who is there?").then(name),
 ///     |error| eprintln!("{error}"),
 /// )?;
 /// # Ok::<(), socketry::Error>(())
@@ -227,7 +227,7 @@ impl Responder {
     fn recv_chosen(&self, limit: &WaitLimit<'_>) -> Result<Query> {
         let mut inspected_late = 0;
         loop {
-            let datagram = self.endpoint.recv_owned(Operation::Receive, limit)?;
+            let datagram = self.endpoint.recv_owned(RecvOp::Recv, || *limit)?;
             // Interfaces change, and listing them takes little time compared to a datagram.
             let interfaces = network_interfaces()?;
             let by = incoming(&datagram, &interfaces);
@@ -257,40 +257,15 @@ impl Query {
         self.datagram.text()
     }
 
-    /// Returns the bytes of the query.
-    pub fn bytes(&self) -> &[u8] {
-        self.datagram.bytes()
-    }
-
     /// Returns the address of the sender.
     pub fn source(&self) -> SocketAddr {
         self.datagram.source()
-    }
-
-    /// Returns the address that the query was sent to: a broadcast, multicast or local address.
-    ///
-    /// # Platform-specific behavior
-    ///
-    /// **Windows**: `None`.
-    #[doc(alias = "IP_PKTINFO")]
-    pub fn destination(&self) -> Option<IpAddr> {
-        self.datagram.destination()
     }
 
     /// Returns the name of the interface on which the query arrived, or an empty text if it is
     /// unknown.
     pub fn interface_name(&self) -> &str {
         &self.interface
-    }
-
-    /// Decodes the query in the given encoding.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if the bytes are not valid in the encoding
-    /// ([`InvalidText`](crate::ErrorKind::InvalidText)).
-    pub fn text_in(&self, encoding: Encoding) -> Result<std::borrow::Cow<'_, str>> {
-        self.datagram.text_in(encoding)
     }
 
     /// Returns the datagram, with its metadata.
@@ -302,7 +277,7 @@ impl Query {
 /// Returns the interface on which a datagram arrived, or if the OS does not report it, the one in
 /// whose network the sender is.
 fn incoming<'a>(datagram: &Datagram, interfaces: &'a [NetworkInterface]) -> Option<&'a NetworkInterface> {
-    match datagram.interface_index() {
+    match datagram.meta().interface_index() {
         Some(index) => interfaces.iter().find(|interface| interface.index == index),
         None => interfaces.iter().find(|interface| interface.reaches(datagram.source().ip())),
     }
@@ -310,8 +285,13 @@ fn incoming<'a>(datagram: &Datagram, interfaces: &'a [NetworkInterface]) -> Opti
 
 pub(super) fn name_of(datagram: &Datagram, interfaces: &[NetworkInterface]) -> Box<str> {
     let name = incoming(datagram, interfaces).map(|interface| interface.name.clone());
-    let asked =
-        || datagram.interface_index().and_then(|index| sys::name_of(index).ok()).map(String::into_boxed_str);
+    let asked = || {
+        datagram
+            .meta()
+            .interface_index()
+            .and_then(|index| sys::name_of(index).ok())
+            .map(String::into_boxed_str)
+    };
     name.or_else(asked).unwrap_or_default()
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::choices::Choices;
-use crate::proto::grouping::{FEWER_SEGMENTS, Limits, Plan, Position, Run, SegmentFault};
+use crate::proto::udp::grouping::{BASE_SEGMENTS, Limits, Plan, Position, Run, SegmentFault};
 
 const LARGEST: usize = 65_507;
 
@@ -60,7 +60,8 @@ pub fn property(data: &[u8]) {
     let most = choices.pick(&[64, 1, 2, 1_024]);
     let (mut position, mut sent, mut refusals) = (Position::default(), Vec::new(), 0);
     loop {
-        let cut_at = plan.call(position, (limits, |_: &_, _: &_| true), most, &mut messages, &mut parts);
+        let segment_size =
+            plan.call(position, (limits, |_: &_, _: &_| true), most, &mut messages, &mut parts);
         if messages.is_empty() {
             break;
         }
@@ -76,10 +77,13 @@ pub fn property(data: &[u8]) {
             );
             if message.count > 1 {
                 assert!(message.segment > 0 && message.segment <= limits.size && bytes <= LARGEST);
-                assert_eq!(cut_at, Some(message.segment), "a call is cut at one size");
+                assert_eq!(segment_size, Some(message.segment), "a call is cut at one size");
                 assert_eq!(bytes.div_ceil(message.segment), message.count, "it is cut into as many as it is");
             } else {
-                assert!(cut_at.is_none_or(|cut_at| message.segment <= cut_at), "what is whole is not cut");
+                assert!(
+                    segment_size.is_none_or(|segment_size| message.segment <= segment_size),
+                    "what is whole is not cut"
+                );
             }
             let first = all[message.index];
             assert_eq!((first.0, first.1), (message.peer, message.segment), "the index is that of the first");
@@ -101,7 +105,7 @@ pub fn property(data: &[u8]) {
             let before = limits;
             limits = limits.after(fault, refused.count, refused.segment);
             assert_ne!(limits, before, "what was refused is not tried again");
-            assert!(limits.segments <= before.segments.max(FEWER_SEGMENTS) && limits.size <= before.size);
+            assert!(limits.segments <= before.segments.max(BASE_SEGMENTS) && limits.size <= before.size);
         } else if accepted == 0 {
             // One that cannot be sent is passed over; as sent, for what is told below.
             let peer = refused.peer;

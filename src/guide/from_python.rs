@@ -68,10 +68,11 @@
 //! | `s.recvfrom_into(buffer)` | [`endpoint.recv_into(&mut buffer)?`](crate::UdpEndpoint::recv_into) |
 //! | `s.recvfrom(1024, MSG_PEEK)` | [`endpoint.peek()?`](crate::UdpEndpoint::peek) |
 //! | `s.recvfrom(1024, MSG_DONTWAIT)` | [`endpoint.try_recv()?`](crate::UdpEndpoint::try_recv): `None` for nothing |
-//! | `s.recvmsg(…)` for the destination | [`datagram.destination()`](crate::Datagram::destination), [`interface()`](crate::Datagram::interface_index) |
+//! | `s.recvmsg(…)` for ancillary data | [`datagram.meta()`](crate::Datagram::meta): [`destination`](crate::udp::RecvMeta::destination), [`interface_index`](crate::udp::RecvMeta::interface_index), [`timestamp`](crate::udp::RecvMeta::timestamp), [`ttl`](crate::udp::RecvMeta::ttl), [`tos`](crate::udp::RecvMeta::tos) |
 //! | a loop of `s.sendto(…)` | [`endpoint.send_batch(&mut batch)?`](crate::UdpEndpoint::send_batch): all in one call |
-//! | a loop of `s.recvfrom_into(…)` | [`endpoint.recv_batch(&mut batch)?`](crate::UdpEndpoint::recv_batch), [`batches_only(true)`](crate::udp::UdpBuilder::batches_only) |
-//! | a loop of `MSG_DONTWAIT` before it waits | [`spin(…)`](crate::udp::UdpBuilder::busy_poll) of the builder |
+//! | a loop of `s.recvfrom_into(…)` | [`endpoint.recv_batch(&mut batch)?`](crate::udp::UdpBatchEndpoint::recv_batch) of a [`UdpBatchEndpoint`](crate::udp::UdpBatchEndpoint) |
+//! | `socketserver.ThreadingUDPServer` | [`UdpServer`](crate::udp::UdpServer) |
+//! | a loop of `MSG_DONTWAIT` before it blocks | [`busy_poll(…)`](crate::udp::UdpBuilder::busy_poll) of the builder |
 //! | `SO_BROADCAST`, `"<broadcast>"` | [`Broadcaster`](crate::Broadcaster), or `.broadcast(true)` |
 //! | `IP_ADD_MEMBERSHIP` | [`endpoint.join_multicast(group, …)?`](crate::UdpEndpoint::join_multicast) |
 //!
@@ -95,13 +96,13 @@
 //! there each datagram is a call of its own. Here a batch is one call, and what comes by it is told apart again:
 //!
 //! ```
-//! use socketry::udp::RecvBatch;
 //! use socketry::UdpEndpoint;
+//! use socketry::udp::{RecvBatch, UdpBatchEndpoint};
 //! use std::time::Duration;
 //!
-//! // Looks for 50 µs before it waits, and receives by batches alone.
-//! let builder = UdpEndpoint::builder().busy_poll(Duration::from_micros(50)).batches_only(true);
-//! let receiver = builder.bind("127.0.0.1:0")?;
+//! // Busy-polls for 50 µs before it blocks, and receives in batches.
+//! let builder = UdpEndpoint::builder().busy_poll(Duration::from_micros(50));
+//! let receiver = UdpBatchEndpoint::new(builder.bind("127.0.0.1:0")?);
 //! let sender = UdpEndpoint::connect(receiver.local_addr())?;
 //! let mut outgoing = sender.batch();
 //! for text in ["一", "二", "三"] {

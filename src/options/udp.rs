@@ -197,21 +197,38 @@ options! {
     #[doc(alias = "IP_RECVERR", alias = "ECONNREFUSED", alias = "MSG_ERRQUEUE")]
     report_unreachable: bool = false, (on: bool) => on;
 
-    /// Makes an endpoint that receives by [`recv_batch`](crate::UdpEndpoint::recv_batch) only, so
-    /// that the OS can join datagrams of one sender. Defaults to false.
+    /// Sets whether the kernel reports the time when it received each datagram, as
+    /// [`RecvMeta::timestamp`](crate::udp::RecvMeta::timestamp). Defaults to false.
     ///
-    /// A batch separates joined datagrams; a call for one datagram would return them as one. All
-    /// other receiving calls ([`recv`](crate::UdpEndpoint::recv),
-    /// [`recv_into`](crate::UdpEndpoint::recv_into), [`peek`](crate::UdpEndpoint::peek),
-    /// [`request`](crate::UdpEndpoint::request) and their variants) therefore return an error of
-    /// kind [`InvalidInput`](crate::ErrorKind::InvalidInput). A program that receives from the
-    /// descriptor directly must handle `UDP_GRO`. Sending is not affected.
+    /// It takes no further system call.
     ///
     /// # Platform-specific behavior
     ///
-    /// Linux joins datagrams since 5.0. Elsewhere each datagram takes one call.
-    #[doc(alias = "UDP_GRO")]
-    batches_only: bool = false, (on: bool) => on;
+    /// Unix: in nanoseconds on Linux, else in microseconds. On Windows an error of kind
+    /// [`Unsupported`](crate::ErrorKind::Unsupported).
+    #[doc(alias = "SO_TIMESTAMPNS", alias = "SO_TIMESTAMP")]
+    receive_timestamp: bool = false, (on: bool) => on;
+
+    /// Sets whether the OS reports the time to live (for IPv6, the hop limit) of each datagram, as
+    /// [`RecvMeta::ttl`](crate::udp::RecvMeta::ttl). Defaults to false.
+    ///
+    /// # Platform-specific behavior
+    ///
+    /// Linux and FreeBSD. Elsewhere an error of kind
+    /// [`Unsupported`](crate::ErrorKind::Unsupported).
+    #[doc(alias = "IP_RECVTTL", alias = "IPV6_RECVHOPLIMIT")]
+    receive_ttl: bool = false, (on: bool) => on;
+
+    /// Sets whether the OS reports the type-of-service byte (for IPv6, the traffic class) of each
+    /// datagram, as [`RecvMeta::tos`](crate::udp::RecvMeta::tos) and
+    /// [`RecvMeta::ecn`](crate::udp::RecvMeta::ecn). Defaults to false.
+    ///
+    /// # Platform-specific behavior
+    ///
+    /// Linux and FreeBSD. Elsewhere an error of kind
+    /// [`Unsupported`](crate::ErrorKind::Unsupported).
+    #[doc(alias = "IP_RECVTOS", alias = "IPV6_RECVTCLASS", alias = "ECN")]
+    receive_tos: bool = false, (on: bool) => on;
 
     /// Busy-polls for up to this time before a receive blocks. `None` and zero block at once.
     /// Defaults to `None`.

@@ -1,4 +1,5 @@
-//! macOS and the BSDs: a second buffer behind the caller's takes what does not fit, so that its length is known.
+//! macOS and the BSDs: a second buffer after the caller's receives the rest of a datagram, so that its
+//! whole length is known.
 
 use std::cell::RefCell;
 use std::io::{self, IoSliceMut};
@@ -14,8 +15,9 @@ use nix::sys::socket::{
 use socket2::SockRef;
 
 pub(crate) use super::plain::{
-    MOST_MESSAGES, SEGMENTS, disconnect, drop_new_syns, enable_loss_count, join_datagrams, limit_unsent,
-    receive_connected, receive_plain, reserve_descriptors, segment_fault, send_file, send_messages,
+    MAX_MESSAGES, SEGMENTS, SHUTDOWN_WAKES_DATAGRAMS, coarse_resolution, disconnect, drop_new_syns,
+    enable_gro, limit_unsent, receive_connected, receive_plain, reserve_descriptors, segment_fault,
+    send_file, send_messages, wake_receivers,
 };
 pub(super) use super::plain::{is_complete, nonblocking_stream_socket};
 pub(crate) use super::unix::Signal;
@@ -29,7 +31,7 @@ pub(crate) use super::unix::{
     write_vectored,
 };
 pub(super) use super::unix::{is_in_progress, reuse_waiting_address};
-use super::{Family, Mode, QueuedError, Received};
+use super::{ControlOption, Family, How, Mode, QueuedError, Received};
 use crate::options::LARGEST_DATAGRAM;
 
 pub(super) const PINS: bool = cfg!(target_vendor = "apple");
@@ -41,21 +43,20 @@ pub(crate) const BLOCKS_WITH_TIMEOUT: bool = false;
 pub(crate) const ACCEPT_INHERITS_OPTIONS: bool = false;
 
 thread_local! {
-    /// What is written here is never read, only its length matters.
+    /// Never read: only the length matters.
     static OVERFLOW: RefCell<Vec<u8>> = RefCell::new(vec![0; LARGEST_DATAGRAM]);
 }
 
 pub(crate) fn receive(
     socket: &UdpSocket,
     buffer: &mut [u8],
-    mode: Mode,
-    peek: bool,
-    _info: bool,
+    how: How,
     received: &mut Received,
 ) -> io::Result<()> {
     let mut flags = MsgFlags::empty();
-    flags.set(MsgFlags::MSG_DONTWAIT, mode == Mode::Nonblocking);
-    flags.set(MsgFlags::MSG_PEEK, peek);
+    flags.set(MsgFlags::MSG_DONTWAIT, how.mode == Mode::Nonblocking);
+    flags.set(MsgFlags::MSG_PEEK, how.peek);
+    let room = buffer.len();
     let mut control = Control::new();
     OVERFLOW.with_borrow_mut(|overflow| {
         let mut parts = [IoSliceMut::new(buffer), IoSliceMut::new(overflow)];
@@ -65,28 +66,67 @@ pub(crate) fn receive(
             Some(&mut control.0),
             flags,
         )?;
-        let info = &mut received.info;
+        let known = &mut received.meta.ancillary;
         for part in message.cmsgs()? {
             match part {
                 #[cfg(target_vendor = "apple")]
                 ControlMessageOwned::Ipv4PacketInfo(packet) => {
-                    info.to = Some(from_in_addr(packet.ipi_addr).into());
-                    info.interface = u32::try_from(packet.ipi_ifindex).ok();
+                    known.set_destination(from_in_addr(packet.ipi_addr).into());
+                    known.set_interface(u32::try_from(packet.ipi_ifindex).unwrap_or(0));
                 }
-                ControlMessageOwned::Ipv4RecvDstAddr(address) => info.to = Some(from_in_addr(address).into()),
-                ControlMessageOwned::Ipv4RecvIf(link) => info.interface = Some(link.sdl_index.into()),
+                ControlMessageOwned::Ipv4RecvDstAddr(address) => {
+                    known.set_destination(from_in_addr(address).into());
+                }
+                ControlMessageOwned::Ipv4RecvIf(link) => known.set_interface(link.sdl_index.into()),
                 ControlMessageOwned::Ipv6PacketInfo(packet) => {
-                    info.to = Some(Ipv6Addr::from(packet.ipi6_addr.s6_addr).to_canonical());
-                    info.interface = Some(packet.ipi6_ifindex);
+                    known.set_destination(Ipv6Addr::from(packet.ipi6_addr.s6_addr).to_canonical());
+                    known.set_interface(packet.ipi6_ifindex);
+                }
+                #[cfg(target_os = "freebsd")]
+                ControlMessageOwned::Ipv4Ttl(hops) => known.set_ttl(hops),
+                #[cfg(target_os = "freebsd")]
+                ControlMessageOwned::Ipv6HopLimit(hops) => known.set_ttl(u8::try_from(hops).unwrap_or(0)),
+                #[cfg(target_os = "freebsd")]
+                ControlMessageOwned::Ipv4Tos(tos) => known.set_tos(tos),
+                #[cfg(target_os = "freebsd")]
+                ControlMessageOwned::Ipv6TClass(class) => known.set_tos(u8::try_from(class).unwrap_or(0)),
+                ControlMessageOwned::ScmTimestamp(time) => {
+                    known.set_timestamp(time.tv_sec().into(), i64::from(time.tv_usec()) * 1_000);
                 }
                 _ => {}
             }
         }
-        info.local = info.to.filter(|to| !to.is_multicast() && *to != IpAddr::V4(Ipv4Addr::BROADCAST));
-        received.length = message.bytes;
-        received.from = message.address.and_then(|from| sockaddr(&from));
+        let is_one = |to: &IpAddr| !to.is_multicast() && *to != IpAddr::V4(Ipv4Addr::BROADCAST);
+        if let Some(to) = known.destination().filter(is_one) {
+            known.set_local(to);
+        }
+        let source = message.address.and_then(|from| sockaddr(&from));
+        received.meta.source = source.ok_or(io::ErrorKind::NotConnected)?;
+        received.meta = received.meta.with_sizes(message.bytes, message.bytes.min(room));
         Ok(())
     })
+}
+
+/// ip(4) `IP_RECVTTL`, `IP_RECVTOS`; ip6(4) `IPV6_RECVHOPLIMIT`; getsockopt(2) `SO_TIMESTAMP`.
+#[cfg(target_os = "freebsd")]
+pub(crate) fn enable_control(socket: &UdpSocket, family: Family, what: ControlOption) -> io::Result<()> {
+    match (what, family) {
+        (ControlOption::Timestamp, _) => setsockopt(socket, sockopt::ReceiveTimestamp, &true)?,
+        (ControlOption::Ttl, Family::V4) => setsockopt(socket, sockopt::Ipv4RecvTtl, &true)?,
+        (ControlOption::Ttl, Family::V6) => setsockopt(socket, sockopt::Ipv6RecvHopLimit, &true)?,
+        (ControlOption::Tos, Family::V4) => setsockopt(socket, sockopt::IpRecvTos, &true)?,
+        (ControlOption::Tos, Family::V6) => setsockopt(socket, sockopt::Ipv6RecvTClass, &true)?,
+    }
+    Ok(())
+}
+
+/// No safe function reads the others.
+#[cfg(not(target_os = "freebsd"))]
+pub(crate) fn enable_control(socket: &UdpSocket, _: Family, what: ControlOption) -> io::Result<()> {
+    match what {
+        ControlOption::Timestamp => Ok(setsockopt(socket, sockopt::ReceiveTimestamp, &true)?),
+        ControlOption::Ttl | ControlOption::Tos => Err(io::ErrorKind::Unsupported.into()),
+    }
 }
 
 /// The BSDs' own control message for the address to leave from.

@@ -1,4 +1,5 @@
-//! Linux and Android: `MSG_TRUNC` tells a datagram's true length, `MSG_DONTWAIT` makes one call non-blocking.
+//! Linux and Android: `MSG_TRUNC` returns the whole length of a datagram, `MSG_DONTWAIT` makes one
+//! call non-blocking.
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};
@@ -14,7 +15,7 @@ use nix::sys::socket::{
 use rustix::net::{AddressFamily, RecvFlags};
 use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 
-pub(crate) use super::mmsg::{MOST_MESSAGES, SEGMENTS, join_datagrams, segment_fault, send_messages};
+pub(crate) use super::mmsg::{MAX_MESSAGES, SEGMENTS, enable_gro, segment_fault, send_messages};
 use super::pipe_signal::Quiet;
 pub(crate) use super::unix::Signal;
 #[cfg(feature = "dns")]
@@ -25,7 +26,7 @@ pub(crate) use super::unix::{
     write_vectored,
 };
 pub(super) use super::unix::{is_in_progress, reuse_waiting_address, with_packet_info_v4 as with_source_v4};
-use super::{Family, Mode, QueuedError, Received, Sender, canonical};
+use super::{ControlOption, Family, How, Mode, QueuedError, Received, Sender, canonical};
 
 pub(super) const PINS: bool = true;
 pub(crate) const SUPPORTS_BLOCKING: bool = true;
@@ -69,9 +70,20 @@ pub(super) fn is_complete(socket: &Socket, address: &SocketAddr) -> io::Result<b
     }
 }
 
+fn recv_flags(mode: Mode) -> RecvFlags {
+    match mode {
+        Mode::Blocking => RecvFlags::TRUNC,
+        Mode::Nonblocking => RecvFlags::TRUNC.union(RecvFlags::DONTWAIT),
+    }
+}
+
 #[inline(always)]
-pub(crate) fn receive_plain(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, Sender)> {
-    match rustix::net::recvfrom(socket, buffer, RecvFlags::TRUNC) {
+pub(crate) fn receive_plain(
+    socket: &UdpSocket,
+    buffer: &mut [u8],
+    mode: Mode,
+) -> io::Result<(usize, Sender)> {
+    match rustix::net::recvfrom(socket, buffer, recv_flags(mode)) {
         Ok((_, length, Some(from))) if from.address_family() == AddressFamily::INET => {
             Ok((length, SocketAddrV4::try_from(from).map_or(Sender::Other(None), Sender::V4)))
         }
@@ -81,8 +93,8 @@ pub(crate) fn receive_plain(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result
 }
 
 #[inline(always)]
-pub(crate) fn receive_connected(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {
-    let (_, length) = rustix::net::recv(socket, buffer, RecvFlags::TRUNC)?;
+pub(crate) fn receive_connected(socket: &UdpSocket, buffer: &mut [u8], mode: Mode) -> io::Result<usize> {
+    let (_, length) = rustix::net::recv(socket, buffer, recv_flags(mode))?;
     Ok(length)
 }
 
@@ -90,67 +102,101 @@ pub(crate) fn receive_connected(socket: &UdpSocket, buffer: &mut [u8]) -> io::Re
 pub(crate) fn receive(
     socket: &UdpSocket,
     buffer: &mut [u8],
-    mode: Mode,
-    peek: bool,
-    info: bool,
+    how: How,
     received: &mut Received,
 ) -> io::Result<()> {
-    if info {
-        return receive_with_info(socket, buffer, mode, peek, received);
+    if how.control {
+        return receive_with_control(socket, buffer, how, received);
     }
-    let mut flags = RecvFlags::TRUNC;
-    if mode == Mode::Nonblocking {
-        flags |= RecvFlags::DONTWAIT;
-    }
-    if peek {
+    let mut flags = recv_flags(how.mode);
+    if how.peek {
         flags |= RecvFlags::PEEK;
     }
-    let (_, length, from) = rustix::net::recvfrom(socket, buffer, flags)?;
-    received.length = length;
-    received.from = match from.map(SocketAddr::try_from) {
-        Some(Ok(from)) => Some(canonical(from)),
-        _ => None,
-    };
+    let (len, length, from) = rustix::net::recvfrom(socket, buffer, flags)?;
+    (received.segment, received.may_be_shut_down) = (0, false);
+    let source = from.and_then(|from| SocketAddr::try_from(from).ok());
+    received.meta.source = canonical(source.ok_or(io::ErrorKind::NotConnected)?);
+    received.meta = received.meta.with_sizes(length, len);
     Ok(())
 }
 
-fn receive_with_info(
+#[inline]
+fn receive_with_control(
     socket: &UdpSocket,
     buffer: &mut [u8],
-    mode: Mode,
-    peek: bool,
+    how: How,
     received: &mut Received,
 ) -> io::Result<()> {
     let mut flags = MsgFlags::MSG_TRUNC;
-    flags.set(MsgFlags::MSG_DONTWAIT, mode == Mode::Nonblocking);
-    flags.set(MsgFlags::MSG_PEEK, peek);
+    flags.set(MsgFlags::MSG_DONTWAIT, how.mode == Mode::Nonblocking);
+    flags.set(MsgFlags::MSG_PEEK, how.peek);
+    let room = buffer.len();
     let mut control = Control::new();
     let mut parts = [IoSliceMut::new(buffer)];
     let message =
         nix_socket::recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(&mut control.0), flags)?;
-    let info = &mut received.info;
+    received.segment = 0;
+    let known = &mut received.meta.ancillary;
+    let mut has_control = false;
     for part in message.cmsgs()? {
+        has_control = true;
         match part {
             ControlMessageOwned::Ipv4PacketInfo(packet) => {
-                info.to = Some(from_in_addr(packet.ipi_addr).into());
-                info.local = Some(from_in_addr(packet.ipi_spec_dst).into());
-                info.interface = u32::try_from(packet.ipi_ifindex).ok();
+                known.set_destination(from_in_addr(packet.ipi_addr).into());
+                known.set_local(from_in_addr(packet.ipi_spec_dst).into());
+                known.set_interface(u32::try_from(packet.ipi_ifindex).unwrap_or(0));
             }
             ControlMessageOwned::Ipv6PacketInfo(packet) => {
                 let to = Ipv6Addr::from(packet.ipi6_addr.s6_addr).to_canonical();
-                info.to = Some(to);
-                info.local = Some(to).filter(|to| !to.is_multicast());
-                info.interface = Some(packet.ipi6_ifindex);
+                known.set_destination(to);
+                if !to.is_multicast() {
+                    known.set_local(to);
+                }
+                known.set_interface(packet.ipi6_ifindex);
             }
-            ControlMessageOwned::RxqOvfl(lost) => received.lost = lost,
             ControlMessageOwned::UdpGroSegments(segment) => {
                 received.segment = usize::try_from(segment).unwrap_or_default();
             }
+            ControlMessageOwned::Ipv4Ttl(hops) | ControlMessageOwned::Ipv6HopLimit(hops) => {
+                known.set_ttl(u8::try_from(hops).unwrap_or(0));
+            }
+            ControlMessageOwned::Ipv4Tos(tos) => known.set_tos(tos),
+            ControlMessageOwned::Ipv6TClass(class) => known.set_tos(u8::try_from(class).unwrap_or(0)),
+            ControlMessageOwned::ScmTimestampns(time) => known.set_timestamp(time.tv_sec(), time.tv_nsec()),
             _ => {}
         }
     }
-    received.length = message.bytes;
-    received.from = message.address.and_then(|from| sockaddr(&from));
+    // `nix` does not report that there is no address, and returns that of an earlier call.
+    received.may_be_shut_down = message.bytes == 0 && !has_control;
+    let source = message.address.and_then(|from| sockaddr(&from));
+    received.meta.source = source.ok_or(io::ErrorKind::NotConnected)?;
+    received.meta = received.meta.with_sizes(message.bytes, message.bytes.min(room));
+    Ok(())
+}
+
+fn optional(is_optional: bool, result: nix::Result<()>) -> io::Result<()> {
+    if is_optional { Ok(()) } else { result.map_err(io::Error::from) }
+}
+
+/// ip(7) `IP_RECVTTL`, `IP_RECVTOS`; ipv6(7) `IPV6_RECVHOPLIMIT`; socket(7) `SO_TIMESTAMPNS`.
+pub(crate) fn enable_control(socket: &UdpSocket, family: Family, what: ControlOption) -> io::Result<()> {
+    let is_v6 = family == Family::V6;
+    match what {
+        ControlOption::Timestamp => setsockopt(socket, sockopt::ReceiveTimestampns, &true)?,
+        ControlOption::Ttl => {
+            if is_v6 {
+                setsockopt(socket, sockopt::Ipv6RecvHopLimit, &true)?;
+            }
+            // On a dual-stack socket, for IPv4. A socket for IPv6 only may refuse it.
+            optional(is_v6, setsockopt(socket, sockopt::Ipv4RecvTtl, &true))?;
+        }
+        ControlOption::Tos => {
+            if is_v6 {
+                setsockopt(socket, sockopt::Ipv6RecvTClass, &true)?;
+            }
+            optional(is_v6, setsockopt(socket, sockopt::IpRecvTos, &true))?;
+        }
+    }
     Ok(())
 }
 
@@ -160,11 +206,6 @@ pub(crate) fn enable_packet_info(socket: &UdpSocket, family: Family) -> io::Resu
         Family::V6 => setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true),
     };
     is_known(enabled.map_err(io::Error::from))
-}
-
-/// socket(7), `SO_RXQ_OVFL`.
-pub(crate) fn enable_loss_count(socket: &UdpSocket) -> io::Result<bool> {
-    is_known(setsockopt(socket, sockopt::RxqOvfl, &1).map_err(io::Error::from))
 }
 
 /// proc(5), `/proc/net/udp`: the number of datagrams that the kernel dropped, by the inode of the
@@ -297,6 +338,14 @@ pub(super) fn hear_joined_groups_only(_: &SockRef<'_>, _: Family) -> io::Result<
 
 pub(super) fn set_traffic_class(socket: &SockRef<'_>, class: u8) -> io::Result<()> {
     socket.set_tclass_v6(class.into())
+}
+
+pub(crate) const SHUTDOWN_WAKES_DATAGRAMS: bool = true;
+
+/// shutdown(2). It returns `ENOTCONN` for an unconnected socket, and takes effect nevertheless:
+/// receive calls return without a sender when the queue is empty, and datagrams are still queued.
+pub(crate) fn wake_receivers(socket: &UdpSocket) {
+    let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Read);
 }
 
 /// connect(2) with `AF_UNSPEC`: the peer receives a reset, and blocked calls end.

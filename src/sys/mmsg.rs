@@ -1,5 +1,5 @@
-//! Linux and Android: many messages in one call (sendmmsg(2)), each of which the kernel may cut into datagrams (udp(7),
-//! `UDP_SEGMENT`).
+//! Linux and Android: many messages in one call (sendmmsg(2)), each of which the kernel may segment
+//! into datagrams (udp(7), `UDP_SEGMENT`).
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
@@ -15,60 +15,65 @@ use nix::sys::socket::{
 };
 
 use super::unix::to_in_addr;
-use super::{Family, Mode};
-use crate::proto::grouping::{Limits, Message, SegmentFault};
+use super::{Family, Mode, send_one};
+use crate::proto::udp::grouping::{GsoMessage, Limits, SegmentFault};
 
-/// The most datagrams of one message that any kernel takes (`UDP_MAX_SEGMENTS`).
-const MOST_SEGMENTS: usize = 128;
+/// The maximum number of datagrams of one message (`UDP_MAX_SEGMENTS`).
+const MAX_SEGMENTS: usize = 128;
 
-/// What to try first; what the kernel refuses is learned.
-pub(crate) const SEGMENTS: Limits = Limits { segments: MOST_SEGMENTS, size: u16::MAX as usize };
+/// The first limits. They are lowered when the kernel rejects a message.
+pub(crate) const SEGMENTS: Limits = Limits { segments: MAX_SEGMENTS, size: u16::MAX as usize };
 
-/// How many messages one call sends at most. More would save less than a hundredth of what one costs.
-pub(crate) const MOST_MESSAGES: usize = 64;
+/// The maximum number of messages of one call. More would save less than 1 % of a call.
+pub(crate) const MAX_MESSAGES: usize = 64;
 
-/// The headers of a call are made once for each thread: `nix` has no other way to send without allocating, and they cannot be
-/// a part of a batch, which threads may hand to each other.
+/// The headers of a call, allocated once for each thread. They cannot be a part of a batch, because
+/// a batch is `Send` and they are not.
 type Headers<S> = RefCell<MultiHeaders<S>>;
 
 fn headers<S: Copy + SockaddrLike>(control: Option<Vec<u8>>) -> Headers<S> {
-    RefCell::new(MultiHeaders::preallocate(MOST_MESSAGES, control))
+    RefCell::new(MultiHeaders::preallocate(MAX_MESSAGES, control))
 }
 
 thread_local! {
     static WHOLE_V4: Headers<SockaddrIn> = headers(None);
     static WHOLE_V6: Headers<SockaddrIn6> = headers(None);
-    static CUT_V4: Headers<SockaddrIn> = headers(Some(nix::cmsg_space!(u16)));
-    static CUT_V6: Headers<SockaddrIn6> = headers(Some(nix::cmsg_space!(u16)));
+    static SEGMENTED_V4: Headers<SockaddrIn> = headers(Some(nix::cmsg_space!(u16)));
+    static SEGMENTED_V6: Headers<SockaddrIn6> = headers(Some(nix::cmsg_space!(u16)));
     // With a source address. The control messages of a call have exactly the size of their buffer.
     static WHOLE_FROM_V4: Headers<SockaddrIn> = headers(Some(nix::cmsg_space!(libc::in_pktinfo)));
     static WHOLE_FROM_V6: Headers<SockaddrIn6> = headers(Some(nix::cmsg_space!(libc::in6_pktinfo)));
-    static CUT_FROM_V4: Headers<SockaddrIn> = headers(Some(nix::cmsg_space!(u16, libc::in_pktinfo)));
-    static CUT_FROM_V6: Headers<SockaddrIn6> = headers(Some(nix::cmsg_space!(u16, libc::in6_pktinfo)));
+    static SEGMENTED_FROM_V4: Headers<SockaddrIn> = headers(Some(nix::cmsg_space!(u16, libc::in_pktinfo)));
+    static SEGMENTED_FROM_V6: Headers<SockaddrIn6> = headers(Some(nix::cmsg_space!(u16, libc::in6_pktinfo)));
 }
 
-/// Sends messages, or the first of them; how many is returned, and an error is that of the first. `segment` is the size at
-/// which those are cut that are longer; `parts` are the ranges of `bytes` that the messages are made of, in their order.
-/// The addresses must be of the socket's family; without one it goes to the connected peer. All messages are sent from `source`, or
-/// from the address that the OS chooses.
+/// Sends messages, or the first of them, and returns their number. An error is that of the first.
+/// Messages longer than `segment` are segmented at it. `parts` are the ranges of `bytes` of the
+/// messages, in order. The addresses must be of the family of the socket; `None` is its peer. All
+/// messages are sent from `source`, or from the address that the OS chooses.
 pub(crate) fn send_messages<P>(
     (socket, family): (&UdpSocket, Family),
     bytes: &[u8],
-    (messages, parts): (&[Message<P>], &[Range<usize>]),
+    (messages, parts): (&[GsoMessage<P>], &[Range<usize>]),
     (address, source): (impl Fn(&P) -> Option<SocketAddr>, Option<IpAddr>),
     segment: Option<usize>,
     mode: Mode,
 ) -> io::Result<usize> {
+    if let ([message], [part], None) = (messages, parts, segment) {
+        // The call for one is faster.
+        send_one(socket, &bytes[part.clone()], (address(&message.peer), source), mode)?;
+        return Ok(1);
+    }
     let outgoing = Outgoing { socket, bytes, messages, parts, address, source, segment, mode };
     match (family, segment, source) {
         (Family::V4, None, None) => outgoing.send_through(&WHOLE_V4, v4),
-        (Family::V4, Some(_), None) => outgoing.send_through(&CUT_V4, v4),
+        (Family::V4, Some(_), None) => outgoing.send_through(&SEGMENTED_V4, v4),
         (Family::V6, None, None) => outgoing.send_through(&WHOLE_V6, v6),
-        (Family::V6, Some(_), None) => outgoing.send_through(&CUT_V6, v6),
+        (Family::V6, Some(_), None) => outgoing.send_through(&SEGMENTED_V6, v6),
         (Family::V4, None, Some(_)) => outgoing.send_through(&WHOLE_FROM_V4, v4),
-        (Family::V4, Some(_), Some(_)) => outgoing.send_through(&CUT_FROM_V4, v4),
+        (Family::V4, Some(_), Some(_)) => outgoing.send_through(&SEGMENTED_FROM_V4, v4),
         (Family::V6, None, Some(_)) => outgoing.send_through(&WHOLE_FROM_V6, v6),
-        (Family::V6, Some(_), Some(_)) => outgoing.send_through(&CUT_FROM_V6, v6),
+        (Family::V6, Some(_), Some(_)) => outgoing.send_through(&SEGMENTED_FROM_V6, v6),
     }
 }
 
@@ -89,7 +94,7 @@ fn v6(address: SocketAddr) -> Option<SockaddrIn6> {
 struct Outgoing<'a, P, A> {
     socket: &'a UdpSocket,
     bytes: &'a [u8],
-    messages: &'a [Message<P>],
+    messages: &'a [GsoMessage<P>],
     parts: &'a [Range<usize>],
     address: A,
     source: Option<IpAddr>,
@@ -98,7 +103,7 @@ struct Outgoing<'a, P, A> {
 }
 
 impl<P, A: Fn(&P) -> Option<SocketAddr>> Outgoing<'_, P, A> {
-    /// One message of one part is the common case, and needs no room to be made ready for more.
+    /// One message of one part is the common case, for which smaller arrays are prepared.
     fn send_through<S: SockaddrLike + Copy>(
         &self,
         headers: &'static LocalKey<Headers<S>>,
@@ -106,7 +111,7 @@ impl<P, A: Fn(&P) -> Option<SocketAddr>> Outgoing<'_, P, A> {
     ) -> io::Result<usize> {
         match (self.messages.len(), self.parts.len()) {
             (1, 1) => self.send_some::<S, 1, 1>(headers, convert),
-            _ => self.send_some::<S, MOST_MESSAGES, MOST_SEGMENTS>(headers, convert),
+            _ => self.send_some::<S, MAX_MESSAGES, MAX_SEGMENTS>(headers, convert),
         }
     }
 
@@ -123,7 +128,7 @@ impl<P, A: Fn(&P) -> Option<SocketAddr>> Outgoing<'_, P, A> {
         let mut addresses = [None; MESSAGES];
         let mut count = 0;
         for message in self.messages.iter().take(MESSAGES) {
-            // A message has as many parts as there is room for, at most.
+            // A message has at most as many parts as the array.
             let Some(row) = slices.get(message.parts.clone()) else { break };
             rows[count] = row;
             addresses[count] = match (self.address)(&message.peer) {
@@ -151,10 +156,10 @@ impl<P, A: Fn(&P) -> Option<SocketAddr>> Outgoing<'_, P, A> {
             }
             None => None,
         };
-        let cut = ControlMessage::UdpGsoSegments(&segment);
+        let segmented = ControlMessage::UdpGsoSegments(&segment);
         let control = match (self.segment, source) {
-            (Some(_), Some(source)) => &[cut, source][..],
-            (Some(_), None) => &[cut][..],
+            (Some(_), Some(source)) => &[segmented, source][..],
+            (Some(_), None) => &[segmented][..],
             (None, Some(source)) => &[source][..],
             (None, None) => &[],
         };
@@ -162,15 +167,15 @@ impl<P, A: Fn(&P) -> Option<SocketAddr>> Outgoing<'_, P, A> {
         let (rows, addresses) = (&rows[..count], &addresses[..count]);
         headers.with_borrow_mut(|headers| {
             let sent = nix_socket::sendmmsg(socket, headers, rows, addresses, control, flags)?;
-            // Of one that was sent, one was sent.
+            // A call that succeeds has sent one message at least.
             Ok(if count == 1 { 1 } else { sent.count() })
         })
     }
 }
 
-/// What the error of a message that was to be cut says of cutting. What a device or the kernel lacks is `EIO` (no checksums on
-/// the way) or the answer to an unknown option; what is too much of it was `EINVAL` and has become `EMSGSIZE` for one of the
-/// two.
+/// What the error of a segmented message means for segmentation. `EIO` (no checksum offload) and the
+/// errors of unknown options mean that it is not supported. Exceeded limits are `EINVAL`, or
+/// `EMSGSIZE` in newer kernels.
 pub(crate) fn segment_fault(error: &io::Error) -> Option<SegmentFault> {
     match error.raw_os_error() {
         Some(libc::EIO | libc::ENOPROTOOPT | libc::EOPNOTSUPP) => Some(SegmentFault::Unsupported),
@@ -179,7 +184,7 @@ pub(crate) fn segment_fault(error: &io::Error) -> Option<SegmentFault> {
     }
 }
 
-/// Lets the kernel hand over datagrams of one sender and size as one (udp(7), `UDP_GRO`); false where it cannot.
-pub(crate) fn join_datagrams(socket: &UdpSocket, on: bool) -> bool {
+/// Lets the kernel join datagrams of one sender and size (udp(7), `UDP_GRO`); false where it cannot.
+pub(crate) fn enable_gro(socket: &UdpSocket, on: bool) -> bool {
     setsockopt(socket, sockopt::UdpGroSegment, &on).is_ok()
 }

@@ -10,21 +10,22 @@
 //! |---|---|
 //! | `SUPPORTS_BLOCKING` | whether `Mode::Blocking` may be asked for; where not, sockets are non-blocking and every wait is a poll |
 //! | `BLOCKS_WITH_TIMEOUT` | whether `SO_RCVTIMEO` ends a blocking receive no earlier than asked, losing nothing |
-//! | `receive(socket, buffer, mode, peek, info, received)` | one datagram into the buffer; what is known of it, true length and sender, and packet information when `info`, into `received`: results that are handed up by value cost a tenth of the call |
-//! | `receive_plain(socket, buffer)` | the shortest way to receive, for a call that may block: true length and `Sender`, from which the caller takes the address in the form it returns |
-//! | `receive_connected(socket, buffer)` | the same for a socket that hears one peer: true length |
+//! | `receive(socket, buffer, how, received)` | receives one datagram and fills `received`; an out-parameter, because returning it by value costs 10 % of the call |
+//! | `receive_plain(socket, buffer, mode)` | the fast path of it, without control messages: whole length and `Sender` |
+//! | `receive_connected(socket, buffer, mode)` | the same on a connected socket: whole length |
 //! | `send(socket, bytes, mode)` | one datagram to the connected peer |
 //! | `send_to(socket, bytes, to, mode)` | one datagram to an address |
-//! | `send_from(socket, bytes, to, way, mode)` | the same, leaving from a local address, and by an interface where `PINS` |
-//! | `send_messages(socket, family, bytes, messages, address, segment, mode)` | several messages of a batch, or the first of them; `SEGMENTS` says what may be cut into datagrams, `MOST_MESSAGES` how many go into one call |
-//! | `segment_fault(error)` | what the error of a message that was to be cut says of cutting |
-//! | `join_datagrams(socket, on)` | lets the system hand over datagrams of one sender as one, with the size of each; false where it cannot |
-//! | `PINS` | whether a datagram can be told the interface to leave by; where not, the socket's option for multicast is set, and what cannot be is an error |
-//! | `enable_loss_count(socket)` | has the system tell with each datagram how many it has dropped; false where it cannot |
-//! | `with_source_v4(interface, source, send)` (Unix) | the control message that makes an IPv4 datagram leave from an address, and by an interface |
-//! | `enable_packet_info(socket, family)` | asks for the destination and interface of each datagram; false where the system cannot |
-//! | `enable_error_queue(socket, family)` | asks for ICMP errors on an unconnected socket; false where the system cannot |
-//! | `next_queued_error(socket)` | the next of them |
+//! | `send_from(socket, bytes, to, way, mode)` | the same, from a local address, and on an interface where `PINS` |
+//! | `send_messages(socket, family, bytes, messages, address, segment, mode)` | several messages of a batch, or the first of them; `SEGMENTS` has the limits of segmentation, `MAX_MESSAGES` the number of messages in one call |
+//! | `segment_fault(error)` | what the error of a segmented message means for segmentation |
+//! | `enable_gro(socket, on)` | lets the OS join datagrams of one sender; false where it cannot |
+//! | `PINS` | whether a datagram can select its interface; where not, `pin` sets the multicast option of the socket, or fails |
+//! | `with_source_v4(interface, source, send)` (Unix) | the control message that selects the source address and interface of an IPv4 datagram |
+//! | `enable_packet_info(socket, family)` | has the OS report the destination and interface of each datagram; false where it cannot |
+//! | `enable_control(socket, family, what)` | has the OS report more of each datagram; an error where it cannot |
+//! | `enable_error_queue(socket, family)` | has the OS queue ICMP errors on an unconnected socket; false where it cannot |
+//! | `next_queued_error(socket)` | takes the next of them |
+//! | `wake_receivers(socket)` | where `SHUTDOWN_WAKES_DATAGRAMS`: ends all blocking receive calls of a datagram socket, now and later, once there is no datagram |
 //! | `set_reuse_port`, `bind_device`, `set_traffic_class` | socket options that not all systems have |
 //! | `join_multicast_v4`, `leave_multicast_v4` | membership on one interface |
 //! | `hear_joined_groups_only(socket, family)` | keeps the multicast groups of other sockets away |
@@ -81,7 +82,7 @@ mod stream_options;
 mod thread_state;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener, TcpStream, UdpSocket};
 #[cfg(unix)]
 pub(crate) use std::os::fd::AsFd as AsSocket;
 #[cfg(windows)]
@@ -95,12 +96,12 @@ pub(crate) use open::{adopt, failure, open, pin, release, thread_failure};
 #[cfg(feature = "dns")]
 pub(crate) use platform::host_name;
 pub(crate) use platform::{
-    ACCEPT_INHERITS_OPTIONS, BLOCKS_WITH_TIMEOUT, MOST_MESSAGES, REPORTS_TO_UNCONNECTED, SEGMENTS,
-    SUPPORTS_BLOCKING, Signal, disconnect, drop_new_syns, dropped_datagrams, enable_error_queue,
-    enable_loss_count, enable_packet_info, error_kind, is_async_error, join_datagrams, join_multicast_v4,
-    leave_multicast_v4, limit_unsent, next_queued_error, read, receive, receive_connected, receive_plain,
-    reserve_descriptors, segment_fault, send, send_file, send_from, send_messages, send_to, set_user_timeout,
-    system_lookup, write, write_vectored,
+    ACCEPT_INHERITS_OPTIONS, BLOCKS_WITH_TIMEOUT, MAX_MESSAGES, REPORTS_TO_UNCONNECTED, SEGMENTS,
+    SHUTDOWN_WAKES_DATAGRAMS, SUPPORTS_BLOCKING, Signal, disconnect, drop_new_syns, dropped_datagrams,
+    enable_control, enable_error_queue, enable_gro, enable_packet_info, error_kind, is_async_error,
+    join_multicast_v4, leave_multicast_v4, limit_unsent, next_queued_error, read, receive, receive_connected,
+    receive_plain, reserve_descriptors, segment_fault, send, send_file, send_from, send_messages, send_to,
+    set_user_timeout, system_lookup, wake_receivers, write, write_vectored,
 };
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use process::{
@@ -113,8 +114,24 @@ pub(crate) use stream_options::{
 };
 pub(crate) use thread_state::ThreadState;
 
+use crate::proto::udp::recv_meta::{Ancillary, RecvMeta};
+
 /// Whether a stream that is shut down wakes whoever waits on it: where the wait is the call itself.
 pub(crate) const SHUTDOWN_WAKES_READERS: bool = platform::SUPPORTS_BLOCKING;
+
+/// Sends one datagram of a batch.
+pub(crate) fn send_one(
+    socket: &UdpSocket,
+    bytes: &[u8],
+    (to, source): (Option<SocketAddr>, Option<IpAddr>),
+    mode: Mode,
+) -> io::Result<()> {
+    match (to, source) {
+        (Some(to), Some(source)) => send_from(socket, bytes, &to, Way { source, interface: 0 }, mode),
+        (Some(to), None) => send_to(socket, bytes, &to, mode),
+        (None, _) => send(socket, bytes, mode),
+    }
+}
 
 /// After this many consecutive `EINTR`s, a wait checks its deadline. Checking on the first one would
 /// make a zero timeout miss data that is already there.
@@ -190,22 +207,59 @@ impl Family {
     }
 }
 
-/// A datagram as the system reports it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Received {
-    /// The length of the whole datagram, which may be more than the buffer's.
-    pub(crate) length: usize,
-    /// Unknown only when the system hides the sender, as Linux does after `shutdown`.
-    pub(crate) from: Option<SocketAddr>,
-    pub(crate) info: PacketInfo,
-    /// How many datagrams the system has dropped since the socket was opened, because its buffer was full, where that is
-    /// asked for.
-    pub(crate) lost: u32,
-    /// Where the system has joined datagrams, the size of each but the last, which may be shorter; else 0.
-    pub(crate) segment: usize,
+/// How one datagram is received.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct How {
+    pub(crate) mode: Mode,
+    /// Whether it stays in the receive buffer of the OS.
+    pub(crate) peek: bool,
+    /// Whether control messages are enabled on the socket.
+    pub(crate) control: bool,
 }
 
-/// Who sent a datagram; IPv4 by itself, because an address that may be of either family is built by way of memory.
+impl How {
+    /// Removed, without control messages.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn plain(mode: Mode) -> How {
+        How { mode, peek: false, control: false }
+    }
+}
+
+/// What the OS can report of each datagram, besides packet info.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ControlOption {
+    Timestamp,
+    Ttl,
+    Tos,
+}
+
+/// A received datagram, or several that the OS has joined.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Received {
+    pub(crate) meta: RecvMeta,
+    /// The size of each joined datagram but the last, which may be shorter; 0 for a single one.
+    pub(crate) segment: usize,
+    /// Whether the receive call may have returned nothing, because the socket was shut down.
+    pub(crate) may_be_shut_down: bool,
+}
+
+impl Received {
+    /// To be filled; with what is known without control messages.
+    #[inline]
+    pub(crate) fn new(ancillary: Ancillary) -> Received {
+        let source = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0));
+        Received { meta: RecvMeta::new(source, ancillary, 0, 0), segment: 0, may_be_shut_down: false }
+    }
+}
+
+impl Default for Received {
+    fn default() -> Received {
+        Received::new(Ancillary::default())
+    }
+}
+
+/// The sender of a datagram. IPv4 has a variant, because an address of either family is passed
+/// through memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Sender {
     V4(SocketAddrV4),
@@ -231,18 +285,7 @@ impl From<Sender> for Option<SocketAddr> {
     }
 }
 
-/// Where a datagram came in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct PacketInfo {
-    /// The destination in the datagram's header: one of our addresses, or a broadcast or multicast address.
-    pub(crate) to: Option<IpAddr>,
-    /// The address of ours that an answer leaves from.
-    pub(crate) local: Option<IpAddr>,
-    /// The index of the interface it came in by.
-    pub(crate) interface: Option<u32>,
-}
-
-/// How a datagram is to leave.
+/// The source of a sent datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Way {
     /// The local address, of the family of the socket.
@@ -254,12 +297,12 @@ pub(crate) struct Way {
 /// An error that a router or host sent back for a datagram sent earlier.
 #[derive(Debug)]
 pub(crate) struct QueuedError {
-    /// Whom the datagram was for.
+    /// The destination of the datagram.
     pub(crate) to: Option<SocketAddr>,
     pub(crate) error: io::Error,
 }
 
-/// An IPv4 address in the form that IPv6 sockets use, `::ffff:a.b.c.d`, becomes IPv4 again.
+/// Converts an IPv4-mapped IPv6 address to IPv4.
 #[inline]
 pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     match address {

@@ -52,14 +52,14 @@ pub(crate) fn adopt(socket: UdpSocket, config: &UdpOptions) -> Result<UdpSocket>
     socket.set_nonblocking(!SUPPORTS_BLOCKING).map_err(|error| failure(Operation::Open, error))?;
     SockRef::from(&socket).set_read_timeout(None).map_err(|error| failure(Operation::Open, error))?;
     SockRef::from(&socket).set_write_timeout(None).map_err(|error| failure(Operation::Open, error))?;
-    platform::join_datagrams(&socket, false);
+    platform::enable_gro(&socket, false);
     configure_socket(&socket, Family::of(&address), config)?;
     Ok(socket)
 }
 
 /// Makes the socket such as `std` would have it: blocking, with these timeouts.
 pub(crate) fn release(socket: UdpSocket, read: Option<Duration>, write: Option<Duration>) -> UdpSocket {
-    platform::join_datagrams(&socket, false);
+    platform::enable_gro(&socket, false);
     // What is lost if one of these fails is a timeout; the socket is the user's to have all the same.
     let _ = socket.set_nonblocking(false);
     let _ = socket.set_read_timeout(read.filter(|timeout| !timeout.is_zero()));

@@ -1,5 +1,4 @@
-//! What a system lacks: many datagrams in one call, short ways to receive where it has none that are shorter than the long one, and no way to
-//! send a file, or to have new connections wait, where it has none that is safe.
+//! Operations that an OS does not have, or for which there is no safe function.
 
 use std::fs::File;
 use std::io;
@@ -8,31 +7,36 @@ use std::ops::Range;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::platform::{receive, send, send_from, send_to};
-use super::{Family, Mode, Received, Sender, Way};
-use crate::proto::grouping::{Limits, Message, SegmentFault};
+use super::platform::receive;
+use super::{Family, How, Mode, Received, Sender, send_one};
+use crate::proto::udp::grouping::{GsoMessage, Limits, SegmentFault};
 
-pub(crate) fn receive_plain(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, Sender)> {
+pub(crate) fn receive_plain(
+    socket: &UdpSocket,
+    buffer: &mut [u8],
+    mode: Mode,
+) -> io::Result<(usize, Sender)> {
     let mut received = Received::default();
-    receive(socket, buffer, Mode::Blocking, false, false, &mut received)?;
-    Ok((received.length, received.from.into()))
+    receive(socket, buffer, How::plain(mode), &mut received)?;
+    Ok((received.meta.length(), Some(received.meta.source).into()))
 }
 
-pub(crate) fn receive_connected(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn receive_connected(socket: &UdpSocket, buffer: &mut [u8], mode: Mode) -> io::Result<usize> {
     let mut received = Received::default();
-    receive(socket, buffer, Mode::Blocking, false, false, &mut received)?;
-    Ok(received.length)
+    receive(socket, buffer, How::plain(mode), &mut received)?;
+    Ok(received.meta.length())
 }
+
+/// The threads wait for a cancel token instead.
+pub(crate) const SHUTDOWN_WAKES_DATAGRAMS: bool = false;
+
+pub(crate) fn wake_receivers(_: &UdpSocket) {}
 
 pub(crate) fn send_file(_: &TcpStream, _: &File, _: &mut Option<u64>, _: u64) -> io::Result<Option<usize>> {
     Ok(None)
 }
 
 pub(crate) fn disconnect(_: &TcpStream) -> io::Result<bool> {
-    Ok(false)
-}
-
-pub(crate) fn enable_loss_count(_: &UdpSocket) -> io::Result<bool> {
     Ok(false)
 }
 
@@ -44,26 +48,21 @@ pub(crate) fn drop_new_syns(_: &TcpListener) -> bool {
     false
 }
 
-/// Nothing is cut.
+/// There is no segmentation.
 pub(crate) const SEGMENTS: Limits = Limits { segments: 1, size: 0 };
-pub(crate) const MOST_MESSAGES: usize = 1;
+pub(crate) const MAX_MESSAGES: usize = 1;
 
 /// One message, which is one datagram and so has one part.
 pub(crate) fn send_messages<P>(
     (socket, _): (&UdpSocket, Family),
     bytes: &[u8],
-    (messages, parts): (&[Message<P>], &[Range<usize>]),
+    (messages, parts): (&[GsoMessage<P>], &[Range<usize>]),
     (address, source): (impl Fn(&P) -> Option<SocketAddr>, Option<IpAddr>),
     _: Option<usize>,
     mode: Mode,
 ) -> io::Result<usize> {
     let (Some(message), Some(part)) = (messages.first(), parts.first()) else { return Ok(0) };
-    let bytes = &bytes[part.clone()];
-    match (address(&message.peer), source) {
-        (Some(to), Some(source)) => send_from(socket, bytes, &to, Way { source, interface: 0 }, mode)?,
-        (Some(to), None) => send_to(socket, bytes, &to, mode)?,
-        (None, _) => send(socket, bytes, mode)?,
-    }
+    send_one(socket, &bytes[part.clone()], (address(&message.peer), source), mode)?;
     Ok(1)
 }
 
@@ -71,7 +70,7 @@ pub(crate) fn segment_fault(_: &io::Error) -> Option<SegmentFault> {
     None
 }
 
-pub(crate) fn join_datagrams(_: &UdpSocket, _: bool) -> bool {
+pub(crate) fn enable_gro(_: &UdpSocket, _: bool) -> bool {
     false
 }
 

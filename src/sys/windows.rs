@@ -11,11 +11,12 @@ use std::time::Duration;
 use socket2::{InterfaceIndexOrAddress, SockRef};
 
 pub(crate) use super::plain::{
-    MOST_MESSAGES, SEGMENTS, disconnect, drop_new_syns, enable_loss_count, join_datagrams, limit_unsent,
-    receive_connected, receive_plain, reserve_descriptors, segment_fault, send_file, send_messages,
+    MAX_MESSAGES, SEGMENTS, SHUTDOWN_WAKES_DATAGRAMS, coarse_resolution, disconnect, drop_new_syns,
+    enable_gro, limit_unsent, receive_connected, receive_plain, reserve_descriptors, segment_fault,
+    send_file, send_messages, wake_receivers,
 };
 pub(super) use super::plain::{is_complete, nonblocking_stream_socket};
-use super::{Family, Link, Mode, QueuedError, Received, Way, canonical};
+use super::{ControlOption, Family, How, Link, Mode, QueuedError, Received, Way, canonical};
 use crate::error::ErrorKind;
 use crate::options::LARGEST_DATAGRAM;
 
@@ -46,17 +47,15 @@ thread_local! {
 pub(crate) fn receive(
     socket: &UdpSocket,
     buffer: &mut [u8],
-    _: Mode,
-    peek: bool,
-    _info: bool,
+    how: How,
     received: &mut Received,
 ) -> io::Result<()> {
     ANY.with_borrow_mut(|any| {
-        let (length, from) = if peek { socket.peek_from(any) } else { socket.recv_from(any) }?;
+        let (length, from) = if how.peek { socket.peek_from(any) } else { socket.recv_from(any) }?;
         let kept = length.min(buffer.len());
         buffer[..kept].copy_from_slice(&any[..kept]);
-        received.length = length;
-        received.from = Some(canonical(from));
+        received.meta = received.meta.with_sizes(length, kept);
+        received.meta.source = canonical(from);
         Ok(())
     })
 }
@@ -80,9 +79,14 @@ pub(crate) fn send_from(
     send_to(socket, bytes, to, mode)
 }
 
-/// `WSARecvMsg` has no safe wrapper that also tells of truncation.
+/// `WSARecvMsg` has no safe wrapper that also reports truncation.
 pub(crate) fn enable_packet_info(_: &UdpSocket, _: Family) -> io::Result<bool> {
     Ok(false)
+}
+
+/// `WSARecvMsg` has no safe wrapper that also reports truncation.
+pub(crate) fn enable_control(_: &UdpSocket, _: Family, _: ControlOption) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// The OS does not report it.

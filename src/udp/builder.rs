@@ -33,7 +33,6 @@ use crate::wait::{CancelToken, WaitLimit};
 #[must_use = "a builder does nothing until `bind` or `connect`"]
 pub struct UdpBuilder {
     pub(super) options: UdpOptions,
-    pub(super) count_lost: bool,
     pub(super) token: Option<CancelToken>,
     pub(super) resolver: Option<Resolver>,
 }
@@ -153,12 +152,6 @@ impl UdpBuilder {
     /// The default is [`Resolver::shared`].
     pub fn resolver(mut self, resolver: &Resolver) -> UdpBuilder {
         self.resolver = Some(resolver.clone());
-        self
-    }
-
-    /// Enables the count of datagrams that the kernel drops, if it has one.
-    pub(crate) fn count_lost(mut self) -> UdpBuilder {
-        self.count_lost = true;
         self
     }
 

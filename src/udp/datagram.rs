@@ -1,89 +1,15 @@
 use std::borrow::Cow;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use crate::error::{Error, Result};
-use crate::proto::text::{Encoding, OnInvalid};
-use crate::sys::PacketInfo;
-
-/// The metadata of a received datagram: size, source, destination and interface.
-///
-/// [`recv_into`](crate::UdpEndpoint::recv_into) returns it, and every [`Datagram`] has it.
-/// [`reply`](crate::UdpEndpoint::reply) takes either.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use]
-pub struct RecvMeta {
-    pub(super) from: SocketAddr,
-    pub(super) info: PacketInfo,
-    /// The size of the whole datagram.
-    pub(super) length: usize,
-    /// The number of bytes in the buffer.
-    pub(super) len: usize,
-}
-
-impl RecvMeta {
-    /// Returns the number of bytes received, which is 0 for an empty datagram.
-    #[expect(clippy::len_without_is_empty, reason = "the data of a datagram is not a collection")]
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Returns the address of the sender.
-    ///
-    /// An IPv4 address is an IPv4 address on a dual-stack socket, too, and not IPv4-mapped.
-    #[doc(alias = "sockaddr", alias = "msg_name")]
-    pub fn source(&self) -> SocketAddr {
-        self.from
-    }
-
-    /// Returns the address that the datagram was sent to: a local, broadcast or multicast address,
-    /// or `None` if it is unknown.
-    ///
-    /// On a socket that is bound to one address, or connected, it is the local address of the
-    /// socket.
-    ///
-    /// # Platform-specific behavior
-    ///
-    /// On a socket that is bound to a wildcard address:
-    ///
-    /// * **Unix**: known if [`packet_info`](crate::udp::UdpBuilder::packet_info) is set, as it is
-    ///   by default.
-    /// * **Windows**: `None`.
-    #[doc(alias = "IP_PKTINFO", alias = "IP_RECVDSTADDR", alias = "ipi_addr")]
-    pub fn destination(&self) -> Option<IpAddr> {
-        self.info.to
-    }
-
-    /// Returns the index of the interface on which the datagram arrived, or `None` if it is
-    /// unknown.
-    ///
-    /// # Platform-specific behavior
-    ///
-    /// * **Unix**: known if [`packet_info`](crate::udp::UdpBuilder::packet_info) is set, as it is
-    ///   by default on wildcard sockets.
-    /// * **Windows**: `None`.
-    #[doc(alias = "IP_PKTINFO", alias = "ipi_ifindex")]
-    pub fn interface_index(&self) -> Option<u32> {
-        self.info.interface
-    }
-
-    /// Returns the size of the whole datagram if it was truncated, and `None` otherwise.
-    ///
-    /// Only [`Truncation::Deliver`](crate::udp::Truncation::Deliver) delivers truncated datagrams.
-    /// By default they are errors.
-    #[doc(alias = "MSG_TRUNC")]
-    pub fn truncated(&self) -> Option<usize> {
-        (self.length > self.len).then_some(self.length)
-    }
-}
-
-impl AsRef<RecvMeta> for RecvMeta {
-    fn as_ref(&self) -> &RecvMeta {
-        self
-    }
-}
+use super::datagram_ref::DatagramRef;
+use crate::error::Result;
+use crate::proto::text::Encoding;
+use crate::proto::udp::recv_meta::RecvMeta;
 
 /// A received datagram: its bytes, its text and its metadata.
+///
+/// [`DatagramRef`](crate::udp::DatagramRef) is the same without a buffer of its own.
 ///
 /// # Examples
 ///
@@ -121,7 +47,7 @@ impl Datagram {
     /// bytes and their offset.
     #[doc(alias = "decode")]
     pub fn text(&self) -> Result<Cow<'_, str>> {
-        self.text_in(self.encoding)
+        self.as_datagram_ref().text()
     }
 
     /// Returns the bytes of the datagram.
@@ -131,7 +57,12 @@ impl Datagram {
 
     /// Returns the address of the sender; see [`RecvMeta::source`].
     pub fn source(&self) -> SocketAddr {
-        self.meta.from
+        self.meta.source
+    }
+
+    /// Returns the metadata: size, source, destination, interface, and more on request.
+    pub fn meta(&self) -> &RecvMeta {
+        &self.meta
     }
 
     /// Returns the number of bytes.
@@ -158,33 +89,29 @@ impl Datagram {
     /// This returns an error if the bytes are not valid in the encoding
     /// ([`InvalidText`](crate::ErrorKind::InvalidText)).
     pub fn text_in(&self, encoding: Encoding) -> Result<Cow<'_, str>> {
-        encoding.decode(&self.bytes).map_err(|error| Error::from(error).with_remote(Some(self.source())))
+        self.as_datagram_ref().text_in(encoding)
     }
 
     /// Decodes the datagram in the encoding of the endpoint, and replaces invalid bytes with `�`.
     pub fn text_lossy(&self) -> Cow<'_, str> {
-        self.encoding.decode_with(&self.bytes, OnInvalid::Replace).unwrap_or_default()
+        self.as_datagram_ref().text_lossy()
     }
 
-    /// Returns the metadata: size, source, destination and interface.
-    pub fn meta(&self) -> &RecvMeta {
-        &self.meta
+    /// Returns the borrowed form of the datagram.
+    #[inline]
+    pub fn as_datagram_ref(&self) -> DatagramRef<'_> {
+        DatagramRef {
+            bytes: &self.bytes,
+            length: self.meta.length(),
+            meta: &self.meta,
+            encoding: self.encoding,
+        }
     }
+}
 
-    /// Returns the address that the datagram was sent to; see [`RecvMeta::destination`].
-    pub fn destination(&self) -> Option<IpAddr> {
-        self.meta.destination()
-    }
-
-    /// Returns the index of the interface on which the datagram arrived; see
-    /// [`RecvMeta::interface_index`].
-    pub fn interface_index(&self) -> Option<u32> {
-        self.meta.interface_index()
-    }
-
-    /// Returns the size of the whole datagram if it was truncated; see [`RecvMeta::truncated`].
-    pub fn truncated(&self) -> Option<usize> {
-        self.meta.truncated()
+impl<'a> From<&'a Datagram> for DatagramRef<'a> {
+    fn from(datagram: &'a Datagram) -> DatagramRef<'a> {
+        datagram.as_datagram_ref()
     }
 }
 
@@ -202,12 +129,6 @@ impl AsRef<[u8]> for Datagram {
 
 impl fmt::Debug for Datagram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 64;
-        let shown = &self.bytes[..self.bytes.len().min(SHOWN)];
-        f.debug_struct("Datagram")
-            .field("bytes", &format_args!("{}", shown.escape_ascii()))
-            .field("meta", &self.meta)
-            .field("encoding", &self.encoding)
-            .finish()
+        self.as_datagram_ref().debug("Datagram", f)
     }
 }

@@ -1,6 +1,6 @@
 use std::fmt;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 
 use super::batch::Segmenting;
 use super::builder::UdpBuilder;
@@ -8,7 +8,8 @@ use crate::addr::{ToAddress, ToBindAddress};
 use crate::dns::Resolver;
 use crate::error::{Error, Operation, Result};
 use crate::options::UdpOptions;
-use crate::sys::{self, Family, PacketInfo};
+use crate::proto::udp::recv_meta::Ancillary;
+use crate::sys::{self, ControlOption, Family};
 use crate::wait::{CancelToken, Configured, ReceiveTimeout, Timeouts};
 
 /// A UDP socket that sends and receives datagrams as text or bytes.
@@ -54,16 +55,12 @@ pub struct UdpEndpoint {
     pub(super) socket: UdpSocket,
     pub(super) local: SocketAddr,
     pub(super) family: Family,
-    /// Packet info of every datagram that needs no control message: the local address, unless it is
-    /// a wildcard.
-    pub(super) known: PacketInfo,
+    /// The metadata that is known of every datagram without a control message: the local address,
+    /// unless it is a wildcard.
+    pub(super) known: Ancillary,
     pub(super) peer: Option<SocketAddr>,
-    pub(super) packet_info: bool,
-    /// Whether the OS may return several datagrams as one (GRO).
-    pub(super) joins: bool,
-    /// Whether receiving takes the fast path: single datagrams, without packet info and
-    /// busy-polling.
-    pub(super) is_plain: bool,
+    /// Whether control messages are enabled.
+    pub(super) has_control: bool,
     pub(super) segmenting: Segmenting,
     /// One of [`ErrorQueue`].
     pub(super) error_queue: AtomicU8,
@@ -71,8 +68,8 @@ pub struct UdpEndpoint {
     /// for the next call that receives; 0 if there is none.
     pub(super) kept_error: AtomicI32,
     pub(super) receive_timeout: ReceiveTimeout,
-    /// The number of datagrams that the kernel has dropped, as last reported.
-    pub(super) lost: AtomicU32,
+    /// Whether the last call with a limit of time has found its datagram available.
+    pub(super) is_loaded: AtomicBool,
     pub(super) timeouts: Timeouts,
     pub(super) options: UdpOptions,
     pub(super) token: Option<CancelToken>,
@@ -155,36 +152,33 @@ impl UdpEndpoint {
         UdpBuilder::default()
     }
 
-    /// Returns the number of datagrams that the kernel has dropped, as last reported.
-    pub(crate) fn lost(&self) -> u32 {
-        self.lost.load(Ordering::Relaxed)
-    }
-
     /// Creates the endpoint of an open socket, with the options of the builder.
     pub(super) fn assemble(
         socket: UdpSocket,
         peer: Option<SocketAddr>,
         builder: UdpBuilder,
     ) -> Result<UdpEndpoint> {
-        let UdpBuilder { options, count_lost, token, resolver } = builder;
+        let UdpBuilder { options, token, resolver } = builder;
         let local = socket.local_addr().map_err(|error| sys::failure(Operation::Open, error))?;
         let family = Family::of(&local);
         let ip = sys::canonical(local).ip();
         let is_one = !ip.is_unspecified() && !ip.is_multicast();
+        let mut known = Ancillary::default();
+        if is_one {
+            known.set_destination(ip);
+        }
         let mut endpoint = UdpEndpoint {
             socket,
             local,
             family,
-            known: PacketInfo { to: is_one.then_some(ip), ..PacketInfo::default() },
+            known,
             peer,
-            packet_info: false,
-            joins: false,
-            is_plain: true,
+            has_control: false,
             segmenting: Segmenting::default(),
             error_queue: AtomicU8::new(ErrorQueue::OFF),
             kept_error: AtomicI32::new(0),
             receive_timeout: ReceiveTimeout::default(),
-            lost: AtomicU32::new(0),
+            is_loaded: AtomicBool::new(false),
             timeouts: Timeouts::new(Configured {
                 read: options.read_timeout,
                 write: options.write_timeout,
@@ -194,24 +188,33 @@ impl UdpEndpoint {
             token,
             resolver,
         };
-        if endpoint.options.packet_info.unwrap_or(!is_one) {
-            let enabled = sys::enable_packet_info(&endpoint.socket, family);
-            endpoint.packet_info =
-                enabled.map_err(|error| sys::failure(Operation::Configure("packet_info"), error))?;
-        }
+        endpoint.has_control = endpoint.enable_control(is_one)?;
         if endpoint.options.report_unreachable {
             endpoint.enable_error_queue()?;
         }
-        if endpoint.options.batches_only {
-            endpoint.joins = sys::join_datagrams(&endpoint.socket, true);
-        }
-        if count_lost {
-            let enabled = sys::enable_loss_count(&endpoint.socket);
-            enabled.map_err(|error| sys::failure(Operation::Configure("count_lost"), error))?;
-        }
-        let UdpOptions { batches_only, busy_poll, .. } = &endpoint.options;
-        endpoint.is_plain = !endpoint.packet_info && !batches_only && busy_poll.is_none();
         Ok(endpoint)
+    }
+
+    /// Has the OS report what the options select of each datagram. Returns true if it reports any of it.
+    fn enable_control(&self, is_one: bool) -> Result<bool> {
+        let mut enabled = false;
+        if self.options.packet_info.unwrap_or(!is_one) {
+            enabled = sys::enable_packet_info(&self.socket, self.family)
+                .map_err(|error| sys::failure(Operation::Configure("packet_info"), error))?;
+        }
+        let UdpOptions { receive_timestamp, receive_ttl, receive_tos, .. } = self.options;
+        for (is_selected, name, what) in [
+            (receive_timestamp, "receive_timestamp", ControlOption::Timestamp),
+            (receive_ttl, "receive_ttl", ControlOption::Ttl),
+            (receive_tos, "receive_tos", ControlOption::Tos),
+        ] {
+            if is_selected {
+                sys::enable_control(&self.socket, self.family, what)
+                    .map_err(|error| sys::failure(Operation::Configure(name), error))?;
+                enabled = true;
+            }
+        }
+        Ok(enabled)
     }
 
     /// Enables the error queue, unless the endpoint is connected: the OS reports its ICMP errors in

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::datagram::Datagram;
 use super::endpoint::UdpEndpoint;
+use super::recv_path::RecvOp;
 use crate::addr::ToAddress;
 use crate::error::{Error, ErrorKind, Operation, Result, TimeLimit};
 use crate::proto::message::Message;
@@ -121,8 +122,7 @@ impl UdpEndpoint {
     /// * the token is cancelled ([`Cancelled`](crate::ErrorKind::Cancelled));
     /// * the reply is larger than [`max_datagram`](crate::udp::UdpBuilder::max_datagram)
     ///   ([`Truncated`](crate::ErrorKind::Truncated));
-    /// * the endpoint is connected to another peer, or
-    ///   [`batches_only`](crate::udp::UdpBuilder::batches_only) is set
+    /// * the endpoint is connected to another peer
     ///   ([`InvalidInput`](crate::ErrorKind::InvalidInput));
     ///
     /// or for any reason listed under [`send_to`](Self::send_to). [`elapsed`](Error::elapsed) is
@@ -140,9 +140,6 @@ impl UdpEndpoint {
         mut accept: impl FnMut(&Datagram) -> bool,
     ) -> Result<Datagram> {
         let to = to.to_address()?;
-        if self.options.batches_only {
-            return Err(self.refuse_single(Operation::Request));
-        }
         let limit = WaitLimit::started_now().before(self.timeouts.deadline(), TimeLimit::Deadline);
         let limit = limit.cancelled_by(self.token.as_ref(), None);
         let peer = match to.socket_addr() {
@@ -233,7 +230,7 @@ impl UdpEndpoint {
         accept: &mut impl FnMut(&Datagram) -> bool,
     ) -> Result<Datagram> {
         loop {
-            let received = self.recv_watching(limit, peer);
+            let received = self.recv_owned(RecvOp::Watch(peer), || *limit);
             match received {
                 Ok(datagram) if datagram.source() == peer && accept(&datagram) => return Ok(datagram),
                 Ok(_) => {}

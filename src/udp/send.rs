@@ -4,13 +4,13 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::Ordering;
 
-use super::datagram::RecvMeta;
 use super::endpoint::{ErrorQueue, UdpEndpoint};
-use super::receive::MAX_QUEUED_ERRORS;
+use super::recv_path::MAX_QUEUED_ERRORS;
 use crate::addr::{Address, ToAddress};
 use crate::dns;
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::proto::message::Message;
+use crate::proto::udp::recv_meta::RecvMeta;
 use crate::sys::{self, Family, Mode, Way};
 use crate::wait::{self, CancelToken, WaitError, WaitLimit};
 
@@ -152,10 +152,10 @@ impl UdpEndpoint {
     #[inline]
     pub fn reply(&self, request: impl AsRef<RecvMeta>, message: impl Message) -> Result<()> {
         let request = request.as_ref();
-        let bytes = self.encoded(&message, &request.from)?;
+        let bytes = self.encoded(&message, &request.source)?;
         // A socket with one local address needs no source, and some systems reject one.
-        let source = if self.known.to.is_none() { request.info.local } else { None };
-        self.send_bytes_to(&bytes, &request.from, source, None)
+        let source = if self.known.destination().is_none() { request.ancillary.local() } else { None };
+        self.send_bytes_to(&bytes, &request.source, source, None)
     }
 
     /// The limit of a call that writes.

@@ -41,6 +41,9 @@ impl From<io::Error> for WaitError {
     }
 }
 
+/// A system call that takes no longer has not blocked. Waking a thread takes longer.
+const IMMEDIATE: Duration = Duration::from_nanos(1_500);
+
 impl<'a> WaitLimit<'a> {
     /// No limit.
     #[inline]
@@ -227,6 +230,13 @@ impl<'a> WaitLimit<'a> {
     #[inline]
     pub(super) fn nanos_at_start(&self) -> Option<u64> {
         (self.now != NEVER).then(|| self.deadline.as_nanos().saturating_sub(self.now.as_nanos()))
+    }
+
+    /// Whether the call has a limit of time, and so little has passed since its start that it has not
+    /// blocked.
+    #[inline]
+    pub(crate) fn was_immediate(&self) -> bool {
+        self.has_deadline() && self.now != NEVER && self.now.until(Moment::now()) < IMMEDIATE
     }
 
     /// How much time is left, or `None` without a limit of time.

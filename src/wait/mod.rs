@@ -64,7 +64,7 @@ pub(crate) use nonblocking::Nonblocking;
 pub(crate) use pending_write::PendingWrite;
 pub(crate) use poller::{EdgePoller, Interest, Poller};
 pub(crate) use rcvtimeo::{ReceiveTimeout, arm_listener};
-pub(crate) use ready::{has_sent_all, is_readable, receiving, sending, sleep};
+pub(crate) use ready::{has_sent_all, is_readable, is_shut_down, receiving, receiving_next, sending, sleep};
 pub(crate) use scope::{CallScope, is_between_messages};
 pub(crate) use stream::{polling_read, read_briefly, read_within, send_file_within, write_within};
 pub(crate) use timeouts::{Configured, Timeouts};

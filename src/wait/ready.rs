@@ -44,7 +44,16 @@ pub(crate) fn receiving(
             Err(error) => return Err(WaitError::Failed(error)),
         }
     }
-    polling(socket, PollFlags::IN, limit, attempt)
+    polling(socket, PollFlags::IN, limit, First::Attempt, attempt)
+}
+
+/// The same after a non-blocking attempt that has found nothing.
+pub(crate) fn receiving_next(
+    socket: &impl AsSocket,
+    limit: &WaitLimit<'_>,
+    attempt: impl FnMut(Mode) -> io::Result<()>,
+) -> Result<(), WaitError> {
+    polling(socket, PollFlags::IN, limit, First::Poll, attempt)
 }
 
 /// Runs `attempt` until it has sent, or the limit ends the wait for buffer space.
@@ -53,7 +62,14 @@ pub(crate) fn sending(
     limit: &WaitLimit<'_>,
     attempt: impl FnMut(Mode) -> io::Result<()>,
 ) -> Result<(), WaitError> {
-    polling(socket, PollFlags::OUT, limit, attempt)
+    polling(socket, PollFlags::OUT, limit, First::Attempt, attempt)
+}
+
+/// What a wait begins with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum First {
+    Attempt,
+    Poll,
 }
 
 /// Tries, and polls if there was nothing.
@@ -61,15 +77,21 @@ pub(super) fn polling(
     socket: &impl AsSocket,
     interest: PollFlags,
     limit: &WaitLimit<'_>,
+    first: First,
     mut attempt: impl FnMut(Mode) -> io::Result<()>,
 ) -> Result<(), WaitError> {
     let mut has_errors = false;
     let mut signals = 0_u32;
+    let mut skips_attempt = first == First::Poll;
     loop {
         if limit.is_cancelled() {
             return Err(WaitError::Cancelled);
         }
-        match attempt(Mode::Nonblocking) {
+        let tried = match std::mem::take(&mut skips_attempt) {
+            true => Err(io::ErrorKind::WouldBlock.into()),
+            false => attempt(Mode::Nonblocking),
+        };
+        match tried {
             Ok(()) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if has_errors {
@@ -98,6 +120,14 @@ pub(super) fn polling(
 /// Whether a socket is readable now.
 pub(crate) fn is_readable(socket: &impl AsSocket) -> bool {
     is_ready(socket, PollFlags::IN)
+}
+
+/// Whether a socket was shut down for reading (poll(2), `POLLRDHUP`), after which its receive calls
+/// return nothing.
+#[cold]
+pub(crate) fn is_shut_down(socket: &impl AsSocket) -> bool {
+    // `rustix` has no name for it on some systems, which do not have it.
+    is_ready(socket, PollFlags::from_bits_retain(0x2000))
 }
 
 /// Whether all data of a stream was sent, though it may not be acknowledged. `true` if the OS does not

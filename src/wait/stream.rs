@@ -9,7 +9,7 @@ use rustix::event::PollFlags;
 
 use super::limit::{WaitError, WaitLimit};
 use super::rcvtimeo::ReceiveTimeout;
-use super::ready::{polling, receiving, sending, wait_in_slices};
+use super::ready::{First, polling, receiving, sending, wait_in_slices};
 use crate::sys::{self, Mode};
 
 /// Reads available bytes. Blocks until there are some.
@@ -50,7 +50,7 @@ pub(crate) fn polling_read(
 ) -> Result<usize, WaitError> {
     let mut length = 0;
     wait_in_slices(limit, |limit| {
-        polling(stream, PollFlags::IN, limit, |_| {
+        polling(stream, PollFlags::IN, limit, First::Attempt, |_| {
             length = sys::read(stream, buffer, Mode::Nonblocking, false)?;
             Ok(())
         })
@@ -83,7 +83,7 @@ pub(super) fn polling_accept(
     limit: &WaitLimit<'_>,
 ) -> Result<(TcpStream, SocketAddr), WaitError> {
     let mut accepted = None;
-    polling(listener, PollFlags::IN, limit, |_| {
+    polling(listener, PollFlags::IN, limit, First::Attempt, |_| {
         accepted = Some(sys::accept_now(listener)?);
         Ok(())
     })?;

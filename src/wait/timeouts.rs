@@ -103,6 +103,17 @@ impl Timeouts {
         }
     }
 
+    /// The limit of a call that receives a datagram. It is not a part of another call.
+    #[inline]
+    pub(crate) fn datagram_limit<'a>(&self) -> WaitLimit<'a> {
+        let (read, deadline) = (self.read.load(Ordering::Relaxed), self.deadline.load(Ordering::Relaxed));
+        if read == NONE && deadline == NONE {
+            return WaitLimit::unlimited();
+        }
+        let now = Moment::now();
+        self.limit(Timed { started: now, from: now }, now, read, TimeLimit::ReadTimeout)
+    }
+
     /// The limit of a call that writes.
     #[inline]
     pub(crate) fn write_limit<'a>(&self) -> WaitLimit<'a> {

@@ -3,7 +3,7 @@
 use crate::kit::allocations::allocated;
 use crate::kit::strace::Strace;
 use crate::kit::*;
-use socketry::udp::RecvBatch;
+use socketry::udp::{RecvBatch, UdpBatchEndpoint};
 use socketry::{CancelToken, UdpEndpoint};
 use std::time::{Duration, Instant};
 
@@ -42,14 +42,12 @@ fn try_recv_without_datagram_does_not_allocate() {
 
 #[test]
 fn reused_batches_do_not_allocate() {
-    let builders = [false, true].map(|only| UdpEndpoint::builder().batches_only(only));
     let token = CancelToken::new().unwrap();
-    let with_stopper = builders.each_ref().map(|builder| builder.clone().cancel_token(&token));
+    let builders = [UdpEndpoint::builder(), UdpEndpoint::builder().cancel_token(&token)];
     let addresses = ["127.0.0.1:0", ":0"];
-    let all =
-        builders.iter().chain(&with_stopper).flat_map(|builder| addresses.map(|address| (builder, address)));
-    for (builder, address) in all {
-        let receiver = builder.clone().bind(address).unwrap();
+    for (builder, address) in builders.iter().flat_map(|builder| addresses.map(|address| (builder, address)))
+    {
+        let receiver = UdpBatchEndpoint::new(builder.clone().bind(address).unwrap());
         let to = std::net::SocketAddr::from(([127, 0, 0, 1], receiver.local_addr().port()));
         let sender = local();
         let connected = UdpEndpoint::connect(to).unwrap();

@@ -10,7 +10,7 @@ use std::process::Output;
 use crate::kit::*;
 
 /// Every example, and what its help must mention.
-const EXAMPLES: [(&str, &[&str]); 21] = [
+const EXAMPLES: [(&str, &[&str]); 22] = [
     ("bind_addresses", &[]),
     (
         "discover",
@@ -108,6 +108,18 @@ const EXAMPLES: [(&str, &[&str]); 21] = [
     ),
     ("udp_connected", &["--message <M>", "--encoding <E>", "utf-8"]),
     ("udp_recv", &["[ADDR]", "--encoding <E>", "--count <N>", ":7788", "gb2312"]),
+    (
+        "udp_server",
+        &[
+            "[ADDR]",
+            "--encoding <E>",
+            "--reply <TEXT>",
+            "--threads <N>",
+            "--seconds <S>",
+            "127.0.0.1:7788",
+            "gb2312",
+        ],
+    ),
     ("udp_send", &["[ADDR]", "--encoding <E>", "127.0.0.1:8080", "utf-8"]),
     (
         "visit_website",
@@ -248,6 +260,9 @@ fn invalid_arguments_print_one_error_line_and_exit_2() {
             &["--seconds", "nan"],
             "'nan' for '--seconds <S>': not a number of seconds above 0",
         ),
+        ("udp_server", &[":77888"], "larger than 65535"),
+        ("udp_server", &["--threads", "0"], "'0' for '--threads <N>': not a whole number of 1 or more"),
+        ("udp_server", &["--encoding", "x"], "unknown encoding \"x\""),
         ("process_server", &[":77888"], "larger than 65535"),
         ("process_server", &["--max", "0"], "'0' for '--max <N>': not a whole number of 1 or more"),
         ("process_server", &["--timeout", "-1"], "'-1'"),
@@ -297,6 +312,7 @@ fn runtime_error_prints_one_line_prefixed_with_name() {
     let nobody = deserted_by_tcp().to_string();
     for (name, arguments, input, words) in [
         ("udp_recv", &[&*taken][..], "", "address in use"),
+        ("udp_server", &["203.0.113.1:0"], "", "bind 203.0.113.1:0: address not available on this machine"),
         ("udp_recv", &["203.0.113.1:0"], "", "bind 203.0.113.1:0: address not available on this machine"),
         ("udp_recv", &["no-such-name.invalid:0"], "", "resolve no-such-name.invalid"),
         ("udp_send", &["no-such-name.invalid:9"], "text\n", "resolve no-such-name.invalid"),

@@ -1,9 +1,9 @@
-//! `udp_send` and `udp_recv` at work: what they put on the wire, and what they make of it.
+//! `udp_send`, `udp_recv` and `udp_server`: what they send, and what they make of what they receive.
 
 use std::io::Write;
 
 use crate::kit::*;
-use socketry::Encoding;
+use socketry::{Encoding, UdpEndpoint};
 
 const PROMPT: &str = "请输入要发送的数据：";
 
@@ -138,4 +138,24 @@ fn udp_recv_continues_with_stderr_closed() {
     sender.send_to("后来", to).unwrap();
     assert_eq!(lines.next(), "content is 后来");
     assert!(running.finish().status.success());
+}
+
+#[test]
+fn udp_server_replies_and_ends_with_a_report() {
+    let mut running = Running::start(example("udp_server").args(["127.0.0.1:0", "--seconds", "2"]));
+    let (lines, notes) = (Lines::of(running.stdout()), Lines::of(running.stderr()));
+    let ready = notes.next();
+    let address = ready.strip_prefix("listening on ").and_then(|rest| rest.split(' ').next()).expect(&ready);
+    let address: std::net::SocketAddr = address.parse().unwrap();
+    let client = UdpEndpoint::builder().encoding(Encoding::Gb2312).read_timeout(PATIENCE);
+    let client = client.connect(address).unwrap();
+    client.send("你好").unwrap();
+    assert_eq!(client.recv().unwrap().text().unwrap(), "你好，收到");
+    client.send(b"\xff\xff").unwrap();
+    assert_eq!(lines.next(), format!("{}: 你好", client.local_addr()));
+    let fault = notes.next();
+    assert!(fault.ends_with(": byte FF at byte 0 is not gb2312"), "{fault}");
+    assert!(running.finish().status.success());
+    let last = lines.rest().pop().unwrap();
+    assert!(last.starts_with("2 requests, 1 replies, 1 failed; shut down in "), "{last}");
 }

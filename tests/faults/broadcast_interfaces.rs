@@ -38,7 +38,7 @@ fn peer() {
                     println!(
                         "{text} from {} to {} by {}",
                         query.source().ip(),
-                        query.destination().unwrap(),
+                        query.datagram().meta().destination().unwrap(),
                         query.interface_name()
                     );
                     responder.reply(&query, format!("here by {}", query.interface_name())).unwrap();

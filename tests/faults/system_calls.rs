@@ -13,7 +13,7 @@ use crate::kit::*;
 use socketry::dns::IpFamilies;
 use socketry::error::UnsentDatagram;
 use socketry::frame::Lines;
-use socketry::udp::RecvBatch;
+use socketry::udp::{RecvBatch, UdpBatchEndpoint};
 use socketry::{CancelToken, Encoding, ErrorKind, Retry, TcpClient, TcpServer, UdpEndpoint};
 
 const SHORT: Duration = Duration::from_millis(60);
@@ -78,8 +78,8 @@ fn datagrams() {
         let answer = connected.request_with("question", asked, &Retry::single(PATIENCE), |_| true).unwrap();
         assert_eq!(answer.bytes(), b"answer");
     });
-    let receiver =
-        UdpEndpoint::builder().batches_only(true).read_timeout(PATIENCE).bind("127.0.0.1:0").unwrap();
+    let receiver = UdpEndpoint::builder().read_timeout(PATIENCE).bind("127.0.0.1:0").unwrap();
+    let receiver = UdpBatchEndpoint::new(receiver);
     let mut received = RecvBatch::new();
     let sender = local();
     let mut batch = sender.batch();

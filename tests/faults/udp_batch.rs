@@ -5,7 +5,7 @@
 use crate::kit::strace::Strace;
 use crate::kit::*;
 use socketry::UdpEndpoint;
-use socketry::udp::RecvBatch;
+use socketry::udp::{RecvBatch, UdpBatchEndpoint};
 
 /// What the child sends: sizes and how many of them follow each other, to two peers in turn.
 const SENT: [(usize, usize); 6] = [(100, 100), (30, 1), (0, 2), (100, 70), (900, 5), (8, 200)];
@@ -51,9 +51,8 @@ type Datagrams = Vec<Vec<u8>>;
 
 /// What the child sent to each peer, what it said, and the trace of its calls, under the given faults.
 fn run_under_strace(faults: &[&str]) -> Option<(Vec<Datagrams>, String, Vec<String>)> {
-    let builder =
-        || UdpEndpoint::builder().batches_only(true).receive_buffer_size(1 << 20).read_timeout(PATIENCE);
-    let peers = [(); 2].map(|()| builder().bind("127.0.0.1:0").unwrap());
+    let builder = || UdpEndpoint::builder().receive_buffer_size(1 << 20).read_timeout(PATIENCE);
+    let peers = [(); 2].map(|()| UdpBatchEndpoint::new(builder().bind("127.0.0.1:0").unwrap()));
     let addresses = peers.each_ref().map(|peer| peer.local_addr().to_string());
     let mut strace = Strace::new().calls("sendmmsg").env("SOCKETRY_PEERS", addresses.join(" "));
     for fault in faults {
@@ -155,7 +154,7 @@ fn send_batch_retries_after_eintr_and_eagain() {
 #[test]
 #[ignore = "a part of the test below, which runs it under strace"]
 fn receiving_child() {
-    let receiver = local();
+    let receiver = UdpBatchEndpoint::new(local());
     let sender = connected_to(&receiver);
     (0..2).for_each(|_| sender.send("whole").unwrap());
     let mut batch = RecvBatch::new();
@@ -169,7 +168,7 @@ fn receiving_child() {
 /// An error that comes after a datagram is neither lost nor takes the datagram with it.
 #[test]
 fn recv_batch_defers_error_to_next_call() {
-    let strace = Strace::new().calls("recvfrom").inject("recvfrom:error=ECONNREFUSED:when=2");
+    let strace = Strace::new().calls("recvmsg").inject("recvmsg:error=ECONNREFUSED:when=2");
     let Some(traced) = strace.start(receiving_child, "") else { return };
     traced.assert_success("the receiver");
 }

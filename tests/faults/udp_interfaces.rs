@@ -48,7 +48,8 @@ fn host() {
     // On each link once to the group and once to the host.
     for _ in 0..2 * LINKS.len() {
         let datagram = endpoint.recv().unwrap();
-        let (to, interface) = (datagram.destination().unwrap(), datagram.interface_index().unwrap());
+        let (to, interface) =
+            (datagram.meta().destination().unwrap(), datagram.meta().interface_index().unwrap());
         endpoint.reply(&datagram, format!("{to} by {interface}")).unwrap();
     }
 }

@@ -140,7 +140,7 @@ fn mio_loop_drives_every_kind_of_socket() {
         let port = responder.local_addr().port();
         let broadcaster = Broadcaster::builder().interface(Ipv4Addr::LOCALHOST).port(port).build().unwrap();
         let mut replies = broadcaster.discover("who", Duration::from_millis(300)).unwrap();
-        assert_eq!(replies.next().unwrap().unwrap().bytes(), b"here");
+        assert_eq!(replies.next().unwrap().unwrap().datagram().bytes(), b"here");
         cancel.cancel();
         looping.join().unwrap()
     });

@@ -3,7 +3,7 @@
 
 use crate::kit::*;
 use socketry::broadcast::Responder;
-use socketry::udp::RecvBatch;
+use socketry::udp::{RecvBatch, UdpBatchEndpoint};
 use socketry::{Broadcaster, CancelToken, Error, TcpConnection, TcpServer, UdpEndpoint};
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
@@ -51,7 +51,7 @@ fn udp_recv_forms_agree() {
 
 #[test]
 fn udp_recv_batch_forms_agree() {
-    let (receiver, sender) = (local(), local());
+    let (receiver, sender) = (UdpBatchEndpoint::new(local()), local());
     let batch = std::cell::RefCell::new(RecvBatch::new());
     check(
         |timeout| receiver.recv_batch_timeout(&mut batch.borrow_mut(), timeout),

@@ -101,7 +101,7 @@ fn addresses_sort_by_ip_before_name() {
 
 #[test]
 fn batch_datagrams_compare_by_content_and_source() {
-    let (receiver, sender) = (local(), local());
+    let (receiver, sender) = (udp::UdpBatchEndpoint::new(local()), local());
     let mut batch = udp::RecvBatch::new();
     let mut seen = Vec::new();
     for message in ["same", "same", "other"] {

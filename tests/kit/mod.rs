@@ -54,8 +54,25 @@ pub fn local_in(encoding: Encoding) -> UdpEndpoint {
 }
 
 /// An endpoint connected to `peer`.
-pub fn connected_to(peer: &UdpEndpoint) -> UdpEndpoint {
-    UdpEndpoint::builder().read_timeout(PATIENCE).connect(peer.local_addr()).unwrap()
+pub fn connected_to(peer: &impl Bound) -> UdpEndpoint {
+    UdpEndpoint::builder().read_timeout(PATIENCE).connect(peer.address()).unwrap()
+}
+
+/// An endpoint of either type.
+pub trait Bound {
+    fn address(&self) -> std::net::SocketAddr;
+}
+
+impl Bound for UdpEndpoint {
+    fn address(&self) -> std::net::SocketAddr {
+        self.local_addr()
+    }
+}
+
+impl Bound for socketry::udp::UdpBatchEndpoint {
+    fn address(&self) -> std::net::SocketAddr {
+        self.local_addr()
+    }
 }
 
 /// A port of the loopback interface at which nobody listens: it was free a moment ago, and stays

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use super::tree::{root, sources};
 
 /// Each module of the crate root with its layer. Modules of one layer import each other only where `SAME_LAYER_IMPORTS` says so.
-const LAYERS: [(&str, u8); 15] = [
+const LAYERS: [(&str, u8); 16] = [
     ("error", 0),
     ("addr", 0),
     ("proto", 1),
     ("options", 2),
     ("sys", 3),
     ("wait", 4),
+    ("handler", 4),
     ("frame", 5),
     ("dns", 5),
     ("udp", 5),

@@ -54,6 +54,7 @@ fn rows() -> BTreeSet<&'static str> {
         crate::lookups::all(),
         crate::accepts::all(),
         crate::servers::all(),
+        crate::udp_servers::all(),
         crate::tcp_rows::all(),
         crate::udp::all(),
         crate::udp_sends::all(),

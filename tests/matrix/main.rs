@@ -24,4 +24,5 @@ mod table;
 mod tcp_rows;
 mod udp;
 mod udp_sends;
+mod udp_servers;
 mod writes;

@@ -1,12 +1,12 @@
 //! Cells of methods that receive datagrams.
 
 use std::cell::RefCell;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use socketry::error::TimeLimit;
-use socketry::udp::RecvBatch;
+use socketry::udp::{RecvBatch, UdpBatchEndpoint};
 use socketry::{CancelToken, Error, Retry, UdpEndpoint};
 
 use crate::blocked::Entered;
@@ -15,7 +15,58 @@ use crate::kit::hostile::{DatagramFlood, SilentPort};
 use crate::reads::{Argument, Takes};
 use crate::table::{self, Cell, Expected, LIMIT, OTHER_LIMIT, Verdict, Watch, ensure};
 
-type Call = fn(&UdpEndpoint, &SilentPort, Argument) -> Result<(), Error>;
+/// An endpoint of either type.
+enum Endpoint {
+    Single(UdpEndpoint),
+    Batch(UdpBatchEndpoint),
+}
+
+impl Endpoint {
+    fn single(&self) -> &UdpEndpoint {
+        let Endpoint::Single(endpoint) = self else { unreachable!() };
+        endpoint
+    }
+
+    fn batch(&self) -> &UdpBatchEndpoint {
+        let Endpoint::Batch(endpoint) = self else { unreachable!() };
+        endpoint
+    }
+
+    fn local_addr(&self) -> SocketAddr {
+        match self {
+            Endpoint::Single(endpoint) => endpoint.local_addr(),
+            Endpoint::Batch(endpoint) => endpoint.local_addr(),
+        }
+    }
+
+    fn set_read_timeout(&self, timeout: Duration) {
+        match self {
+            Endpoint::Single(endpoint) => endpoint.set_read_timeout(timeout),
+            Endpoint::Batch(endpoint) => endpoint.set_read_timeout(timeout),
+        }
+    }
+
+    fn set_deadline(&self, deadline: impl Into<Option<Instant>>) {
+        match self {
+            Endpoint::Single(endpoint) => endpoint.set_deadline(deadline),
+            Endpoint::Batch(endpoint) => endpoint.set_deadline(deadline),
+        }
+    }
+
+    /// The next datagrams, or none within the timeout.
+    fn received(&self, timeout: Duration) -> Result<Vec<Vec<u8>>, Error> {
+        match self {
+            Endpoint::Single(endpoint) => endpoint.recv_timeout(timeout).map(|got| vec![got.into_bytes()]),
+            Endpoint::Batch(endpoint) => {
+                let mut batch = RecvBatch::new();
+                endpoint.recv_batch_timeout(&mut batch, timeout)?;
+                Ok(batch.iter().map(|datagram| datagram.bytes().to_vec()).collect())
+            }
+        }
+    }
+}
+
+type Call = fn(&Endpoint, &SilentPort, Argument) -> Result<(), Error>;
 
 /// A method that receives, or waits for a reply.
 struct Row {
@@ -23,6 +74,7 @@ struct Row {
     takes: Takes,
     /// Whether it waits for a reply of one peer, within the time of its [`Retry`].
     requests: bool,
+    is_batch: bool,
     call: Call,
 }
 
@@ -55,47 +107,56 @@ thread_local! {
 
 macro_rules! row {
     ($name:literal, requests, $call:expr) => {
-        Row { name: $name, takes: Takes::Timeout, requests: true, call: $call }
+        Row { name: $name, takes: Takes::Timeout, requests: true, is_batch: false, call: $call }
+    };
+    ($name:literal, $takes:ident, batch, $call:expr) => {
+        Row { name: $name, takes: Takes::$takes, requests: false, is_batch: true, call: $call }
     };
     ($name:literal, $takes:ident, $call:expr) => {
-        Row { name: $name, takes: Takes::$takes, requests: false, call: $call }
+        Row { name: $name, takes: Takes::$takes, requests: false, is_batch: false, call: $call }
     };
 }
 
 static ROWS: &[Row] = &[
-    row!("UdpEndpoint::recv", Nothing, |endpoint, _, _| endpoint.recv().map(drop)),
-    row!("UdpEndpoint::recv_into", Nothing, |endpoint, _, _| endpoint.recv_into(&mut [0; 99]).map(drop)),
-    row!("UdpEndpoint::peek", Nothing, |endpoint, _, _| endpoint.peek().map(drop)),
-    row!("UdpEndpoint::peek_into", Nothing, |endpoint, _, _| endpoint.peek_into(&mut [0; 99]).map(drop)),
-    row!("UdpEndpoint::recv_batch", Nothing, |endpoint, _, _| {
-        BATCH.with_borrow_mut(|batch| endpoint.recv_batch(batch).map(drop))
+    row!("UdpEndpoint::recv", Nothing, |endpoint, _, _| endpoint.single().recv().map(drop)),
+    row!("UdpEndpoint::recv_into", Nothing, |endpoint, _, _| endpoint
+        .single()
+        .recv_into(&mut [0; 99])
+        .map(drop)),
+    row!("UdpEndpoint::peek", Nothing, |endpoint, _, _| endpoint.single().peek().map(drop)),
+    row!("UdpEndpoint::peek_into", Nothing, |endpoint, _, _| endpoint
+        .single()
+        .peek_into(&mut [0; 99])
+        .map(drop)),
+    row!("UdpBatchEndpoint::recv_batch", Nothing, batch, |endpoint, _, _| {
+        BATCH.with_borrow_mut(|batch| endpoint.batch().recv_batch(batch).map(drop))
     }),
     row!("UdpEndpoint::recv_timeout", Timeout, |endpoint, _, argument| {
         let Argument::Timeout(timeout) = argument else { unreachable!() };
-        endpoint.recv_timeout(timeout).map(drop)
+        endpoint.single().recv_timeout(timeout).map(drop)
     }),
-    row!("UdpEndpoint::recv_batch_timeout", Timeout, |endpoint, _, argument| {
+    row!("UdpBatchEndpoint::recv_batch_timeout", Timeout, batch, |endpoint, _, argument| {
         let Argument::Timeout(timeout) = argument else { unreachable!() };
-        BATCH.with_borrow_mut(|batch| endpoint.recv_batch_timeout(batch, timeout).map(drop))
+        BATCH.with_borrow_mut(|batch| endpoint.batch().recv_batch_timeout(batch, timeout).map(drop))
     }),
     row!("UdpEndpoint::recv_deadline", Deadline, |endpoint, _, argument| {
         let Argument::Deadline(deadline) = argument else { unreachable!() };
-        endpoint.recv_deadline(deadline).map(drop)
+        endpoint.single().recv_deadline(deadline).map(drop)
     }),
-    row!("UdpEndpoint::recv_batch_deadline", Deadline, |endpoint, _, argument| {
+    row!("UdpBatchEndpoint::recv_batch_deadline", Deadline, batch, |endpoint, _, argument| {
         let Argument::Deadline(deadline) = argument else { unreachable!() };
-        BATCH.with_borrow_mut(|batch| endpoint.recv_batch_deadline(batch, deadline).map(drop))
+        BATCH.with_borrow_mut(|batch| endpoint.batch().recv_batch_deadline(batch, deadline).map(drop))
     }),
     row!("UdpEndpoint::request_with", requests, |endpoint, peer, argument| {
         let Argument::Timeout(timeout) = argument else { unreachable!() };
         let accept = |reply: &socketry::Datagram| reply.bytes() == b"reply";
-        endpoint.request_with("query", peer.address(), &Retry::single(timeout), accept).map(drop)
+        endpoint.single().request_with("query", peer.address(), &Retry::single(timeout), accept).map(drop)
     }),
     row!("UdpEndpoint::request_with, three attempts", requests, |endpoint, peer, argument| {
         let Argument::Timeout(timeout) = argument else { unreachable!() };
         let retry = Retry::new().attempts(3).initial_delay(timeout / 3).multiplier(1.0).jitter(0.0);
         let accept = |reply: &socketry::Datagram| reply.bytes() == b"reply";
-        endpoint.request_with("query", peer.address(), &retry, accept).map(drop)
+        endpoint.single().request_with("query", peer.address(), &retry, accept).map(drop)
     }),
 ];
 
@@ -130,7 +191,11 @@ fn run(row: &'static Row, form: Form, condition: Condition) -> Verdict {
     if form == Form::Token {
         builder = builder.cancel_token(&token);
     }
-    let endpoint = Arc::new(builder.bind("127.0.0.1:0").unwrap());
+    let endpoint = builder.bind("127.0.0.1:0").unwrap();
+    let endpoint = Arc::new(match row.is_batch {
+        true => Endpoint::Batch(UdpBatchEndpoint::new(endpoint)),
+        false => Endpoint::Single(endpoint),
+    });
     let peer = Arc::new(SilentPort::bind());
     let flood = match condition {
         Flood | CancelledInFlood => Some(DatagramFlood::start(endpoint.local_addr(), b"other")),
@@ -219,21 +284,21 @@ fn argument(row: &Row, timeout: Duration, deadline: Instant) -> Argument {
 
 /// A datagram that is sent afterwards arrives: at the other thread, or at the next call.
 fn arrives(
-    endpoint: &UdpEndpoint,
+    endpoint: &Endpoint,
     peer: &UdpSocket,
     rival: Option<std::thread::JoinHandle<Result<(), Error>>>,
 ) -> Verdict {
     if rival.is_none() {
         // A full receive buffer would drop it.
-        while endpoint.try_recv().map_err(|error| error.to_string())?.is_some() {}
+        while endpoint.received(Duration::ZERO).is_ok() {}
     }
     peer.send_to(b"reply", endpoint.local_addr()).unwrap();
     if let Some(rival) = rival {
         let result = rival.join().map_err(|_| "the other thread panicked".to_owned())?;
         return ensure(result.is_ok(), || format!("the other thread: {result:?}"));
     }
-    let rest = endpoint.recv_timeout(PATIENCE).map_err(|error| format!("the rest: {error}"))?;
-    ensure(rest.bytes() == b"reply", || format!("the rest: {rest:?}"))
+    let rest = endpoint.received(PATIENCE).map_err(|error| format!("the rest: {error}"))?;
+    ensure(rest == [b"reply"], || format!("the rest: {rest:?}"))
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use socketry::dns::Backend;
 use socketry::error::TimeLimit;
+use socketry::udp::UdpBatchEndpoint;
 use socketry::{CancelToken, Error, Resolver, Retry, UdpEndpoint};
 
 use crate::blocked::Entered;
@@ -25,6 +26,7 @@ pub fn lost_resolver(server: &SilentPort) -> socketry::dns::ResolverBuilder {
         .timeout(OTHER_LIMIT)
 }
 
+type BatchCall = fn(&UdpBatchEndpoint) -> Result<(), socketry::Error>;
 type Call = fn(&UdpEndpoint) -> Result<(), Error>;
 
 /// Methods that take a name.
@@ -39,6 +41,21 @@ static NAMED: &[(&str, bool, Call)] = &[
 ];
 
 /// Methods that do not block on loopback, which a token cancels nevertheless.
+/// Of a batch endpoint, which sends as an endpoint does.
+static BATCH_SENDS: &[(&str, BatchCall)] = &[
+    ("UdpBatchEndpoint::send", |endpoint| endpoint.send("x")),
+    ("UdpBatchEndpoint::send_to", |endpoint| endpoint.send_to("x", endpoint.peer_addr().unwrap())),
+    ("UdpBatchEndpoint::send_batch", |endpoint| {
+        let mut batch = endpoint.batch();
+        batch.push("x")?;
+        endpoint.send_batch(&mut batch).map(drop)
+    }),
+    ("UdpBatchEndpoint::send_segments", |endpoint| endpoint.send_segments(b"segments", 3).map(drop)),
+    ("UdpBatchEndpoint::send_segments_to", |endpoint| {
+        endpoint.send_segments_to(b"segments", 3, endpoint.peer_addr().unwrap()).map(drop)
+    }),
+];
+
 static SENDS: &[(&str, Call)] = &[
     ("UdpEndpoint::send", |endpoint| endpoint.send("x")),
     ("UdpEndpoint::send_to", |endpoint| endpoint.send_to("x", endpoint.peer_addr().unwrap())),
@@ -46,6 +63,10 @@ static SENDS: &[(&str, Call)] = &[
         let mut batch = endpoint.batch();
         batch.push("x")?;
         endpoint.send_batch(&mut batch).map(drop)
+    }),
+    ("UdpEndpoint::send_segments", |endpoint| endpoint.send_segments(b"segments", 3).map(drop)),
+    ("UdpEndpoint::send_segments_to", |endpoint| {
+        endpoint.send_segments_to(b"segments", 3, endpoint.peer_addr().unwrap()).map(drop)
     }),
     ("UdpEndpoint::request", |endpoint| endpoint.request("x").map(drop)),
     ("UdpEndpoint::request_to", |endpoint| endpoint.request_to("x", endpoint.peer_addr().unwrap()).map(drop)),
@@ -70,7 +91,11 @@ pub fn all() -> Vec<Cell> {
     for &(name, call) in SENDS {
         cells.push(Cell::new(name, "CancelledBefore, Token", move || cancelled(call)));
     }
-    cells.push(Cell::new("UdpEndpoint::reply", "CancelledBefore, Token", cancelled_reply));
+    for &(name, call) in BATCH_SENDS {
+        cells.push(Cell::new(name, "CancelledBefore, Token", move || cancelled_batch(call)));
+    }
+    cells.push(Cell::new("UdpEndpoint::reply", "CancelledBefore, Token", || cancelled_reply(false)));
+    cells.push(Cell::new("UdpBatchEndpoint::reply", "CancelledBefore, Token", || cancelled_reply(true)));
     for name in ["UdpBuilder::connect", "UdpBuilder::bind_and_connect", "UdpBuilder::bind"] {
         cells
             .push(Cell::new(name, "Silent name server, Timeout of the resolver", move || setup(name, false)));
@@ -124,14 +149,27 @@ fn cancelled(call: Call) -> Verdict {
     watch.judge(Expected::Cancelled, &call(&endpoint))
 }
 
-fn cancelled_reply() -> Verdict {
+fn cancelled_batch(call: BatchCall) -> Verdict {
+    let peer = SilentPort::bind();
+    let token = CancelToken::new().unwrap();
+    let endpoint = UdpEndpoint::builder().cancel_token(&token).connect(peer.address()).unwrap();
+    token.cancel();
+    let watch = Watch::of_timeout(LIMIT);
+    watch.judge(Expected::Cancelled, &call(&UdpBatchEndpoint::new(endpoint)))
+}
+
+fn cancelled_reply(is_batch: bool) -> Verdict {
     let token = CancelToken::new().unwrap();
     let endpoint = UdpEndpoint::builder().cancel_token(&token).bind("127.0.0.1:0").unwrap();
     SilentPort::bind().socket().send_to(b"query", endpoint.local_addr()).unwrap();
     let query = endpoint.recv_timeout(LATEST).map_err(|error| error.to_string())?;
     token.cancel();
     let watch = Watch::of_timeout(LIMIT);
-    watch.judge(Expected::Cancelled, &endpoint.reply(&query, "x"))
+    let result = match is_batch {
+        true => UdpBatchEndpoint::new(endpoint).reply(&query, "x"),
+        false => endpoint.reply(&query, "x"),
+    };
+    watch.judge(Expected::Cancelled, &result)
 }
 
 /// Binding and connecting by name, which the timeout of the resolver or the token ends.

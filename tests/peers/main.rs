@@ -9,6 +9,7 @@ mod http;
 mod kit;
 mod memcached;
 mod redis;
+mod udp;
 
 use std::process::Command;
 

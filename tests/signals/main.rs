@@ -12,7 +12,7 @@ use kit::hostile::{DrippingPeer, FullBacklog, FullBuffers, SignalStorm, SilentPe
 use kit::{PATIENCE, local};
 use socketry::error::TimeLimit;
 use socketry::frame::LengthPrefixed;
-use socketry::udp::RecvBatch;
+use socketry::udp::{RecvBatch, UdpBatchEndpoint};
 use socketry::{Broadcaster, Encoding, Error, Resolver, Retry, TcpClient, TcpConnection, TcpServer};
 
 const LIMIT: Duration = Duration::from_millis(300);
@@ -95,8 +95,8 @@ static ROWS: &[Row] = &[
         endpoint.set_read_timeout(LIMIT);
         endpoint.peek().map(drop)
     }),
-    ("UdpEndpoint::recv_batch_timeout", TimeLimit::Timeout, || {
-        local().recv_batch_timeout(&mut RecvBatch::new(), LIMIT).map(drop)
+    ("UdpBatchEndpoint::recv_batch_timeout", TimeLimit::Timeout, || {
+        UdpBatchEndpoint::new(local()).recv_batch_timeout(&mut RecvBatch::new(), LIMIT).map(drop)
     }),
     ("UdpEndpoint::request_with", TimeLimit::Timeout, || {
         let peer = SilentPort::bind();

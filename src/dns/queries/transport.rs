@@ -12,7 +12,7 @@ use crate::error::TimeLimit;
 use crate::options::TcpOptions;
 use crate::proto::dns::fault::ServerFault;
 use crate::proto::dns::lookup::{Lookup, Step};
-use crate::sys::{self, Connecting};
+use crate::sys::{self, Connecting, How};
 use crate::wait::{self, ReceiveTimeout, WaitError, WaitLimit};
 
 /// The largest response over UDP. A larger datagram is truncated.
@@ -82,11 +82,10 @@ fn send(server: SocketAddr, queries: &[Vec<u8>], limit: &WaitLimit<'_>) -> Resul
 
 fn receive(socket: &UdpSocket, buffer: &mut [u8], limit: &WaitLimit<'_>) -> Result<usize, WaitError> {
     let mut length = 0;
-    let capacity = buffer.len();
     wait::receiving(socket, &ReceiveTimeout::default(), limit, |mode| {
         let mut received = sys::Received::default();
-        sys::receive(socket, buffer, mode, false, false, &mut received)?;
-        length = received.length.min(capacity);
+        sys::receive(socket, buffer, How { mode, peek: false, control: false }, &mut received)?;
+        length = received.meta.len();
         Ok(())
     })?;
     Ok(length)

@@ -9,7 +9,6 @@ use super::acceptor::Acceptor;
 use super::ahead::AcceptedAhead;
 use super::counters::Counters;
 use super::events::ServerEvent;
-use super::guard;
 use super::lifecycle::ServerLifecycle;
 use super::linger::{Lingering, LingeringStream};
 use super::pool::{Pool, PoolOptions};
@@ -18,6 +17,7 @@ use super::registry::ActiveConnection;
 use super::report::{ServerCounters, ShutdownReport};
 use super::table::ConnectionTable;
 use crate::error::{Operation, Result};
+use crate::handler;
 use crate::options::ServerOptions;
 use crate::proto::server::lifecycle::{Phase, Step};
 use crate::sys;
@@ -260,7 +260,7 @@ impl ServerCore {
     pub(super) fn observe(&self, event: &ServerEvent<'_>) {
         if let Some(observer) = &self.observer {
             // The panic of an observer has printed its message, and does not end the server.
-            let _ = guard::catch(|| observer(event));
+            let _ = handler::catch(|| observer(event));
         }
     }
 }

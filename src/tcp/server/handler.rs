@@ -8,17 +8,14 @@ use std::time::Duration;
 use super::accept::Accepted;
 use super::core::ServerCore;
 use super::events::ServerEvent;
-use super::guard;
 use super::pool::{Next, Workload};
 use super::report::ShutdownReport;
 use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::handler::{self, HandlerResult};
 use crate::proto::server::lifecycle::{Phase, earliest};
 use crate::sys;
 use crate::tcp::connection::TcpConnection;
 use crate::wait::WaitLimit;
-
-/// What a handler returns: an error of any type ends its connection only, is counted and reported.
-pub type HandlerResult = std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 /// Serves connections with a handler.
 pub(super) struct Connections<H> {
@@ -134,7 +131,7 @@ impl ServerCore {
 
     /// Runs a handler. An error or a panic of it, or of the drop of either, ends its connection only.
     pub(super) fn run_handler(&self, peer: SocketAddr, handler: impl FnOnce() -> HandlerResult) -> bool {
-        let outcome = guard::catch(|| match handler() {
+        let outcome = handler::catch(|| match handler() {
             Ok(()) => true,
             Err(error) => {
                 self.count_error(peer, &*error);

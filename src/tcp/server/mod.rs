@@ -15,7 +15,6 @@
 //!        connection ──(its last handle is dropped)──► table, linger: graceful close
 //!
 //!  lifecycle    open, draining, closed, aborted; one thread waits for the end and executes it
-//!  guard        panics of handlers, of their errors, and of their payloads
 //! ```
 
 // The order of these modules is the order of the methods on the page of `TcpServer`.
@@ -35,7 +34,6 @@ mod counters;
 mod events;
 #[cfg(all(unix, feature = "process"))]
 mod fields;
-mod guard;
 mod handle;
 mod handler;
 #[cfg(all(unix, feature = "listen-fds"))]
@@ -52,10 +50,10 @@ mod report;
 mod request;
 mod table;
 
+pub use crate::handler::HandlerResult;
 pub use builder::TcpServerBuilder;
 pub use events::ServerEvent;
 pub use handle::ServerHandle;
-pub use handler::HandlerResult;
 #[cfg(all(unix, feature = "listen-fds"))]
 pub use inherited::inherited_listeners;
 pub use report::{ServerCounters, ShutdownReport};

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use super::accept::Accepted;
 use super::core::ServerCore;
 use super::handle::ServerHandle;
-use super::handler::{Connections, HandlerResult};
+use super::handler::Connections;
 use super::report::ShutdownReport;
 use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::handler::HandlerResult;
 use crate::tcp::connection::TcpConnection;
 use crate::wait::WaitLimit;
 

@@ -1,25 +1,21 @@
-use std::borrow::Cow;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::io;
 use std::iter::FusedIterator;
-use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
-use crate::error::{Error, Result};
 use crate::options::LARGEST_DATAGRAM;
-use crate::proto::text::{Encoding, OnInvalid};
-use crate::sys::PacketInfo;
-use crate::udp::RecvMeta;
+use crate::proto::text::Encoding;
+use crate::proto::udp::recv_meta::RecvMeta;
+use crate::udp::datagram_ref::DatagramRef;
 
 /// The kernel copies two to four times as fast to an address that is a multiple of this.
 const ALIGNMENT: usize = 64;
 
 /// Space for a datagram of any size, or for as many as the OS joins, after as much again.
-const ROOM: usize = 2 * (LARGEST_DATAGRAM + 1);
+const BUFFER_SIZE: usize = 2 * (LARGEST_DATAGRAM + 1);
 
 /// A reusable buffer of received datagrams, for
-/// [`UdpEndpoint::recv_batch`](crate::UdpEndpoint::recv_batch).
+/// [`UdpBatchEndpoint::recv_batch`](crate::udp::UdpBatchEndpoint::recv_batch).
 ///
 /// The buffer has 128 KiB. It is allocated when the batch is first used, and kept. Datagrams are
 /// read from it without a copy.
@@ -27,10 +23,10 @@ const ROOM: usize = 2 * (LARGEST_DATAGRAM + 1);
 /// # Examples
 ///
 /// ```
-/// use socketry::udp::RecvBatch;
 /// use socketry::UdpEndpoint;
+/// use socketry::udp::{RecvBatch, UdpBatchEndpoint};
 ///
-/// let receiver = UdpEndpoint::bind("127.0.0.1:0")?;
+/// let receiver = UdpBatchEndpoint::new(UdpEndpoint::bind("127.0.0.1:0")?);
 /// let sender = UdpEndpoint::bind("127.0.0.1:0")?;
 /// sender.send_to("one", receiver.local_addr())?;
 /// sender.send_to("two", receiver.local_addr())?;
@@ -50,7 +46,7 @@ const ROOM: usize = 2 * (LARGEST_DATAGRAM + 1);
 #[doc(alias = "mmsghdr")]
 #[derive(Default)]
 pub struct RecvBatch {
-    room: Vec<u8>,
+    buffer: Vec<u8>,
     /// The offset of an aligned address in the buffer.
     start: usize,
     /// The offset of the next datagram in the buffer.
@@ -69,13 +65,10 @@ pub struct RecvBatch {
 /// shorter.
 #[derive(Debug)]
 pub(super) struct Group {
-    pub(super) from: SocketAddr,
-    pub(super) info: PacketInfo,
+    /// The sizes are those of the whole group.
+    pub(super) meta: RecvMeta,
     /// Its offset in the buffer.
     pub(super) at: usize,
-    /// Its length, and how much of it is in the buffer.
-    pub(super) length: usize,
-    pub(super) kept: usize,
     /// The size of each datagram.
     pub(super) segment: usize,
     /// The maximum number of bytes delivered of each datagram.
@@ -87,23 +80,24 @@ pub(super) struct Group {
 impl Group {
     fn count(&self) -> usize {
         // One datagram may be empty.
-        if self.length <= self.segment { 1 } else { self.length.div_ceil(self.segment) }
+        if self.meta.length() <= self.segment { 1 } else { self.meta.length().div_ceil(self.segment) }
     }
 
     /// Returns the length of a datagram, and the range of its delivered bytes.
     #[inline]
     fn datagram(&self, index: usize) -> (usize, Range<usize>) {
         let start = index * self.segment;
-        let length = self.segment.min(self.length - start);
-        let kept = length.min(self.limit).min(self.kept.saturating_sub(start));
-        let start = self.at + start.min(self.kept);
+        let length = self.segment.min(self.meta.length() - start);
+        let kept = length.min(self.limit).min(self.meta.len().saturating_sub(start));
+        let start = self.at + start.min(self.meta.len());
         (length, start..start + kept)
     }
 
     /// Returns one datagram as a group.
     pub(super) fn single(&self, index: usize) -> Group {
         let (length, range) = self.datagram(index);
-        Group { at: range.start, length, kept: range.len(), segment: length, ..*self }
+        let meta = self.meta.with_sizes(length, range.len());
+        Group { meta, at: range.start, segment: length, ..*self }
     }
 }
 
@@ -120,7 +114,7 @@ impl RecvBatch {
     #[must_use]
     pub fn iter(&self) -> RecvBatchIter<'_> {
         RecvBatchIter {
-            room: &self.room,
+            buffer: &self.buffer,
             groups: self.groups[self.delivered.clone()].iter(),
             group: None,
             encoding: self.encoding,
@@ -147,9 +141,9 @@ impl RecvBatch {
 
     /// Prepares the buffer for the next call.
     pub(super) fn begin(&mut self) {
-        if self.room.is_empty() {
-            self.room = vec![0; ROOM + ALIGNMENT];
-            self.start = self.room.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+        if self.buffer.is_empty() {
+            self.buffer = vec![0; BUFFER_SIZE + ALIGNMENT];
+            self.start = self.buffer.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
         }
         self.next = self.start;
         self.groups.clear();
@@ -158,9 +152,9 @@ impl RecvBatch {
     }
 
     /// Returns the buffer for the next datagram, if that much is left.
-    pub(super) fn room(&mut self, bytes: usize) -> Option<&mut [u8]> {
+    pub(super) fn spare(&mut self, bytes: usize) -> Option<&mut [u8]> {
         let next = self.next;
-        self.room.get_mut(next..next + bytes)
+        self.buffer.get_mut(next..next + bytes)
     }
 
     /// Returns the number of bytes received.
@@ -179,12 +173,12 @@ impl RecvBatch {
 
     /// Adds a received group, and returns its number of datagrams.
     pub(super) fn add(&mut self, group: Group, is_error: bool) -> usize {
-        self.next += group.kept.next_multiple_of(ALIGNMENT);
+        self.next += group.meta.len().next_multiple_of(ALIGNMENT);
         let count = group.count();
         if is_error && group.segment > group.limit {
             for index in 0..count {
                 let single = group.single(index);
-                let is_too_long = single.length > group.limit;
+                let is_too_long = single.meta.length() > group.limit;
                 self.groups.push(Group { is_too_long, ..single });
             }
         } else {
@@ -212,7 +206,7 @@ impl RecvBatch {
     }
 
     pub(super) fn bytes_at(&self, at: usize, length: usize) -> &[u8] {
-        &self.room[at..at + length]
+        &self.buffer[at..at + length]
     }
 }
 
@@ -234,7 +228,7 @@ impl<'a> IntoIterator for &'a RecvBatch {
 /// An iterator over the datagrams of a [`RecvBatch`].
 #[derive(Clone, Debug)]
 pub struct RecvBatchIter<'a> {
-    room: &'a [u8],
+    buffer: &'a [u8],
     groups: std::slice::Iter<'a, Group>,
     /// The current group, the index of its next datagram, and its number of datagrams.
     group: Option<(&'a Group, usize, usize)>,
@@ -257,7 +251,7 @@ impl<'a> Iterator for RecvBatchIter<'a> {
         self.group = if index + 1 < count { Some((group, index + 1, count)) } else { None };
         self.len -= 1;
         let (length, range) = group.datagram(index);
-        Some(DatagramRef { bytes: &self.room[range], length, group, encoding: self.encoding })
+        Some(DatagramRef { bytes: &self.buffer[range], length, meta: &group.meta, encoding: self.encoding })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -267,124 +261,3 @@ impl<'a> Iterator for RecvBatchIter<'a> {
 
 impl ExactSizeIterator for RecvBatchIter<'_> {}
 impl FusedIterator for RecvBatchIter<'_> {}
-
-/// A borrowed datagram of a [`RecvBatch`]: a [`Datagram`](crate::Datagram) without a copy.
-#[derive(Clone, Copy)]
-pub struct DatagramRef<'a> {
-    bytes: &'a [u8],
-    /// The size of the whole datagram.
-    length: usize,
-    group: &'a Group,
-    encoding: Encoding,
-}
-
-impl<'a> DatagramRef<'a> {
-    /// Decodes the datagram in the [encoding of the endpoint](crate::udp::UdpBuilder::encoding).
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if [`Datagram::text`](crate::Datagram::text) would.
-    pub fn text(&self) -> Result<Cow<'a, str>> {
-        self.text_in(self.encoding)
-    }
-
-    /// Returns the bytes of the datagram.
-    #[must_use]
-    pub fn bytes(&self) -> &'a [u8] {
-        self.bytes
-    }
-
-    /// Returns the address of the sender; see [`RecvMeta::source`].
-    #[must_use]
-    pub fn source(&self) -> SocketAddr {
-        self.group.from
-    }
-
-    /// Returns the number of bytes.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// Returns `true` if the datagram has no bytes.
-    ///
-    /// UDP delivers empty datagrams. They do not mean the end of a stream.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    /// Decodes the datagram in the given encoding.
-    ///
-    /// # Errors
-    ///
-    /// This returns an error if the bytes are not valid in the encoding
-    /// ([`InvalidText`](crate::ErrorKind::InvalidText)).
-    pub fn text_in(&self, encoding: Encoding) -> Result<Cow<'a, str>> {
-        encoding.decode(self.bytes).map_err(|error| Error::from(error).with_remote(Some(self.source())))
-    }
-
-    /// Decodes the datagram in the encoding of the endpoint, and replaces invalid bytes with `�`.
-    #[must_use]
-    pub fn text_lossy(&self) -> Cow<'a, str> {
-        self.encoding.decode_with(self.bytes, OnInvalid::Replace).unwrap_or_default()
-    }
-
-    /// Returns the metadata, which [`reply`](crate::UdpEndpoint::reply) takes.
-    pub fn meta(&self) -> RecvMeta {
-        RecvMeta { from: self.group.from, info: self.group.info, length: self.length, len: self.bytes.len() }
-    }
-
-    /// Returns the address that the datagram was sent to; see [`RecvMeta::destination`].
-    #[must_use]
-    pub fn destination(&self) -> Option<IpAddr> {
-        self.group.info.to
-    }
-
-    /// Returns the index of the interface on which the datagram arrived; see
-    /// [`RecvMeta::interface_index`].
-    #[must_use]
-    pub fn interface_index(&self) -> Option<u32> {
-        self.group.info.interface
-    }
-
-    /// Returns the size of the whole datagram if it was truncated; see [`RecvMeta::truncated`].
-    #[must_use]
-    pub fn truncated(&self) -> Option<usize> {
-        (self.length > self.bytes.len()).then_some(self.length)
-    }
-}
-
-/// Compares the bytes, the metadata and the encoding.
-impl PartialEq for DatagramRef<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        let parts = |datagram: &Self| (datagram.meta(), datagram.encoding);
-        self.bytes == other.bytes && parts(self) == parts(other)
-    }
-}
-
-impl Eq for DatagramRef<'_> {}
-
-impl Hash for DatagramRef<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.bytes, self.meta(), self.encoding).hash(state);
-    }
-}
-
-impl AsRef<[u8]> for DatagramRef<'_> {
-    fn as_ref(&self) -> &[u8] {
-        self.bytes
-    }
-}
-
-impl fmt::Debug for DatagramRef<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 64;
-        let shown = &self.bytes[..self.bytes.len().min(SHOWN)];
-        f.debug_struct("DatagramRef")
-            .field("bytes", &format_args!("{}", shown.escape_ascii()))
-            .field("meta", &self.meta())
-            .field("encoding", &self.encoding)
-            .finish()
-    }
-}

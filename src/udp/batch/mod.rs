@@ -3,12 +3,15 @@
 // Methods of `UdpEndpoint` are on its page in the order of these declarations.
 mod sending;
 
-mod receiving;
+mod segments;
 
+mod endpoint;
 mod incoming;
 mod outgoing;
+mod receiving;
 mod segmenting;
 
-pub use incoming::{DatagramRef, RecvBatch, RecvBatchIter};
+pub use endpoint::UdpBatchEndpoint;
+pub use incoming::{RecvBatch, RecvBatchIter};
 pub use outgoing::SendBatch;
 pub(super) use segmenting::Segmenting;

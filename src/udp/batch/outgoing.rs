@@ -3,11 +3,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
 use crate::error::{Error, Operation, Result};
-use crate::proto::grouping::{Message as Group, Plan, Position, Run};
 use crate::proto::message::Message;
 use crate::proto::text::Encoding;
+use crate::proto::udp::grouping::{GsoMessage, Plan, Position, Run};
+use crate::proto::udp::recv_meta::RecvMeta;
 use crate::sys;
-use crate::udp::datagram::RecvMeta;
 
 /// The kernel copies faster from an address that is a multiple of this, by 5 % for large datagrams.
 /// The bytes begin at one once their buffer has grown.
@@ -37,25 +37,25 @@ pub struct SendBatch {
     pub(super) runs: Vec<Run<Route>>,
     len: usize,
     /// The number of datagrams added since the batch was empty.
-    put: usize,
+    added: usize,
     encoding: Encoding,
     /// Whether the endpoint has several local addresses, of which a reply needs one.
     has_sources: bool,
     /// Buffers for the plan of a call, kept for the next.
-    pub(super) room: PlanRoom,
+    pub(super) buffers: PlanBuffers,
 }
 
 #[derive(Clone, Default)]
-pub(super) struct PlanRoom {
+pub(super) struct PlanBuffers {
     pub(super) order: Vec<u32>,
-    pub(super) messages: Vec<Group<Route>>,
+    pub(super) messages: Vec<GsoMessage<Route>>,
     pub(super) parts: Vec<Range<usize>>,
 }
 
 impl SendBatch {
     pub(super) fn new(encoding: Encoding, has_sources: bool) -> SendBatch {
-        let room = PlanRoom::default();
-        SendBatch { bytes: Vec::new(), runs: Vec::new(), len: 0, put: 0, encoding, has_sources, room }
+        let buffers = PlanBuffers::default();
+        SendBatch { bytes: Vec::new(), runs: Vec::new(), len: 0, added: 0, encoding, has_sources, buffers }
     }
 
     /// Adds a message for the peer of a connected endpoint, as one datagram.
@@ -70,7 +70,7 @@ impl SendBatch {
     /// message that is too long is an error of [`send_batch`](crate::UdpEndpoint::send_batch).
     #[inline]
     pub fn push(&mut self, message: impl Message) -> Result<()> {
-        self.put(&message, Route { source: None, to: None })
+        self.add(&message, Route { source: None, to: None })
     }
 
     /// Adds a message for an address, as one datagram.
@@ -83,7 +83,7 @@ impl SendBatch {
     /// This returns an error if [`push`](Self::push) would.
     #[inline]
     pub fn push_to(&mut self, message: impl Message, to: impl Into<SocketAddr>) -> Result<()> {
-        self.put(&message, Route { source: None, to: Some(sys::canonical(to.into())) })
+        self.add(&message, Route { source: None, to: Some(sys::canonical(to.into())) })
     }
 
     /// Adds a message for the sender of a datagram, from the address that the datagram was sent to.
@@ -99,9 +99,9 @@ impl SendBatch {
     ///
     /// ```
     /// use socketry::UdpEndpoint;
-    /// use socketry::udp::RecvBatch;
+    /// use socketry::udp::{RecvBatch, UdpBatchEndpoint};
     ///
-    /// let server = UdpEndpoint::bind("127.0.0.1:0")?;
+    /// let server = UdpBatchEndpoint::new(UdpEndpoint::bind("127.0.0.1:0")?);
     /// let client = UdpEndpoint::connect(server.local_addr())?;
     /// client.send("ping")?;
     /// let (mut requests, mut replies) = (RecvBatch::new(), server.batch());
@@ -122,12 +122,12 @@ impl SendBatch {
     #[inline]
     pub fn push_reply(&mut self, request: impl AsRef<RecvMeta>, message: impl Message) -> Result<()> {
         let request = request.as_ref();
-        let source = if self.has_sources { request.info.local } else { None };
-        self.put(&message, Route { source, to: Some(request.source()) })
+        let source = if self.has_sources { request.ancillary.local() } else { None };
+        self.add(&message, Route { source, to: Some(request.source()) })
     }
 
     #[inline]
-    fn put(&mut self, message: &impl Message, route: Route) -> Result<()> {
+    fn add(&mut self, message: &impl Message, route: Route) -> Result<()> {
         let bytes = match message.on_the_wire(self.encoding) {
             Ok(bytes) => bytes,
             Err(error) => {
@@ -142,10 +142,10 @@ impl SendBatch {
         self.bytes.extend_from_slice(&bytes);
         match self.runs.last_mut() {
             Some(last) if last.size == size && last.peer == route => last.count += 1,
-            _ => self.runs.push(Run { peer: route, size, count: 1, at, index: self.put }),
+            _ => self.runs.push(Run { peer: route, size, count: 1, at, index: self.added }),
         }
         self.len += 1;
-        self.put += 1;
+        self.added += 1;
         Ok(())
     }
 
@@ -168,7 +168,7 @@ impl SendBatch {
         self.bytes.clear();
         self.runs.clear();
         self.len = 0;
-        self.put = 0;
+        self.added = 0;
     }
 
     /// Returns the encoding of text in the batch, which is that of the endpoint that created it.
@@ -179,7 +179,7 @@ impl SendBatch {
 
     /// Removes the datagrams before a position, and keeps the order of the others.
     pub(super) fn keep_from(&mut self, position: Position) {
-        let plan = Plan::new(&self.runs, &mut self.room.order);
+        let plan = Plan::new(&self.runs, &mut self.buffers.order);
         let done: Vec<(usize, usize)> = plan.done(position).collect();
         for (run, count) in done {
             self.take_out(run, count);

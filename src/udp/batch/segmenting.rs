@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::proto::grouping::{Limits, SegmentFault};
+use crate::proto::udp::grouping::{Limits, SegmentFault};
 use crate::sys;
 
 /// The limits of segmentation (GSO) of a socket, shared by the threads that send.

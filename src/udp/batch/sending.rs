@@ -4,9 +4,9 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::outgoing::{PlanRoom, Route, SendBatch};
+use super::outgoing::{PlanBuffers, Route, SendBatch};
 use crate::error::{Error, ErrorKind, Operation, Result, UnsentDatagram};
-use crate::proto::grouping::{Plan, Position};
+use crate::proto::udp::grouping::{Plan, Position};
 use crate::sys::{self, Family};
 use crate::udp::UdpEndpoint;
 use crate::udp::send::Unsent;
@@ -16,7 +16,7 @@ impl UdpEndpoint {
     /// Creates an empty batch of datagrams to send, with the encoding of this endpoint.
     #[must_use]
     pub fn batch(&self) -> SendBatch {
-        SendBatch::new(self.options.encoding, self.known.to.is_none())
+        SendBatch::new(self.options.encoding, self.known.destination().is_none())
     }
 
     /// Sends all datagrams of a batch and returns their number, which leaves the batch empty.
@@ -69,15 +69,16 @@ impl UdpEndpoint {
     pub fn send_batch(&self, batch: &mut SendBatch) -> Result<usize> {
         let total = batch.len();
         self.refuse_unreachable(batch)?;
-        let SendBatch { bytes, runs, room, .. } = batch;
-        let PlanRoom { order, messages, parts } = room;
+        let SendBatch { bytes, runs, buffers, .. } = batch;
+        let PlanBuffers { order, messages, parts } = buffers;
         let plan = Plan::new(runs, order);
         let mut position = Position::default();
         let sent = self.sending(None, |mode| {
             loop {
                 let limits = self.segmenting.limits();
                 let same_source = |one: &Route, other: &Route| one.source == other.source;
-                let cut_at = plan.call(position, (limits, same_source), sys::MOST_MESSAGES, messages, parts);
+                let segment_size =
+                    plan.call(position, (limits, same_source), sys::MAX_MESSAGES, messages, parts);
                 let Some(first) = messages.first() else { return Ok(()) };
                 let source =
                     first.peer.source.map(|source| sys::mapped((source, 0).into(), self.family).ip());
@@ -90,12 +91,12 @@ impl UdpEndpoint {
                 let outgoing = (&messages[..], &parts[..]);
                 let address = |route: &Route| self.address_of(route.to);
                 let socket = (&self.socket, self.family);
-                match sys::send_messages(socket, bytes, outgoing, (address, source), cut_at, mode) {
+                match sys::send_messages(socket, bytes, outgoing, (address, source), segment_size, mode) {
                     Ok(sent) => {
                         let Some(last) = messages[..sent].last() else { return Ok(()) };
                         position = last.after;
                     }
-                    Err(error) => match cut_at.zip(sys::segment_fault(&error)) {
+                    Err(error) => match segment_size.zip(sys::segment_fault(&error)) {
                         Some((segment, fault)) => self.segmenting.learn(limits, fault, first.count, segment),
                         None => return Err(error),
                     },
@@ -147,7 +148,7 @@ impl UdpEndpoint {
     }
 
     #[cold]
-    fn unsent_of_batch(&self, error: Error, index: usize, sent: usize) -> Error {
+    pub(super) fn unsent_of_batch(&self, error: Error, index: usize, sent: usize) -> Error {
         let (kind, elapsed, limit) = (error.kind(), error.elapsed(), error.limit());
         let (local, remote) = (error.local_addr(), error.peer_addr());
         Error::detailed(Operation::Send, kind, UnsentDatagram::new(index, sent, error))

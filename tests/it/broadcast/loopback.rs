@@ -62,7 +62,7 @@ fn send_reaches_responder_and_reports_interface() {
     assert!(deliveries[0].result.is_ok() && *deliveries[0].interface_name == *loopback(), "{deliveries:?}");
     assert_eq!(deliveries[0].source, Some(Ipv4Addr::LOCALHOST.into()));
     let query = responder.recv_timeout(LONG).unwrap();
-    assert_eq!(query.bytes(), b"\xC4\xE3\xBA\xC3");
+    assert_eq!(query.datagram().bytes(), b"\xC4\xE3\xBA\xC3");
     assert_eq!(query.interface_name(), &*loopback());
     let own = broadcaster.local_addr().port();
     assert_eq!(query.source(), SocketAddr::from((Ipv4Addr::LOCALHOST, own)));
@@ -192,7 +192,7 @@ fn discovery_reports_replies_lost_in_receive_buffer() {
         assert_eq!(errors.len(), 1, "{errors:?}");
         assert_eq!(errors[0].kind(), ErrorKind::ResourceExhausted);
         let text = format!(
-            "receive: {} datagrams were lost, because they came faster than they were taken",
+            "receive: the kernel dropped {} datagrams, because they arrived faster than they were received",
             counters.lost
         );
         assert_eq!(errors[0].to_string(), text);
@@ -308,7 +308,7 @@ fn unknown_interface_is_reported_as_unavailable() {
     let missing = deliveries.iter().find(|delivery| delivery.result.is_err()).unwrap();
     let error = missing.result.as_ref().unwrap_err();
     assert_eq!(error.to_string(), "send to interface nosuch0: address not available on this machine");
-    assert_eq!(responder.recv_timeout(LONG).unwrap().bytes(), b"hi");
+    assert_eq!(responder.recv_timeout(LONG).unwrap().datagram().bytes(), b"hi");
 
     let none = Broadcaster::builder().interface("nosuch0").build().unwrap();
     let error = none.send("hi").unwrap_err();
@@ -355,7 +355,7 @@ fn responder_serve_reports_error_and_continues() {
         let _stop = OnDrop(|| token.cancel());
         let (sender, told) = std::sync::mpsc::channel();
         let answer = |query: &socketry::broadcast::Query| {
-            Some(if query.bytes() == b"bad" { "朱镕基" } else { "good" })
+            Some(if query.datagram().bytes() == b"bad" { "朱镕基" } else { "good" })
         };
         let responder = &responder;
         scope
@@ -363,7 +363,7 @@ fn responder_serve_reports_error_and_continues() {
         broadcaster.send("bad").unwrap();
         assert_eq!(told.recv_timeout(PATIENCE).unwrap(), ErrorKind::UnencodableText);
         let reply = broadcaster.discover("well", LONG).unwrap().next().unwrap().unwrap();
-        assert_eq!(reply.bytes(), b"good");
+        assert_eq!(reply.datagram().bytes(), b"good");
     });
 }
 
@@ -377,7 +377,7 @@ fn loopback_option_adds_loopback_interface() {
     let reached: Vec<_> =
         deliveries.iter().map(|delivery| (&*delivery.interface_name, delivery.result.is_ok())).collect();
     assert!(reached.contains(&(&*loopback(), true)) && reached.contains(&("nosuch0", false)), "{reached:?}");
-    assert_eq!(responder.recv_timeout(LONG).unwrap().bytes(), b"hi");
+    assert_eq!(responder.recv_timeout(LONG).unwrap().datagram().bytes(), b"hi");
 }
 
 #[test]

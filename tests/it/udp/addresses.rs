@@ -92,7 +92,7 @@ fn ipv6_endpoint_excludes_ipv4() {
     let datagram = every_v6.recv().unwrap();
     assert_eq!(datagram.source(), v6.local_addr());
     #[cfg(unix)]
-    assert_eq!(datagram.destination(), Some("::1".parse::<std::net::IpAddr>().unwrap()));
+    assert_eq!(datagram.meta().destination(), Some("::1".parse::<std::net::IpAddr>().unwrap()));
     every_v6.reply(&datagram, "answer").unwrap();
     assert_eq!(v6.recv().unwrap().bytes(), b"answer");
 
@@ -121,7 +121,7 @@ fn dual_stack_serves_both_families_with_unmapped_ipv4() {
         let datagram = both.recv().unwrap();
         assert_eq!(datagram.source(), client.local_addr());
         #[cfg(unix)]
-        assert_eq!(datagram.destination(), Some(to.parse::<std::net::IpAddr>().unwrap()));
+        assert_eq!(datagram.meta().destination(), Some(to.parse::<std::net::IpAddr>().unwrap()));
         both.reply(&datagram, "answer").unwrap();
         assert_eq!(client.recv().unwrap().source(), SocketAddr::new(to.parse().unwrap(), port));
         both.send_to("again", client.local_addr()).unwrap();
@@ -143,8 +143,8 @@ fn reply_source_is_destination_of_request() {
         let client = client.bind_and_connect("127.0.0.1:0", SocketAddr::from((asked, port))).unwrap();
         client.send("who?").unwrap();
         let datagram = server.recv().unwrap();
-        assert_eq!(datagram.destination(), Some(std::net::IpAddr::from(asked)));
-        assert!(datagram.interface_index().is_some_and(|index| index > 0));
+        assert_eq!(datagram.meta().destination(), Some(std::net::IpAddr::from(asked)));
+        assert!(datagram.meta().interface_index().is_some_and(|index| index > 0));
         server.reply(&datagram, "me").unwrap();
         assert_eq!(client.recv().unwrap().source(), SocketAddr::from((asked, port)));
         let mut buffer = [0; 8];
@@ -160,8 +160,8 @@ fn reply_source_is_destination_of_request() {
 fn packet_info_can_be_disabled_and_enabled() {
     let off = UdpEndpoint::builder().packet_info(false).read_timeout(PATIENCE).bind(":0").unwrap();
     local().send_to("x", ("127.0.0.1", off.local_addr().port())).unwrap();
-    assert_eq!(off.recv().unwrap().destination(), None);
+    assert_eq!(off.recv().unwrap().meta().destination(), None);
     let on = UdpEndpoint::builder().packet_info(true).read_timeout(PATIENCE).bind("127.0.0.1:0").unwrap();
     local().send_to("x", on.local_addr()).unwrap();
-    assert!(on.recv().unwrap().interface_index().is_some());
+    assert!(on.recv().unwrap().meta().interface_index().is_some());
 }

@@ -1,5 +1,5 @@
-//! Batches: what is sent together arrives as if it had been sent by single calls, and what is
-//! received together is told apart.
+//! Batches: datagrams that are sent together arrive as if they had been sent by single calls, and
+//! datagrams that are received together are separated.
 
 use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -9,20 +9,19 @@ use crate::kit::*;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use socketry::error::UnsentDatagram;
-use socketry::udp::{RecvBatch, SendBatch, Truncation, UdpBuilder};
+use socketry::udp::{RecvBatch, SendBatch, Truncation, UdpBatchEndpoint, UdpBuilder};
 use socketry::{Encoding, ErrorKind, UdpEndpoint};
 
 fn builder() -> UdpBuilder {
     UdpEndpoint::builder().read_timeout(PATIENCE)
 }
 
-/// One that receives single datagrams too, and one that the system may join datagrams for.
-fn receivers() -> [UdpEndpoint; 2] {
-    [false, true].map(|only| builder().batches_only(only).bind("127.0.0.1:0").unwrap())
+fn receiver() -> UdpBatchEndpoint {
+    UdpBatchEndpoint::new(builder().bind("127.0.0.1:0").unwrap())
 }
 
 /// Receives as many datagrams as are wanted.
-fn received(endpoint: &UdpEndpoint, wanted: usize) -> Vec<Vec<u8>> {
+fn received(endpoint: &UdpBatchEndpoint, wanted: usize) -> Vec<Vec<u8>> {
     let (mut batch, mut datagrams) = (RecvBatch::new(), Vec::new());
     while datagrams.len() < wanted {
         let count = endpoint.recv_batch(&mut batch).unwrap();
@@ -34,63 +33,61 @@ fn received(endpoint: &UdpEndpoint, wanted: usize) -> Vec<Vec<u8>> {
 
 #[test]
 fn batch_preserves_order_source_destination_and_text() {
-    for receiver in receivers() {
-        let sender = builder().encoding(Encoding::Gb2312).bind("127.0.0.1:0").unwrap();
-        let mut batch = sender.batch();
-        assert_eq!(batch.encoding(), Encoding::Gb2312);
-        for number in 0..100 {
-            batch.push_to(format!("第{number:03}"), receiver.local_addr()).unwrap();
-        }
-        assert_eq!((batch.len(), batch.is_empty()), (100, false));
-        assert_eq!(sender.send_batch(&mut batch).unwrap(), 100);
-        assert!(batch.is_empty());
-        assert_eq!(sender.send_batch(&mut batch).unwrap(), 0);
-
-        let (mut batch, mut number) = (RecvBatch::new(), 0);
-        assert!(batch.is_empty() && batch.iter().next().is_none());
-        while number < 100 {
-            receiver.recv_batch(&mut batch).unwrap();
-            for datagram in &batch {
-                assert_eq!(datagram.text_in(Encoding::Gb2312).unwrap(), format!("第{number:03}"));
-                assert_eq!(datagram.text().unwrap_err().peer_addr(), Some(datagram.source()));
-                assert!(datagram.text_lossy().ends_with(&format!("{number:03}")));
-                assert_eq!(datagram.source(), sender.local_addr());
-                assert_eq!(datagram.destination(), Some(Ipv4Addr::LOCALHOST.into()));
-                assert_eq!((datagram.len(), datagram.truncated(), datagram.is_empty()), (5, None, false));
-                number += 1;
-            }
-        }
-        // The last of them is answered.
-        let last = batch.iter().last().unwrap();
-        receiver.reply(last.meta(), "ok").unwrap();
-        assert_eq!(sender.recv().unwrap().bytes(), b"ok");
+    let receiver = receiver();
+    let sender = builder().encoding(Encoding::Gb2312).bind("127.0.0.1:0").unwrap();
+    let mut batch = sender.batch();
+    assert_eq!(batch.encoding(), Encoding::Gb2312);
+    for number in 0..100 {
+        batch.push_to(format!("第{number:03}"), receiver.local_addr()).unwrap();
     }
+    assert_eq!((batch.len(), batch.is_empty()), (100, false));
+    assert_eq!(sender.send_batch(&mut batch).unwrap(), 100);
+    assert!(batch.is_empty());
+    assert_eq!(sender.send_batch(&mut batch).unwrap(), 0);
+
+    let (mut batch, mut number) = (RecvBatch::new(), 0);
+    assert!(batch.is_empty() && batch.iter().next().is_none());
+    while number < 100 {
+        receiver.recv_batch(&mut batch).unwrap();
+        for datagram in &batch {
+            assert_eq!(datagram.text_in(Encoding::Gb2312).unwrap(), format!("第{number:03}"));
+            assert_eq!(datagram.text().unwrap_err().peer_addr(), Some(datagram.source()));
+            assert!(datagram.text_lossy().ends_with(&format!("{number:03}")));
+            assert_eq!(datagram.source(), sender.local_addr());
+            assert_eq!(datagram.meta().destination(), Some(Ipv4Addr::LOCALHOST.into()));
+            assert_eq!((datagram.len(), datagram.meta().truncated(), datagram.is_empty()), (5, None, false));
+            number += 1;
+        }
+    }
+    // The last of them is answered.
+    let last = batch.iter().last().unwrap();
+    receiver.reply(last.meta(), "ok").unwrap();
+    assert_eq!(sender.recv().unwrap().bytes(), b"ok");
 }
 
 #[test]
 fn wildcard_recv_batch_reports_destination_and_interface() {
-    for only in [false, true] {
-        for dual in [false, true] {
-            let receiver = builder().batches_only(only).dual_stack(dual).bind(":0").unwrap();
-            let port = receiver.local_addr().port();
-            let sender = UdpEndpoint::bind(":0").unwrap();
-            let mut batch = sender.batch();
-            for host in [1, 2] {
-                (0..3).for_each(|_| batch.push_to([host; 9], ([127, 0, 0, host], port)).unwrap());
-            }
-            assert_eq!(sender.send_batch(&mut batch).unwrap(), 6);
-            let (mut batch, mut seen) = (RecvBatch::new(), 0);
-            while seen < 6 {
-                receiver.recv_batch(&mut batch).unwrap();
-                for datagram in &batch {
-                    let host = Ipv4Addr::new(127, 0, 0, datagram.bytes()[0]);
-                    if cfg!(unix) {
-                        assert_eq!(datagram.destination(), Some(IpAddr::V4(host)));
-                        assert!(datagram.interface_index().is_some());
-                    }
-                    assert!(datagram.source().is_ipv4());
-                    seen += 1;
+    for dual in [false, true] {
+        let receiver = builder().dual_stack(dual).bind(":0").unwrap();
+        let receiver = UdpBatchEndpoint::new(receiver);
+        let port = receiver.local_addr().port();
+        let sender = UdpEndpoint::bind(":0").unwrap();
+        let mut batch = sender.batch();
+        for host in [1, 2] {
+            (0..3).for_each(|_| batch.push_to([host; 9], ([127, 0, 0, host], port)).unwrap());
+        }
+        assert_eq!(sender.send_batch(&mut batch).unwrap(), 6);
+        let (mut batch, mut seen) = (RecvBatch::new(), 0);
+        while seen < 6 {
+            receiver.recv_batch(&mut batch).unwrap();
+            for datagram in &batch {
+                let host = Ipv4Addr::new(127, 0, 0, datagram.bytes()[0]);
+                if cfg!(unix) {
+                    assert_eq!(datagram.meta().destination(), Some(IpAddr::V4(host)));
+                    assert!(datagram.meta().interface_index().is_some());
                 }
+                assert!(datagram.source().is_ipv4());
+                seen += 1;
             }
         }
     }
@@ -102,8 +99,8 @@ fn dual_stack_send_batch_reaches_both_families() {
         return;
     }
     let sender = builder().dual_stack(true).bind(0).unwrap();
-    let v4 = builder().batches_only(true).bind("127.0.0.1:0").unwrap();
-    let v6 = builder().batches_only(true).bind("[::1]:0").unwrap();
+    let v4 = receiver();
+    let v6 = UdpBatchEndpoint::new(builder().bind("[::1]:0").unwrap());
     let mut batch = sender.batch();
     let mapped = SocketAddr::from((Ipv4Addr::LOCALHOST.to_ipv6_mapped(), v4.local_addr().port()));
     for to in [v4.local_addr(), v6.local_addr(), mapped] {
@@ -134,7 +131,7 @@ fn dual_stack_send_batch_reaches_both_families() {
 
 #[test]
 fn send_batch_names_oversized_datagram_and_sends_rest() {
-    let receiver = local();
+    let receiver = receiver();
     let sender = connected_to(&receiver);
     let mut batch = sender.batch();
     for message in [&b"one"[..], b"two", &[b'x'; 65_508], b"four", b""] {
@@ -160,7 +157,7 @@ fn send_batch_names_oversized_datagram_and_sends_rest() {
 
 #[test]
 fn push_to_rejects_unencodable_text() {
-    let receiver = local();
+    let receiver = receiver();
     let sender = local_in(Encoding::Gb2312);
     let mut batch = sender.batch();
     let to = receiver.local_addr();
@@ -177,7 +174,7 @@ fn push_to_rejects_unencodable_text() {
 
 #[test]
 fn send_batch_without_peer_is_not_connected() {
-    let (receiver, sender) = (local(), local());
+    let (receiver, sender) = (receiver(), local());
     let mut batch = sender.batch();
     batch.push_to("one", receiver.local_addr()).unwrap();
     batch.push("to whom?").unwrap();
@@ -209,7 +206,7 @@ fn send_batch_does_not_fail_for_an_earlier_datagram() {
 /// A connected endpoint may send to others, and to its peer by address.
 #[test]
 fn connected_send_batch_reaches_peer_and_others() {
-    let (peer, other) = (local(), local());
+    let (peer, other) = (receiver(), receiver());
     let sender = connected_to(&peer);
     let mut batch = sender.batch();
     batch.push("to the peer").unwrap();
@@ -222,79 +219,52 @@ fn connected_send_batch_reaches_peer_and_others() {
 
 #[test]
 fn truncation_applies_to_each_datagram_in_batch() {
-    for only in [false, true] {
-        let bounded = || builder().batches_only(only).max_datagram(10);
-        let receiver = bounded().bind("127.0.0.1:0").unwrap();
-        let sender = connected_to(&receiver);
-        let mut outgoing = sender.batch();
-        for size in [10, 3, 20, 20, 11, 10] {
-            outgoing.push(vec![size; usize::from(size)]).unwrap();
-        }
-        sender.send_batch(&mut outgoing).unwrap();
-        let (mut batch, mut seen) = (RecvBatch::new(), Vec::new());
-        while seen.len() < 6 {
-            match receiver.recv_batch(&mut batch) {
-                Ok(_) => seen.extend(batch.iter().map(|datagram| (datagram.len(), datagram.bytes()[0]))),
-                Err(error) => {
-                    let truncated = error.truncated().unwrap();
-                    assert_eq!((truncated.limit, truncated.source), (10, sender.local_addr()));
-                    assert_eq!(truncated.prefix, [truncated.length as u8; 10]);
-                    assert_eq!(truncated.destination, Some(Ipv4Addr::LOCALHOST.into()));
-                    assert!(batch.is_empty() && batch.iter().next().is_none());
-                    seen.push((truncated.length, 0));
-                }
+    let bounded = || builder().max_datagram(10);
+    let receiver = UdpBatchEndpoint::new(bounded().bind("127.0.0.1:0").unwrap());
+    let sender = connected_to(&receiver);
+    let mut outgoing = sender.batch();
+    for size in [10, 3, 20, 20, 11, 10] {
+        outgoing.push(vec![size; usize::from(size)]).unwrap();
+    }
+    sender.send_batch(&mut outgoing).unwrap();
+    let (mut batch, mut seen) = (RecvBatch::new(), Vec::new());
+    while seen.len() < 6 {
+        match receiver.recv_batch(&mut batch) {
+            Ok(_) => seen.extend(batch.iter().map(|datagram| (datagram.len(), datagram.bytes()[0]))),
+            Err(error) => {
+                let truncated = error.truncated().unwrap();
+                assert_eq!((truncated.limit, truncated.source), (10, sender.local_addr()));
+                assert_eq!(truncated.prefix, [truncated.length as u8; 10]);
+                assert_eq!(truncated.destination, Some(Ipv4Addr::LOCALHOST.into()));
+                assert!(batch.is_empty() && batch.iter().next().is_none());
+                seen.push((truncated.length, 0));
             }
         }
-        assert_eq!(seen, [(10, 10), (3, 3), (20, 0), (20, 0), (11, 0), (10, 10)]);
-
-        let receiver = bounded().truncation(Truncation::Deliver).bind("127.0.0.1:0").unwrap();
-        let sender = connected_to(&receiver);
-        for size in [20, 20, 15, 10] {
-            outgoing.push(vec![size; usize::from(size)]).unwrap();
-        }
-        sender.send_batch(&mut outgoing).unwrap();
-        let mut seen = Vec::new();
-        while seen.len() < 4 {
-            receiver.recv_batch(&mut batch).unwrap();
-            for datagram in &batch {
-                assert_eq!(datagram.meta().truncated(), datagram.truncated());
-                seen.push((datagram.len(), datagram.bytes()[9], datagram.truncated()));
-            }
-        }
-        assert_eq!(seen, [(10, 20, Some(20)), (10, 20, Some(20)), (10, 15, Some(15)), (10, 10, None)]);
     }
-}
+    assert_eq!(seen, [(10, 10), (3, 3), (20, 0), (20, 0), (11, 0), (10, 10)]);
 
-#[test]
-fn batch_endpoint_rejects_single_recv_and_keeps_datagram() {
-    let endpoint = builder().batches_only(true).bind("127.0.0.1:0").unwrap();
-    let sender = connected_to(&endpoint);
-    sender.send("kept").unwrap();
-    let errors = [
-        endpoint.recv().unwrap_err(),
-        endpoint.recv_timeout(PATIENCE).unwrap_err(),
-        endpoint.recv_into(&mut [0; 9]).unwrap_err(),
-        endpoint.try_recv().unwrap_err(),
-        endpoint.peek().unwrap_err(),
-        endpoint.peek_into(&mut [0; 9]).unwrap_err(),
-        endpoint.request_to("?", sender.local_addr()).unwrap_err(),
-    ];
-    for error in errors {
-        assert_eq!(error.kind(), ErrorKind::InvalidInput);
-        assert!(error.to_string().contains("batches_only"), "{error}");
+    let receiver = bounded().truncation(Truncation::Deliver).bind("127.0.0.1:0").unwrap();
+    let receiver = UdpBatchEndpoint::new(receiver);
+    let sender = connected_to(&receiver);
+    for size in [20, 20, 15, 10] {
+        outgoing.push(vec![size; usize::from(size)]).unwrap();
     }
-    assert_eq!(received(&endpoint, 1), [b"kept"]);
-    assert!(sender.recv_timeout(Duration::ZERO).unwrap_err().is_timeout(), "no request was sent");
-    // A single send is a single send.
-    endpoint.send_to("single", sender.local_addr()).unwrap();
-    assert_eq!(sender.recv().unwrap().bytes(), b"single");
+    sender.send_batch(&mut outgoing).unwrap();
+    let mut seen = Vec::new();
+    while seen.len() < 4 {
+        receiver.recv_batch(&mut batch).unwrap();
+        for datagram in &batch {
+            seen.push((datagram.len(), datagram.bytes()[9], datagram.meta().truncated()));
+        }
+    }
+    assert_eq!(seen, [(10, 20, Some(20)), (10, 20, Some(20)), (10, 15, Some(15)), (10, 10, None)]);
 }
 
 /// The socket that is given away hands out single datagrams, and so does one that is taken over.
 #[cfg(unix)]
 #[test]
 fn converted_and_adopted_sockets_do_not_coalesce() {
-    let endpoint = builder().batches_only(true).bind("127.0.0.1:0").unwrap();
+    let endpoint = receiver();
     let sender = connected_to(&endpoint);
     let (mut batch, mut buffer) = (sender.batch(), [0; 100]);
     let mut send_two = |sender: &UdpEndpoint| {
@@ -304,10 +274,10 @@ fn converted_and_adopted_sockets_do_not_coalesce() {
     let socket = std::net::UdpSocket::from(endpoint);
     send_two(&sender);
     (0..2).for_each(|_| assert_eq!(socket.recv(&mut buffer).unwrap(), 9));
-    let endpoint = builder().batches_only(true).adopt(socket).unwrap();
+    let endpoint = UdpBatchEndpoint::new(builder().adopt(socket).unwrap());
     send_two(&sender);
     assert_eq!(received(&endpoint, 2), [[7; 9]; 2]);
-    // Somebody else's option must not make two datagrams one.
+    // The option of the socket must not join two datagrams for an endpoint that adopts it.
     let duplicate = std::os::fd::AsFd::as_fd(&endpoint).try_clone_to_owned().unwrap().into();
     let endpoint = builder().adopt(duplicate).unwrap();
     send_two(&sender);
@@ -345,9 +315,7 @@ fn single_send_is_unaffected_by_concurrent_batch() {
 fn send_batch_matches_single_sends() {
     let single = UdpEndpoint::bind("127.0.0.1:0").unwrap();
     let batched = UdpEndpoint::bind("127.0.0.1:0").unwrap();
-    let peers: Vec<[UdpEndpoint; 2]> = [false, true, true]
-        .map(|only| [(); 2].map(|()| builder().batches_only(only).bind("127.0.0.1:0").unwrap()))
-        .into();
+    let peers: Vec<[UdpBatchEndpoint; 2]> = [(); 3].map(|()| [(); 2].map(|()| receiver())).into();
     let datagram = (
         0..peers.len(),
         prop_oneof![
@@ -404,7 +372,7 @@ impl Budget {
         self.count[peer] += 1;
     }
 
-    fn compare(&mut self, peers: &[[UdpEndpoint; 2]]) -> Result<(), TestCaseError> {
+    fn compare(&mut self, peers: &[[UdpBatchEndpoint; 2]]) -> Result<(), TestCaseError> {
         for (ends, count) in peers.iter().zip(self.count) {
             let [single, batched] = ends.each_ref().map(|end| received(end, count));
             prop_assert_eq!(single, batched);
@@ -418,7 +386,7 @@ impl Budget {
 /// others arrive.
 #[test]
 fn send_batch_reports_each_oversized_datagram_by_index() {
-    let receiver = local();
+    let receiver = receiver();
     let sender = local();
     let port = receiver.local_addr().port();
     // In the form that IPv6 sockets use, which is the same peer.
@@ -436,5 +404,5 @@ fn send_batch_reports_each_oversized_datagram_by_index() {
     assert_eq!(errors, [(2, 2), (5, 2), (6, 0)]);
     let lengths: Vec<usize> = received(&receiver, 6).iter().map(Vec::len).collect();
     assert_eq!(lengths, [1, 2, 3, 4, 5, 6]);
-    assert_timed_out(receiver.recv_timeout(Duration::ZERO));
+    assert_timed_out(receiver.recv_batch_timeout(&mut RecvBatch::new(), Duration::ZERO));
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::kit::*;
 use socketry::UdpEndpoint;
-use socketry::udp::RecvBatch;
+use socketry::udp::{RecvBatch, UdpBatchEndpoint};
 
 /// A server at a wildcard address, and clients that accept replies of the address that they have
 /// asked only. Some replies have the same size and client, so that the OS segments a message.
@@ -21,6 +21,7 @@ fn batch_replies_are_sent_from_the_address_of_the_request() {
             skip(Need::Ipv6, format!("{wildcard} cannot be bound"));
             continue;
         };
+        let server = UdpBatchEndpoint::new(server);
         let port = server.local_addr().port();
         let clients: Vec<UdpEndpoint> = addresses
             .iter()

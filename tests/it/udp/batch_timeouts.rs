@@ -3,27 +3,25 @@
 use std::time::{Duration, Instant};
 
 use crate::kit::*;
-use socketry::udp::RecvBatch;
+use socketry::udp::{RecvBatch, UdpBatchEndpoint};
 use socketry::{CancelToken, UdpEndpoint};
 
 const WAIT: Duration = Duration::from_millis(60);
 
-/// All kinds of endpoints that a batch can be received by, with the cancel token of those that have
-/// one.
-fn endpoints() -> Vec<(UdpEndpoint, CancelToken)> {
+/// Endpoints with and without packet info, with the cancel token of those that have one.
+fn endpoints() -> Vec<(UdpBatchEndpoint, CancelToken)> {
     let mut endpoints = Vec::new();
-    for only in [false, true] {
-        for address in ["127.0.0.1:0", ":0"] {
-            let token = CancelToken::new().unwrap();
-            let builder = UdpEndpoint::builder().batches_only(only);
-            endpoints.push((builder.clone().bind(address).unwrap(), token.clone()));
-            endpoints.push((builder.cancel_token(&token).bind(address).unwrap(), token));
-        }
+    for address in ["127.0.0.1:0", ":0"] {
+        let token = CancelToken::new().unwrap();
+        let builder = UdpEndpoint::builder();
+        endpoints.push((UdpBatchEndpoint::new(builder.clone().bind(address).unwrap()), token.clone()));
+        let cancelled = builder.cancel_token(&token).bind(address).unwrap();
+        endpoints.push((UdpBatchEndpoint::new(cancelled), token));
     }
     endpoints
 }
 
-fn loopback_addr(endpoint: &UdpEndpoint) -> std::net::SocketAddr {
+fn loopback_addr(endpoint: &UdpBatchEndpoint) -> std::net::SocketAddr {
     ([127, 0, 0, 1], endpoint.local_addr().port()).into()
 }
 
@@ -76,29 +74,24 @@ fn recv_batch_does_not_wait_until_full() {
 
 #[test]
 fn cancel_ends_blocked_and_later_batch_calls() {
-    for only in [false, true] {
-        let token = CancelToken::new().unwrap();
-        let builder = UdpEndpoint::builder().batches_only(only).max_datagram(10).cancel_token(&token);
-        let endpoint = builder.bind("127.0.0.1:0").unwrap();
-        let sender = connected_to(&endpoint);
-        let mut batch = RecvBatch::new();
-        // The second of these is an error that is still to come.
-        (0..2_u8).for_each(|number| sender.send(vec![7; 9 + 10 * usize::from(number)]).unwrap());
-        assert_eq!(endpoint.recv_batch(&mut batch).unwrap(), 1);
-        std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| endpoint.recv_batch(&mut RecvBatch::new()));
-            token.cancel();
-            assert!(waiting.join().unwrap().unwrap_err().is_cancelled());
-        });
-        assert!(
-            endpoint.recv_batch(&mut batch).unwrap_err().is_cancelled(),
-            "even with something to deliver"
-        );
-        let mut outgoing = endpoint.batch();
-        outgoing.push_to("kept", sender.local_addr()).unwrap();
-        assert!(endpoint.send_batch(&mut outgoing).unwrap_err().is_cancelled());
-        assert_eq!(outgoing.len(), 1);
-    }
+    let token = CancelToken::new().unwrap();
+    let builder = UdpEndpoint::builder().max_datagram(10).cancel_token(&token);
+    let endpoint = UdpBatchEndpoint::new(builder.bind("127.0.0.1:0").unwrap());
+    let sender = connected_to(&endpoint);
+    let mut batch = RecvBatch::new();
+    // The second of these is an error that is still to come.
+    (0..2_u8).for_each(|number| sender.send(vec![7; 9 + 10 * usize::from(number)]).unwrap());
+    assert_eq!(endpoint.recv_batch(&mut batch).unwrap(), 1);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| endpoint.recv_batch(&mut RecvBatch::new()));
+        token.cancel();
+        assert!(waiting.join().unwrap().unwrap_err().is_cancelled());
+    });
+    assert!(endpoint.recv_batch(&mut batch).unwrap_err().is_cancelled(), "even with something to deliver");
+    let mut outgoing = endpoint.batch();
+    outgoing.push_to("kept", sender.local_addr()).unwrap();
+    assert!(endpoint.send_batch(&mut outgoing).unwrap_err().is_cancelled());
+    assert_eq!(outgoing.len(), 1);
 }
 
 /// As for single calls: the endpoint goes on after the report of a peer that is gone, and delivers
@@ -108,31 +101,27 @@ fn recv_batch_returns_datagram_and_connection_refused() {
     if !cfg!(target_os = "linux") {
         return skip(Need::Platform, "an unreachable port is not reported immediately on this OS");
     }
-    for only in [false, true] {
-        let peer = local();
-        let builder = UdpEndpoint::builder().batches_only(only).read_timeout(PATIENCE);
-        let endpoint = builder.connect(peer.local_addr()).unwrap();
-        peer.send_to("before", endpoint.local_addr()).unwrap();
-        drop(peer);
-        endpoint.send("anybody?").unwrap();
-        let mut batch = RecvBatch::new();
-        let results = [(); 2].map(|()| endpoint.recv_batch(&mut batch).map_err(|error| error.is_refused()));
-        assert!(results.contains(&Ok(1)) && results.contains(&Err(true)), "{results:?}");
-    }
+    let peer = local();
+    let builder = UdpEndpoint::builder().read_timeout(PATIENCE);
+    let endpoint = UdpBatchEndpoint::new(builder.connect(peer.local_addr()).unwrap());
+    peer.send_to("before", endpoint.local_addr()).unwrap();
+    drop(peer);
+    endpoint.send("anybody?").unwrap();
+    let mut batch = RecvBatch::new();
+    let results = [(); 2].map(|()| endpoint.recv_batch(&mut batch).map_err(|error| error.is_refused()));
+    assert!(results.contains(&Ok(1)) && results.contains(&Err(true)), "{results:?}");
 }
 
 /// A socket that was shut down from outside gives nothing, again and again, which is no datagram.
 #[cfg(target_os = "linux")]
 #[test]
 fn recv_batch_on_shut_down_socket_is_not_connected() {
-    for only in [false, true] {
-        let peer = local();
-        let builder = UdpEndpoint::builder().batches_only(only).read_timeout(PATIENCE);
-        let endpoint = builder.connect(peer.local_addr()).unwrap();
-        socket2::SockRef::from(&endpoint).shutdown(std::net::Shutdown::Both).unwrap();
-        let error = endpoint.recv_batch(&mut RecvBatch::new()).unwrap_err();
-        assert_eq!(error.kind(), socketry::ErrorKind::NotConnected);
-    }
+    let peer = local();
+    let builder = UdpEndpoint::builder().read_timeout(PATIENCE);
+    let endpoint = UdpBatchEndpoint::new(builder.connect(peer.local_addr()).unwrap());
+    socket2::SockRef::from(&endpoint).shutdown(std::net::Shutdown::Both).unwrap();
+    let error = endpoint.recv_batch(&mut RecvBatch::new()).unwrap_err();
+    assert_eq!(error.kind(), socketry::ErrorKind::NotConnected);
 }
 
 /// A batch of any length is ended between two calls, and tells how far it came.

@@ -6,5 +6,6 @@ mod handles;
 mod multicast;
 mod request;
 mod send_recv;
+mod server;
 mod timeouts;
 mod truncation;

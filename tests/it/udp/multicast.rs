@@ -22,8 +22,8 @@ fn join_multicast_receives_group_until_leave() {
     assert_eq!(datagram.bytes(), b"to all");
     #[cfg(target_os = "linux")]
     {
-        assert_eq!(datagram.destination(), Some(GROUP.into()));
-        assert_eq!(datagram.interface_index(), Some(loopback));
+        assert_eq!(datagram.meta().destination(), Some(GROUP.into()));
+        assert_eq!(datagram.meta().interface_index(), Some(loopback));
         member.reply(&datagram, "from one").unwrap();
         let answer = sender.recv_timeout(PATIENCE).unwrap();
         assert_eq!(answer.source().ip(), Ipv4Addr::LOCALHOST, "not from the group's address");

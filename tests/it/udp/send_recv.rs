@@ -13,11 +13,11 @@ fn recv_returns_payload_source_and_destination() {
     assert_eq!(datagram.text().unwrap(), "hello");
     assert_eq!(datagram.source(), client.local_addr());
     assert_eq!(
-        datagram.destination(),
+        datagram.meta().destination(),
         Some(Ipv4Addr::LOCALHOST.into()),
         "bound to one address, it can only be that"
     );
-    assert_eq!(datagram.truncated(), None);
+    assert_eq!(datagram.meta().truncated(), None);
     server.reply(&datagram, "there").unwrap();
     assert_eq!(client.recv().unwrap().bytes(), b"there");
 }

@@ -77,7 +77,7 @@ fn truncation_deliver_returns_prefix_and_length() {
     let client = connected_to(&server);
     client.send([b'x'; 100]).unwrap();
     let datagram = server.recv().unwrap();
-    assert_eq!((datagram.bytes(), datagram.truncated()), (&[b'x'; 10][..], Some(100)));
+    assert_eq!((datagram.bytes(), datagram.meta().truncated()), (&[b'x'; 10][..], Some(100)));
     client.send([b'x'; 100]).unwrap();
     let mut buffer = [0; 4];
     let arrival = server.recv_into(&mut buffer).unwrap();

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use super::role::Role;
 use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::handler;
 use crate::sys::{self, Tell};
 use crate::tcp::connection::{Inner, TcpConnection};
 use crate::tcp::server::core::ServerCore;
 use crate::tcp::server::events::ServerEvent;
-use crate::tcp::server::guard;
 use crate::tcp::server::pool::{Next, Workload};
 use crate::tcp::server::registry::ActiveConnection;
 use crate::tcp::server::report::ShutdownReport;
@@ -238,7 +238,7 @@ impl Workload for Serving {
 
     fn run(&self, connection: TcpConnection, (): &mut ()) {
         let (core, peer) = (&self.core, connection.peer_addr());
-        let started = guard::catch(|| self.children.spawn_with_retry(core, &connection));
+        let started = handler::catch(|| self.children.spawn_with_retry(core, &connection));
         let child = match started {
             Ok(Ok(child)) => child,
             Ok(Err(error)) => {

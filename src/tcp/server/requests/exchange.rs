@@ -8,9 +8,9 @@ use super::Requests;
 use super::slots::Why;
 use crate::error::{ErrorKind, Operation, Result};
 use crate::frame::{Framing, Outbox, PENDING_LIMIT};
+use crate::handler::HandlerResult;
 use crate::sys::{self, Mode};
 use crate::tcp::connection::TcpConnection;
-use crate::tcp::server::handler::HandlerResult;
 use crate::tcp::server::request::Request;
 use crate::wait::{self, PendingWrite};
 

@@ -8,8 +8,8 @@ use super::slots::{RequestConnection, Token, Why};
 use super::{Requests, expiry};
 use crate::error::Operation;
 use crate::frame::Framing;
+use crate::handler::HandlerResult;
 use crate::proto::server::lifecycle::Phase;
-use crate::tcp::server::handler::HandlerResult;
 use crate::tcp::server::request::Request;
 use crate::wait::Interest;
 

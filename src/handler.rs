@@ -1,14 +1,19 @@
-//! Code of the user in threads of the server: a panic in it stays in it, whatever it is.
+//! Code of the user that runs in the threads of a server: what it returns, and how its panics are
+//! caught.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What a handler returns: an error of any type ends its connection or request only, is counted and
+/// reported.
+pub type HandlerResult = std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 /// How many panics in a row are caught in the drops of panic payloads, each of which panics with
 /// another one. The next payload is leaked.
 const MAX_PAYLOADS: usize = 8;
 
 /// Runs code of the user, which also drops what it made. Returns the message if it panicked.
-pub(super) fn catch<R>(code: impl FnOnce() -> R) -> Result<R, String> {
+pub(crate) fn catch<R>(code: impl FnOnce() -> R) -> Result<R, String> {
     catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
         let text = payload.downcast_ref::<String>().map(String::as_str);
         let message = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("").to_owned();

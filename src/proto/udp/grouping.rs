@@ -1,84 +1,94 @@
-//! Which datagrams of a batch go to the system together.
+//! Which datagrams of a batch are passed to the OS together.
 //!
-//! A system that cuts one long message into datagrams of one size (the last may be shorter) takes a hundred of them for little
-//! more than the cost of one. What may be cut so is decided here; who is told, and what became of it, is the shell's business.
+//! An OS that segments a long message into datagrams of one size (the last may be shorter) sends a
+//! hundred of them at little more than the cost of one (generic segmentation offload, GSO). This
+//! module decides what is segmented; the shell passes it to the OS.
 
 use std::ops::Range;
 
-/// The most bytes that are handed over to be cut: what fits a datagram over IPv4 (RFC 768, RFC 791).
+/// The maximum number of bytes of one message: the largest datagram over IPv4 (RFC 768, RFC 791).
 const LARGEST_MESSAGE: usize = 65_507;
 
-/// The most datagrams of one message that every kernel takes which cuts at all: what `UDP_MAX_SEGMENTS` was at first.
-pub(crate) const FEWER_SEGMENTS: usize = 64;
+/// The maximum number of datagrams of one message that every kernel with segmentation accepts, the
+/// first value of `UDP_MAX_SEGMENTS`.
+pub(crate) const BASE_SEGMENTS: usize = 64;
 
-/// Datagrams of one size to one peer, one behind the other in the bytes of a batch.
+/// Datagrams of one size to one peer, which follow each other in the bytes of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Run<P> {
     pub(crate) peer: P,
     /// The size of each.
     pub(crate) size: usize,
     pub(crate) count: usize,
-    /// Where the first one begins.
+    /// The offset of the first one.
     pub(crate) at: usize,
-    /// Which datagram of the batch the first one is.
+    /// The index of the first one in the batch.
     pub(crate) index: usize,
 }
 
-/// What the system takes to be cut.
+/// What the OS segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// The most datagrams of one message; one is not cut.
+    /// The maximum number of datagrams of one message; 1 is no segmentation.
     pub(crate) segments: usize,
-    /// The largest datagram of a message that is cut.
+    /// The maximum size of a datagram of a segmented message.
     pub(crate) size: usize,
 }
 
-/// Why a message that was to be cut was refused.
+/// Why the OS has rejected a segmented message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "made where the system cuts")]
+#[allow(dead_code, reason = "created where the OS segments")]
 pub(crate) enum SegmentFault {
-    /// Nothing is cut here: not by this system, or not by the device that leads there.
+    /// The OS or the network device does not segment.
     Unsupported,
-    /// Too many datagrams, or too large ones for the path; the system does not say which.
+    /// There are too many datagrams, or they are too large for the path; the OS does not report which.
     Refused,
 }
 
 impl Limits {
-    /// What to try after a message of `count` datagrams that were cut at `segment` bytes was refused. Each answer is less
-    /// than the one before, so that a caller who asks again and again comes to messages that are not cut.
+    /// Returns how many datagrams of a size one message has at most.
+    pub(crate) fn datagrams(self, size: usize) -> usize {
+        if !(1..=self.size).contains(&size) {
+            return 1;
+        }
+        self.segments.min(LARGEST_MESSAGE / size).max(1)
+    }
+
+    /// Returns the limits to try after a message of `count` datagrams of `segment` bytes was
+    /// rejected. They are lower each time, down to no segmentation.
     pub(crate) fn after(self, fault: SegmentFault, count: usize, segment: usize) -> Limits {
         match fault {
             SegmentFault::Unsupported => Limits { segments: 1, ..self },
-            SegmentFault::Refused if count > FEWER_SEGMENTS => Limits { segments: FEWER_SEGMENTS, ..self },
+            SegmentFault::Refused if count > BASE_SEGMENTS => Limits { segments: BASE_SEGMENTS, ..self },
             SegmentFault::Refused => Limits { size: self.size.min(segment.saturating_sub(1)), ..self },
         }
     }
 }
 
-/// How much of a plan is done: runs, in order, and datagrams of the next.
+/// The progress of a plan: finished runs, in order, and finished datagrams of the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Position {
     run: usize,
     done: usize,
 }
 
-/// One message for the system: one datagram, or several to one peer that are cut out of it.
+/// One message for the OS: one datagram, or several to one peer, which the OS segments.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Message<P> {
+pub(crate) struct GsoMessage<P> {
     pub(crate) peer: P,
-    /// The size at which it is cut.
+    /// The size of each datagram.
     pub(crate) segment: usize,
-    /// How many datagrams it is.
+    /// The number of datagrams.
     pub(crate) count: usize,
-    /// Which datagram of the batch the first one is.
+    /// The index of the first one in the batch.
     pub(crate) index: usize,
-    /// Its bytes: these of the ranges that were found.
+    /// Its bytes, as indices into the ranges of the call.
     pub(crate) parts: Range<usize>,
-    /// Where the plan stands when it is sent.
+    /// The position of the plan after it.
     pub(crate) after: Position,
 }
 
-/// A batch in the order in which it is sent: that of each peer is kept, and its datagrams follow each other.
+/// The order in which a batch is sent: by peer, and for each peer in the order of the batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan<'a, P> {
     runs: &'a [Run<P>],
@@ -86,7 +96,7 @@ pub(crate) struct Plan<'a, P> {
 }
 
 impl<'a, P: Copy + Ord> Plan<'a, P> {
-    /// `order` is room for the plan; what was in it does not matter.
+    /// `order` is a buffer for the plan.
     pub(crate) fn new(runs: &'a [Run<P>], order: &'a mut Vec<u32>) -> Plan<'a, P> {
         order.clear();
         order.extend((0_u32..).take(runs.len()));
@@ -100,29 +110,29 @@ impl<'a, P: Copy + Ord> Plan<'a, P> {
         self.order.get(position).map(|run| &self.runs[*run as usize])
     }
 
-    /// Fills `messages` with what the system may be given in one call, at most so many, and `parts` with the ranges of
-    /// their bytes. All messages that are cut are cut at the same size, which is returned, and what is not cut is no longer
-    /// than that. `share_call` returns whether messages to two peers can be sent in one call. Nothing is left if there are no
-    /// messages.
+    /// Fills `messages` with the messages of one call, at most `most`, and `parts` with the ranges of
+    /// their bytes. All segmented messages of a call have one segment size, which is returned, and no
+    /// other message is longer than that. `share_call` returns whether messages to two peers can be sent
+    /// in one call. There are no messages if the plan is finished.
     pub(crate) fn call(
         &self,
         mut position: Position,
         (limits, share_call): (Limits, impl Fn(&P, &P) -> bool),
         most: usize,
-        messages: &mut Vec<Message<P>>,
+        messages: &mut Vec<GsoMessage<P>>,
         parts: &mut Vec<Range<usize>>,
     ) -> Option<usize> {
         messages.clear();
         parts.clear();
-        let (mut cut_at, mut longest_whole) = (None, 0);
+        let (mut segment_size, mut longest_whole) = (None, 0);
         while messages.len() < most {
             let before = parts.len();
             let Some(message) = self.message(position, limits, parts) else { break };
-            let fits = match (cut_at, message.count) {
+            let fits = match (segment_size, message.count) {
                 (None, 1) => true,
-                (Some(cut_at), 1) => message.segment <= cut_at,
+                (Some(segment_size), 1) => message.segment <= segment_size,
                 (None, _) => longest_whole <= message.segment,
-                (Some(cut_at), _) => message.segment == cut_at,
+                (Some(segment_size), _) => message.segment == segment_size,
             };
             let shares = messages.first().is_none_or(|first| share_call(&first.peer, &message.peer));
             if !fits || !shares {
@@ -130,28 +140,28 @@ impl<'a, P: Copy + Ord> Plan<'a, P> {
                 break;
             }
             if message.count > 1 {
-                cut_at = Some(message.segment);
+                segment_size = Some(message.segment);
             } else {
                 longest_whole = longest_whole.max(message.segment);
             }
             position = message.after;
             messages.push(message);
         }
-        cut_at
+        segment_size
     }
 
-    /// The next message, the ranges of its bytes behind those that are in `parts`.
+    /// Returns the next message, and appends the ranges of its bytes to `parts`.
     fn message(
         &self,
         mut position: Position,
         limits: Limits,
         parts: &mut Vec<Range<usize>>,
-    ) -> Option<Message<P>> {
+    ) -> Option<GsoMessage<P>> {
         let first = self.run(position.run)?;
         let (peer, segment, index) = (first.peer, first.size, first.index + position.done);
-        // What has no bytes cannot be cut out of a message.
-        let is_cut = (1..=limits.size).contains(&segment);
-        let most = if is_cut { limits.segments.max(1) } else { 1 };
+        // An empty datagram cannot be a segment.
+        let is_segmented = (1..=limits.size).contains(&segment);
+        let most = if is_segmented { limits.segments.max(1) } else { 1 };
         let before = parts.len();
         let (mut count, mut bytes) = (0, 0);
         while let Some(run) = self.run(position.run).filter(|run| run.peer == peer && count < most) {
@@ -182,10 +192,10 @@ impl<'a, P: Copy + Ord> Plan<'a, P> {
                 break;
             }
         }
-        Some(Message { peer, segment, count, index, parts: before..parts.len(), after: position })
+        Some(GsoMessage { peer, segment, count, index, parts: before..parts.len(), after: position })
     }
 
-    /// The position behind the next datagram.
+    /// Returns the position after the next datagram.
     pub(crate) fn past_one(&self, position: Position) -> Position {
         match self.run(position.run) {
             Some(run) if position.done + 1 < run.count => Position { done: position.done + 1, ..position },
@@ -194,7 +204,7 @@ impl<'a, P: Copy + Ord> Plan<'a, P> {
         }
     }
 
-    /// What is left behind a position: for each run, in the order in which they are, how many of its datagrams are done.
+    /// Returns for each run up to a position how many of its datagrams are done.
     pub(crate) fn done(&self, position: Position) -> impl Iterator<Item = (usize, usize)> + use<'a, P> {
         let order: &'a [u32] = self.order;
         let runs: &'a [Run<P>] = self.runs;
@@ -225,7 +235,7 @@ mod tests {
         runs
     }
 
-    /// The size at which the messages of a call are cut, and of each message its peer, size and count.
+    /// The segment size of a call, and of each message its peer, size and count.
     type Call = (Option<usize>, Vec<(u8, usize, usize)>);
 
     /// The calls in which these datagrams are sent.
@@ -235,11 +245,12 @@ mod tests {
         let (mut messages, mut parts, mut position, mut calls) =
             (Vec::new(), Vec::new(), Position::default(), Vec::new());
         loop {
-            let cut_at = plan.call(position, (limits, |_: &_, _: &_| true), 64, &mut messages, &mut parts);
+            let segment_size =
+                plan.call(position, (limits, |_: &_, _: &_| true), 64, &mut messages, &mut parts);
             let Some(last) = messages.last() else { return calls };
             position = last.after;
             calls.push((
-                cut_at,
+                segment_size,
                 messages.iter().map(|message| (message.peer, message.segment, message.count)).collect(),
             ));
         }
@@ -269,7 +280,7 @@ mod tests {
         let datagrams = [(1, 30), (1, 30), (2, 20), (2, 20), (2, 90)];
         let expected = [(Some(30), vec![(1, 30, 2)]), (Some(20), vec![(2, 20, 2)]), (None, vec![(2, 90, 1)])];
         assert_eq!(calls(&datagrams, ALL), expected);
-        // What is not cut goes along if it is no longer than what is.
+        // A single datagram shares the call if it is no longer than a segment.
         assert_eq!(calls(&[(1, 9), (2, 9), (2, 9)], ALL), [(Some(9), vec![(1, 9, 1), (2, 9, 2)])]);
         let expected = [(None, vec![(1, 10, 1)]), (Some(9), vec![(2, 9, 2)])];
         assert_eq!(calls(&[(1, 10), (2, 9), (2, 9)], ALL), expected);
@@ -296,7 +307,7 @@ mod tests {
         assert_eq!(limits, Limits { segments: 64, size: usize::MAX });
         let limits = limits.after(SegmentFault::Refused, 64, 100);
         assert_eq!(limits, Limits { segments: 64, size: 99 });
-        assert_eq!(limits.after(SegmentFault::Refused, 2, 200).size, 99, "what was known is not forgotten");
+        assert_eq!(limits.after(SegmentFault::Refused, 2, 200).size, 99, "limits only decrease");
         assert_eq!(calls(&[(1, 100); 2], limits), [(None, vec![(1, 100, 1); 2])]);
         assert_eq!(calls(&[(1, 99); 2], limits), [(Some(99), vec![(1, 99, 2)])]);
         let off = limits.after(SegmentFault::Unsupported, 2, 10);
@@ -320,13 +331,13 @@ mod tests {
         assert_eq!(plan.past_one(all), all);
     }
 
-    /// What the datagrams of a message are, as the system cuts it.
+    /// The datagrams of a message, as the OS segments it.
     fn expand(bytes: &[u8], segment: usize, count: usize) -> Vec<Vec<u8>> {
         if count == 1 { vec![bytes.to_vec()] } else { bytes.chunks(segment).map(<[u8]>::to_vec).collect() }
     }
 
     proptest! {
-        /// Whatever is put together: each peer gets the datagrams that it would get by single sends, in their order.
+        /// Each peer receives the datagrams that it would receive from single sends, in order.
         #[test]
         fn plan_matches_individual_sends(
             datagrams in proptest::collection::vec((0_u8..4, prop_oneof![
@@ -345,7 +356,7 @@ mod tests {
             let (mut position, mut sent): (_, Vec<Vec<Vec<u8>>>) = (Position::default(), vec![Vec::new(); 4]);
             loop {
                 let limits = Limits { segments, size };
-                let cut_at = plan.call(position, (limits, |_: &_, _: &_| true), most, &mut messages, &mut parts);
+                let segment_size = plan.call(position, (limits, |_: &_, _: &_| true), most, &mut messages, &mut parts);
                 let Some(last) = messages.last() else { break };
                 position = last.after;
                 prop_assert!(messages.len() <= most);
@@ -354,15 +365,15 @@ mod tests {
                         parts[message.parts.clone()].iter().flat_map(|part| bytes[part.clone()].to_vec()).collect();
                     prop_assert!(message.count <= segments.max(1));
                     if message.count > 1 {
-                        prop_assert_eq!(cut_at, Some(message.segment));
+                        prop_assert_eq!(segment_size, Some(message.segment));
                         prop_assert!(message_bytes.len() <= LARGEST_MESSAGE && message.segment <= size);
                     } else {
-                        prop_assert!(cut_at.is_none_or(|cut_at| message_bytes.len() <= cut_at));
+                        prop_assert!(segment_size.is_none_or(|segment_size| message_bytes.len() <= segment_size));
                     }
-                    let cut = expand(&message_bytes, message.segment, message.count);
-                    prop_assert_eq!(cut.len(), message.count);
-                    prop_assert_eq!(datagrams[message.index], (message.peer, cut[0].len()));
-                    sent[usize::from(message.peer)].extend(cut);
+                    let expanded = expand(&message_bytes, message.segment, message.count);
+                    prop_assert_eq!(expanded.len(), message.count);
+                    prop_assert_eq!(datagrams[message.index], (message.peer, expanded[0].len()));
+                    sent[usize::from(message.peer)].extend(expanded);
                 }
             }
             let mut expected: Vec<Vec<Vec<u8>>> = vec![Vec::new(); 4];
