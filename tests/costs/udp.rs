@@ -73,6 +73,33 @@ fn reused_batches_do_not_allocate() {
     }
 }
 
+#[test]
+fn send_segments_does_not_allocate() {
+    let receiver = local();
+    let sender = connected_to(&receiver);
+    let bytes = [7; 5_000];
+    // The headers of the thread.
+    sender.send_segments(&bytes, 1_000).unwrap();
+    let calls = allocated(|| assert_eq!(sender.send_segments(&bytes, 999).unwrap(), 6)).calls;
+    assert_eq!(calls, 0);
+}
+
+/// Run by the test below in a process of its own, under strace.
+#[test]
+#[ignore = "a part of the test below, which runs it under strace"]
+fn segments() {
+    let receiver = UdpEndpoint::builder().receive_buffer_size(1 << 20).bind("127.0.0.1:0").unwrap();
+    // 54 datagrams fit a message of 65,507 bytes.
+    assert_eq!(connected_to(&receiver).send_segments(&vec![7; 5 * 54 * 1_200], 1_200).unwrap(), 5 * 54);
+}
+
+#[test]
+fn send_segments_takes_a_system_call_for_64_kib() {
+    let Some(traced) = Strace::new().calls("network").start(segments, "") else { return };
+    let (_, trace) = traced.assert_success("segments");
+    assert_eq!((trace.count("sendmmsg"), trace.count("sendto"), trace.count("sendmsg")), (5, 0, 0));
+}
+
 const ROUND_TRIPS: usize = 100;
 
 /// Run by the tests below in a process of its own, under strace: `ROUND_TRIPS` datagrams back and forth on one thread, so
@@ -86,10 +113,12 @@ fn round_trips() {
     let endpoint = match kind.as_str() {
         "timeout" => builder.read_timeout(Duration::from_secs(5)),
         "token" => builder.cancel_token(&token),
+        "ancillary" => builder.receive_ttl(true).receive_tos(true).receive_timestamp(true),
         _ => builder,
     };
-    let endpoint = endpoint.bind("127.0.0.1:0").unwrap();
-    let address = endpoint.local_addr();
+    let bind = if kind == "packet info" { ":0" } else { "127.0.0.1:0" };
+    let endpoint = endpoint.bind(bind).unwrap();
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], endpoint.local_addr().port()));
     let mut buffer = [0; 64];
     for _ in 0..ROUND_TRIPS {
         endpoint.send_to("x", address).unwrap();
@@ -104,15 +133,16 @@ fn round_trips() {
 
 #[test]
 fn recv_into_of_pending_datagram_is_one_system_call() {
-    for kind in ["plain", "timeout", "deadline", "short", "token"] {
+    for kind in ["plain", "timeout", "deadline", "short", "token", "packet info", "ancillary"] {
         let Some(traced) = Strace::new().calls("network,poll,ppoll").start(round_trips, kind) else { return };
         let (_, trace) = traced.assert_success(kind);
         let count = |call: &str| trace.count(call);
         assert_eq!(count("sendto"), ROUND_TRIPS, "{kind}");
-        assert_eq!(count("recvfrom"), ROUND_TRIPS, "{kind}");
+        assert_eq!(count("recvfrom") + count("recvmsg"), ROUND_TRIPS, "{kind}");
         // The runner's own main thread may poll once at its start.
         assert!(count("poll") + count("ppoll") <= 2, "{kind}");
         // Reuse, the multicast rule and the like when the socket is made, and the kernel's timeout once.
-        assert!(count("setsockopt") <= 4, "{kind}: {} options set", count("setsockopt"));
+        let own = 3 * usize::from(kind == "ancillary");
+        assert!(count("setsockopt") <= 4 + own, "{kind}: {} options set", count("setsockopt"));
     }
 }

@@ -139,6 +139,37 @@ fn send_batch_error_affects_at_most_one_datagram() {
     }
 }
 
+#[test]
+#[ignore = "a part of the test below, which runs it under strace"]
+fn segments_child() {
+    let receiver = UdpEndpoint::builder().receive_buffer_size(1 << 20).bind("127.0.0.1:0").unwrap();
+    let sender = connected_to(&receiver);
+    let bytes: Vec<u8> = (0..100_000).map(|index| (index % 251) as u8).collect();
+    for _ in 0..2 {
+        assert_eq!(sender.send_segments(&bytes, 1_000).unwrap(), 100);
+        for segment in bytes.chunks(1_000) {
+            assert!(receiver.recv_timeout(PATIENCE).unwrap().bytes() == segment);
+        }
+    }
+}
+
+/// Each datagram arrives once and in order, whatever the kernel does not segment.
+#[test]
+fn segments_are_sent_without_gso() {
+    for error in ["EIO", "EOPNOTSUPP", "ENOPROTOOPT", "EINVAL", "EMSGSIZE", "EINTR", "EAGAIN"] {
+        let fault = format!("sendmmsg:error={error}:when=1");
+        let strace = Strace::new().calls("sendmmsg,sendto").inject(fault);
+        let Some(traced) = strace.start(segments_child, "") else { return };
+        let (_, trace) = traced.assert_success(error);
+        let calls = (trace.count("sendmmsg"), trace.count("sendto"));
+        match error {
+            "EIO" | "EOPNOTSUPP" | "ENOPROTOOPT" => assert_eq!(calls, (1, 200), "{error}"),
+            // Two messages for each call, and the one that has failed.
+            _ => assert_eq!(calls, (5, 0), "{error}"),
+        }
+    }
+}
+
 /// Signals and a full buffer end a call, not the batch.
 #[test]
 fn send_batch_retries_after_eintr_and_eagain() {
