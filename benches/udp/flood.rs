@@ -9,7 +9,7 @@ use super::kit::{compare, is_smoke_run, print, variant};
 use super::raw::pin_to_processor;
 use super::ways::{name, receiving, sending};
 
-/// Tells the child what to send, and where to.
+/// The variable with the data and the destination of the child.
 const KIND: &str = "SOCKETRY_FLOOD";
 
 /// How many datagrams the figures are for.
@@ -20,7 +20,7 @@ fn length() -> Duration {
     Duration::from_millis(if is_smoke_run() { 10 } else { 200 })
 }
 
-/// In a child: sends until it is ended, or its time is over because its parent is no more.
+/// In a child: sends until it is killed, or until the timeout if its parent has ended.
 pub(crate) fn run_as_child() -> bool {
     let Ok(kind) = std::env::var(KIND) else { return false };
     let [name, size, to] = kind.splitn(3, '|').collect::<Vec<_>>()[..] else { panic!("{kind}") };

@@ -102,7 +102,7 @@ fn receiving(size: usize) {
     let stoppable = bind().cancel_token(&CancelToken::new().unwrap()).bind("127.0.0.1:0").unwrap();
     let wildcard_off = bind().packet_info(false).bind(":0").unwrap();
 
-    // A variant with a buffer of its own. Macros, so that each call is compiled where it stands,
+    // A variant with a buffer of its own. Macros, so that each call is compiled in place,
     // the raw ones as well.
     macro_rules! way {
         ($name:expr, $to:expr, |$buffer:ident| $receive:expr) => {{

@@ -147,7 +147,7 @@ fn across_processors() {
         ];
         // Where both share a processor, the other cannot answer while one looks.
         if place == 1 {
-            variants.push(variant("sendto, recvfrom again and again", || raw(Raw::recv_from_awake)));
+            variants.push(variant("sendto, recvfrom, busy-polling", || raw(Raw::recv_from_awake)));
         }
         print(&format!("ping-pong of 64 bytes with {title}"), rounds(), &compare(15, variants));
     }

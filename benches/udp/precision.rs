@@ -1,4 +1,4 @@
-//! How late a wait ends: nobody sends, and the time beyond what was asked is measured.
+//! How late a timeout expires: there is no sender, and the time after the timeout is measured.
 
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};

@@ -34,7 +34,7 @@ impl Raw {
         (received as usize, from)
     }
 
-    /// Looks again and again until there is something, and never sleeps.
+    /// Busy-polls until a datagram is available.
     pub(crate) fn recv_from_awake(&self, buffer: &mut [u8]) {
         let looks = std::iter::repeat_with(|| self.received(buffer, libc::MSG_DONTWAIT).0);
         assert!(looks.take(100_000_000).any(|received| received > 0));
@@ -84,7 +84,7 @@ impl Raw {
         }
     }
 
-    /// Asks for what `recv_msg` tells.
+    /// Has the kernel report the destination that `recv_msg` returns.
     pub(crate) fn enable_packet_info(&self) {
         let on: libc::c_int = 1;
         let length = size_of_val(&on) as libc::socklen_t;

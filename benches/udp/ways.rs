@@ -41,7 +41,7 @@ pub(crate) fn sizes(size: usize) -> Vec<usize> {
     (0..count).map(|_| if size == 0 { mixed() } else { size }).collect()
 }
 
-/// What stands in a table for one way of sending and one of receiving.
+/// The name in a table of a way of sending and a way of receiving.
 pub(crate) fn name(to: &str, from: &str) -> String {
     if to == from { to.to_owned() } else { format!("{to}, received by {from}") }
 }

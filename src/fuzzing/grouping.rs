@@ -46,7 +46,7 @@ fn place(ranges: &[Range<usize>], mut offset: usize, size: usize) -> Option<usiz
     panic!("a message has fewer bytes than datagrams");
 }
 
-/// Each datagram goes out once, in the order of its peer, within the limits, whatever the system refuses on the way.
+/// Each datagram is sent once, in the order of its peer, within the limits, also if the OS rejects messages.
 pub fn property(data: &[u8]) {
     let mut choices = Choices::new(data);
     let (runs, all) = datagrams(&mut choices);
@@ -107,13 +107,13 @@ pub fn property(data: &[u8]) {
             assert_ne!(limits, before, "what was refused is not tried again");
             assert!(limits.segments <= before.segments.max(BASE_SEGMENTS) && limits.size <= before.size);
         } else if accepted == 0 {
-            // One that cannot be sent is passed over; as sent, for what is told below.
+            // One that cannot be sent is skipped, and counted as sent below.
             let peer = refused.peer;
             let place = parts[refused.parts.clone()].first().filter(|range| !range.is_empty());
             sent.push((peer, place.map(|range| range.start), refused.segment));
             position = plan.past_one(position);
         }
-        assert!(refusals <= 2 * all.len() + 140, "it goes on");
+        assert!(refusals <= 2 * all.len() + 140, "it does not end");
     }
     let done: usize = plan.done(position).map(|(_, done)| done).sum();
     assert_eq!(done, all.len());

@@ -29,16 +29,16 @@
 //! | `set_reuse_port`, `bind_device`, `set_traffic_class` | socket options that not all systems have |
 //! | `join_multicast_v4`, `leave_multicast_v4` | membership on one interface |
 //! | `hear_joined_groups_only(socket, family)` | keeps the multicast groups of other sockets away |
-//! | `read(stream, buffer, mode, peek)`, `write`, `write_vectored` | a TCP stream's bytes; a peer that is gone is an error and never a signal |
-//! | `send_file(stream, file, offset, count)` | a part of a file without a copy through this process; `None` where the system cannot |
+//! | `read(stream, buffer, mode, peek)`, `write`, `write_vectored` | the bytes of a TCP stream; a disconnected peer is an error and never a signal |
+//! | `send_file(stream, file, offset, count)` | a part of a file without a copy through this process; `None` where the OS cannot |
 //! | `disconnect(stream)` | resets a connection while it has other handles, and ends their calls; false where the OS cannot |
 //! | `ACCEPT_INHERITS_OPTIONS` | whether an accepted stream has its listener's options, `SO_RCVTIMEO` among them, and blocks |
 //! | `reuse_waiting_address(socket)` | lets a listener take a port whose last connections are in TIME_WAIT, and nothing else |
 //! | `limit_unsent(stream)` | has poll report a stream as writable when all its data was sent; false where it cannot |
-//! | `drop_new_syns(listener)` | has the system drop attempts to connect, so that their systems repeat them; what waits goes on. False where it cannot |
+//! | `drop_new_syns(listener)` | has the OS drop new SYNs, so that the clients retry; connections in the backlog are not affected. False where it cannot |
 //! | `nonblocking_stream_socket(domain)` | a TCP socket that does not block |
 //! | `reserve_descriptors(listener, count)` | makes room for `count` descriptors, where that saves time later |
-//! | `is_in_progress(error)` | whether a connect goes on |
+//! | `is_in_progress(error)` | whether a connect is in progress |
 //! | `is_complete(socket, address)` | whether a connect that was in progress has succeeded; its error if it has failed |
 //! | `set_user_timeout`, `set_congestion_control` | more options that not all systems have |
 //! | `dropped_datagrams(socket, family)` | the number of datagrams that the kernel dropped because the receive buffer was full |
@@ -116,7 +116,7 @@ pub(crate) use thread_state::ThreadState;
 
 use crate::proto::udp::recv_meta::{Ancillary, RecvMeta};
 
-/// Whether a stream that is shut down wakes whoever waits on it: where the wait is the call itself.
+/// Whether shutting a stream down wakes threads that read from it: if they block in the call itself.
 pub(crate) const SHUTDOWN_WAKES_READERS: bool = platform::SUPPORTS_BLOCKING;
 
 /// Sends one datagram of a batch.
@@ -150,14 +150,14 @@ pub(crate) fn accept_now(listener: &TcpListener) -> io::Result<(TcpStream, Socke
     Ok((stream, canonical(peer)))
 }
 
-/// The address that all sockets of this machine hear, or as many as the system lets.
+/// The broadcast address of the loopback interface, or the loopback address if the OS has none.
 pub(crate) const LOOPBACK_BROADCAST: std::net::Ipv4Addr =
     match cfg!(any(target_os = "linux", target_os = "android")) {
         true => std::net::Ipv4Addr::new(127, 255, 255, 255),
         false => std::net::Ipv4Addr::LOCALHOST,
     };
 
-/// Where the system has its names, and whether `resolv.conf` says all of how it looks others up.
+/// Whether `resolv.conf` has the whole configuration of the OS's resolver.
 #[cfg(feature = "dns")]
 pub(crate) const HAS_RESOLV_CONF: bool = cfg!(all(unix, not(target_vendor = "apple")));
 
@@ -290,7 +290,7 @@ impl From<Sender> for Option<SocketAddr> {
 pub(crate) struct Way {
     /// The local address, of the family of the socket.
     pub(crate) source: IpAddr,
-    /// The index of the interface; 0 is the system's choice.
+    /// The index of the interface; with 0 the OS chooses it.
     pub(crate) interface: u32,
 }
 

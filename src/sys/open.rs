@@ -46,7 +46,7 @@ pub(crate) fn open(address: SocketAddr, config: &UdpOptions) -> Result<UdpSocket
     Ok(socket)
 }
 
-/// Takes over a socket that somebody else opened, and sets the options asked for.
+/// Adopts an open socket, and sets the options.
 pub(crate) fn adopt(socket: UdpSocket, config: &UdpOptions) -> Result<UdpSocket> {
     let address = socket.local_addr().map_err(|error| failure(Operation::Open, error))?;
     socket.set_nonblocking(!SUPPORTS_BLOCKING).map_err(|error| failure(Operation::Open, error))?;
@@ -60,7 +60,7 @@ pub(crate) fn adopt(socket: UdpSocket, config: &UdpOptions) -> Result<UdpSocket>
 /// Makes the socket such as `std` would have it: blocking, with these timeouts.
 pub(crate) fn release(socket: UdpSocket, read: Option<Duration>, write: Option<Duration>) -> UdpSocket {
     platform::enable_gro(&socket, false);
-    // What is lost if one of these fails is a timeout; the socket is the user's to have all the same.
+    // If one of these fails, a timeout is lost, and the socket is returned nevertheless.
     let _ = socket.set_nonblocking(false);
     let _ = socket.set_read_timeout(read.filter(|timeout| !timeout.is_zero()));
     let _ = socket.set_write_timeout(write.filter(|timeout| !timeout.is_zero()));
@@ -162,7 +162,7 @@ fn configure_socket(socket: &UdpSocket, family: Family, config: &UdpOptions) -> 
     Ok(())
 }
 
-/// Prepares a datagram that is to leave by an interface, where it cannot be told so itself.
+/// Selects the interface of the next datagram, if the datagram itself cannot.
 pub(crate) fn pin(socket: &UdpSocket, to: &SocketAddr, way: Way) -> io::Result<()> {
     if PINS {
         return Ok(());

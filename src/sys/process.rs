@@ -19,7 +19,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 /// What a parent and a worker speak over.
 pub(crate) use std::os::unix::net::UnixStream as ControlSocket;
 
-/// What a process is told by a signal.
+/// The signals that are sent to a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tell {
     /// To end (`SIGTERM`).

@@ -65,7 +65,7 @@ pub(crate) fn listen(
     unblock(socket.into())
 }
 
-/// Takes over a listener that somebody else opened, with the options that its connections inherit.
+/// Adopts an open listener, with the options that its connections inherit.
 pub(crate) fn adopt_listener(listener: TcpListener, config: &TcpOptions) -> Result<TcpListener> {
     let address = listener.local_addr().map_err(|error| failure(Operation::Open, error))?;
     configure(&SockRef::from(&listener), Family::of(&address), config)?;
@@ -94,7 +94,7 @@ pub(crate) fn release_listener(listener: TcpListener) -> Result<TcpListener> {
     Ok(listener)
 }
 
-/// Takes over a stream that somebody else opened, and sets the options asked for.
+/// Adopts an open stream, and sets the options.
 pub(crate) fn adopt_stream(stream: TcpStream, config: &TcpOptions) -> Result<TcpStream> {
     let address = stream.local_addr().map_err(|error| failure(Operation::Open, error))?;
     stream.set_nonblocking(!SUPPORTS_BLOCKING).map_err(|error| failure(Operation::Open, error))?;
@@ -121,7 +121,7 @@ pub(crate) fn release_stream(
     read: Option<Duration>,
     write: Option<Duration>,
 ) -> TcpStream {
-    // What is lost if one of these fails is a timeout; the socket is the user's to have all the same.
+    // If one of these fails, a timeout is lost, and the socket is returned nevertheless.
     let _ = stream.set_nonblocking(false);
     let _ = stream.set_read_timeout(read.filter(|timeout| !timeout.is_zero()));
     let _ = stream.set_write_timeout(write.filter(|timeout| !timeout.is_zero()));

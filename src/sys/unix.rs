@@ -14,7 +14,7 @@ use super::platform::with_source_v4;
 use super::{Link, Mode, Way, canonical};
 use crate::error::ErrorKind;
 
-/// A peer that is gone is `EPIPE` and not `SIGPIPE`, also in a program that is not Rust's. Apple's systems have an
+/// A disconnected peer is `EPIPE` and not `SIGPIPE`, also in a program that is not Rust's. Apple's systems have an
 /// option of the socket for that, which is set where one is made.
 #[cfg(not(target_vendor = "apple"))]
 const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
@@ -40,25 +40,24 @@ pub(crate) fn write(stream: &TcpStream, bytes: &[u8], mode: Mode) -> io::Result<
 }
 
 pub(crate) fn write_vectored(stream: &TcpStream, parts: &[IoSlice<'_>], mode: Mode) -> io::Result<usize> {
-    // More than the system takes at once (IOV_MAX) would be refused; the rest follows with the next call.
+    // More than IOV_MAX is an error; the next call writes the rest.
     let parts = &parts[..parts.len().min(1_024)];
     let flags = send_flags(mode) | NO_SIGNAL;
     Ok(rustix::net::sendmsg(stream, parts, &mut SendAncillaryBuffer::default(), flags)?)
 }
 
-/// socket(7): on Unix it allows a port in TIME_WAIT, and not one that somebody listens at.
+/// socket(7): on Unix it allows a port in TIME_WAIT, and not one with a listener.
 pub(super) fn reuse_waiting_address(socket: &socket2::Socket) -> io::Result<()> {
     socket.set_reuse_address(true)
 }
 
-/// What a socket says that is new, or whose first connect a signal has ended: that goes on by itself, says connect(3p), and
-/// a second one is told so.
+/// Whether a connect is in progress: of a new socket, or of one whose first connect(2) was interrupted
+/// by a signal, which continues, and makes a second one fail so (connect(3p)).
 pub(super) fn is_in_progress(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EALREADY | libc::EISCONN))
         || error.kind() == io::ErrorKind::WouldBlock
 }
 
-/// accept(2): Linux hands errors that wait on the new connection to accept, and says to treat them as EAGAIN.
 /// Room for the control messages of one datagram, aligned as their headers must be.
 #[repr(C, align(16))]
 pub(super) struct Control(pub(super) [u8; 256]);

@@ -68,7 +68,7 @@ pub(crate) fn send_to(socket: &UdpSocket, bytes: &[u8], to: &SocketAddr, _: Mode
     socket.send_to(bytes, to).map(drop)
 }
 
-/// Without packet information nobody knows the address to leave from.
+/// There is no packet info, so the OS chooses the source address.
 pub(crate) fn send_from(
     socket: &UdpSocket,
     bytes: &[u8],
@@ -169,7 +169,7 @@ pub(super) fn set_traffic_class(_: &SockRef<'_>, _: u8) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Becomes readable, for good, when it is raised: a datagram to itself that nobody takes away.
+/// Becomes readable, once and for good, when it is raised, by a datagram to itself that is not received.
 #[derive(Debug)]
 pub(crate) struct Signal(UdpSocket);
 
@@ -203,7 +203,7 @@ pub(crate) fn write(mut stream: &TcpStream, bytes: &[u8], _: Mode) -> io::Result
 }
 
 pub(crate) fn write_vectored(mut stream: &TcpStream, parts: &[IoSlice<'_>], _: Mode) -> io::Result<usize> {
-    // The system's limit for one call is nowhere written down; this many are taken, and the rest follows.
+    // The limit of the OS for one call is not documented; the next call writes the rest.
     stream.write_vectored(&parts[..parts.len().min(1_024)])
 }
 

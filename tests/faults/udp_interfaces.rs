@@ -65,7 +65,7 @@ fn peer() {
         let host = SocketAddr::from(([10, 77, link, 1], port));
         for (to, asked) in [(SocketAddr::from((GROUP, port)), GROUP), (host, Ipv4Addr::new(10, 77, link, 1))]
         {
-            endpoint.send_to("who hears this?", to).unwrap();
+            endpoint.send_to("is there a receiver?", to).unwrap();
             let answer = endpoint.recv().unwrap();
             assert_eq!(answer.source(), host, "not from another address of the host, nor the group's");
             let text = answer.text().unwrap().into_owned();
@@ -76,7 +76,7 @@ fn peer() {
     assert!(interfaces[0] == interfaces[1] && interfaces[2] == interfaces[3], "{interfaces:?}");
     assert_ne!(interfaces[0], interfaces[2], "each link is an interface of its own");
 
-    // No route at all is refused at once; a host that is not there, when nobody has answered for its address.
+    // A missing route is an error at once; a missing host is one when its address is not resolved (ARP).
     let endpoint = UdpEndpoint::bind(0).unwrap();
     let error = endpoint.send_to("x", "192.0.2.1:9").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NetworkUnreachable, "{error}");

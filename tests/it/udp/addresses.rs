@@ -131,8 +131,8 @@ fn dual_stack_serves_both_families_with_unmapped_ipv4() {
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
 }
 
-/// On a wildcard socket the answer leaves from the address that was asked. The client is connected,
-/// so that it would not hear an answer from another.
+/// On a wildcard socket the reply is sent from the address of the request. The client is connected,
+/// so that it does not receive a reply from another address.
 #[cfg(target_os = "linux")]
 #[test]
 fn reply_source_is_destination_of_request() {

@@ -148,7 +148,7 @@ fn send_batch_names_oversized_datagram_and_sends_rest() {
     assert!(text.contains(expected), "{text}");
     assert!(std::error::Error::source(detail).is_some());
     assert_eq!(batch.len(), 2);
-    // What is put in now goes behind the rest.
+    // A datagram that is added now is sent after the others.
     batch.push("six").unwrap();
     assert_eq!(sender.send_batch(&mut batch).unwrap(), 3);
     let expected: Vec<&[u8]> = vec![b"one", b"two", b"four", b"", b"six"];
@@ -338,7 +338,7 @@ fn send_batch_matches_single_sends() {
         let mut batch = batch.borrow_mut();
         let mut budget = Budget::default();
         for datagram in datagrams.iter().copied().enumerate() {
-            // What has been sent is taken before the receive buffers can be full.
+            // The datagrams are received before the receive buffers can be full.
             if budget.is_spent(datagram.1.1) {
                 batched.send_batch(&mut batch).unwrap();
                 budget.compare(&peers)?;

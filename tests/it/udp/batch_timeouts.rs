@@ -62,7 +62,7 @@ fn recv_batch_does_not_wait_until_full() {
             assert_eq!(received.unwrap(), 1);
             assert_eq!(batch.iter().next().unwrap().bytes(), b"first");
         });
-        // What is there is taken without a wait, all of it.
+        // All available datagrams are received without blocking.
         let sender = local();
         (0..5).for_each(|_| sender.send_to("there", loopback_addr(&endpoint)).unwrap());
         let mut batch = RecvBatch::new();
@@ -94,8 +94,8 @@ fn cancel_ends_blocked_and_later_batch_calls() {
     assert_eq!(outgoing.len(), 1);
 }
 
-/// As for single calls: the endpoint goes on after the report of a peer that is gone, and delivers
-/// what came before it.
+/// As with single calls, the endpoint remains usable after the ICMP error of a closed port, and
+/// delivers earlier datagrams.
 #[test]
 fn recv_batch_returns_datagram_and_connection_refused() {
     if !cfg!(target_os = "linux") {
@@ -112,7 +112,7 @@ fn recv_batch_returns_datagram_and_connection_refused() {
     assert!(results.contains(&Ok(1)) && results.contains(&Err(true)), "{results:?}");
 }
 
-/// A socket that was shut down from outside gives nothing, again and again, which is no datagram.
+/// A socket that was shut down from outside returns nothing, which is not a datagram.
 #[cfg(target_os = "linux")]
 #[test]
 fn recv_batch_on_shut_down_socket_is_not_connected() {
@@ -124,7 +124,7 @@ fn recv_batch_on_shut_down_socket_is_not_connected() {
     assert_eq!(error.kind(), socketry::ErrorKind::NotConnected);
 }
 
-/// A batch of any length is ended between two calls, and tells how far it came.
+/// A batch of any length is cancelled between two calls, and the error has the number of sent datagrams.
 #[test]
 fn cancel_interrupts_long_send_batch_with_sent_count() {
     let token = CancelToken::new().unwrap();

@@ -89,8 +89,8 @@ fn std_udp_socket_converts_both_ways() {
     assert!(socket.recv_from(&mut [0; 8]).is_err());
 }
 
-/// Somebody may do so by the socket's handle. Then every wait is a poll; that none of them spins
-/// shows in the processor's time.
+/// A program can do so with the handle of the socket. Then every wait is a poll, and the CPU time
+/// shows that none of them spins.
 #[cfg(target_os = "linux")]
 #[test]
 fn recv_blocks_without_spinning_on_nonblocking_socket() {

@@ -118,7 +118,7 @@ fn request_timeout_holds_under_datagram_flood() {
             let retry = Retry::single(Duration::from_millis(200));
             assert_timed_out(client.request_with("ask", silent.local_addr(), &retry, |_| true));
             done.store(true, std::sync::atomic::Ordering::Relaxed);
-            assert!(Instant::now() < end, "the wait ended with the flood and not with its time");
+            assert!(Instant::now() < end, "the call ended with the flood and not with its timeout");
         },
     );
 }
@@ -147,7 +147,7 @@ fn connected_request_rejects_other_address() {
 #[test]
 fn unconnected_request_reports_connection_refused() {
     let (address, client, other) = (deserted(), local(), deserted());
-    client.send_to("somebody else's fate", other).unwrap();
+    client.send_to("to a closed port", other).unwrap();
     let error = client.request_with("ask", address, &Retry::single(PATIENCE), |_| true).unwrap_err();
     assert!(error.is_refused(), "{error}");
     assert_eq!(error.peer_addr(), Some(address));

@@ -1,4 +1,4 @@
-//! Timeouts, deadlines and cancel tokens: every wait ends, at its time and not before.
+//! Timeouts, deadlines and cancel tokens: each call ends at its limit and not before.
 
 use crate::kit::*;
 use socketry::{CancelToken, ErrorKind, UdpEndpoint};
@@ -99,7 +99,7 @@ fn deadline_spans_multiple_recv_calls() {
     endpoint.set_deadline(start + Duration::from_millis(200));
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            // Drips for longer than the deadline, with no pause as long as it.
+            // Sends slowly for longer than the deadline, with shorter pauses.
             while start.elapsed() < Duration::from_millis(400) {
                 sender.send_to("drip", address).unwrap();
                 std::thread::sleep(Duration::from_millis(10));
@@ -197,7 +197,7 @@ fn cancel_ends_recv_at_any_stage() {
                 let error = waiting.join().unwrap().unwrap_err();
                 assert!(error.is_cancelled(), "{error}");
                 assert_eq!(error.kind(), ErrorKind::Cancelled);
-                assert!(moment.elapsed() < PATIENCE / 2, "nobody woke it: {error}");
+                assert!(moment.elapsed() < PATIENCE / 2, "it was not woken: {error}");
             }
         });
     }
