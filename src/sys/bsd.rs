@@ -15,7 +15,7 @@ use nix::sys::socket::{
 use socket2::SockRef;
 
 pub(crate) use super::plain::{
-    MAX_MESSAGES, SEGMENTS, SHUTDOWN_WAKES_DATAGRAMS, coarse_resolution, disconnect, drop_new_syns,
+    MAX_MESSAGES, SEGMENTS, SHUTDOWN_WAKES_DATAGRAMS, disconnect, drop_new_syns,
     enable_gro, limit_unsent, receive_connected, receive_plain, reserve_descriptors, segment_fault,
     send_file, send_messages, wake_receivers,
 };

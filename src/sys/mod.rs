@@ -210,10 +210,12 @@ impl Family {
 /// How one datagram is received.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct How {
+    #[allow(dead_code, reason = "sockets of some systems never block")]
     pub(crate) mode: Mode,
     /// Whether it stays in the receive buffer of the OS.
     pub(crate) peek: bool,
     /// Whether control messages are enabled on the socket.
+    #[allow(dead_code, reason = "some systems receive all datagrams in one way")]
     pub(crate) control: bool,
 }
 

@@ -98,17 +98,20 @@ impl Ancillary {
     }
 
     #[inline]
+    #[allow(dead_code, reason = "not every OS reports it")]
     pub(crate) fn set_local(&mut self, address: IpAddr) {
         self.local = to_words(address);
         self.known |= LOCAL;
     }
 
     #[inline]
+    #[allow(dead_code, reason = "not every OS reports it")]
     pub(crate) fn set_interface(&mut self, index: u32) {
         self.interface = index;
     }
 
     /// The time since the Unix epoch. 584 years fit.
+    #[allow(dead_code, reason = "not every OS reports it")]
     pub(crate) fn set_timestamp(&mut self, seconds: i64, nanos: i64) {
         let time = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
         if let Ok(time) = u64::try_from(time) {
@@ -117,11 +120,13 @@ impl Ancillary {
         }
     }
 
+    #[allow(dead_code, reason = "not every OS reports it")]
     pub(crate) fn set_ttl(&mut self, ttl: u8) {
         self.ttl = ttl;
         self.known |= TTL;
     }
 
+    #[allow(dead_code, reason = "not every OS reports it")]
     pub(crate) fn set_tos(&mut self, tos: u8) {
         self.tos = tos;
         self.known |= TOS;

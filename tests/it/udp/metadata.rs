@@ -1,4 +1,5 @@
 //! Ancillary data of received datagrams: time stamps, TTL, type of service, and their absence.
+#![cfg_attr(not(target_os = "linux"), allow(unused_imports, dead_code))]
 
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
