@@ -25,10 +25,11 @@ const WAYS: [(&str, &str); 8] = [
     ("batch connected", "raw"),
 ];
 
-/// For datagrams of one size.
-const SEGMENTS: [(&str, &str); 4] = [
+/// For datagrams of one size. Raw GSO is without a copy, too.
+const SEGMENTS: [(&str, &str); 5] = [
     ("raw GSO", "raw GSO"),
     ("raw GSO, one buffer", "raw GSO"),
+    ("raw GSO, control message", "raw GSO"),
     ("segments connected", "batch"),
     ("segments, no copy", "batch"),
 ];

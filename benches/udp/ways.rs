@@ -11,7 +11,7 @@ use socketry::UdpEndpoint;
 use socketry::udp::{RecvBatch, UdpBatchEndpoint};
 
 use super::raw::{Raw, sockaddr};
-use super::raw_gso;
+use super::raw_gso::{self, Size};
 use super::raw_many::Many;
 
 /// What a system grants without being asked for more, so that a burst has room.
@@ -121,9 +121,10 @@ pub(crate) fn sending(name: &str, size: usize, to: SocketAddr) -> Sending {
             let contents = message.repeat(sizes.len());
             Box::new(move || assert_eq!(endpoint.send_segments(&contents, size).unwrap(), sizes.len()))
         }
-        "raw GSO" | "raw GSO, one buffer" => {
-            let repeats = name != "raw GSO";
-            Box::new(raw_gso::sending(connected(to), &message, sizes.len(), repeats))
+        "raw GSO" | "raw GSO, one buffer" | "raw GSO, control message" => {
+            let by = if name.ends_with("message") { Size::Control } else { Size::Option };
+            let repeats = name.ends_with("one buffer");
+            Box::new(raw_gso::sending(connected(to), &message, sizes.len(), by, repeats))
         }
         other => unreachable!("{other}"),
     }

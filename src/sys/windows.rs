@@ -11,9 +11,9 @@ use std::time::Duration;
 use socket2::{InterfaceIndexOrAddress, SockRef};
 
 pub(crate) use super::plain::{
-    MAX_MESSAGES, SEGMENTS, SHUTDOWN_WAKES_DATAGRAMS, disconnect, drop_new_syns,
-    enable_gro, limit_unsent, receive_connected, receive_plain, reserve_descriptors, segment_fault,
-    send_file, send_messages, wake_receivers,
+    MAX_MESSAGES, SEGMENTS, SHUTDOWN_WAKES_DATAGRAMS, disconnect, drop_new_syns, enable_gro, limit_unsent,
+    receive_connected, receive_plain, reserve_descriptors, segment_fault, send_file, send_messages,
+    wake_receivers,
 };
 pub(super) use super::plain::{is_complete, nonblocking_stream_socket};
 use super::{ControlOption, Family, How, Link, Mode, QueuedError, Received, Way, canonical};

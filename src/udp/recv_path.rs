@@ -195,7 +195,10 @@ impl UdpEndpoint {
                 (length, other) => Ok(meta(Option::from(other).ok_or(io::ErrorKind::NotConnected)?, length)),
             },
             // The kernel delivers datagrams of the peer only, so the sender is known.
-            Some(peer) => Ok(meta(peer, sys::receive_connected(&self.socket, buffer, mode)?)),
+            Some(peer) => match sys::receive_connected(&self.socket, buffer, mode)? {
+                0 if wait::is_shut_down(&self.socket) => Err(io::ErrorKind::NotConnected.into()),
+                length => Ok(meta(peer, length)),
+            },
         }
     }
 

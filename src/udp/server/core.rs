@@ -1,6 +1,7 @@
 //! What the threads of a server share: the endpoint, the phase and the counters.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use super::events::UdpServerEvent;
 use super::report::{UdpServerCounters, UdpShutdownReport};
 use crate::error::{Error, Result};
 use crate::handler;
-use crate::proto::server::lifecycle::earliest;
+use crate::proto::server::lifecycle::{ABORT_NOTICE, earliest};
 use crate::sys;
 use crate::udp::UdpEndpoint;
 use crate::wait::{CancelToken, Changes, OnCancel, WaitLimit};
@@ -20,7 +21,9 @@ type Observer = Box<dyn Fn(&UdpServerEvent<'_>) + Send + Sync>;
 const MIN_QUEUED: usize = 512;
 
 pub(super) struct ServerCore {
-    pub(super) endpoint: UdpEndpoint,
+    pub(super) local: SocketAddr,
+    /// `None` when the server has ended, so that a handle does not keep the socket open.
+    endpoint: Mutex<Option<Arc<UdpEndpoint>>>,
     observer: RwLock<Option<Arc<Observer>>>,
     state: Mutex<State>,
     is_closing: AtomicBool,
@@ -49,6 +52,8 @@ struct State {
 #[derive(Debug, Default)]
 pub(super) struct ThreadCounters {
     is_busy: AtomicBool,
+    /// The thread is about to exit.
+    has_ended: AtomicBool,
     pub(super) requests: Counter,
     pub(super) replies: Counter,
     pub(super) failed: Counter,
@@ -78,15 +83,20 @@ impl ThreadCounters {
     pub(super) fn set_busy(&self, is_busy: bool) {
         self.is_busy.store(is_busy, Ordering::Relaxed);
     }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::SeqCst)
+    }
 }
 
 impl ServerCore {
-    pub(super) fn new(endpoint: UdpEndpoint) -> Result<Arc<ServerCore>> {
+    pub(super) fn new(endpoint: &Arc<UdpEndpoint>) -> Result<Arc<ServerCore>> {
         let closing = if sys::SHUTDOWN_WAKES_DATAGRAMS { None } else { Some(CancelToken::new()?) };
         let capacity = endpoint.receive_buffer_size().unwrap_or(0) / MIN_QUEUED;
         let token = endpoint.token.clone();
         let core = Arc::new(ServerCore {
-            endpoint,
+            local: endpoint.local_addr(),
+            endpoint: Mutex::new(Some(Arc::clone(endpoint))),
             observer: RwLock::default(),
             state: Mutex::default(),
             is_closing: AtomicBool::new(false),
@@ -118,6 +128,10 @@ impl ServerCore {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn endpoint(&self) -> MutexGuard<'_, Option<Arc<UdpEndpoint>>> {
+        self.endpoint.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn threads(&self) -> MutexGuard<'_, Vec<Arc<ThreadCounters>>> {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -132,18 +146,22 @@ impl ServerCore {
         WaitLimit::unlimited().cancelled_by(self.closing.as_ref(), None)
     }
 
-    /// Adds a thread that is about to start.
-    pub(super) fn add_thread(&self) -> Arc<ThreadCounters> {
+    /// Adds a thread that is about to start, unless the server has ended.
+    pub(super) fn add_thread(&self) -> Option<Arc<ThreadCounters>> {
         let mut state = self.state();
+        if state.report.is_some() {
+            return None;
+        }
         state.is_served = true;
         state.running += 1;
         drop(state);
         let counters = Arc::<ThreadCounters>::default();
         self.threads().push(Arc::clone(&counters));
-        counters
+        Some(counters)
     }
 
-    pub(super) fn remove_thread(&self) {
+    pub(super) fn remove_thread(&self, counters: &ThreadCounters) {
+        counters.has_ended.store(true, Ordering::SeqCst);
         self.state().running -= 1;
         self.changes.notify();
     }
@@ -155,9 +173,10 @@ impl ServerCore {
         state.deadline = earliest(state.deadline, now.checked_add(timeout));
         drop(state);
         if !self.is_closing.swap(true, Ordering::SeqCst) {
-            match &self.closing {
-                Some(token) => token.cancel(),
-                None => sys::wake_receivers(&self.endpoint.socket),
+            match (&self.closing, &*self.endpoint()) {
+                (Some(token), _) => token.cancel(),
+                (None, Some(endpoint)) => sys::wake_receivers(&endpoint.socket),
+                (None, None) => {}
             }
         }
         self.changes.notify();
@@ -166,12 +185,31 @@ impl ServerCore {
     /// Ends the server without a shutdown.
     pub(super) fn close(&self) {
         self.begin_shutdown(Duration::ZERO);
+        // If there are no threads, it has ended.
+        self.wait_to_end(Some(Instant::now()));
     }
 
     /// Ends the server because of an error.
     pub(super) fn fail(&self, error: Error) {
         self.state().failure.get_or_insert(error);
         self.close();
+    }
+
+    /// Blocks for a delay, or until the shutdown begins.
+    pub(super) fn pause(&self, delay: Duration) {
+        let mut watch = self.changes.watch();
+        if !self.is_closing() {
+            watch.wait(Instant::now().checked_add(delay));
+        }
+    }
+
+    /// Waits until the threads without a running handler have ended, at most for a moment.
+    pub(super) fn settle(&self) {
+        let end = Instant::now() + ABORT_NOTICE;
+        let mut watch = self.changes.watch();
+        while self.state().running as u64 > self.sum().active && Instant::now() < end {
+            watch.wait(Some(end));
+        }
     }
 
     /// Whether another datagram is received in the shutdown.
@@ -195,8 +233,7 @@ impl ServerCore {
                 let is_over = is_closing && state.deadline.is_some_and(|deadline| deadline <= now);
                 if (is_closing || state.is_served) && (state.running == 0 || is_over) {
                     let elapsed = state.began.map_or(Duration::ZERO, |began| now - began);
-                    drop(state);
-                    self.end(elapsed);
+                    self.end(state, elapsed);
                     return true;
                 }
                 state.deadline.filter(|_| is_closing)
@@ -208,11 +245,16 @@ impl ServerCore {
         }
     }
 
-    /// Makes the report, once.
-    fn end(&self, elapsed: Duration) {
-        let counters = self.counters();
-        let report = UdpShutdownReport { counters, unfinished: counters.active, elapsed };
-        self.state().report.get_or_insert(report);
+    /// Makes the report. From now on no thread is started.
+    fn end(&self, mut state: MutexGuard<'_, State>, elapsed: Duration) {
+        let counters = self.sum();
+        state.report = Some(UdpShutdownReport { counters, unfinished: counters.active, elapsed });
+        drop(state);
+        let endpoint = self.endpoint().take();
+        let dropped = endpoint.and_then(|endpoint| endpoint.dropped_datagrams().ok()).unwrap_or(0);
+        if let Some(report) = &mut self.state().report {
+            report.counters.dropped = report.counters.dropped.max(dropped);
+        }
         self.changes.notify();
     }
 
@@ -230,8 +272,17 @@ impl ServerCore {
     }
 
     pub(super) fn counters(&self) -> UdpServerCounters {
-        let dropped = self.endpoint.dropped_datagrams().unwrap_or(0);
-        let mut sum = UdpServerCounters { dropped, ..UdpServerCounters::default() };
+        let endpoint = self.endpoint().clone();
+        let dropped = match endpoint {
+            Some(endpoint) => endpoint.dropped_datagrams().unwrap_or(0),
+            None => self.state().report.map_or(0, |report| report.counters.dropped),
+        };
+        UdpServerCounters { dropped, ..self.sum() }
+    }
+
+    /// The counters of all threads.
+    fn sum(&self) -> UdpServerCounters {
+        let mut sum = UdpServerCounters::default();
         for thread in self.threads().iter() {
             sum.requests += thread.requests.get();
             sum.replies += thread.replies.get();
@@ -255,6 +306,6 @@ impl OnCancel for ServerCore {
 
 impl fmt::Debug for ServerCore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerCore").field("endpoint", &self.endpoint).finish_non_exhaustive()
+        f.debug_struct("ServerCore").field("local", &self.local).finish_non_exhaustive()
     }
 }

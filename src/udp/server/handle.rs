@@ -17,7 +17,7 @@ pub struct UdpServerHandle {
 impl UdpServerHandle {
     /// Returns the local address of the server, with the port that the OS chose for port 0.
     pub fn local_addr(&self) -> SocketAddr {
-        self.core.endpoint.local_addr()
+        self.core.local
     }
 
     /// Returns the counters of the server.
@@ -36,6 +36,8 @@ impl UdpServerHandle {
     ///    [`UdpRequest::is_shutting_down`](crate::udp::UdpRequest::is_shutting_down). At `timeout`, those that
     ///    have not returned are [`unfinished`](UdpShutdownReport::unfinished), and the
     ///    server ends without them.
+    ///
+    /// A server that is not served yet ends at once, whatever its receive buffer contains.
     ///
     /// A second call, on any handle, waits for the same end; the earlier timeout wins. A handler that
     /// calls this waits for itself; use [`begin_shutdown`](Self::begin_shutdown) there.

@@ -76,6 +76,7 @@ use crate::udp::UdpEndpoint;
 #[must_use = "a server does nothing until `serve`"]
 pub struct UdpServer {
     core: Arc<ServerCore>,
+    endpoint: Arc<UdpEndpoint>,
     threads: usize,
 }
 
@@ -99,7 +100,8 @@ impl UdpServer {
     /// This returns an error if the process or the OS is out of file descriptors.
     pub fn new(endpoint: UdpEndpoint) -> Result<UdpServer> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Ok(UdpServer { core: ServerCore::new(endpoint)?, threads })
+        let endpoint = Arc::new(endpoint);
+        Ok(UdpServer { core: ServerCore::new(&endpoint)?, endpoint, threads })
     }
 
     /// Sets the number of threads, at least 1. Defaults to the number of processors.
@@ -120,7 +122,7 @@ impl UdpServer {
     /// Returns the local address, with the port that the OS chose if port 0 was bound.
     #[doc(alias = "getsockname")]
     pub fn local_addr(&self) -> SocketAddr {
-        self.core.endpoint.local_addr()
+        self.core.local
     }
 
     /// Returns a handle to shut the server down and to read its counters, from any thread.
@@ -130,8 +132,8 @@ impl UdpServer {
 
     /// Calls `handler` for each datagram, until the server is shut down.
     ///
-    /// Blocks the current thread, and returns the report of the shutdown. The server then closes its
-    /// socket, as soon as the last unfinished handler has returned.
+    /// Blocks the current thread, and returns the report of the shutdown. The socket is closed then,
+    /// unless a handler has not returned: it is closed when that has.
     ///
     /// # Errors
     ///
@@ -142,21 +144,34 @@ impl UdpServer {
         self,
         handler: impl Fn(&mut UdpRequest<'_>) -> HandlerResult + Send + Sync + 'static,
     ) -> Result<UdpShutdownReport> {
-        let worker = Arc::new(Worker { core: Arc::clone(&self.core), handler });
+        let (core, endpoint) = (Arc::clone(&self.core), Arc::clone(&self.endpoint));
+        let worker = Arc::new(Worker { core, endpoint, handler });
+        let mut threads = Vec::with_capacity(self.threads.min(MAX_RESERVED));
         for number in 0..self.threads {
-            if let Err(error) = worker.start() {
-                if number == 0 {
+            match worker.start() {
+                Ok(Some(thread)) => threads.push(thread),
+                Ok(None) => break,
+                Err(error) if number == 0 => {
                     self.core.close();
                     return Err(error);
                 }
-                self.core.observe(&UdpServerEvent::ThreadFailed { error: &error });
-                break;
+                Err(error) => {
+                    self.core.observe(&UdpServerEvent::ThreadFailed { error: &error });
+                    break;
+                }
             }
         }
         self.core.wait_to_end(None);
+        self.core.settle();
+        // Threads that exit have the socket until then.
+        let ended = threads.into_iter().filter(|(_, counters)| counters.has_ended());
+        ended.for_each(|(thread, _)| drop(thread.join()));
         self.core.result()
     }
 }
+
+/// At most as much space is reserved for threads.
+const MAX_RESERVED: usize = 1_024;
 
 /// A server that is dropped without being served ends.
 impl Drop for UdpServer {
@@ -168,7 +183,7 @@ impl Drop for UdpServer {
 impl fmt::Debug for UdpServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UdpServer")
-            .field("endpoint", &self.core.endpoint)
+            .field("endpoint", &self.endpoint)
             .field("threads", &self.threads)
             .finish_non_exhaustive()
     }

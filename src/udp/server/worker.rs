@@ -1,6 +1,7 @@
 //! One thread of a server: it receives a datagram, runs the handler, and sends the replies.
 
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::core::{ServerCore, ThreadCounters};
@@ -12,8 +13,7 @@ use crate::proto::udp::recv_meta::RecvMeta;
 use crate::proto::udp::reply_batching::{Next, ReplyBatching};
 use crate::sys;
 use crate::udp::recv_path::RecvOp;
-use crate::udp::{DatagramRef, SendBatch};
-use crate::wait::{self, WaitLimit};
+use crate::udp::{DatagramRef, SendBatch, UdpEndpoint};
 
 /// The delay after the first of several failed receives; it doubles up to the maximum.
 const MIN_BACKOFF: Duration = Duration::from_millis(10);
@@ -22,17 +22,21 @@ const MAX_BACKOFF: Duration = Duration::from_secs(1);
 /// After this many errors in a row that are not temporary, the server ends.
 const MAX_FAILURES: u32 = 8;
 
+/// A thread, with its counters.
+type Started = (JoinHandle<()>, Arc<ThreadCounters>);
+
 pub(super) struct Worker<H> {
     pub(super) core: Arc<ServerCore>,
+    pub(super) endpoint: Arc<UdpEndpoint>,
     pub(super) handler: H,
 }
 
 /// Counts the thread as ended, also after a panic.
-struct Running<'a>(&'a ServerCore);
+struct Running<'a>(&'a ServerCore, &'a ThreadCounters);
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.remove_thread();
+        self.0.remove_thread(self.1);
     }
 }
 
@@ -48,6 +52,7 @@ struct Thread {
 pub(super) struct Replies {
     pub(super) batch: SendBatch,
     core: Arc<ServerCore>,
+    endpoint: Arc<UdpEndpoint>,
     counters: Arc<ThreadCounters>,
 }
 
@@ -55,27 +60,33 @@ impl<H> Worker<H>
 where
     H: Fn(&mut UdpRequest<'_>) -> HandlerResult + Send + Sync + 'static,
 {
-    pub(super) fn start(self: &Arc<Self>) -> Result<()> {
-        let counters = self.core.add_thread();
-        let worker = Arc::clone(self);
+    /// Starts a thread, unless the server has ended.
+    pub(super) fn start(self: &Arc<Self>) -> Result<Option<Started>> {
+        let Some(counters) = self.core.add_thread() else { return Ok(None) };
+        let (worker, own) = (Arc::clone(self), Arc::clone(&counters));
         let thread = std::thread::Builder::new().name("socketry udp".to_owned());
         let started = thread.spawn(move || {
-            let _running = Running(&worker.core);
-            worker.run(counters);
+            let _running = Running(&worker.core, &own);
+            worker.run(Arc::clone(&own));
         });
-        started.map(drop).map_err(|error| {
-            self.core.remove_thread();
+        started.map(|thread| Some((thread, Arc::clone(&counters)))).map_err(|error| {
+            self.core.remove_thread(&counters);
             sys::thread_failure(Operation::Serve, error)
         })
     }
 
     fn run(&self, counters: Arc<ThreadCounters>) {
-        let core = &*self.core;
-        let mut buffer = vec![0; core.endpoint.options.max_datagram];
-        let batch = core.endpoint.batch();
+        let (core, endpoint) = (&*self.core, &*self.endpoint);
+        let mut buffer = vec![0; endpoint.options.max_datagram];
+        let batch = endpoint.batch();
         let mut thread = Thread {
             counters: Arc::clone(&counters),
-            replies: Replies { batch, core: Arc::clone(&self.core), counters },
+            replies: Replies {
+                batch,
+                core: Arc::clone(&self.core),
+                endpoint: Arc::clone(&self.endpoint),
+                counters,
+            },
             batching: ReplyBatching::new(Instant::now()),
             failures: 0,
         };
@@ -90,11 +101,11 @@ where
                 Next::Send if !is_closing => {
                     thread.batching.waiting(Instant::now());
                     let limit = || core.receive_limit();
-                    let received = core.endpoint.recv_meta(RecvOp::Recv, &mut buffer, limit);
+                    let received = endpoint.recv_meta(RecvOp::Recv, &mut buffer, limit);
                     thread.batching.received(Instant::now());
                     received.map(Some)
                 }
-                Next::Send | Next::TryNext => core.endpoint.recv_available_into(&mut buffer),
+                Next::Send | Next::TryNext => endpoint.recv_available_into(&mut buffer),
             };
             next = match received {
                 Ok(Some(meta)) => self.handle(&mut thread, &buffer[..meta.len()], &meta),
@@ -117,7 +128,7 @@ where
         counters.requests.add(1);
         counters.set_busy(true);
         let datagram =
-            DatagramRef { bytes, length: meta.length(), meta, encoding: self.core.endpoint.options.encoding };
+            DatagramRef { bytes, length: meta.length(), meta, encoding: self.endpoint.options.encoding };
         let mut request = UdpRequest { datagram, replies };
         let outcome = handler::catch(|| {
             if let Err(error) = (self.handler)(&mut request) {
@@ -155,7 +166,7 @@ where
         }
         let doublings = (thread.failures - 1).min(10);
         let delay = (MIN_BACKOFF * (1 << doublings)).min(MAX_BACKOFF);
-        let _ = wait::sleep(&WaitLimit::timeout(delay));
+        core.pause(delay);
     }
 }
 
@@ -168,7 +179,7 @@ impl Replies {
     pub(super) fn send(&mut self) {
         while !self.batch.is_empty() {
             let before = self.batch.len();
-            let error = match self.core.endpoint.send_batch(&mut self.batch) {
+            let error = match self.endpoint.send_batch(&mut self.batch) {
                 Ok(sent) => return self.counters.replies.add(sent as u64),
                 Err(error) => error,
             };

@@ -209,7 +209,13 @@ fn empty_datagram_is_received_by_every_endpoint() {
 #[test]
 fn shut_down_socket_is_not_connected_in_every_form() {
     use socketry::ErrorKind::NotConnected;
-    for (receiver, to) in receivers(builder) {
+    let peer = local();
+    let connected = builder().connect(peer.local_addr()).unwrap();
+    let at = connected.local_addr();
+    for (receiver, to) in receivers(builder).into_iter().chain([(connected, at)]) {
+        if receiver.peer_addr().is_some() {
+            peer.send_to("earlier", to).unwrap();
+        }
         // An earlier datagram, whose address must not be returned again.
         UdpEndpoint::bind(SocketAddr::new(to.ip(), 0)).unwrap().send_to("earlier", to).unwrap();
         receiver.recv().unwrap();

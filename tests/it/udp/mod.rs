@@ -2,6 +2,7 @@ mod addresses;
 mod batch;
 mod batch_replies;
 mod batch_timeouts;
+mod bursts;
 mod handles;
 mod metadata;
 mod multicast;

@@ -349,19 +349,97 @@ fn wait_is_limited_and_leaves_the_server_running() {
     assert_eq!(handle.shutdown(PATIENCE).counters.requests, 0);
 }
 
-/// The socket is closed when the last handler has returned, so that the port is free again.
+/// The socket is closed when the server has ended, also while a handle exists.
 #[test]
 fn port_is_free_after_the_end() {
-    let (handle, serving) = start(UdpServer::bind("127.0.0.1:0").unwrap(), echo);
+    let (handle, serving) = start(UdpServer::bind("127.0.0.1:0").unwrap().threads(4), echo);
     let address = handle.local_addr();
-    handle.shutdown(PATIENCE);
+    let report = handle.shutdown(PATIENCE);
     serving.join().unwrap().unwrap();
-    drop(handle);
-    let patience = Instant::now() + PATIENCE;
-    // A thread may still be about to drop it.
-    while let Err(error) = UdpEndpoint::bind(address) {
-        assert!(error.is_address_in_use() && Instant::now() < patience, "{error}");
-        std::thread::yield_now();
+    UdpEndpoint::bind(address).unwrap();
+    assert_eq!(handle.counters(), report.counters);
+    // A server that was not served, and one that is dropped.
+    for drops in [true, false] {
+        let server = UdpServer::bind(address).unwrap();
+        let handle = server.handle();
+        if drops {
+            drop(server);
+        } else {
+            handle.begin_shutdown(Duration::ZERO);
+            server.serve(echo).unwrap();
+        }
+        UdpEndpoint::bind(address).unwrap();
+        handle.wait();
+    }
+}
+
+/// Requests that arrived before the shutdown are handled, those of a server under load included.
+#[test]
+fn shutdown_serves_the_receive_buffer() {
+    let (handle, serving, entered, release) = blocking_server(1);
+    let client = client_of(&handle);
+    (0..100).for_each(|_| client.send("work").unwrap());
+    entered.recv_timeout(PATIENCE).unwrap();
+    let waiting = std::thread::spawn({
+        let handle = handle.clone();
+        move || handle.shutdown(PATIENCE)
+    });
+    (0..100).for_each(|_| release.send(()).unwrap());
+    let report = waiting.join().unwrap();
+    assert_eq!((report.counters.requests, report.counters.replies), (100, 100));
+    assert_eq!(serving.join().unwrap().unwrap(), report);
+}
+
+/// Replies that the OS rejects are counted and reported, and the others are sent.
+#[test]
+fn reply_that_is_too_long_is_reported() {
+    let (sender, events) = channel();
+    let sender = Mutex::new(sender);
+    let server = UdpServer::bind("127.0.0.1:0").unwrap().threads(1).on_event(move |event| {
+        sender.lock().unwrap().send(event.to_string()).unwrap();
+    });
+    let (handle, serving) = start(server, |request| {
+        request.reply("before")?;
+        request.reply(vec![0; 65_508])?;
+        Ok(request.reply("after")?)
+    });
+    let client = client_of(&handle);
+    client.send("x").unwrap();
+    assert_eq!(client.recv().unwrap().bytes(), b"before");
+    assert_eq!(client.recv().unwrap().bytes(), b"after");
+    let event = events.recv_timeout(PATIENCE).unwrap();
+    assert!(event.contains("does not fit a datagram"), "{event}");
+    let counters = handle.shutdown(PATIENCE).counters;
+    assert_eq!((counters.replies, counters.reply_errors, counters.failed), (2, 1, 0));
+    serving.join().unwrap().unwrap();
+}
+
+/// Endpoints with other options, as servers.
+#[test]
+fn every_endpoint_can_be_a_server() {
+    let peer = local();
+    let busy = UdpEndpoint::builder().busy_poll(Duration::from_micros(50));
+    let reporting = UdpEndpoint::builder().report_unreachable(true);
+    let past = UdpEndpoint::bind("127.0.0.1:0").unwrap();
+    past.set_deadline(Instant::now());
+    past.set_read_timeout(Duration::ZERO);
+    let endpoints = [
+        UdpEndpoint::connect(peer.local_addr()).unwrap(),
+        busy.bind("127.0.0.1:0").unwrap(),
+        reporting.bind("127.0.0.1:0").unwrap(),
+        UdpEndpoint::builder().packet_info(true).bind("127.0.0.1:0").unwrap(),
+        past,
+    ];
+    for endpoint in endpoints {
+        let address = endpoint.local_addr();
+        let (handle, serving) = start(UdpServer::new(endpoint).unwrap(), echo);
+        for _ in 0..3 {
+            peer.send_to("request", address).unwrap();
+            assert_eq!(peer.recv_timeout(PATIENCE).unwrap().bytes(), b"request");
+        }
+        let report = handle.shutdown(PATIENCE);
+        assert_eq!((report.counters.replies, report.unfinished), (3, 0), "{address}");
+        serving.join().unwrap().unwrap();
     }
 }
 
