@@ -166,7 +166,7 @@ impl Shared {
         let deliveries = exits.into_iter().map(|exit| {
             let place = format!("interface {}", exit.interface);
             let result = match &exit.route {
-                Ok(route) => endpoint.send_by(bytes, &route.to, route.way, limit),
+                Ok(route) => endpoint.send_via(bytes, &route.to, route.way, limit),
                 Err(kind) => Err(Error::new(Operation::Send, *kind)),
             };
             InterfaceSend {

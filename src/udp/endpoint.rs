@@ -2,7 +2,7 @@ use std::fmt;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 
-use super::batch::Segmenting;
+use super::batch::GsoLimits;
 use super::builder::UdpBuilder;
 use crate::addr::{ToAddress, ToBindAddress};
 use crate::dns::Resolver;
@@ -57,11 +57,11 @@ pub struct UdpEndpoint {
     pub(super) family: Family,
     /// The metadata that is known of every datagram without a control message: the local address,
     /// unless it is a wildcard.
-    pub(super) known: Ancillary,
+    pub(super) static_info: Ancillary,
     pub(super) peer: Option<SocketAddr>,
     /// Whether control messages are enabled.
     pub(super) has_control: bool,
-    pub(super) segmenting: Segmenting,
+    pub(super) gso_limits: GsoLimits,
     /// One of [`ErrorQueue`].
     pub(super) error_queue: AtomicU8,
     /// The error number of an ICMP error that a send of a connected endpoint has taken from the OS,
@@ -163,18 +163,18 @@ impl UdpEndpoint {
         let family = Family::of(&local);
         let ip = sys::canonical(local).ip();
         let is_one = !ip.is_unspecified() && !ip.is_multicast();
-        let mut known = Ancillary::default();
+        let mut static_info = Ancillary::default();
         if is_one {
-            known.set_destination(ip);
+            static_info.set_destination(ip);
         }
         let mut endpoint = UdpEndpoint {
             socket,
             local,
             family,
-            known,
+            static_info,
             peer,
             has_control: false,
-            segmenting: Segmenting::default(),
+            gso_limits: GsoLimits::default(),
             error_queue: AtomicU8::new(ErrorQueue::OFF),
             kept_error: AtomicI32::new(0),
             receive_timeout: ReceiveTimeout::default(),

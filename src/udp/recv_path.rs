@@ -185,7 +185,7 @@ impl UdpEndpoint {
     #[inline(always)]
     fn recv_once(&self, buffer: &mut [u8], mode: Mode) -> io::Result<RecvMeta> {
         let room = buffer.len();
-        let meta = |source, length: usize| RecvMeta::new(source, self.known, length, length.min(room));
+        let meta = |source, length: usize| RecvMeta::new(source, self.static_info, length, length.min(room));
         if self.has_control {
             return self.recv_control(buffer, mode);
         }
@@ -204,7 +204,7 @@ impl UdpEndpoint {
 
     #[inline(never)]
     fn recv_control(&self, buffer: &mut [u8], mode: Mode) -> io::Result<RecvMeta> {
-        let mut received = Received::new(self.known);
+        let mut received = Received::new(self.static_info);
         self.receive(buffer, How { mode, peek: false, control: true }, &mut received)?;
         Ok(received.meta)
     }
@@ -228,7 +228,7 @@ impl UdpEndpoint {
         limit: &WaitLimit<'_>,
         tried: Option<(Mode, io::Error)>,
     ) -> Result<RecvMeta> {
-        let mut received = Received::new(self.known);
+        let mut received = Received::new(self.static_info);
         let (peek, control) = (matches!(op, RecvOp::Peek), self.has_control);
         self.recv_loop(op, limit, tried, |mode| {
             self.receive(buffer, How { mode, peek, control }, &mut received)
@@ -272,12 +272,12 @@ impl UdpEndpoint {
                 Ok(()) => return Ok(()),
                 Err(WaitError::TimedOut) => return Err(self.place(limit.timed_out(op.operation()))),
                 Err(WaitError::Cancelled) => return Err(self.place(limit.cancelled(op.operation()))),
-                Err(WaitError::Failed(error)) if !self.concerns_earlier_datagram(&error) => {
+                Err(WaitError::Failed(error)) if !self.is_async_error(&error) => {
                     return Err(failure(error));
                 }
                 Err(WaitError::Failed(_) | WaitError::ErrorQueueReady) => {}
             }
-            if let Some(queued) = self.next_queued_error(op).map_err(failure)? {
+            if let Some(queued) = self.drain_error_queue(op).map_err(failure)? {
                 return Err(self.failure(op.operation(), queued.error).with_remote(queued.to));
             }
             // A flood of ICMP errors must not extend the call.
@@ -320,14 +320,14 @@ impl UdpEndpoint {
     }
 
     /// Returns true if an error is the ICMP error of an earlier datagram.
-    pub(super) fn concerns_earlier_datagram(&self, error: &io::Error) -> bool {
+    pub(super) fn is_async_error(&self, error: &io::Error) -> bool {
         let reports =
             sys::REPORTS_TO_UNCONNECTED || self.error_queue.load(Ordering::Relaxed) != ErrorQueue::OFF;
         reports && self.peer.is_none() && sys::is_async_error(error)
     }
 
     /// Drains the error queue up to an error that ends the call.
-    fn next_queued_error(&self, op: RecvOp) -> io::Result<Option<QueuedError>> {
+    fn drain_error_queue(&self, op: RecvOp) -> io::Result<Option<QueuedError>> {
         // A call that returns one leaves the rest in the queue for later calls.
         let _ = self.error_queue.compare_exchange(
             ErrorQueue::PENDING,

@@ -16,7 +16,7 @@ use crate::wait::{self, CancelToken, WaitError, WaitLimit};
 
 /// Why a datagram cannot be sent, where the error text of the OS needs an explanation.
 #[derive(Debug, thiserror::Error)]
-enum Unsendable {
+enum SendErrorDetail {
     #[error("a message of {length} bytes does not fit a datagram, which holds {limit} at most")]
     TooLong { length: usize, limit: usize, source: io::Error },
     #[error("permission denied; a broadcast address needs UdpBuilder::broadcast")]
@@ -28,7 +28,7 @@ enum Unsendable {
 }
 
 /// Why a datagram was not sent.
-pub(super) enum Unsent {
+pub(super) enum SendFailure {
     /// A limit ended the call.
     Ended(Error),
     Failed(io::Error),
@@ -154,7 +154,7 @@ impl UdpEndpoint {
         let request = request.as_ref();
         let bytes = self.encoded(&message, &request.source)?;
         // A socket with one local address needs no source, and some systems reject one.
-        let source = if self.known.destination().is_none() { request.ancillary.local() } else { None };
+        let source = if self.static_info.destination().is_none() { request.ancillary.local() } else { None };
         self.send_bytes_to(&bytes, &request.source, source, None)
     }
 
@@ -193,7 +193,7 @@ impl UdpEndpoint {
         from: Option<IpAddr>,
         limit: Option<&WaitLimit<'_>>,
     ) -> Result<()> {
-        if from.is_none() && self.peer.is_none() && self.reaches(to) {
+        if from.is_none() && self.peer.is_none() && self.has_same_family(to) {
             let sent = self.sending(limit, |mode| sys::send_to(&self.socket, bytes, to, mode));
             return sent.map_err(|unsent| self.unsent(unsent, bytes.len(), *to));
         }
@@ -201,7 +201,7 @@ impl UdpEndpoint {
     }
 
     /// Sends to an address of the socket's family on one interface.
-    pub(crate) fn send_by(
+    pub(crate) fn send_via(
         &self,
         bytes: &[u8],
         to: &SocketAddr,
@@ -216,7 +216,7 @@ impl UdpEndpoint {
 
     /// Returns true if the address is of the family of the socket. IPv4-mapped IPv6 is IPv4.
     #[inline]
-    fn reaches(&self, to: &SocketAddr) -> bool {
+    fn has_same_family(&self, to: &SocketAddr) -> bool {
         match (self.family, to) {
             (Family::V4, SocketAddr::V4(_)) => true,
             (Family::V6, SocketAddr::V6(to)) => to.ip().to_ipv4_mapped().is_none(),
@@ -233,7 +233,7 @@ impl UdpEndpoint {
         limit: Option<&WaitLimit<'_>>,
     ) -> Result<()> {
         let to = sys::canonical(to);
-        let address = if Family::of(&to) == self.family { to } else { self.translated(to)? };
+        let address = if Family::of(&to) == self.family { to } else { self.map_family(to)? };
         let sent = match from {
             // A connected socket has one source and one peer; some systems reject an address in
             // addition.
@@ -250,13 +250,13 @@ impl UdpEndpoint {
 
     /// Converts an address of the other family, if the socket is dual-stack.
     #[cold]
-    pub(super) fn translated(&self, to: SocketAddr) -> Result<SocketAddr> {
+    pub(super) fn map_family(&self, to: SocketAddr) -> Result<SocketAddr> {
         let reason = match self.family {
             Family::V6 if self.options.dual_stack || self.is_dual_stack() => {
                 return Ok(sys::mapped(to, self.family));
             }
-            Family::V6 => Unsendable::OnlyIpv6,
-            Family::V4 => Unsendable::OnlyIpv4,
+            Family::V6 => SendErrorDetail::OnlyIpv6,
+            Family::V4 => SendErrorDetail::OnlyIpv4,
         };
         let error = Error::detailed(Operation::Send, ErrorKind::AddressNotAvailable, reason);
         Err(error.with_local(Some(self.local)).with_remote(Some(to)))
@@ -273,9 +273,9 @@ impl UdpEndpoint {
         &self,
         limit: Option<&WaitLimit<'_>>,
         mut attempt: impl FnMut(Mode) -> io::Result<()>,
-    ) -> std::result::Result<(), Unsent> {
+    ) -> std::result::Result<(), SendFailure> {
         if self.token.as_ref().is_some_and(CancelToken::is_cancelled) {
-            return Err(Unsent::Ended(WaitLimit::unlimited().cancelled(Operation::Send)));
+            return Err(SendFailure::Ended(WaitLimit::unlimited().cancelled(Operation::Send)));
         }
         let is_limited = self.token.is_some() || limit.is_some() || self.timeouts.limits_writing();
         match attempt(if is_limited { Mode::Nonblocking } else { Mode::Blocking }) {
@@ -290,7 +290,7 @@ impl UdpEndpoint {
         limit: Option<&WaitLimit<'_>>,
         error: io::Error,
         mut attempt: impl FnMut(Mode) -> io::Result<()>,
-    ) -> std::result::Result<(), Unsent> {
+    ) -> std::result::Result<(), SendFailure> {
         let limit = limit.map_or_else(|| self.write_limit(), |limit| *limit);
         let outcome = match sys::is_would_block_or_intr(&error) {
             true => wait::sending(&self.socket, &limit, &mut attempt),
@@ -300,9 +300,7 @@ impl UdpEndpoint {
             // The ICMP error of an earlier datagram failed this call. The call is repeated, and the
             // error is kept for a call that receives: by the kernel in the error queue, or by the
             // endpoint. An error of the last attempt is its own.
-            Err(WaitError::Failed(error)) if self.concerns_earlier_datagram(&error) => {
-                self.retry_send(&limit, attempt)
-            }
+            Err(WaitError::Failed(error)) if self.is_async_error(&error) => self.retry_send(&limit, attempt),
             Err(WaitError::Failed(error)) if self.peer.is_some() && sys::is_async_error(&error) => {
                 self.repeat_send(&limit, error, attempt)
             }
@@ -310,10 +308,10 @@ impl UdpEndpoint {
             outcome => outcome,
         };
         outcome.map_err(|error| match error {
-            WaitError::TimedOut => Unsent::Ended(limit.timed_out(Operation::Send)),
-            WaitError::Cancelled => Unsent::Ended(limit.cancelled(Operation::Send)),
-            WaitError::Failed(error) => Unsent::Failed(error),
-            WaitError::ErrorQueueReady => Unsent::Ended(Error::new(Operation::Send, ErrorKind::Other)),
+            WaitError::TimedOut => SendFailure::Ended(limit.timed_out(Operation::Send)),
+            WaitError::Cancelled => SendFailure::Ended(limit.cancelled(Operation::Send)),
+            WaitError::Failed(error) => SendFailure::Failed(error),
+            WaitError::ErrorQueueReady => SendFailure::Ended(Error::new(Operation::Send, ErrorKind::Other)),
         })
     }
 
@@ -367,10 +365,10 @@ impl UdpEndpoint {
     }
 
     #[cold]
-    pub(super) fn unsent(&self, unsent: Unsent, length: usize, to: SocketAddr) -> Error {
+    pub(super) fn unsent(&self, unsent: SendFailure, length: usize, to: SocketAddr) -> Error {
         let error = match unsent {
-            Unsent::Ended(error) => error,
-            Unsent::Failed(error) => self.refused_by_system(error, length, to),
+            SendFailure::Ended(error) => error,
+            SendFailure::Failed(error) => self.refused_by_system(error, length, to),
         };
         error.with_local(Some(self.local)).with_remote(Some(to))
     }
@@ -381,10 +379,10 @@ impl UdpEndpoint {
         let is_broadcast = to.ip() == Ipv4Addr::BROADCAST;
         match kind {
             ErrorKind::MessageTooLong if length > limit => {
-                Error::detailed(Operation::Send, kind, Unsendable::TooLong { length, limit, source })
+                Error::detailed(Operation::Send, kind, SendErrorDetail::TooLong { length, limit, source })
             }
             ErrorKind::PermissionDenied if is_broadcast && !self.options.broadcast => {
-                Error::detailed(Operation::Send, kind, Unsendable::Broadcast { source })
+                Error::detailed(Operation::Send, kind, SendErrorDetail::Broadcast { source })
             }
             _ => self.failure(Operation::Send, source),
         }

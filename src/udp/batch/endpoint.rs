@@ -2,8 +2,8 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use super::incoming::RecvBatch;
-use super::outgoing::SendBatch;
+use super::recv_batch::RecvBatch;
+use super::send_batch::SendBatch;
 use crate::error::Result;
 use crate::options::InterfaceSelector;
 use crate::proto::message::Message;

@@ -6,12 +6,12 @@ mod sending;
 mod segments;
 
 mod endpoint;
-mod incoming;
-mod outgoing;
+mod gso_limits;
 mod receiving;
-mod segmenting;
+mod recv_batch;
+mod send_batch;
 
 pub use endpoint::UdpBatchEndpoint;
-pub use incoming::{RecvBatch, RecvBatchIter};
-pub use outgoing::SendBatch;
-pub(super) use segmenting::Segmenting;
+pub(super) use gso_limits::GsoLimits;
+pub use recv_batch::{RecvBatch, RecvBatchIter};
+pub use send_batch::SendBatch;

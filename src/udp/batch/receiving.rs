@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 
 use super::endpoint::UdpBatchEndpoint;
-use super::incoming::{Group, RecvBatch};
+use super::recv_batch::{GroSegments, RecvBatch};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::options::{LARGEST_DATAGRAM, Truncation};
 use crate::sys::{self, How, Mode, Received};
@@ -64,17 +64,17 @@ impl UdpBatchEndpoint {
         // Joined datagrams are split here, and must not be truncated.
         let most = if self.gro { LARGEST_DATAGRAM } else { limit };
         let control = self.gro || endpoint.has_control;
-        let mut received = Received::new(endpoint.known);
+        let mut received = Received::new(endpoint.static_info);
         let mut count = 0;
         while count < ENOUGH_DATAGRAMS && batch.used() < ENOUGH_BYTES {
             let at = batch.next();
             let Some(buffer) = batch.spare(most) else { break };
-            received.meta.ancillary = endpoint.known;
+            received.meta.ancillary = endpoint.static_info;
             match endpoint.receive(buffer, How { mode, peek: false, control }, &mut received) {
                 Ok(()) => {}
                 Err(error) if !batch.is_filled() => return Err(error),
                 Err(error) if sys::is_would_block_or_intr(&error) => break,
-                Err(error) if endpoint.concerns_earlier_datagram(&error) => {
+                Err(error) if endpoint.is_async_error(&error) => {
                     endpoint.error_queue.store(ErrorQueue::PENDING, Ordering::Relaxed);
                     break;
                 }
@@ -85,7 +85,7 @@ impl UdpBatchEndpoint {
             }
             let Received { meta, segment, .. } = received;
             let segment = if segment > 0 { segment } else { meta.length() };
-            let group = Group { meta, at, segment, limit, is_too_long: false };
+            let group = GroSegments { meta, at, segment, limit, is_too_long: false };
             count += batch.add(group, endpoint.options.truncation == Truncation::Error);
             mode = Mode::Nonblocking;
         }

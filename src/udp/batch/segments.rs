@@ -81,7 +81,7 @@ impl UdpEndpoint {
             let error = Error::new(Operation::Send, ErrorKind::InvalidInput);
             return Err(error.at("a segment size of 0").with_local(Some(self.local)).with_remote(Some(to)));
         }
-        let address = if Family::of(&to) == self.family { to } else { self.translated(to)? };
+        let address = if Family::of(&to) == self.family { to } else { self.map_family(to)? };
         let address = (self.peer != Some(to)).then_some(address);
         let (mut sent, mut segment) = (0, 0);
         let outcome = self.sending(None, |mode| {
@@ -90,7 +90,7 @@ impl UdpEndpoint {
                 if sent > 0 && self.token.as_ref().is_some_and(CancelToken::is_cancelled) {
                     return Err(io::ErrorKind::WouldBlock.into());
                 }
-                let limits = self.segmenting.limits();
+                let limits = self.gso_limits.limits();
                 let rest = &rest[..rest.len().min(limits.datagrams(segment_size) * segment_size)];
                 let count = rest.len().div_ceil(segment_size);
                 segment = segment_size.min(rest.len());
@@ -109,7 +109,7 @@ impl UdpEndpoint {
                 match sys::send_messages(socket, rest, outgoing, (|(): &()| address, None), size, mode) {
                     Ok(_) => sent += count,
                     Err(error) => match size.zip(sys::segment_fault(&error)) {
-                        Some((segment, fault)) => self.segmenting.learn(limits, fault, count, segment),
+                        Some((segment, fault)) => self.gso_limits.learn(limits, fault, count, segment),
                         None => return Err(error),
                     },
                 }

@@ -4,19 +4,19 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::outgoing::{PlanBuffers, Route, SendBatch};
+use super::send_batch::{PlanBuffers, Route, SendBatch};
 use crate::error::{Error, ErrorKind, Operation, Result, UnsentDatagram};
 use crate::proto::udp::grouping::{Plan, Position};
 use crate::sys::{self, Family};
 use crate::udp::UdpEndpoint;
-use crate::udp::send::Unsent;
+use crate::udp::send::SendFailure;
 use crate::wait::CancelToken;
 
 impl UdpEndpoint {
     /// Creates an empty batch of datagrams to send, with the encoding of this endpoint.
     #[must_use]
     pub fn batch(&self) -> SendBatch {
-        SendBatch::new(self.options.encoding, self.known.destination().is_none())
+        SendBatch::new(self.options.encoding, self.static_info.destination().is_none())
     }
 
     /// Sends all datagrams of a batch and returns their number, which leaves the batch empty.
@@ -75,7 +75,7 @@ impl UdpEndpoint {
         let mut position = Position::default();
         let sent = self.sending(None, |mode| {
             loop {
-                let limits = self.segmenting.limits();
+                let limits = self.gso_limits.limits();
                 let same_source = |one: &Route, other: &Route| one.source == other.source;
                 let segment_size =
                     plan.call(position, (limits, same_source), sys::MAX_MESSAGES, messages, parts);
@@ -97,7 +97,7 @@ impl UdpEndpoint {
                         position = last.after;
                     }
                     Err(error) => match segment_size.zip(sys::segment_fault(&error)) {
-                        Some((segment, fault)) => self.segmenting.learn(limits, fault, first.count, segment),
+                        Some((segment, fault)) => self.gso_limits.learn(limits, fault, first.count, segment),
                         None => return Err(error),
                     },
                 }
@@ -114,11 +114,11 @@ impl UdpEndpoint {
                 let to = first.and_then(|message| message.peer.to).or(self.peer);
                 let length = first.map_or(0, |message| message.segment);
                 let may_go_later = match &unsent {
-                    Unsent::Failed(error) => sys::error_kind(error) == ErrorKind::ConnectionRefused,
-                    Unsent::Ended(_) => true,
+                    SendFailure::Failed(error) => sys::error_kind(error) == ErrorKind::ConnectionRefused,
+                    SendFailure::Ended(_) => true,
                 };
                 let after = if may_go_later { position } else { plan.past_one(position) };
-                batch.keep_from(after);
+                batch.drain_sent(after);
                 let sent = total - batch.len() - usize::from(!may_go_later);
                 let to = to.unwrap_or(SocketAddr::from(([0; 4], 0)));
                 Err(self.unsent_of_batch(self.unsent(unsent, length, to), index, sent))
@@ -135,10 +135,10 @@ impl UdpEndpoint {
             }
             None => None,
             Some(to) if Family::of(&to) == self.family => None,
-            Some(to) => self.translated(to).err().map(|error| (run, error)),
+            Some(to) => self.map_family(to).err().map(|error| (run, error)),
         });
         let Some((run, error)) = refused else { return Ok(()) };
-        let index = batch.take_out_one(run);
+        let index = batch.drop_one(run);
         Err(self.unsent_of_batch(error, index, 0))
     }
 

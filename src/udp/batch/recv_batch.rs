@@ -51,7 +51,7 @@ pub struct RecvBatch {
     start: usize,
     /// The offset of the next datagram in the buffer.
     next: usize,
-    groups: Vec<Group>,
+    groups: Vec<GroSegments>,
     /// The groups that the last call has delivered. Those after them are for the next call.
     delivered: Range<usize>,
     /// The number of datagrams delivered.
@@ -64,7 +64,7 @@ pub struct RecvBatch {
 /// Datagrams of one sender that were received as one: all of one size but the last, which may be
 /// shorter.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(super) struct GroSegments {
     /// The sizes are those of the whole group.
     pub(super) meta: RecvMeta,
     /// Its offset in the buffer.
@@ -77,7 +77,7 @@ pub(super) struct Group {
     pub(super) is_too_long: bool,
 }
 
-impl Group {
+impl GroSegments {
     fn count(&self) -> usize {
         // One datagram may be empty.
         if self.meta.length() <= self.segment { 1 } else { self.meta.length().div_ceil(self.segment) }
@@ -94,10 +94,10 @@ impl Group {
     }
 
     /// Returns one datagram as a group.
-    pub(super) fn single(&self, index: usize) -> Group {
+    pub(super) fn single(&self, index: usize) -> GroSegments {
         let (length, range) = self.datagram(index);
         let meta = self.meta.with_sizes(length, range.len());
-        Group { meta, at: range.start, segment: length, ..*self }
+        GroSegments { meta, at: range.start, segment: length, ..*self }
     }
 }
 
@@ -172,14 +172,14 @@ impl RecvBatch {
     }
 
     /// Adds a received group, and returns its number of datagrams.
-    pub(super) fn add(&mut self, group: Group, is_error: bool) -> usize {
+    pub(super) fn add(&mut self, group: GroSegments, is_error: bool) -> usize {
         self.next += group.meta.len().next_multiple_of(ALIGNMENT);
         let count = group.count();
         if is_error && group.segment > group.limit {
             for index in 0..count {
                 let single = group.single(index);
                 let is_too_long = single.meta.length() > group.limit;
-                self.groups.push(Group { is_too_long, ..single });
+                self.groups.push(GroSegments { is_too_long, ..single });
             }
         } else {
             self.groups.push(group);
@@ -188,7 +188,7 @@ impl RecvBatch {
     }
 
     /// Delivers all datagrams up to one that is an error, or that one if it is first.
-    pub(super) fn deliver(&mut self) -> std::result::Result<usize, &Group> {
+    pub(super) fn deliver(&mut self) -> std::result::Result<usize, &GroSegments> {
         let start = self.delivered.end;
         self.len = 0;
         if self.groups.get(start).is_some_and(|group| group.is_too_long) {
@@ -229,9 +229,9 @@ impl<'a> IntoIterator for &'a RecvBatch {
 #[derive(Clone, Debug)]
 pub struct RecvBatchIter<'a> {
     buffer: &'a [u8],
-    groups: std::slice::Iter<'a, Group>,
+    groups: std::slice::Iter<'a, GroSegments>,
     /// The current group, the index of its next datagram, and its number of datagrams.
-    group: Option<(&'a Group, usize, usize)>,
+    group: Option<(&'a GroSegments, usize, usize)>,
     encoding: Encoding,
     len: usize,
 }

@@ -178,11 +178,11 @@ impl SendBatch {
     }
 
     /// Removes the datagrams before a position, and keeps the order of the others.
-    pub(super) fn keep_from(&mut self, position: Position) {
+    pub(super) fn drain_sent(&mut self, position: Position) {
         let plan = Plan::new(&self.runs, &mut self.buffers.order);
         let done: Vec<(usize, usize)> = plan.done(position).collect();
         for (run, count) in done {
-            self.take_out(run, count);
+            self.drop_front(run, count);
         }
         self.runs.retain(|run| run.count > 0);
         if self.len == 0 {
@@ -191,7 +191,7 @@ impl SendBatch {
     }
 
     /// Removes the first datagrams of a run.
-    fn take_out(&mut self, run: usize, count: usize) {
+    fn drop_front(&mut self, run: usize, count: usize) {
         let run = &mut self.runs[run];
         run.at += count * run.size;
         run.index += count;
@@ -200,9 +200,9 @@ impl SendBatch {
     }
 
     /// Removes the first datagram of a run, and returns its index.
-    pub(super) fn take_out_one(&mut self, run: usize) -> usize {
+    pub(super) fn drop_one(&mut self, run: usize) -> usize {
         let index = self.runs[run].index;
-        self.take_out(run, 1);
+        self.drop_front(run, 1);
         self.runs.retain(|run| run.count > 0);
         if self.len == 0 {
             self.clear();

@@ -5,21 +5,21 @@ use crate::sys;
 
 /// The limits of segmentation (GSO) of a socket, shared by the threads that send.
 #[derive(Debug)]
-pub(in crate::udp) struct Segmenting {
+pub(in crate::udp) struct GsoLimits {
     segments: AtomicUsize,
     size: AtomicUsize,
 }
 
-impl Default for Segmenting {
-    fn default() -> Segmenting {
-        Segmenting {
+impl Default for GsoLimits {
+    fn default() -> GsoLimits {
+        GsoLimits {
             segments: AtomicUsize::new(sys::SEGMENTS.segments),
             size: AtomicUsize::new(sys::SEGMENTS.size),
         }
     }
 }
 
-impl Segmenting {
+impl GsoLimits {
     pub(super) fn limits(&self) -> Limits {
         Limits { segments: self.segments.load(Ordering::Relaxed), size: self.size.load(Ordering::Relaxed) }
     }
