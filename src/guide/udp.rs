@@ -85,6 +85,38 @@
 //!
 //! `cargo run --example udp_connected` shows each step.
 //!
+//! # Serve
+//!
+//! A loop of `recv` and `reply` serves one request at a time. In Python,
+//! `socketserver.ThreadingUDPServer` starts a thread for each datagram. A
+//! [`UdpServer`](crate::udp::UdpServer) calls a handler on a fixed number of threads, continues after
+//! errors and panics of the handler, and can be shut down from another thread:
+//!
+//! ```
+//! use socketry::udp::UdpServer;
+//! use socketry::{Encoding, UdpEndpoint};
+//! use std::time::Duration;
+//!
+//! let gb2312 = UdpEndpoint::builder().encoding(Encoding::Gb2312);
+//! let server = UdpServer::new(gb2312.clone().bind("127.0.0.1:0")?)?.threads(4);
+//! let handle = server.handle();
+//! let serving = std::thread::spawn(move || {
+//!     server.serve(|request| {
+//!         let text = request.text()?;
+//!         Ok(request.reply(format!("{text}，收到"))?)
+//!     })
+//! });
+//!
+//! let client = gb2312.connect(handle.local_addr())?;
+//! assert_eq!(client.request("你好")?.text()?, "你好，收到");
+//! let report = handle.shutdown(Duration::from_secs(5));
+//! assert_eq!(report.counters.requests, 1);
+//! serving.join().unwrap()?;
+//! # Ok::<(), socketry::Error>(())
+//! ```
+//!
+//! The program is `cargo run --example udp_server`.
+//!
 //! # What goes wrong
 //!
 //! **A datagram is larger than the buffer.** Python's `recvfrom(1024)` discards the rest without an

@@ -1,4 +1,4 @@
-//! UDP endpoints, datagrams, batches and multicast.
+//! UDP endpoints, datagrams, batches, servers and multicast.
 //!
 //! The main types are at the root of the crate: [`UdpEndpoint`] and [`Datagram`].
 //!
@@ -7,8 +7,9 @@
 //! | Set the options of an endpoint | [`UdpBuilder`], [`UdpOptions`] |
 //! | Receive into a buffer of your own | [`RecvMeta`], returned by [`recv_into`](crate::UdpEndpoint::recv_into) |
 //! | Send many datagrams with few system calls | [`SendBatch`], [`send_segments`](crate::UdpEndpoint::send_segments) |
-//! | Serve requests on several threads | [`UdpServer`] |
 //! | Receive many datagrams with few system calls | [`UdpBatchEndpoint`], [`RecvBatch`] |
+//! | Serve requests on several threads | [`UdpServer`] |
+//! | Receive time stamps, TTL or ECN | [`RecvMeta`] |
 //! | Choose what happens to a datagram larger than the limit | [`Truncation`] |
 //! | Join a multicast group | [`Membership`], returned by [`join_multicast`](crate::UdpEndpoint::join_multicast) |
 //!

@@ -46,6 +46,11 @@ use crate::udp::UdpEndpoint;
 ///   most 200 µs and the time of one handler. After a handler that takes longer, replies are not held
 ///   for a second.
 ///
+/// # Platform-specific behavior
+///
+/// * **Linux**: the kernel wakes one idle thread for a datagram.
+/// * **Others**: idle threads poll, and all of them are woken.
+///
 /// # Examples
 ///
 /// ```
@@ -97,7 +102,8 @@ impl UdpServer {
     ///
     /// # Errors
     ///
-    /// This returns an error if the process or the OS is out of file descriptors.
+    /// This returns an error if the process or the OS is out of file descriptors
+    /// ([`ResourceExhausted`](crate::ErrorKind::ResourceExhausted)).
     pub fn new(endpoint: UdpEndpoint) -> Result<UdpServer> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let endpoint = Arc::new(endpoint);
