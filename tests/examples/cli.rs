@@ -108,6 +108,7 @@ const EXAMPLES: [(&str, &[&str]); 22] = [
     ),
     ("udp_connected", &["--message <M>", "--encoding <E>", "utf-8"]),
     ("udp_recv", &["[ADDR]", "--encoding <E>", "--count <N>", ":7788", "gb2312"]),
+    ("udp_send", &["[ADDR]", "--encoding <E>", "127.0.0.1:8080", "utf-8"]),
     (
         "udp_server",
         &[
@@ -120,7 +121,6 @@ const EXAMPLES: [(&str, &[&str]); 22] = [
             "gb2312",
         ],
     ),
-    ("udp_send", &["[ADDR]", "--encoding <E>", "127.0.0.1:8080", "utf-8"]),
     (
         "visit_website",
         &["[URL]", "--offline", "--server <ADDR[:PORT]>", "--seconds <S>", "http://www.baidu.com/"],

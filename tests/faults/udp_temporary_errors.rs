@@ -13,6 +13,9 @@ use socketry::{ErrorKind, Retry, UdpEndpoint};
 
 const SERVER: &str = "10.77.2.2:9000";
 
+/// A port of the client whose first datagrams the router rejects.
+const REJECTED_PORT: u16 = 9_100;
+
 /// How long a fault lasts.
 const FAULT: Duration = Duration::from_millis(600);
 
@@ -31,6 +34,14 @@ fn request_outlasts_temporary_errors() {
         (2, ["route", "add", "10.77.1.0/24", "via", "10.77.2.1"]),
     ] {
         Network::run(&network.peer(peer), Command::new("ip").args(arguments)).assert_success("a route");
+    }
+    // The router rejects the first datagrams from this port, some 300 ms of attempts.
+    if needs("nft") {
+        let rule = format!(
+            "add table ip t; add chain ip t f {{ type filter hook forward priority 0 ; }}; \
+             add rule ip t f udp sport {REJECTED_PORT} quota until 100 bytes reject with icmp type host-unreachable"
+        );
+        Network::run(&router, Command::new("nft").arg(rule)).assert_success("a rule of the router");
     }
     let server = Network::run(&network.peer(2), &mut this_test(server_part, ""));
     Network::run(&network.peer(1), &mut this_test(client_part, "")).assert_success("the client");
@@ -126,6 +137,23 @@ fn client_part() {
                 assert!(began.elapsed() >= FAULT);
             });
         }
+    }
+    // The router rejects datagrams (ICMP host unreachable).
+    if needs("nft") {
+        let local = ("0.0.0.0", REJECTED_PORT);
+        let endpoint = UdpEndpoint::builder().report_unreachable(true).bind(local).unwrap();
+        endpoint.send_to("x", SERVER).unwrap();
+        let error = endpoint.recv_timeout(PATIENCE).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::HostUnreachable, "the rule is in effect");
+        drop(endpoint);
+        let endpoint = UdpEndpoint::bind(local).unwrap();
+        let began = Instant::now();
+        assert_eq!(endpoint.request_with("x", SERVER, &retry(), |_| true).unwrap().bytes(), b"1");
+        assert!(
+            began.elapsed() >= Duration::from_millis(100),
+            "more than one attempt: {:?}",
+            began.elapsed()
+        );
     }
     // The address leaves and returns.
     let endpoint = unconnected();
