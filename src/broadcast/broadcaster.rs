@@ -85,6 +85,10 @@ impl Broadcaster {
     /// The result has an entry for each network of each interface. Some may have failed. Success
     /// means that the OS has accepted the datagram, not that a host has received it.
     ///
+    /// Unless interfaces are chosen, those that cannot send the message are skipped: those that are
+    /// down, have no address of its family, or support no broadcast or multicast. A chosen interface
+    /// that cannot send it is an entry with an error.
+    ///
     /// This method blocks while the send buffer of the OS is full, by default without a timeout. The
     /// [write timeout](BroadcastBuilder::write_timeout) limits the whole call, and the cancel
     /// token cancels it.

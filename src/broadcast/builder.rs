@@ -36,7 +36,7 @@ pub struct BroadcastBuilder {
     pub(super) repeats: u32,
     pub(super) spacing: Duration,
     pub(super) most: usize,
-    pub(super) most_of_one: usize,
+    pub(super) max_per_host: usize,
     pub(super) udp: UdpBuilder,
 }
 
@@ -56,7 +56,7 @@ impl Default for BroadcastBuilder {
             repeats: 3,
             spacing: Duration::from_millis(250),
             most: 1_024,
-            most_of_one: 8,
+            max_per_host: 32,
             udp: UdpEndpoint::builder().broadcast(true).packet_info(true).receive_buffer_size(RECEIVE_BUFFER),
         }
     }
@@ -240,12 +240,13 @@ impl BroadcastBuilder {
         self
     }
 
-    /// Sets the maximum number of different replies of one sender.
+    /// Sets the maximum number of different replies of one host, from all its ports together.
     ///
-    /// The default is 8, and 0 means 1. Further ones are [dropped and
-    /// counted](crate::broadcast::DiscoveryCounters::dropped).
-    pub fn max_replies_per_sender(mut self, replies: usize) -> Self {
-        self.most_of_one = replies.max(1);
+    /// The default is 32, which is enough for a UPnP device with many services, and 0 means 1. Further
+    /// ones are [dropped and counted](crate::broadcast::DiscoveryCounters::dropped). A host is an IP
+    /// address.
+    pub fn max_replies_per_host(mut self, replies: usize) -> Self {
+        self.max_per_host = replies.max(1);
         self
     }
 

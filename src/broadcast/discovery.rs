@@ -13,12 +13,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::broadcaster::Shared;
+use super::interface_table::name_in;
 use super::links::network_interfaces;
-use super::responder::name_of;
 use super::sends::{InterfaceSend, at_least_one};
 use crate::error::{Error, ErrorKind, Operation, Result};
 use crate::options::NetworkInterface;
-use crate::proto::discovery::{Heard, Schedule, Step, Verdict};
+use crate::proto::discovery::{ReplyFilter, Schedule, Step, Verdict};
 use crate::udp::Datagram;
 
 /// An iterator over the replies to a query, as they arrive.
@@ -55,7 +55,7 @@ pub struct Discovery {
     shared: Arc<Shared>,
     message: Vec<u8>,
     schedule: Schedule,
-    heard: Heard,
+    filter: ReplyFilter,
     asked: Instant,
     sends: Vec<InterfaceSend>,
     interfaces: Vec<NetworkInterface>,
@@ -89,8 +89,8 @@ pub struct DiscoveryCounters {
     pub replies: u64,
     /// The number of replies that were ignored, because the sender had sent the same bytes before.
     pub duplicates: u64,
-    /// The number of replies that were ignored, because the sender had reached [its
-    /// maximum](crate::broadcast::BroadcastBuilder::max_replies_per_sender).
+    /// The number of replies that were ignored, because the host had reached [its
+    /// maximum](crate::broadcast::BroadcastBuilder::max_replies_per_host).
     pub dropped: u64,
     /// The number of datagrams received that this broadcaster had sent itself.
     pub own: u64,
@@ -137,7 +137,7 @@ impl Discovery {
         let end = now.checked_add(timeout).unwrap_or(now + year);
         let mut discovery = Discovery {
             schedule: Schedule::new(options.repeats, options.spacing, end, now),
-            heard: Heard::new(options.most, options.most_of_one),
+            filter: ReplyFilter::new(options.most, options.max_per_host),
             asked: now,
             sends: Vec::new(),
             interfaces: Vec::new(),
@@ -277,13 +277,13 @@ impl Discovery {
             }
             return None;
         }
-        match self.heard.judge(datagram.source(), datagram.bytes()) {
+        match self.filter.judge(datagram.source(), datagram.bytes()) {
             Verdict::New => {}
-            Verdict::Again => {
+            Verdict::Duplicate => {
                 self.counters.duplicates += 1;
                 return None;
             }
-            Verdict::TooMuchOfOne => {
+            Verdict::HostLimit => {
                 self.counters.dropped += 1;
                 return None;
             }
@@ -293,7 +293,7 @@ impl Discovery {
             }
         }
         self.counters.replies += 1;
-        let interface = name_of(&datagram, &self.interfaces);
+        let interface = name_in(&self.interfaces, datagram.meta());
         let round_trip = self.asked.elapsed();
         Some(Ok(DiscoveryReply { datagram, interface, round_trip }))
     }

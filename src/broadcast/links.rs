@@ -103,7 +103,8 @@ impl Choice {
                 continue;
             }
             let routes = routes(interface, target, port);
-            if routes.is_empty() && (!self.is_open() || suits(interface, target)) {
+            // Of all interfaces, those that cannot send are not meant: the ports of a bridge, tunnels.
+            if routes.is_empty() && !self.is_open() {
                 exits.push(Exit::closed(&interface.name, interface.index, ErrorKind::AddressNotAvailable));
             }
             exits.extend(routes.into_iter().map(|route| Exit {

@@ -36,6 +36,8 @@
 pub(crate) mod broadcaster;
 mod builder;
 mod discovery;
+mod group_membership;
+mod interface_table;
 pub(crate) mod links;
 mod responder;
 mod sends;

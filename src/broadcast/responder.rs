@@ -1,16 +1,17 @@
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::builder::BroadcastBuilder;
-use super::links::{Choice, Target, network_interfaces};
+use super::group_membership::GroupMembership;
+use super::interface_table::{InterfaceTable, unlisted_name};
+use super::links::{Choice, Target};
 use super::sends::NoInterfaceSent;
-use crate::error::{Error, ErrorKind, Operation, Result};
-use crate::options::NetworkInterface;
+use crate::error::{Error, ErrorKind, Operation, Result, TimeLimit};
 use crate::proto::message::Message;
-use crate::sys;
 use crate::udp::recv_path::RecvOp;
-use crate::udp::{Datagram, UdpEndpoint};
+use crate::udp::{Datagram, RecvMeta, UdpEndpoint};
 use crate::wait::WaitLimit;
 
 /// A receiver of broadcast messages, which replies to them from the right address.
@@ -20,13 +21,19 @@ use crate::wait::WaitLimit;
 /// that arrive on other interfaces than the chosen ones are discarded; one whose interface is
 /// unknown is accepted.
 ///
+/// With a [multicast group](BroadcastBuilder::to), the responder joins it on interfaces that are new or
+/// come back, and leaves it on those that no longer exist. That happens in calls that receive, within
+/// about a second. The list of interfaces is read only after a change.
+///
 /// All methods take `&self` and may be called from several threads. Each message is delivered to
 /// exactly one caller.
 ///
 /// # Platform-specific behavior
 ///
-/// **Windows**: the OS does not report the interface of a datagram. It is taken to be the one in
-/// whose network the sender is.
+/// * **Linux**: the kernel reports changes of interfaces (rtnetlink(7)). Elsewhere the list is read four
+///   times a second while datagrams arrive.
+/// * **Windows**: the OS does not report the interface of a datagram. It is taken to be the one in
+///   whose network the sender is.
 ///
 /// # Examples
 ///
@@ -48,7 +55,22 @@ use crate::wait::WaitLimit;
 pub struct Responder {
     endpoint: UdpEndpoint,
     choice: Choice,
+    /// Whether a multicast group is joined, on new interfaces, too.
+    follows: bool,
+    interfaces: Mutex<Interfaces>,
 }
+
+/// The interfaces, and the memberships on them.
+#[derive(Debug)]
+struct Interfaces {
+    table: InterfaceTable,
+    /// The generation of the list that the memberships follow.
+    generation: u64,
+    group: Option<GroupMembership>,
+}
+
+/// How long a responder of a multicast group waits before it looks for new interfaces.
+const JOIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// After its limit has passed, a call inspects at most this many available datagrams, so that a
 /// message is found after unwanted ones.
@@ -180,16 +202,17 @@ impl Responder {
 
     pub(super) fn new(endpoint: UdpEndpoint, options: BroadcastBuilder) -> Result<Responder> {
         let BroadcastBuilder { choice, target, .. } = options;
-        let interfaces = network_interfaces()?;
+        let table = InterfaceTable::new(Instant::now())?;
+        let interfaces = table.all();
         let unavailable = |name: &str| {
             let error = Error::new(Operation::Bind, ErrorKind::AddressNotAvailable);
             error.at(format_args!("interface {name}"))
         };
-        if let Some(name) = choice.missing(&interfaces).first() {
+        if let Some(name) = choice.missing(interfaces).first() {
             return Err(unavailable(name));
         }
         let mut meant = interfaces.iter().filter(|interface| interface.is_up && choice.takes(interface));
-        if meant.clone().next().is_none() {
+        if meant.next().is_none() {
             let down = interfaces.iter().find(|interface| !choice.is_open() && choice.takes(interface));
             let none = NoInterfaceSent { sends: Vec::new() };
             return Err(down.map_or_else(
@@ -197,42 +220,35 @@ impl Responder {
                 |interface| unavailable(&interface.name),
             ));
         }
-        if let Target::Address(group) = target {
-            if group.is_multicast() {
-                let joined = meant.try_fold(None, |last, interface| {
-                    if !interface.is_multicast {
-                        return Ok(last);
-                    }
-                    match endpoint.join_multicast(group, interface.index) {
-                        Ok(_) => Err(()),
-                        Err(error) => Ok(Some(error)),
-                    }
-                });
-                // One membership is enough. Errors of the others are ignored.
-                match joined {
-                    Ok(error) => {
-                        let none = || Error::new(Operation::JoinMulticast, ErrorKind::AddressNotAvailable);
-                        return Err(error.unwrap_or_else(none));
-                    }
-                    Err(()) => meant.filter(|interface| interface.is_multicast).for_each(|interface| {
-                        let _ = endpoint.join_multicast(group, interface.index);
-                    }),
-                }
+        let mut group = match target {
+            Target::Address(group) if group.is_multicast() => Some(GroupMembership::new(group)),
+            Target::Address(_) | Target::Networks => None,
+        };
+        if let Some(group) = &mut group {
+            let error = group.follow(&endpoint, interfaces, &choice);
+            // One membership is enough. Errors of the others are ignored.
+            if !group.is_joined() {
+                let none = || Error::new(Operation::JoinMulticast, ErrorKind::AddressNotAvailable);
+                return Err(error.unwrap_or_else(none));
             }
         }
-        Ok(Responder { endpoint, choice })
+        let (follows, generation) = (group.is_some(), table.generation());
+        let interfaces = Mutex::new(Interfaces { table, generation, group });
+        Ok(Responder { endpoint, choice, follows, interfaces })
     }
 
     /// Receives the next message that arrives on a chosen interface, within the limit.
     fn recv_chosen(&self, limit: &WaitLimit<'_>) -> Result<Query> {
         let mut inspected_late = 0;
         loop {
-            let datagram = self.endpoint.recv_owned(RecvOp::Recv, || *limit)?;
-            // Interfaces change, and listing them takes little time compared to a datagram.
-            let interfaces = network_interfaces()?;
-            let by = incoming(&datagram, &interfaces);
-            if by.is_none_or(|interface| self.choice.takes(interface)) {
-                let interface = name_of(&datagram, &interfaces);
+            let datagram = match self.follows {
+                false => self.endpoint.recv_owned(RecvOp::Recv, || *limit)?,
+                true => match self.recv_or_follow(limit)? {
+                    Some(datagram) => datagram,
+                    None => continue,
+                },
+            };
+            if let Some(interface) = self.chosen_interface(datagram.meta())? {
                 return Ok(Query { datagram, interface });
             }
             // A flood on other interfaces does not extend the call.
@@ -243,6 +259,50 @@ impl Responder {
                 }
             }
         }
+    }
+
+    fn interfaces(&self) -> MutexGuard<'_, Interfaces> {
+        self.interfaces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the name of the interface of a datagram, or `None` if it is not chosen.
+    fn chosen_interface(&self, meta: &RecvMeta) -> Result<Option<Box<str>>> {
+        let now = Instant::now();
+        let mut interfaces = self.interfaces();
+        self.refresh(&mut interfaces, now)?;
+        Ok(match interfaces.table.of(meta, now)? {
+            Some(interface) => self.choice.takes(interface).then(|| interface.name.clone()),
+            None => Some(unlisted_name(meta)),
+        })
+    }
+
+    /// Receives a datagram, or joins the group on new interfaces after a while.
+    fn recv_or_follow(&self, limit: &WaitLimit<'_>) -> Result<Option<Datagram>> {
+        let slice = limit.next(JOIN_INTERVAL, TimeLimit::Timeout);
+        match self.endpoint.recv_owned(RecvOp::Recv, || slice) {
+            Err(error) if error.is_timeout() => {
+                // Also for a program that calls with short timeouts only.
+                self.refresh(&mut self.interfaces(), Instant::now())?;
+                match limit.has_passed() {
+                    true => Err(self.endpoint.place(limit.timed_out(Operation::Receive))),
+                    false => Ok(None),
+                }
+            }
+            received => received.map(Some),
+        }
+    }
+
+    /// Reads the list of interfaces if it has changed, and has the memberships follow.
+    fn refresh(&self, interfaces: &mut Interfaces, now: Instant) -> Result<()> {
+        let generation = interfaces.table.refresh(now)?;
+        if interfaces.generation != generation {
+            interfaces.generation = generation;
+            if let Some(group) = &mut interfaces.group {
+                // An interface that cannot be joined is tried again after the next change.
+                let _ = group.follow(&self.endpoint, interfaces.table.all(), &self.choice);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -272,27 +332,6 @@ impl Query {
     pub fn datagram(&self) -> &Datagram {
         &self.datagram
     }
-}
-
-/// Returns the interface on which a datagram arrived, or if the OS does not report it, the one in
-/// whose network the sender is.
-fn incoming<'a>(datagram: &Datagram, interfaces: &'a [NetworkInterface]) -> Option<&'a NetworkInterface> {
-    match datagram.meta().interface_index() {
-        Some(index) => interfaces.iter().find(|interface| interface.index == index),
-        None => interfaces.iter().find(|interface| interface.reaches(datagram.source().ip())),
-    }
-}
-
-pub(super) fn name_of(datagram: &Datagram, interfaces: &[NetworkInterface]) -> Box<str> {
-    let name = incoming(datagram, interfaces).map(|interface| interface.name.clone());
-    let asked = || {
-        datagram
-            .meta()
-            .interface_index()
-            .and_then(|index| sys::name_of(index).ok())
-            .map(String::into_boxed_str)
-    };
-    name.or_else(asked).unwrap_or_default()
 }
 
 impl fmt::Debug for Query {

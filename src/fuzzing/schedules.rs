@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::choices::{Choices, clock};
 use crate::proto::attempts::share;
-use crate::proto::discovery::{Heard, Schedule, Step as Ask, Verdict};
+use crate::proto::discovery::{ReplyFilter, Schedule, Step as Ask, Verdict};
 use crate::proto::reconnect::{Rounds, Step};
 use crate::proto::retry::Retry;
 use crate::proto::server::accept::{AcceptFault, AcceptFaults, AfterFault};
@@ -136,19 +136,22 @@ fn discovery(mut choices: Choices<'_>) {
 /// Who says what however often: no more is kept than may be, of one and of all, and what is known is known.
 fn answers(mut choices: Choices<'_>) {
     let (most, most_of_one) = (choices.below(12), choices.below(5));
-    let (mut heard, mut known) = (Heard::new(most, most_of_one), BTreeMap::<u16, Vec<u8>>::new());
+    let (mut heard, mut known) = (ReplyFilter::new(most, most_of_one), BTreeMap::<u16, Vec<u8>>::new());
     while !choices.is_over() {
         let (sender, word) = (u16::from(choices.byte() & 15), choices.byte() & 7);
         let count: usize = known.values().map(Vec::len).sum();
         let own = known.entry(sender).or_default();
         let expected = match own.len() {
-            _ if own.contains(&word) => Verdict::Again,
+            _ if own.contains(&word) => Verdict::Duplicate,
             // Of whom nothing was taken yet, it is not known that it is too much.
-            own if own >= most_of_one && own > 0 => Verdict::TooMuchOfOne,
+            own if own >= most_of_one && own > 0 => Verdict::HostLimit,
             _ if count >= most => Verdict::Full,
             _ => Verdict::New,
         };
-        assert_eq!(heard.judge(SocketAddr::from(([10, 0, 0, 1], sender)), &[word]), expected);
+        assert_eq!(
+            heard.judge(SocketAddr::from(([10, 0, (sender >> 8) as u8, sender as u8], 1)), &[word]),
+            expected
+        );
         if expected == Verdict::New {
             own.push(word);
         }

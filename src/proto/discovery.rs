@@ -1,13 +1,13 @@
-//! A question to everybody and the answers to it: when it is asked, what is an answer, how many are taken. Bytes and `now`
-//! in, verdicts out.
+//! A broadcast query and its replies: when the query is sent, and which replies are returned. Bytes and
+//! `now` in, verdicts out.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-/// When the question is asked, and until when answers are waited for.
+/// When the query is sent, and until when replies are received.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schedule {
     next: Option<Instant>,
@@ -19,14 +19,13 @@ pub(crate) struct Schedule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Ask,
-    /// Wait for answers, no longer than that.
+    /// Receive replies until this time.
     Wait(Instant),
     Over,
 }
 
 impl Schedule {
-    /// `times` questions, the first one now and the others each `interval` after the one before, as long as the end is not
-    /// reached.
+    /// `times` queries, the first one now and the others each `spacing` after the one before, until the end.
     pub(crate) fn new(times: u32, spacing: Duration, end: Instant, now: Instant) -> Schedule {
         Schedule { next: Some(now), left: times.max(1), spacing, end }
     }
@@ -36,7 +35,7 @@ impl Schedule {
             _ if now >= self.end => Step::Over,
             Some(next) if next <= now => {
                 self.left -= 1;
-                // One that was late is not made up for by two at once.
+                // A late query is not followed by two at the same time.
                 self.next = if self.left > 0 { now.checked_add(self.spacing) } else { None };
                 Step::Ask
             }
@@ -46,43 +45,45 @@ impl Schedule {
     }
 }
 
-/// Which answers were there before, and how many of whom.
+/// Decides which replies of a discovery are returned. Memory is bounded by the maximum of replies.
 #[derive(Debug)]
-pub(crate) struct Heard {
-    most: usize,
-    most_of_one: usize,
+pub(crate) struct ReplyFilter {
+    max_replies: usize,
+    max_per_host: usize,
     count: usize,
-    senders: BTreeMap<SocketAddr, Vec<u64>>,
+    /// For each host the port and the hash of its replies. A host is an address: one that sends from many
+    /// ports has one limit.
+    hosts: BTreeMap<IpAddr, Vec<(u16, u64)>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     New,
-    /// The same sender has said the same before, as it does when it is asked again.
-    Again,
-    /// The sender has said as much as one may.
-    TooMuchOfOne,
-    /// As many answers were taken as may be.
+    /// The sender has sent the same bytes before, such as to an earlier query.
+    Duplicate,
+    /// The host has reached its maximum.
+    HostLimit,
+    /// The discovery has reached its maximum.
     Full,
 }
 
-impl Heard {
-    pub(crate) fn new(most: usize, most_of_one: usize) -> Heard {
-        Heard { most, most_of_one, count: 0, senders: BTreeMap::new() }
+impl ReplyFilter {
+    pub(crate) fn new(max_replies: usize, max_per_host: usize) -> ReplyFilter {
+        ReplyFilter { max_replies, max_per_host, count: 0, hosts: BTreeMap::new() }
     }
 
-    pub(crate) fn judge(&mut self, from: SocketAddr, bytes: &[u8]) -> Verdict {
-        // Who finds two messages of one hash hides the second of his own.
+    pub(crate) fn judge(&mut self, source: SocketAddr, bytes: &[u8]) -> Verdict {
+        // A sender that finds two messages with one hash hides the second of its own.
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
-        let hash = hasher.finish();
-        let is_full = self.count >= self.most;
-        match self.senders.entry(from) {
-            Entry::Occupied(known) if known.get().contains(&hash) => return Verdict::Again,
-            Entry::Occupied(known) if known.get().len() >= self.most_of_one => return Verdict::TooMuchOfOne,
+        let reply = (source.port(), hasher.finish());
+        let is_full = self.count >= self.max_replies;
+        match self.hosts.entry(source.ip()) {
+            Entry::Occupied(known) if known.get().contains(&reply) => return Verdict::Duplicate,
+            Entry::Occupied(known) if known.get().len() >= self.max_per_host => return Verdict::HostLimit,
             _ if is_full => return Verdict::Full,
-            Entry::Occupied(mut known) => known.get_mut().push(hash),
-            Entry::Vacant(new) => drop(new.insert(vec![hash])),
+            Entry::Occupied(mut known) => known.get_mut().push(reply),
+            Entry::Vacant(new) => drop(new.insert(vec![reply])),
         }
         self.count += 1;
         Verdict::New
@@ -135,42 +136,50 @@ mod tests {
         assert_eq!(schedule.poll(start + 400 * MS), Step::Over);
     }
 
-    fn sender(number: u16) -> SocketAddr {
-        SocketAddr::from(([10, 0, 0, 1], number))
+    fn sender(host: u8, port: u16) -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, host], port))
     }
 
     #[test]
     fn reply_filter_matches_duplicates_by_sender_and_payload() {
-        let mut heard = Heard::new(9, 9);
-        assert_eq!(heard.judge(sender(1), b"here"), Verdict::New);
-        assert_eq!(heard.judge(sender(1), b"here"), Verdict::Again);
-        assert_eq!(heard.judge(sender(2), b"here"), Verdict::New, "another one");
-        assert_eq!(heard.judge(sender(1), b"there"), Verdict::New, "another word");
+        let mut filter = ReplyFilter::new(9, 9);
+        assert_eq!(filter.judge(sender(1, 1), b"here"), Verdict::New);
+        assert_eq!(filter.judge(sender(1, 1), b"here"), Verdict::Duplicate);
+        assert_eq!(filter.judge(sender(1, 2), b"here"), Verdict::New, "another port");
+        assert_eq!(filter.judge(sender(2, 1), b"here"), Verdict::New, "another host");
+        assert_eq!(filter.judge(sender(1, 1), b"there"), Verdict::New, "other bytes");
     }
 
+    /// From one port or from many.
     #[test]
-    fn sender_limit_leaves_capacity_for_other_senders() {
-        let mut heard = Heard::new(4, 2);
-        let words: [&[u8]; 4] = [b"a", b"b", b"c", b"d"];
-        let verdicts = words.map(|word| heard.judge(sender(1), word));
-        assert_eq!(verdicts, [Verdict::New, Verdict::New, Verdict::TooMuchOfOne, Verdict::TooMuchOfOne]);
-        assert_eq!(heard.judge(sender(2), b"a"), Verdict::New);
-        assert_eq!(heard.judge(sender(3), b"a"), Verdict::New);
-        assert_eq!(heard.judge(sender(4), b"a"), Verdict::Full);
-        assert_eq!(heard.judge(sender(2), b"b"), Verdict::Full);
-        assert_eq!(heard.judge(sender(2), b"a"), Verdict::Again, "what is known is known");
+    fn host_limit_leaves_capacity_for_other_hosts() {
+        for ports in [1, 4] {
+            let mut filter = ReplyFilter::new(4, 2);
+            let verdicts =
+                [0_u8, 1, 2, 3].map(|number| filter.judge(sender(1, u16::from(number) % ports), &[number]));
+            let limited = Verdict::HostLimit;
+            assert_eq!(verdicts, [Verdict::New, Verdict::New, limited, limited]);
+            assert_eq!(filter.judge(sender(2, 1), b"a"), Verdict::New);
+            assert_eq!(filter.judge(sender(3, 1), b"a"), Verdict::New);
+            assert_eq!(filter.judge(sender(4, 1), b"a"), Verdict::Full);
+            assert_eq!(filter.judge(sender(2, 1), b"b"), Verdict::Full);
+            assert_eq!(filter.judge(sender(2, 1), b"a"), Verdict::Duplicate, "also when it is full");
+        }
     }
 
     proptest! {
-        /// Whoever says whatever: what is kept is bounded.
         #[test]
-        fn reply_filter_bounds_replies_under_flood(words in proptest::collection::vec((0..50_u16, any::<u8>()), 0..600)) {
-            let mut heard = Heard::new(40, 3);
-            let new = words.iter().filter(|(number, word)| heard.judge(sender(*number), &[*word]) == Verdict::New);
+        fn reply_filter_bounds_replies_under_flood(
+            words in proptest::collection::vec((0..50_u8, 0..5_u16, any::<u8>()), 0..600)
+        ) {
+            let mut filter = ReplyFilter::new(40, 3);
+            let new = words.iter().filter(|(host, port, word)| {
+                filter.judge(sender(*host, *port), &[*word]) == Verdict::New
+            });
             let new = new.count();
-            prop_assert!(new <= 40 && heard.senders.len() <= 40);
-            prop_assert_eq!(heard.senders.values().map(Vec::len).sum::<usize>(), new);
-            prop_assert!(heard.senders.values().all(|words| words.len() <= 3));
+            prop_assert!(new <= 40 && filter.hosts.len() <= 40);
+            prop_assert_eq!(filter.hosts.values().map(Vec::len).sum::<usize>(), new);
+            prop_assert!(filter.hosts.values().all(|replies| replies.len() <= 3));
         }
     }
 }

@@ -17,6 +17,20 @@ pub(crate) struct Link {
 }
 
 impl Link {
+    pub(crate) fn of(interface: &NetworkInterface) -> Link {
+        Link {
+            index: interface.index,
+            name: interface.name.clone(),
+            addresses: interface.addresses.iter().map(|address| address.ip).collect(),
+            is_multicast: interface.is_multicast,
+        }
+    }
+
+    /// An interface that no longer exists.
+    pub(crate) fn gone(index: u32) -> Link {
+        Link { index, name: Box::default(), addresses: Vec::new(), is_multicast: true }
+    }
+
     /// Its first IPv4 address.
     pub(crate) fn ipv4(&self) -> Option<Ipv4Addr> {
         self.addresses.iter().find_map(|address| match address {
@@ -56,13 +70,7 @@ pub(crate) fn network_interfaces() -> io::Result<Vec<NetworkInterface>> {
 /// Every interface that is up.
 fn links() -> io::Result<Vec<Link>> {
     let up = network_interfaces()?.into_iter().filter(|interface| interface.is_up);
-    let links = up.map(|interface| Link {
-        index: interface.index,
-        addresses: interface.addresses.iter().map(|address| address.ip).collect(),
-        is_multicast: interface.is_multicast,
-        name: interface.name,
-    });
-    Ok(links.collect())
+    Ok(up.map(|interface| Link::of(&interface)).collect())
 }
 
 /// The name of the interface with that index.

@@ -74,6 +74,7 @@ mod pipe_signal;
 mod connecting;
 mod file_identity;
 mod handles;
+mod interface_changes;
 mod interfaces;
 mod open;
 #[cfg(all(unix, feature = "process"))]
@@ -91,6 +92,7 @@ pub(crate) use std::os::windows::io::AsSocket;
 pub(crate) use connecting::Connecting;
 pub(crate) use file_identity::FileIdentity;
 pub(crate) use handles::{borrowed_handle, fallible_handle_conversions, handle_conversions};
+pub(crate) use interface_changes::InterfaceChanges;
 pub(crate) use interfaces::{Link, index_of, name_of, network_interfaces, select};
 pub(crate) use open::{adopt, failure, open, pin, release, thread_failure};
 #[cfg(feature = "dns")]

@@ -7,7 +7,7 @@ use socket2::{SockRef, Socket};
 
 use super::endpoint::UdpEndpoint;
 use crate::error::{Error, ErrorKind, Operation, Result};
-use crate::options::InterfaceSelector;
+use crate::options::{InterfaceSelector, NetworkInterface};
 use crate::sys::{self, Family, Link};
 
 /// The outcome of joining or leaving a multicast group on one interface.
@@ -181,6 +181,28 @@ impl UdpEndpoint {
             let address = link.ipv4().ok_or(io::ErrorKind::AddrNotAvailable)?;
             act(&socket, &source, &own, &address)
         })
+    }
+
+    /// Joins a group on one interface, without a list of interfaces.
+    pub(crate) fn join_group_on(&self, group: IpAddr, interface: &NetworkInterface) -> Result<()> {
+        let socket = SockRef::from(&self.socket);
+        let joined = match group {
+            IpAddr::V4(group) => sys::join_multicast_v4(&socket, &group, &Link::of(interface)),
+            IpAddr::V6(group) => socket.join_multicast_v6(&group, interface.index),
+        };
+        joined.map_err(|error| {
+            let error = self.failure(Operation::JoinMulticast, error);
+            error.at(format_args!("{group} on interface {}", interface.name))
+        })
+    }
+
+    /// Leaves a group on an interface that may not exist any more.
+    pub(crate) fn leave_group_on(&self, group: IpAddr, index: u32) {
+        let socket = SockRef::from(&self.socket);
+        let _ = match group {
+            IpAddr::V4(group) => sys::leave_multicast_v4(&socket, &group, &Link::gone(index)),
+            IpAddr::V6(group) => socket.leave_multicast_v6(&group, index),
+        };
     }
 
     fn on_each(

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "the modules of one test program")]
 
 mod accept;
+mod broadcast_changes;
 mod broadcast_interfaces;
 mod connect_race;
 mod copy;

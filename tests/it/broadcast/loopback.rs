@@ -124,16 +124,22 @@ fn cancel_ends_discovery_and_responder() {
     });
 }
 
-/// A peer that sends without an end, each time something else, takes no more than its share.
+/// A host that sends without an end, from many ports and each time something else, takes no more than
+/// its share.
+#[cfg(target_os = "linux")]
 #[test]
-fn max_replies_per_sender_drops_and_counts_flood() {
+fn max_replies_per_host_drops_and_counts_flood() {
     let responder = responder();
-    let broadcaster = broadcaster_for(&responder).max_replies_per_sender(3).repeats(1).build().unwrap();
-    let other = UdpEndpoint::bind("127.0.0.1:0").unwrap();
+    let broadcaster = broadcaster_for(&responder).max_replies_per_host(3).repeats(1).build().unwrap();
+    let other = UdpEndpoint::bind("127.0.0.2:0").unwrap();
+    let ports: Vec<_> = (0..20).map(|_| UdpEndpoint::bind("127.0.0.1:0").unwrap()).collect();
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let query = responder.recv_timeout(LONG).unwrap();
+            for port in &ports {
+                port.send_to("here", query.source()).unwrap();
+            }
             other.send_to("quiet", query.source()).unwrap();
             let mut number = 0_u64;
             while !is_over.load(Ordering::Relaxed) {
@@ -155,7 +161,7 @@ fn max_replies_per_sender_drops_and_counts_flood() {
 #[test]
 fn max_replies_ends_discovery_with_error() {
     let responder = responder();
-    let broadcaster = broadcaster_for(&responder).max_replies(5).max_replies_per_sender(100).build().unwrap();
+    let broadcaster = broadcaster_for(&responder).max_replies(5).max_replies_per_host(100).build().unwrap();
     let mut discovery = broadcaster.discover("hi", LONG).unwrap();
     let query = responder.recv_timeout(LONG).unwrap();
     for number in 0..9 {
@@ -176,7 +182,7 @@ fn discovery_reports_replies_lost_in_receive_buffer() {
     const SENT: u64 = 2_000;
     let responder = responder();
     let broadcaster = broadcaster_for(&responder).receive_buffer_size(4_096).repeats(1).max_replies(5_000);
-    let broadcaster = broadcaster.max_replies_per_sender(5_000).build().unwrap();
+    let broadcaster = broadcaster.max_replies_per_host(5_000).build().unwrap();
     let mut discovery = broadcaster.discover("hi", SHORT).unwrap();
     let query = responder.recv_timeout(LONG).unwrap();
     for number in 0..SENT {
@@ -206,7 +212,7 @@ fn discovery_reports_losses_after_timeout() {
     const SENT: u64 = 500;
     let responder = responder();
     let broadcaster =
-        broadcaster_for(&responder).receive_buffer_size(4_096).repeats(1).max_replies_per_sender(1_000);
+        broadcaster_for(&responder).receive_buffer_size(4_096).repeats(1).max_replies_per_host(1_000);
     let broadcaster = broadcaster.build().unwrap();
     let began = Instant::now();
     let mut discovery = broadcaster.discover("hi", SHORT).unwrap();
@@ -242,7 +248,7 @@ fn round_trip_is_measured_from_last_query() {
 #[test]
 fn discovery_returns_or_counts_200_simultaneous_replies() {
     let responder = responder();
-    let broadcaster = broadcaster_for(&responder).repeats(1).build().unwrap();
+    let broadcaster = broadcaster_for(&responder).repeats(1).max_replies_per_host(200).build().unwrap();
     let mut discovery = broadcaster.discover("hi", Duration::from_millis(500)).unwrap();
     let query = responder.recv_timeout(LONG).unwrap();
     let all: Vec<_> = (0..200).map(|_| UdpEndpoint::bind("127.0.0.1:0").unwrap()).collect();
