@@ -52,6 +52,7 @@ impl<S: AsSocket> Drop for NonblockingHold<'_, S> {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(unix)]
     use super::*;
 
     #[cfg(unix)]
