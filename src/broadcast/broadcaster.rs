@@ -54,7 +54,7 @@ use crate::udp::UdpEndpoint;
 /// for reply in broadcaster.discover("hi", Duration::from_secs(2))? {
 ///     let reply = reply?;
 ///     let interface = reply.interface_name();
-///     println!("{} on {interface}: {}", reply.source(), reply.text()?);
+///     println!("{} on {interface}: {}", reply.source(), reply.text_lossy());
 /// #   break;
 /// }
 /// # answering.join().unwrap()?;
@@ -112,16 +112,16 @@ impl Broadcaster {
     /// use std::net::Ipv4Addr;
     ///
     /// let broadcaster = Broadcaster::builder().port(7788).interface(Ipv4Addr::LOCALHOST).build()?;
-    /// for delivery in broadcaster.send("hi")? {
-    ///     println!("{}: {:?}", delivery.interface_name, delivery.result);
+    /// for send in broadcaster.send("hi")? {
+    ///     println!("{}: {:?}", send.interface_name, send.result);
     /// }
     /// # Ok::<(), socketry::Error>(())
     /// ```
     #[doc(alias = "sendto", alias = "SO_BROADCAST")]
     pub fn send(&self, message: impl Message) -> Result<Vec<InterfaceSend>> {
         let bytes = self.shared.encoded(&message)?;
-        let deliveries = self.shared.send(&bytes, &network_interfaces()?);
-        at_least_one(deliveries, self.shared.options.target)
+        let sends = self.shared.send(&bytes, &network_interfaces()?);
+        at_least_one(sends, self.shared.options.target)
     }
 
     /// Sends a query, and returns an iterator over the replies that arrive within `timeout`.
@@ -163,25 +163,25 @@ impl Shared {
 
     pub(super) fn send(&self, bytes: &[u8], interfaces: &[NetworkInterface]) -> Vec<InterfaceSend> {
         let Shared { endpoint, options } = self;
-        let exits = options.choice.exits(interfaces, options.target, options.port);
+        let egresses = options.filter.egresses(interfaces, options.target, options.port);
         // One limit for all interfaces.
         let limit = endpoint.write_limit();
         let limit = limit.is_limited().then_some(&limit);
-        let deliveries = exits.into_iter().map(|exit| {
-            let place = format!("interface {}", exit.interface);
-            let result = match &exit.route {
+        let sends = egresses.into_iter().map(|egress| {
+            let place = format!("interface {}", egress.interface);
+            let result = match &egress.route {
                 Ok(route) => endpoint.send_via(bytes, &route.to, route.way, limit),
                 Err(kind) => Err(Error::new(Operation::Send, *kind)),
             };
             InterfaceSend {
-                interface_name: exit.interface,
-                interface_index: exit.index,
-                source: exit.route.as_ref().ok().map(|route| route.way.source),
-                destination: exit.route.as_ref().ok().map(|route| route.to),
+                interface_name: egress.interface,
+                interface_index: egress.index,
+                source: egress.route.as_ref().ok().map(|route| route.way.source),
+                destination: egress.route.as_ref().ok().map(|route| route.to),
                 result: result.map_err(|error| error.at(place)),
             }
         });
-        deliveries.collect()
+        sends.collect()
     }
 
     /// Returns true if a datagram was sent by this broadcaster.

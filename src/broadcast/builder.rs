@@ -2,7 +2,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::broadcaster::Broadcaster;
-use super::links::{Choice, Target};
+use super::links::{InterfaceFilter, Target};
 use super::responder::Responder;
 use crate::dns::Resolver;
 use crate::error::{Error, ErrorKind, Operation, Result};
@@ -32,7 +32,7 @@ pub struct BroadcastBuilder {
     pub(super) port: u16,
     pub(super) local_port: u16,
     pub(super) target: Target,
-    pub(super) choice: Choice,
+    pub(super) filter: InterfaceFilter,
     pub(super) repeats: u32,
     pub(super) spacing: Duration,
     pub(super) most: usize,
@@ -52,7 +52,7 @@ impl Default for BroadcastBuilder {
             port: PORT,
             local_port: 0,
             target: Target::Networks,
-            choice: Choice::default(),
+            filter: InterfaceFilter::default(),
             repeats: 3,
             spacing: Duration::from_millis(250),
             most: 1_024,
@@ -135,7 +135,7 @@ impl BroadcastBuilder {
     /// error of this interface only, in the result of [`send`](Broadcaster::send).
     #[doc(alias = "IP_MULTICAST_IF")]
     pub fn interface(mut self, interface: impl Into<InterfaceSelector>) -> Self {
-        self.choice.chosen.push(interface.into());
+        self.filter.chosen.push(interface.into());
         self
     }
 
@@ -143,7 +143,7 @@ impl BroadcastBuilder {
     ///
     /// Further calls exclude further ones. The default is none.
     pub fn exclude(mut self, interface: impl Into<InterfaceSelector>) -> Self {
-        self.choice.excluded.push(interface.into());
+        self.filter.excluded.push(interface.into());
         self
     }
 
@@ -151,7 +151,7 @@ impl BroadcastBuilder {
     ///
     /// The default is false. If true, programs on this machine receive the messages.
     pub fn loopback(mut self, on: bool) -> Self {
-        self.choice.loopback = on;
+        self.filter.loopback = on;
         self
     }
 

@@ -74,7 +74,7 @@ pub struct Discovery {
 enum Phase {
     Open,
     /// The timeout has expired, and the receive buffer is drained. The number is that of attempts
-    /// left to send the end marker.
+    /// left to send the barrier.
     Closing(u32),
     Over,
 }
@@ -107,10 +107,10 @@ pub struct DiscoveryReply {
     round_trip: Duration,
 }
 
-/// How many times the end marker is sent, as the receive buffer may be full, and the timeout of
+/// How many times the barrier is sent, as the receive buffer may be full, and the timeout of
 /// each.
-const MARKS: u32 = 5;
-const MARK_WAIT: Duration = Duration::from_millis(10);
+const BARRIER_SENDS: u32 = 5;
+const BARRIER_WAIT: Duration = Duration::from_millis(10);
 
 #[derive(Debug, thiserror::Error)]
 #[error("the kernel dropped {0} datagrams, because they arrived faster than they were received")]
@@ -174,22 +174,22 @@ impl Discovery {
         self.asked = now;
         self.counters.queries += 1;
         let is_first = self.counters.queries == 1;
-        for delivery in &mut self.sends {
-            let known = self.reached.get_mut(&delivery.interface_index);
-            match (&delivery.result, known) {
+        for send in &mut self.sends {
+            let known = self.reached.get_mut(&send.interface_index);
+            match (&send.result, known) {
                 (Ok(()), _) => {
-                    self.reached.insert(delivery.interface_index, (delivery.interface_name.clone(), true));
+                    self.reached.insert(send.interface_index, (send.interface_name.clone(), true));
                 }
                 (Err(error), Some((name, is_reached))) if *is_reached => {
                     *is_reached = false;
                     self.pending.push_back(error.clone().with_target(format_args!("interface {name}")));
                 }
-                // Interfaces that have never sent the query are in the first `deliveries`.
+                // Interfaces that have never sent the query are in the first `sends`.
                 (Err(_), _) => {}
             }
         }
         for (index, (name, is_reached)) in &mut self.reached {
-            let is_there = self.sends.iter().any(|delivery| delivery.interface_index == *index);
+            let is_there = self.sends.iter().any(|send| send.interface_index == *index);
             if *is_reached && !is_there && !is_first {
                 *is_reached = false;
                 let error = Error::detailed(Operation::Send, ErrorKind::AddressNotAvailable, Gone);
@@ -199,9 +199,9 @@ impl Discovery {
         Ok(())
     }
 
-    /// Sends the end marker, a datagram to this socket, which is queued after all received
+    /// Sends the barrier, a datagram to this socket, which is queued after all received
     /// datagrams.
-    fn mark(&mut self, left: u32) {
+    fn send_barrier(&mut self, left: u32) {
         let own = self.shared.endpoint.local_addr();
         let here = match own {
             SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, own.port())),
@@ -242,12 +242,12 @@ impl Discovery {
         // maximum is assumed.
         let size = self.shared.endpoint.receive_buffer_size().unwrap_or(4 << 20);
         self.drainable = size / 256;
-        self.mark(MARKS);
+        self.send_barrier(BARRIER_SENDS);
     }
 
     fn receive(&mut self, until: Instant) -> Option<Result<DiscoveryReply>> {
         if let Phase::Closing(_) = self.phase {
-            // In a flood, the end marker may be dropped, and the receive buffer is never empty.
+            // In a flood, the barrier may be dropped, and the receive buffer is never empty.
             let Some(left) = self.drainable.checked_sub(1) else {
                 self.finish();
                 return None;
@@ -259,7 +259,7 @@ impl Discovery {
             Err(error) if error.is_timeout() => {
                 match self.phase {
                     Phase::Closing(0) => self.finish(),
-                    Phase::Closing(left) => self.mark(left - 1),
+                    Phase::Closing(left) => self.send_barrier(left - 1),
                     Phase::Open | Phase::Over => {}
                 }
                 None
@@ -309,7 +309,7 @@ impl Iterator for Discovery {
             }
             let found = match self.phase {
                 Phase::Over => return None,
-                Phase::Closing(_) => self.receive(Instant::now() + MARK_WAIT),
+                Phase::Closing(_) => self.receive(Instant::now() + BARRIER_WAIT),
                 Phase::Open => {
                     let now = Instant::now();
                     match self.schedule.poll(now) {
@@ -340,6 +340,13 @@ impl DiscoveryReply {
     /// ([`InvalidText`](crate::ErrorKind::InvalidText)).
     pub fn text(&self) -> Result<Cow<'_, str>> {
         self.datagram.text()
+    }
+
+    /// Decodes the reply in the encoding of the broadcaster, and replaces invalid bytes with `�`.
+    ///
+    /// Any host can reply, with any bytes. A loop that uses `text()?` ends at a reply that is not text.
+    pub fn text_lossy(&self) -> Cow<'_, str> {
+        self.datagram.text_lossy()
     }
 
     /// Returns the address of the sender.

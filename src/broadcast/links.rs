@@ -29,9 +29,9 @@ pub fn network_interfaces() -> Result<Vec<NetworkInterface>> {
     sys::network_interfaces().map_err(|error| sys::failure(Operation::ListInterfaces, error))
 }
 
-/// A choice of interfaces.
+/// A filter of interfaces.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Choice {
+pub(super) struct InterfaceFilter {
     /// Empty means every interface.
     pub(super) chosen: Vec<InterfaceSelector>,
     pub(super) excluded: Vec<InterfaceSelector>,
@@ -49,7 +49,7 @@ pub(super) enum Target {
 
 /// An interface, and the route of a message on it.
 #[derive(Clone, Debug)]
-pub(super) struct Exit {
+pub(super) struct Egress {
     pub(super) interface: Box<str>,
     pub(super) index: u32,
     /// Or the kind of the error, if there is none.
@@ -71,13 +71,13 @@ fn is_one_of(interface: &NetworkInterface, list: &[InterfaceSelector]) -> bool {
     })
 }
 
-impl Choice {
+impl InterfaceFilter {
     /// Returns true if every usable interface is chosen.
     pub(super) fn is_open(&self) -> bool {
         self.chosen.is_empty() || self.chosen.contains(&InterfaceSelector::All)
     }
 
-    pub(super) fn takes(&self, interface: &NetworkInterface) -> bool {
+    pub(super) fn matches(&self, interface: &NetworkInterface) -> bool {
         // Loopback is chosen explicitly only.
         let is_chosen = match self.is_open() {
             true => !interface.is_loopback,
@@ -89,12 +89,12 @@ impl Choice {
 
     /// Returns the routes on chosen interfaces that are up. A chosen interface that does not exist
     /// is in the list, too.
-    pub(super) fn exits(&self, interfaces: &[NetworkInterface], target: Target, port: u16) -> Vec<Exit> {
-        let mut exits = Vec::new();
-        for interface in interfaces.iter().filter(|interface| self.takes(interface)) {
+    pub(super) fn egresses(&self, interfaces: &[NetworkInterface], target: Target, port: u16) -> Vec<Egress> {
+        let mut egresses = Vec::new();
+        for interface in interfaces.iter().filter(|interface| self.matches(interface)) {
             if !interface.is_up {
                 if !self.is_open() {
-                    exits.push(Exit::closed(
+                    egresses.push(Egress::failed(
                         &interface.name,
                         interface.index,
                         ErrorKind::AddressNotAvailable,
@@ -105,21 +105,25 @@ impl Choice {
             let routes = routes(interface, target, port);
             // Of all interfaces, those that cannot send are not meant: the ports of a bridge, tunnels.
             if routes.is_empty() && !self.is_open() {
-                exits.push(Exit::closed(&interface.name, interface.index, ErrorKind::AddressNotAvailable));
+                egresses.push(Egress::failed(
+                    &interface.name,
+                    interface.index,
+                    ErrorKind::AddressNotAvailable,
+                ));
             }
-            exits.extend(routes.into_iter().map(|route| Exit {
+            egresses.extend(routes.into_iter().map(|route| Egress {
                 interface: interface.name.clone(),
                 index: interface.index,
                 route: Ok(route),
             }));
         }
-        let missing = self.missing(interfaces).into_iter();
-        exits.extend(missing.map(|name| Exit::closed(&name, 0, ErrorKind::AddressNotAvailable)));
-        exits
+        let missing = self.not_found(interfaces).into_iter();
+        egresses.extend(missing.map(|name| Egress::failed(&name, 0, ErrorKind::AddressNotAvailable)));
+        egresses
     }
 
     /// Returns the chosen interfaces that do not exist.
-    pub(super) fn missing(&self, interfaces: &[NetworkInterface]) -> Vec<String> {
+    pub(super) fn not_found(&self, interfaces: &[NetworkInterface]) -> Vec<String> {
         let is_missing = |wanted: &&InterfaceSelector| {
             !interfaces.iter().any(|interface| is_one_of(interface, std::slice::from_ref(*wanted)))
         };
@@ -134,14 +138,14 @@ impl Choice {
     }
 }
 
-impl Exit {
-    fn closed(name: &str, index: u32, why: ErrorKind) -> Exit {
-        Exit { interface: name.into(), index, route: Err(why) }
+impl Egress {
+    fn failed(name: &str, index: u32, why: ErrorKind) -> Egress {
+        Egress { interface: name.into(), index, route: Err(why) }
     }
 }
 
 /// Returns true if the interface supports the destination.
-fn suits(interface: &NetworkInterface, target: Target) -> bool {
+fn supports(interface: &NetworkInterface, target: Target) -> bool {
     match target {
         Target::Address(address) if address.is_multicast() => interface.is_multicast,
         _ => interface.is_broadcast || interface.is_loopback,
@@ -149,7 +153,7 @@ fn suits(interface: &NetworkInterface, target: Target) -> bool {
 }
 
 fn routes(interface: &NetworkInterface, target: Target, port: u16) -> Vec<Route> {
-    if !suits(interface, target) {
+    if !supports(interface, target) {
         return Vec::new();
     }
     let way = |source| Way { source, interface: interface.index };

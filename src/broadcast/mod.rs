@@ -44,5 +44,5 @@ mod sends;
 
 pub use builder::BroadcastBuilder;
 pub use discovery::{Discovery, DiscoveryCounters, DiscoveryReply};
-pub use responder::{Query, Responder};
+pub use responder::{Query, Responder, ResponderCounters};
 pub use sends::{InterfaceSend, NoInterfaceSent};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::builder::BroadcastBuilder;
 use super::group_membership::GroupMembership;
 use super::interface_table::{InterfaceTable, unlisted_name};
-use super::links::{Choice, Target};
+use super::links::{InterfaceFilter, Target};
 use super::sends::NoInterfaceSent;
 use crate::error::{Error, ErrorKind, Operation, Result, TimeLimit};
 use crate::proto::message::Message;
@@ -54,10 +54,29 @@ use crate::wait::WaitLimit;
 /// ```
 pub struct Responder {
     endpoint: UdpEndpoint,
-    choice: Choice,
+    filter: InterfaceFilter,
     /// Whether a multicast group is joined, on new interfaces, too.
     follows: bool,
     interfaces: Mutex<Interfaces>,
+}
+
+/// The counters of a [`Responder`], from [`Responder::counters`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct ResponderCounters {
+    /// Messages that were returned.
+    pub queries: u64,
+    /// Messages that were discarded, because they arrived on an interface that is not chosen.
+    pub discarded: u64,
+    /// The number of times that the list of interfaces was read again, after a change if the OS
+    /// reports changes.
+    pub interface_changes: u64,
+    /// Interfaces on which the multicast group is joined.
+    pub joined: u64,
+    /// Joins that failed. Each is tried again after the next change.
+    pub failed_joins: u64,
+    /// Datagrams that the kernel has dropped. Linux only, 0 on other systems.
+    pub lost: u64,
 }
 
 /// The interfaces, and the memberships on them.
@@ -67,6 +86,7 @@ struct Interfaces {
     /// The generation of the list that the memberships follow.
     generation: u64,
     group: Option<GroupMembership>,
+    counters: ResponderCounters,
 }
 
 /// How long a responder of a multicast group waits before it looks for new interfaces.
@@ -193,6 +213,16 @@ impl Responder {
         }
     }
 
+    /// Returns the counters of the responder so far.
+    ///
+    /// This method never blocks.
+    pub fn counters(&self) -> ResponderCounters {
+        let lost = self.endpoint.dropped_datagrams().unwrap_or(0);
+        let interfaces = self.interfaces();
+        let joined = interfaces.group.as_ref().map_or(0, GroupMembership::joined);
+        ResponderCounters { joined, lost, ..interfaces.counters }
+    }
+
     /// Returns the local address: the wildcard address, with the port that the OS chose if port 0
     /// was bound.
     #[doc(alias = "getsockname")]
@@ -201,19 +231,19 @@ impl Responder {
     }
 
     pub(super) fn new(endpoint: UdpEndpoint, options: BroadcastBuilder) -> Result<Responder> {
-        let BroadcastBuilder { choice, target, .. } = options;
+        let BroadcastBuilder { filter, target, .. } = options;
         let table = InterfaceTable::new(Instant::now())?;
         let interfaces = table.all();
         let unavailable = |name: &str| {
             let error = Error::new(Operation::Bind, ErrorKind::AddressNotAvailable);
             error.at(format_args!("interface {name}"))
         };
-        if let Some(name) = choice.missing(interfaces).first() {
+        if let Some(name) = filter.not_found(interfaces).first() {
             return Err(unavailable(name));
         }
-        let mut meant = interfaces.iter().filter(|interface| interface.is_up && choice.takes(interface));
+        let mut meant = interfaces.iter().filter(|interface| interface.is_up && filter.matches(interface));
         if meant.next().is_none() {
-            let down = interfaces.iter().find(|interface| !choice.is_open() && choice.takes(interface));
+            let down = interfaces.iter().find(|interface| !filter.is_open() && filter.matches(interface));
             let none = NoInterfaceSent { sends: Vec::new() };
             return Err(down.map_or_else(
                 || Error::detailed(Operation::Bind, ErrorKind::AddressNotAvailable, none),
@@ -224,17 +254,20 @@ impl Responder {
             Target::Address(group) if group.is_multicast() => Some(GroupMembership::new(group)),
             Target::Address(_) | Target::Networks => None,
         };
+        let mut failed_joins = 0;
         if let Some(group) = &mut group {
-            let error = group.follow(&endpoint, interfaces, &choice);
+            let errors = group.follow(&endpoint, interfaces, &filter);
+            failed_joins = errors.len() as u64;
             // One membership is enough. Errors of the others are ignored.
             if !group.is_joined() {
                 let none = || Error::new(Operation::JoinMulticast, ErrorKind::AddressNotAvailable);
-                return Err(error.unwrap_or_else(none));
+                return Err(errors.into_iter().next().unwrap_or_else(none));
             }
         }
         let (follows, generation) = (group.is_some(), table.generation());
-        let interfaces = Mutex::new(Interfaces { table, generation, group });
-        Ok(Responder { endpoint, choice, follows, interfaces })
+        let counters = ResponderCounters { failed_joins, ..ResponderCounters::default() };
+        let interfaces = Mutex::new(Interfaces { table, generation, group, counters });
+        Ok(Responder { endpoint, filter, follows, interfaces })
     }
 
     /// Receives the next message that arrives on a chosen interface, within the limit.
@@ -270,10 +303,15 @@ impl Responder {
         let now = Instant::now();
         let mut interfaces = self.interfaces();
         self.refresh(&mut interfaces, now)?;
-        Ok(match interfaces.table.of(meta, now)? {
-            Some(interface) => self.choice.takes(interface).then(|| interface.name.clone()),
+        let name = match interfaces.table.of(meta, now)? {
+            Some(interface) => self.filter.matches(interface).then(|| interface.name.clone()),
             None => Some(unlisted_name(meta)),
-        })
+        };
+        match name {
+            Some(_) => interfaces.counters.queries += 1,
+            None => interfaces.counters.discarded += 1,
+        }
+        Ok(name)
     }
 
     /// Receives a datagram, or joins the group on new interfaces after a while.
@@ -297,9 +335,10 @@ impl Responder {
         let generation = interfaces.table.refresh(now)?;
         if interfaces.generation != generation {
             interfaces.generation = generation;
+            interfaces.counters.interface_changes += 1;
             if let Some(group) = &mut interfaces.group {
-                // An interface that cannot be joined is tried again after the next change.
-                let _ = group.follow(&self.endpoint, interfaces.table.all(), &self.choice);
+                let errors = group.follow(&self.endpoint, interfaces.table.all(), &self.filter);
+                interfaces.counters.failed_joins += errors.len() as u64;
             }
         }
         Ok(())
@@ -315,6 +354,11 @@ impl Query {
     /// ([`InvalidText`](crate::ErrorKind::InvalidText)).
     pub fn text(&self) -> Result<std::borrow::Cow<'_, str>> {
         self.datagram.text()
+    }
+
+    /// Decodes the query in the encoding of the responder, and replaces invalid bytes with `�`.
+    pub fn text_lossy(&self) -> std::borrow::Cow<'_, str> {
+        self.datagram.text_lossy()
     }
 
     /// Returns the address of the sender.
@@ -344,7 +388,7 @@ impl fmt::Debug for Responder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Responder")
             .field("endpoint", &self.endpoint)
-            .field("choice", &self.choice)
+            .field("filter", &self.filter)
             .finish_non_exhaustive()
     }
 }

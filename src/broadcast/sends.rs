@@ -36,11 +36,11 @@ impl fmt::Display for NoInterfaceSent {
             return f.write_str("no usable interface");
         }
         f.write_str("send failed on every interface: ")?;
-        for (number, delivery) in self.sends.iter().enumerate() {
+        for (number, send) in self.sends.iter().enumerate() {
             let comma = if number > 0 { ", " } else { "" };
-            match &delivery.result {
-                Err(error) => write!(f, "{comma}{}: {}", delivery.interface_name, error.reason())?,
-                Ok(()) => write!(f, "{comma}{}", delivery.interface_name)?,
+            match &send.result {
+                Err(error) => write!(f, "{comma}{}: {}", send.interface_name, error.reason())?,
+                Ok(()) => write!(f, "{comma}{}", send.interface_name)?,
             }
         }
         Ok(())
@@ -49,17 +49,17 @@ impl fmt::Display for NoInterfaceSent {
 
 impl std::error::Error for NoInterfaceSent {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        let errors = self.sends.iter().filter_map(|delivery| delivery.result.as_ref().err());
+        let errors = self.sends.iter().filter_map(|send| send.result.as_ref().err());
         errors.map(|error| error as &(dyn std::error::Error + 'static)).next()
     }
 }
 
 /// Returns an error if the message was sent on no interface.
 pub(super) fn at_least_one(sends: Vec<InterfaceSend>, to: impl fmt::Display) -> Result<Vec<InterfaceSend>> {
-    if sends.iter().any(|delivery| delivery.result.is_ok()) {
+    if sends.iter().any(|send| send.result.is_ok()) {
         return Ok(sends);
     }
-    let first = sends.iter().find_map(|delivery| delivery.result.as_ref().err());
+    let first = sends.iter().find_map(|send| send.result.as_ref().err());
     let kind = first.map_or(ErrorKind::NetworkUnreachable, Error::kind);
     Err(Error::detailed(Operation::Send, kind, NoInterfaceSent { sends }).at(to))
 }

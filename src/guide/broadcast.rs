@@ -50,7 +50,7 @@
 //! let broadcaster = Broadcaster::builder().port(7788).build()?;
 //! for reply in broadcaster.discover("hi", Duration::from_secs(2))? {
 //!     let reply = reply?;
-//!     println!("Received from {}: {}", reply.source(), reply.text()?);
+//!     println!("Received from {}: {}", reply.source(), reply.text_lossy());
 //! }
 //! # Ok::<(), socketry::Error>(())
 //! ```

@@ -105,6 +105,10 @@ fn responder_part() {
     }
     assert!(is_received(&responder, "d1", group, JOINED), "an interface that came back often");
     assert!(is_received(&responder, "d0", group, JOINED), "the first interface, still");
+    let counters = responder.counters();
+    // Two of this test, the link of the namespace, and the peer of each.
+    assert!(counters.joined >= 4 && counters.failed_joins == 0, "{counters:?}");
+    assert!(counters.interface_changes >= 5 && counters.queries >= 7, "{counters:?}");
     ip("link del d0");
     ip("link del d1");
 }

@@ -382,7 +382,9 @@ fn passed_deadline_reads_so() {
     assert!(error.to_string().contains("timed out with 0 of 2 bytes"), "{error}");
     let endpoint = UdpEndpoint::bind("127.0.0.1:0").unwrap();
     let error = assert_timed_out(endpoint.recv_deadline(Instant::now() + LIMIT));
-    assert!(error.to_string().contains(": deadline passed after 2"), "{error}");
+    assert!(error.to_string().contains(": deadline passed after "), "{error}");
+    // The deadline was computed before the call began.
+    assert!(error.elapsed().is_some_and(|elapsed| elapsed > LIMIT / 2), "{error}");
 }
 
 /// The peer answers, and then floods the socket of the discovery from the address that answered.

@@ -414,3 +414,22 @@ fn discover_queries_multicast_group() {
         assert_eq!((&*reply.text().unwrap(), reply.interface_name()), ("hi!", &*loopback()));
     });
 }
+
+/// A message on an interface that is not chosen is counted, and not returned.
+#[cfg(unix)]
+#[test]
+fn responder_counts_returned_and_discarded_messages() {
+    let on_loopback = responder();
+    let sender = local();
+    let to = |responder: &Responder| ("127.0.0.1", responder.local_addr().port());
+    sender.send_to("hi", to(&on_loopback)).unwrap();
+    on_loopback.recv_timeout(LONG).unwrap();
+    let counters = on_loopback.counters();
+    assert_eq!((counters.queries, counters.discarded, counters.joined, counters.lost), (1, 0, 0, 0));
+    let Ok(others) = Broadcaster::builder().port(0).responder() else {
+        return skip(Need::Platform, "there is no interface but loopback");
+    };
+    sender.send_to("hi", to(&others)).unwrap();
+    assert!(others.recv_timeout(SHORT).unwrap_err().is_timeout());
+    assert_eq!((others.counters().queries, others.counters().discarded), (0, 1));
+}
